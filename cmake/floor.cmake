@@ -1,0 +1,24 @@
+# ftpsfs_floor(<name> SOURCES ... LINK ... PRIVATE_LINK ...)
+# One folder of src/ becomes one static library ftpsfs_<name>.
+function(ftpsfs_floor name)
+  cmake_parse_arguments(F "" "" "LINK;PRIVATE_LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  add_library(ftpsfs_${name} STATIC ${sources})
+  target_link_libraries(ftpsfs_${name} PUBLIC ftpsfs_options ${F_LINK} PRIVATE ${F_PRIVATE_LINK})
+endfunction()
+
+# ftpsfs_unit_tests(<name> LINK ...): tests/unit/<name>/*_test.cpp become one
+# executable <name>_test, registered in ctest with the label "unit".
+function(ftpsfs_unit_tests name)
+  cmake_parse_arguments(T "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_test ${sources})
+  target_link_libraries(${name}_test PRIVATE ftpsfs_options ${T_LINK} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name}_test PRIVATE
+    FTPSFS_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)
+  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// Who logs in, and where the password comes from: a file that only its owner can read, standard
+// input, the URL, or a question on the terminal. Nothing here prints or logs a secret.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ftpsfs/app/mount_url.hpp"
+#include "ftpsfs/app/options.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/secret.hpp"
+#include "ftpsfs/base/wait.hpp"
+
+namespace ftpsfs::app {
+
+/// What a credentials file says.
+struct Credentials {
+  std::string username;  ///< empty: not given
+  std::optional<Secret> password;
+};
+
+/// Lines `username=NAME` and `password=WORD` (`user=`, `pass=` as in mount.cifs); the value is
+/// everything behind the first '=', as it stands. Blank lines and lines that begin with '#' are
+/// passed over; line ends may be CRLF. Pure.
+/// @param origin names the file in errors. No error holds a value.
+/// @errors invalid_argument.
+Result<Credentials> parse_credentials(std::string_view text, std::string_view origin);
+
+/// Reads a credentials file, if nobody but us and root can have read or written it.
+/// @errors access_denied, not_found, invalid_argument.
+Result<Credentials> read_credentials(const std::string& path);
+
+/// One line from a descriptor, without its line end.
+/// @errors invalid_argument: empty or too long; timed_out; io_error.
+Result<Secret> read_password_line(int fd, const Wait& wait);
+
+/// Gathers user and password for a mount; asks on the terminal when nothing else gives one.
+/// @errors invalid_argument: names the ways to give a password; or the file and the command line
+/// name two different users.
+Result<Credentials> gather_credentials(const Options& options, const MountUrl& url);
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// Everything that is decided about a mount before the first packet: the command line checked
+// against this machine, and turned into the settings of the floors below. No thread, no socket.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ftpsfs/app/credentials.hpp"
+#include "ftpsfs/app/mount_url.hpp"
+#include "ftpsfs/app/options.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/fs/settings.hpp"
+#include "ftpsfs/fuse/settings.hpp"
+#include "ftpsfs/remote/ftp_remote.hpp"
+
+namespace ftpsfs::app {
+
+struct MountPlan {
+  Options options;
+  MountUrl url;
+  Credentials credentials;
+  std::string mount_point;  ///< absolute, links resolved
+  std::string staging_directory;
+  std::vector<std::string> warnings;  ///< for the terminal, before anything is mounted
+};
+
+/// Checks all that can be checked without the network and without asking anybody. The credentials
+/// are still to be gathered.
+/// @errors invalid_argument, not_found, not_directory, access_denied, busy: one line with the cure.
+Result<MountPlan> make_mount_plan(const Options& options, const std::string& source,
+                                  const std::string& mount_point,
+                                  const std::string& working_directory);
+
+/// The directory on the server that a plan means.
+/// @param start where the login starts. @errors invalid_argument.
+Result<remote::RemotePath> remote_root(const MountPlan& plan, const remote::RemotePath& start);
+
+remote::FtpRemoteSettings remote_settings(const MountPlan& plan);
+fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath& root);
+fuse::MountOptions mount_options(const MountPlan& plan);
+fuse::ServeSettings serve_settings(const MountPlan& plan);
+
+}  // namespace ftpsfs::app

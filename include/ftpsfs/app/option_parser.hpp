@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// From argv to Options: long and short flags, `-o` lists, positionals. Pure: touches no file and
+// prints nothing. The grammar:
+//   --name=value, --name value, --flag      ('-' and '_' in names are equal)
+//   -x, -xyz, -o list, -olist               (only -o takes a value)
+//   -o name=value,flag                      (in values, "\," is a comma and "\\" a backslash)
+//   --                                      ends the options
+// Options may stand before, between and behind the positional arguments; the last of two equal ones
+// counts, except where several are collected (cacert, capath).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ftpsfs/app/option_table.hpp"
+#include "ftpsfs/app/options.hpp"
+#include "ftpsfs/base/result.hpp"
+
+namespace ftpsfs::app {
+
+struct CommandLine {
+  Command command = Command::mount;
+  Options options;
+  std::vector<std::string> positionals;
+};
+
+/// @param arguments argv without the program's name. Its first word may name a command.
+/// @param working_directory where relative paths start.
+/// @errors invalid_argument: one line that names the option and the cure.
+Result<CommandLine> parse_command_line(std::span<const std::string> arguments,
+                                       const std::string& working_directory);
+
+/// The same for the interface of mount(8)'s helpers: `SPEC DIR [-sfnvrwN] [-t TYPE] [-o LIST]`,
+/// where -f means "fake", -s "sloppy" (unknown options are passed over), and -N, -n and -t are
+/// accepted without effect.
+Result<CommandLine> parse_mount_helper_line(std::span<const std::string> arguments,
+                                            const std::string& working_directory);
+
+/// Splits an -o list at its commas and takes the backslashes away.
+std::vector<std::string> split_option_list(std::string_view list);
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+//
+// What a command line asks for, as values. Filled by the option parser from the table in
+// option_table.cpp; knows nothing of argv. Values only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/tls_context.hpp"
+#include "ftpsfs/session/settings.hpp"
+
+namespace ftpsfs::app {
+
+enum class Command : std::uint8_t { mount, umount, status, refresh, log_level, help, version };
+
+/// The documentation that the option table can write beside --help.
+enum class HelpFormat : std::uint8_t { text, markdown, scdoc };
+
+struct Options {
+  // The login.
+  std::string credentials_file;
+  std::string username;
+  bool password_stdin = false;
+
+  // TLS.
+  std::vector<std::string> ca_files;
+  std::vector<std::string> ca_directories;
+  net::TlsVerify verify = net::TlsVerify::full;
+  net::TlsVersion tls_min = net::TlsVersion::tls1_2;
+  net::TlsVersion tls_max = net::TlsVersion::tls1_3;
+  session::Protection protection = session::Protection::private_data;
+
+  // The connections.
+  unsigned max_conns = 8;
+  Duration connect_timeout = std::chrono::seconds(15);
+  Duration timeout = std::chrono::seconds(30);
+
+  // What is remembered, and for how long.
+  Duration dir_cache_timeout = std::chrono::seconds(30);
+  Duration attr_timeout = std::chrono::seconds(30);
+  Duration entry_timeout = std::chrono::seconds(30);
+  Duration negative_timeout = std::chrono::seconds(5);
+  std::string staging_directory;  ///< empty: the default place
+
+  // Whose files they are.
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  std::optional<std::uint16_t> umask;
+  std::optional<std::uint16_t> file_mask;
+  std::optional<std::uint16_t> directory_mask;
+
+  // The mount.
+  bool read_only = false;
+  bool allow_other = false;
+  bool allow_root = false;
+  bool auto_unmount = false;
+  std::string fsname;                     ///< empty: the URL without user and password
+  std::vector<std::string> kernel_flags;  ///< nodev, noexec, …: passed through to libfuse
+
+  // How it runs.
+  bool foreground = false;
+  bool debug = false;
+  unsigned verbose = 0;
+  std::optional<log::Level> log_level;
+  bool show_help = false;
+  bool show_version = false;
+
+  // mount(8)'s helper interface only.
+  bool fake = false;  ///< check everything, mount nothing
+
+  // The other commands.
+  bool json = false;
+  Duration umount_timeout = std::chrono::minutes(10);
+  HelpFormat help_format = HelpFormat::text;
+
+  /// The level that -d, -v and --log-level come to.
+  log::Level effective_log_level() const;
+};
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+//
+// Asks for a password on the terminal without showing it. The terminal is put right again also
+// when a signal ends the question. For a process with one thread.
+#pragma once
+
+#include <string>
+
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/secret.hpp"
+#include "ftpsfs/base/wait.hpp"
+
+namespace ftpsfs::app {
+
+/// Is there a terminal to ask on?
+bool can_prompt();
+
+/// @errors unsupported: no terminal; timed_out; cancelled: end of input or an empty line.
+/// A signal that ends programs ends this one, with the terminal restored.
+Result<Secret> prompt_password(const std::string& question, const Wait& wait);
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// Directories of our own on this machine: where control sockets and local copies lie. Nobody else
+// can look into them, and nobody can have put them there for us (/tmp is everybody's).
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "ftpsfs/base/result.hpp"
+
+namespace ftpsfs::app {
+
+/// Makes the directory (0700) and missing parents, or finds that it is ours alone already.
+/// @errors access_denied: a symbolic link, not ours, or open to others; io_error: cannot be made.
+Result<void> ensure_private_directory(const std::string& path);
+
+/// Is it a directory (no link) of `owner` that nobody else may enter?
+bool is_private_directory(const std::string& path, uid_t owner);
+
+/// Where the mounts of a user may keep their control sockets, most wanted first.
+std::vector<std::string> control_directories(uid_t owner);
+
+/// The first of our own control directories that can be had.
+Result<std::string> make_control_directory();
+
+/// Where local copies lie: `asked`, which must exist and be writable, or when that is empty
+/// $XDG_CACHE_HOME/ftpsfs, ~/.cache/ftpsfs (root: /var/cache/ftpsfs), else a private directory in
+/// $TMPDIR or /tmp. Never inside `mount_point`: a mount that waits for itself would hang.
+Result<std::string> make_staging_directory(const std::string& asked,
+                                           const std::string& mount_point);
+
+}  // namespace ftpsfs::app

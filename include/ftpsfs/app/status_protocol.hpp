@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// What travels over a mount's control socket: one line of JSON each way, versioned and bounded.
+// Pure. Whatever cannot be read is an error, never a guess.
+//
+//   → {"v":1,"request":"status"}
+//   → {"v":1,"request":"log-level","level":"debug"}
+//   ← {"v":1,"ok":true,"status":{…}}
+//   ← {"v":1,"ok":false,"error":"…"}
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/result.hpp"
+
+namespace ftpsfs::app {
+
+constexpr int kProtocolVersion = 1;
+constexpr std::size_t kLongestRequest = 4 * 1024;
+constexpr std::size_t kLongestReply = 64 * 1024;
+
+enum class ControlVerb : std::uint8_t { status, refresh, log_level };
+
+struct ControlRequest {
+  ControlVerb verb = ControlVerb::status;
+  log::Level level = log::Level::warning;  ///< of log_level
+};
+
+/// One picture of a mount.
+struct StatusReport {
+  int pid = 0;
+  std::string mount_point;
+  std::string source;    ///< the URL without user and password
+  std::string username;  ///< who is logged in
+  std::string server;    ///< kind of server, TLS version, protection
+  std::string log_level;
+  bool read_only = false;
+  std::uint64_t uptime_seconds = 0;
+
+  unsigned connections_limit = 0;
+  unsigned connections_open = 0;
+  unsigned connections_idle = 0;
+  unsigned requests_waiting = 0;  ///< for a connection
+  std::uint64_t logins = 0;
+  std::uint64_t failed_logins = 0;
+  std::uint64_t replaced_connections = 0;
+  std::uint64_t streams_moved = 0;
+  std::uint64_t data_connections = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_written = 0;
+
+  std::uint64_t inodes = 0;
+  std::uint64_t open_files = 0;
+  std::uint64_t unfinished_uploads = 0;
+  std::uint64_t failed_uploads = 0;
+  std::uint64_t cache_bytes = 0;
+  std::uint64_t cache_hits = 0;
+  std::uint64_t cache_misses = 0;
+  std::uint64_t kernel_requests = 0;  ///< not answered yet
+  std::uint64_t worker_threads = 0;
+
+  friend bool operator==(const StatusReport&, const StatusReport&) = default;
+};
+
+struct ControlReply {
+  std::optional<std::string> error;    ///< the mount could not do it
+  std::optional<StatusReport> status;  ///< of a status request
+};
+
+/// The word for a level in requests, options and status.
+std::string level_name(log::Level level);
+
+/// All lines end with '\n'.
+std::string encode(const ControlRequest& request);
+std::string encode(const ControlReply& reply);
+
+/// @param line without its '\n'.
+/// @errors invalid_argument; unsupported: another version.
+Result<ControlRequest> decode_request(std::string_view line);
+Result<ControlReply> decode_reply(std::string_view line);
+
+/// A report as one JSON object in one line, and as text for people.
+std::string as_json(const StatusReport& report);
+std::string as_text(const StatusReport& report);
+
+}  // namespace ftpsfs::app

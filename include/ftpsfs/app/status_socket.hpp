@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+//
+// The control socket of a mount: a unix socket (0600, in a directory of ours alone) whose name
+// follows from the mount point. Both ends stand here. Requests come from the user who mounted or
+// from root; each conversation is one line each way, within a few seconds.
+//
+// Thread-safety: StatusSocket belongs to one thread; its handler is called from the socket's own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ftpsfs/app/mount_table.hpp"
+#include "ftpsfs/app/status_protocol.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/unique_fd.hpp"
+#include "ftpsfs/base/wait.hpp"
+
+namespace ftpsfs::app {
+
+/// What a mount can be asked. Called from the socket's thread; must not wait for the network.
+class ControlHandler {
+ public:
+  virtual ~ControlHandler() = default;
+  virtual StatusReport status() = 0;
+  virtual void refresh() = 0;
+  virtual void set_log_level(log::Level level) = 0;
+};
+
+/// The socket's file name (no directory) for a mount point.
+std::string control_socket_name(const std::string& mount_point);
+
+class StatusSocket {
+ public:
+  /// Listens in `directory`; what an earlier mount left under the name is replaced. Starts a
+  /// thread. `handler` must outlive the socket.
+  /// @errors io_error, name_too_long.
+  static Result<std::unique_ptr<StatusSocket>> listen(const std::string& directory,
+                                                      const std::string& mount_point,
+                                                      ControlHandler& handler);
+  /// Ends the thread and removes the socket, if it is still ours.
+  ~StatusSocket();
+  StatusSocket(const StatusSocket&) = delete;
+  StatusSocket& operator=(const StatusSocket&) = delete;
+
+ private:
+  class Server;
+  explicit StatusSocket(std::unique_ptr<Server> server);
+  std::unique_ptr<Server> server_;
+};
+
+/// A conversation with a mount, from the commands' side.
+class ControlConnection {
+ public:
+  /// Looks for the socket of `mount` in the directories of its owner; `directories` replaces them
+  /// in tests.
+  /// @errors not_found: nobody listens; access_denied: another user's mount.
+  static Result<ControlConnection> open(const MountEntry& mount);
+  static Result<ControlConnection> open(const MountEntry& mount,
+                                        const std::vector<std::string>& directories);
+
+  /// Sends the one request and reads the reply.
+  /// @errors timed_out, closed, invalid_argument; refused: with the mount's own words.
+  Result<ControlReply> ask(const ControlRequest& request, const Wait& wait);
+
+  /// The process that listens, as the kernel says; 0 when it is outside of our view.
+  pid_t server_process() const noexcept { return process_; }
+
+ private:
+  ControlConnection(UniqueFd fd, pid_t process) : fd_(std::move(fd)), process_(process) {}
+
+  UniqueFd fd_;
+  pid_t process_ = 0;
+};
+
+}  // namespace ftpsfs::app

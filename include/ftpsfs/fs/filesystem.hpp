@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// The filesystem: every operation in POSIX words, on inodes and handles, without a FUSE type. What
+// it promises stands in contrib/doc/semantics.md.
+//
+// Two kinds of members. `find_…` and `try_…` answer from memory, never wait for the network, and
+// return nothing when they cannot: a receive loop may call them. All others may wait, bounded by
+// the request's deadline and stop token.
+//
+// Thread-safe: any member from any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/fs/kernel_cache.hpp"
+#include "ftpsfs/fs/settings.hpp"
+#include "ftpsfs/fs/types.hpp"
+#include "ftpsfs/remote/remote.hpp"
+
+namespace ftpsfs::fs {
+
+/// Takes one name; false: it did not fit, stop here (a readdirplus lookup is then undone).
+using DirectoryVisitor = std::function<bool(const DirectoryItem&)>;
+
+class Filesystem {
+ public:
+  /// `remote`, `kernel` and `clock` must outlive the filesystem.
+  Filesystem(remote::Remote& remote, Settings settings, KernelCache& kernel, const Clock& clock);
+  ~Filesystem();
+  Filesystem(const Filesystem&) = delete;
+  Filesystem& operator=(const Filesystem&) = delete;
+
+  // Names.
+  std::optional<Result<EntryReply>> find_entry(Ino parent, std::string_view name);
+  Result<EntryReply> lookup(Ino parent, const std::string& name, const Request& request);
+  void forget(Ino ino, std::uint64_t lookups);
+
+  // Attributes.
+  std::optional<Result<Attributes>> find_attributes(Ino ino);
+  Result<Attributes> get_attributes(Ino ino, const Request& request);
+  Result<Attributes> set_attributes(Ino ino, const AttributeChange& change,
+                                    std::optional<HandleId> handle, const Request& request);
+  Result<std::string> read_link(Ino ino, const Request& request);
+
+  // The tree.
+  Result<EntryReply> make_directory(Ino parent, const std::string& name, std::uint32_t mode,
+                                    const Request& request);
+  Result<EntryReply> make_symlink(const std::string& target, Ino parent, const std::string& name,
+                                  const Request& request);
+  Result<void> remove_file(Ino parent, const std::string& name, const Request& request);
+  Result<void> remove_directory(Ino parent, const std::string& name, const Request& request);
+  /// @param flags of renameat2(2): 0 or RENAME_NOREPLACE; others are invalid_argument.
+  Result<void> rename(Ino parent, const std::string& name, Ino new_parent,
+                      const std::string& new_name, unsigned flags, const Request& request);
+
+  // Files. `flags` are those of open(2).
+  Result<OpenReply> open(Ino ino, int flags, const Request& request);
+  Result<CreateReply> create(Ino parent, const std::string& name, std::uint32_t mode, int flags,
+                             const Request& request);
+  /// Answers when all bytes (or the end of the file) are in memory.
+  std::optional<Result<Slices>> find_content(HandleId handle, std::uint64_t offset,
+                                             std::size_t size);
+  Result<Slices> read(HandleId handle, std::uint64_t offset, std::size_t size,
+                      const Request& request);
+  /// Takes the bytes when there is room for them now. On nullopt nothing was taken. The slice's
+  /// owner may be kept until the bytes are sent.
+  std::optional<Result<void>> try_write(HandleId handle, std::uint64_t offset, const Slice& data);
+  Result<void> write(HandleId handle, std::uint64_t offset, const Slice& data,
+                     const Request& request);
+  Result<void> flush(HandleId handle, const Request& request);
+  Result<void> sync(HandleId handle, const Request& request);
+  /// Ends the handle; uploads what is still owed. Failures go to the log and to status.
+  void release(HandleId handle, const Request& request);
+
+  // Directories.
+  Result<HandleId> open_directory(Ino ino, const Request& request);
+  /// Calls `visit` for each name from `offset` on. With `plus`, items bear counted lookups.
+  Result<void> read_directory(HandleId handle, std::uint64_t offset, bool plus,
+                              const DirectoryVisitor& visit, const Request& request);
+  void release_directory(HandleId handle);
+
+  Result<FilesystemSpace> space(const Request& request);
+
+  /// Drops everything remembered of the server, here and in the kernel.
+  void refresh();
+
+  /// Finishes the uploads under way within the wait. @return the number that could not be finished.
+  std::size_t finish_uploads(const Wait& wait);
+
+  /// For status: one consistent picture.
+  struct Counters {
+    std::uint64_t inodes = 0;
+    std::uint64_t open_files = 0;
+    std::uint64_t dirty_files = 0;
+    std::uint64_t cache_bytes = 0;
+    std::uint64_t cache_hits = 0;
+    std::uint64_t cache_misses = 0;
+    std::uint64_t failed_uploads = 0;
+  };
+  Counters counters() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ftpsfs::fs

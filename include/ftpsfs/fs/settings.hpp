@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// What the options of a mount decide about the filesystem.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ftpsfs/remote/remote_path.hpp"
+
+namespace ftpsfs::fs {
+
+struct Settings {
+  remote::RemotePath root;  ///< the directory on the server that the mount shows
+
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  /// Permission bits taken away from files and directories; absent: shown as the server has them.
+  std::optional<std::uint16_t> file_mask;
+  std::optional<std::uint16_t> directory_mask;
+  bool read_only = false;
+
+  std::chrono::milliseconds dir_cache_timeout{30'000};
+  std::chrono::milliseconds attr_timeout{30'000};
+  std::chrono::milliseconds entry_timeout{30'000};
+  std::chrono::milliseconds negative_timeout{5'000};
+  /// No answer and no byte for this long: an operation or a transfer has failed.
+  std::chrono::milliseconds timeout{30'000};
+  std::uint64_t cache_bytes = 64ULL << 20;
+
+  /// Where local copies for random writes lie (unlinked files). Must exist and be writable.
+  std::string staging_directory = "/tmp";
+};
+
+}  // namespace ftpsfs::fs

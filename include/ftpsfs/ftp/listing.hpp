@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Whole listings: finds the dialect, leaves out what is no child of the directory, and refuses
+// names that could lead elsewhere. Memory is bounded by the body, which the caller bounds. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/ftp/file_facts.hpp"
+#include "ftpsfs/ftp/reply.hpp"
+
+namespace ftpsfs::ftp {
+
+/// A longer name is no name: the kernel fails a whole readdir for one above 1,024 (FUSE_NAME_MAX).
+constexpr std::size_t kMaxNameBytes = 1024;
+
+/// What else was seen while a listing was read.
+struct ListingNotes {
+  std::size_t hostile_names = 0;   ///< left out: empty, too long, with '/', NUL, CR or LF
+  std::size_t unparsed_lines = 0;  ///< left out: no line of the dialect
+  std::size_t duplicates = 0;      ///< an earlier line of the same name, replaced by the later
+  bool unterminated = false;       ///< the last line had no line end: the body may have been cut
+  std::optional<FileFacts> self;   ///< the directory itself: type=cdir, or "."
+};
+
+/// @return the children in the server's order, names unique, without "." and "..".
+/// @errors io_error: something came, but no line of it is an MLSD line.  @source RFC 3659 §7
+Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes = nullptr);
+
+/// The same for LIST and for the body of a STAT reply, in whichever dialect it is.
+Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now,
+                                          ListingNotes* notes = nullptr);
+
+/// What the final 2xx of a listing confesses.
+enum class ListingVerdict : std::uint8_t {
+  whole,
+  truncated,  ///< Pure-FTPd: 226 Output truncated to 10000 matches (on a data connection only!)
+  denied,     ///< vsftpd: 226 Transfer done (but failed to open directory).
+};
+ListingVerdict judge_listing_reply(const Reply& final_reply);
+
+}  // namespace ftpsfs::ftp

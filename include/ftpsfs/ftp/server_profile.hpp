@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// What one kind of server can and cannot do, found from its greeting, SYST and FEAT: the only place
+// that knows server names. The session may correct it while it learns (500, 502, 504: the
+// capability is gone). Values only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ftpsfs/ftp/features.hpp"
+#include "ftpsfs/ftp/reply.hpp"
+
+namespace ftpsfs::ftp {
+
+enum class ServerKind : std::uint8_t { unknown, vsftpd, proftpd, pureftpd, pyftpdlib };
+
+/// "vsftpd", "ProFTPD", …, "unknown".
+const char* to_string(ServerKind kind) noexcept;
+
+/// What MLST and MLSD tell of a symbolic link.
+enum class LinkView : std::uint8_t {
+  shown,     ///< type=OS.unix=slink or symlink; the target is mostly left out
+  followed,  ///< the facts of what it leads to; a dangling link is not listed at all
+  mixed,     ///< type of what it leads to, size and mode of the link itself
+};
+
+struct ServerProfile {
+  ServerKind kind = ServerKind::unknown;
+  std::string version;  ///< "3.0.3"; empty when the server does not tell
+  std::string system;   ///< SYST's words, empty when refused
+
+  // Capabilities: may the command be tried?
+  bool has_mlst = false;
+  bool has_mlsd = false;
+  bool opts_utf8 = false;  ///< send OPTS UTF8 ON
+  bool utf8 = false;       ///< names are UTF-8
+  bool rest = true;        ///< REST before RETR
+  bool size = true;
+  bool mdtm = true;
+  bool mfmt = false;
+  bool mff_modify = false;             ///< MFF modify=…;
+  bool mff_unix_mode = false;          ///< MFF UNIX.mode=…;
+  bool mdtm_set = false;               ///< "MDTM yyyymmddhhmmss path" sets the time
+  bool sets_directory_times = true;    ///< the ways above work for directories too
+  bool site_chmod = true;              ///< tried everywhere: few announce it
+  bool site_symlink = false;           ///< "SITE SYMLINK target link"
+  bool site_symlink_resolves = false;  ///< targets become absolute and must exist (ProFTPD)
+  bool site_utime = false;             ///< "SITE UTIME yyyymmddhhmm[ss] path"
+  bool epsv = true;
+  bool pasv = true;
+  bool avbl = false;
+
+  // Machine listings.
+  std::string opts_mlst;  ///< send "OPTS MLST <this>" to get facts that are off; empty = needless
+  LinkView mlst_links = LinkView::shown;
+  LinkView mlsd_links = LinkView::shown;
+  bool mlsd_hides_dangling_links = false;  ///< a listing that must be whole needs LIST or STAT
+
+  // Listing without MLSD. Both follow a CWD; no path stands in their argument.
+  std::string list_command = "LIST -a";      ///< verb and argument
+  std::string stat_command = "STAT -a .";    ///< lists over the control connection
+  bool stat_lists = false;                   ///< stat_command is known to give a whole listing
+  bool empty_listing_may_be_denial = false;  ///< vsftpd: 226 Transfer done (but failed to open …)
+  bool empty_listing_may_be_missing = false;  ///< a path that is not there is an empty success
+  std::size_t listing_limit = 0;  ///< entries after which the server cuts a listing; 0 = none known
+
+  // Dialogue habits.
+  bool pipelines = false;  ///< a flight of several records is answered in order
+  /// The ClientHello of a data connection may go out before the 1xx reply.
+  bool early_data_handshake = false;
+  bool next_epsv_behind_transfer = false;  ///< EPSV may stand in the record of RETR or STOR
+  bool rest_stor_keeps_tail = false;       ///< REST n + STOR leaves what is behind
+  bool rename_replaces = false;            ///< RNTO over an existing file is known to replace it
+  bool mangles_trailing_blank = false;     ///< what is made as "x " gets the name "x_"
+
+  /// One line for status and logs: "vsftpd 3.0.3: LIST -a, SIZE, MDTM, …".
+  std::string describe() const;
+};
+
+/// @param greeting the 220; @param syst the answer to SYST, whatever it was; an empty Reply for
+/// one that was never asked.
+ServerProfile recognise_server(const Reply& greeting, const Reply& syst, const Features& features);
+
+}  // namespace ftpsfs::ftp

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Tells the kernel what to forget, from a thread of its own: a notification takes the kernel's
+// inode locks, which the very request that caused it may hold until it is answered.
+//
+// Thread-safe. Before attach() and after detach() notifications are dropped: nothing is mounted.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <thread>
+
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/fs/kernel_cache.hpp"
+
+struct fuse_session;
+
+namespace ftpsfs::fuse {
+
+class Notifier final : public fs::KernelCache {
+ public:
+  /// Beyond it, notifications are dropped; the kernel then believes what it has for as long as the
+  /// timeouts say.
+  static constexpr std::size_t kMostQueued = 1U << 17;
+
+  explicit Notifier(std::size_t most_queued = kMostQueued);
+  ~Notifier() override;  ///< detach()
+  Notifier(const Notifier&) = delete;
+  Notifier& operator=(const Notifier&) = delete;
+
+  /// Starts the thread. @pre the session is mounted and outlives detach().
+  void attach(fuse_session* session);
+
+  /// Drops what is queued and joins the thread. The kernel may hold it up until the requests under
+  /// way in the same directory are answered: keep answering until this returns.
+  void detach();
+
+  void invalidate_entry(fs::Ino parent, std::string name) override;
+  void invalidate_inode(fs::Ino ino, bool data) override;
+
+ private:
+  struct Notification {
+    fs::Ino ino;
+    std::string name;  ///< empty: the inode itself
+    bool data;
+
+    friend bool operator==(const Notification&, const Notification&) = default;
+  };
+
+  void enqueue(Notification notification);
+  void run(fuse_session* session) noexcept;
+  static void send(fuse_session* session, const Notification& notification);
+
+  const std::size_t most_queued_;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  std::deque<Notification> queue_ FTPSFS_GUARDED_BY(mutex_);
+  bool attached_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool overflowed_ FTPSFS_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace ftpsfs::fuse

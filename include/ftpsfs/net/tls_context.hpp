@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// What all TLS connections of one mount have in common: versions, groups, authorities, and how
+// strictly the server's certificate is checked. OpenSSL stays behind forward declarations.
+// Thread-safety: immutable; shared by shared_ptr.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ftpsfs/base/result.hpp"
+
+struct ssl_ctx_st;
+
+namespace ftpsfs::net {
+
+enum class TlsVerify : std::uint8_t {
+  full,  ///< chain, dates and name
+  ca,    ///< chain and dates: the name may differ
+  none,  ///< anything goes; data connections must still show the control connection's certificate
+};
+
+enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
+
+struct TlsSettings {
+  std::vector<std::string> ca_files;
+  std::vector<std::string> ca_directories;
+  TlsVerify verify = TlsVerify::full;
+  TlsVersion min_version = TlsVersion::tls1_2;
+  TlsVersion max_version = TlsVersion::tls1_3;
+  std::string server_name;  ///< checked and sent (SNI) in place of the URL's host, when not empty
+};
+
+class TlsContext {
+ public:
+  /// Reads the authorities and prepares everything that can fail without a server.
+  /// @errors invalid_argument (a CA path; versions the wrong way round), tls_failed.
+  static Result<std::shared_ptr<const TlsContext>> create(TlsSettings settings);
+  ~TlsContext();
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+
+  const TlsSettings& settings() const noexcept { return settings_; }
+  ssl_ctx_st* native() const noexcept { return context_; }
+
+ private:
+  TlsContext(TlsSettings settings, ssl_ctx_st* context);
+
+  TlsSettings settings_;
+  ssl_ctx_st* context_;
+};
+
+}  // namespace ftpsfs::net

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// `Remote` over FTPS: a pool of sessions, and for each file operation the verbs that this server
+// has for it. It caches nothing but what it learned of the server's abilities.
+//
+// What the server's answers become:
+// - Paths are sent absolute, always: listings may change the server's working directory.
+// - Entry.mode: group and other bits are what the server shows (UNIX.mode, or the columns of LIST).
+//   The owner's bits say what the login may do: the MLSD `perm` fact where it is given; else the
+//   union of the owner's, group's and other's bits, because which class the login is in cannot be
+//   known, and no user of the mount may be locked out by bits meant for others (IBM i shows
+//   `----rwxr-x`). The server decides in the end.
+// - An ambiguous refusal (550) is settled by the parent's listing; Errc::refused never leaves.
+// - Idempotent operations are tried again on another session when the link fails; a mutation whose
+//   final reply was lost is settled by looking, and never repeated.
+// Thread-safe. Readers and writers must be destroyed before it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/session/session_pool.hpp"
+#include "ftpsfs/session/settings.hpp"
+
+namespace ftpsfs::remote {
+
+struct FtpRemoteSettings {
+  session::SessionSettings session;
+  unsigned max_conns = 8;
+};
+
+/// For status: a snapshot.
+struct FtpRemoteCounters {
+  session::PoolCounters pool;
+  std::uint64_t bytes_read = 0;     ///< payload of downloads
+  std::uint64_t bytes_written = 0;  ///< payload of uploads
+  std::uint64_t data_connections = 0;
+};
+
+class FtpRemote final : public Remote {
+ public:
+  /// Dials and logs in once, so that a mount is declared good only when the server let us in. The
+  /// caller then checks its start path with stat(); "/" itself needs no right on the server.
+  /// @errors unreachable, timed_out, tls_failed, untrusted, login_refused (with the server's
+  /// words), protocol_error, invalid_argument (TLS settings: a file that cannot be read): one line
+  /// for people, with the cure.
+  static Result<std::unique_ptr<FtpRemote>> connect(FtpRemoteSettings settings, const Wait& wait);
+  ~FtpRemote() override;
+
+  /// The directory in which the login starts (PWD), "/" when the server would not say.
+  RemotePath start_directory() const;
+  FtpRemoteCounters counters() const;
+
+  /// QUITs every idle session and ends all waits; operations fail with `closed` from now on.
+  /// Readers and writers still open stay usable until they are destroyed.
+  void close(const Wait& wait);
+
+  RemoteTraits traits() const override;
+  Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
+  Result<Listing> list(const RemotePath& path, const Wait& wait) override;
+  Result<std::vector<std::optional<FileTime>>> exact_times(const RemotePath& directory,
+                                                           std::span<const std::string> names,
+                                                           const Wait& wait) override;
+  Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path, std::uint64_t offset,
+                                                    YieldRequest on_yield,
+                                                    const Wait& wait) override;
+  Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
+                                                    YieldRequest on_yield,
+                                                    const Wait& wait) override;
+  Result<void> make_directory(const RemotePath& path, const Wait& wait) override;
+  Result<void> remove_directory(const RemotePath& path, const Wait& wait) override;
+  Result<void> remove_file(const RemotePath& path, const Wait& wait) override;
+  Result<void> rename(const RemotePath& from, const RemotePath& to, const Wait& wait) override;
+  Result<void> make_symlink(const std::string& target, const RemotePath& path,
+                            const Wait& wait) override;
+  Result<void> set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) override;
+  Result<void> set_mtime(const RemotePath& path, std::int64_t unix_seconds,
+                         const Wait& wait) override;
+  Result<Space> space(const RemotePath& path, const Wait& wait) override;
+
+  class Core;
+
+ private:
+  explicit FtpRemote(std::unique_ptr<Core> core);
+
+  std::unique_ptr<Core> core_;
+  RemotePath start_directory_;
+  std::string tls_;
+};
+
+}  // namespace ftpsfs::remote

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// The server in terms of files. Everything above speaks to this interface alone; FtpRemote
+// implements it over a pool of FTPS sessions, FakeRemote (tests) in memory. It caches nothing.
+// Thread-safe: any member from any thread. Readers and writers belong to one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/remote/entry.hpp"
+#include "ftpsfs/remote/remote_path.hpp"
+
+namespace ftpsfs::remote {
+
+/// What this server can do, as far as it is known. Grows more precise while the mount lives.
+struct RemoteTraits {
+  bool stat_is_cheap = false;  ///< one name can be asked without listing its directory (MLST)
+  bool exact_listing = false;  ///< listings tell times to the second (MLSD)
+  bool case_sensitive = true;
+  bool can_set_mtime = false;
+  bool can_set_mode = false;
+  bool can_symlink = false;
+  std::string description;  ///< a line for status: kind of server, TLS version, protection
+};
+
+/// Asked from any thread, at most once for a stream: "give your connection back soon". The stream's
+/// owner answers by destroying (reader) or finishing (writer) it when it can. Must not block.
+using YieldRequest = std::function<void()>;
+
+/// One RETR. Destroying it before the end cuts the transfer.
+class RemoteReader {
+ public:
+  virtual ~RemoteReader() = default;
+
+  /// What the server told of the file just before the transfer began.
+  virtual const FileVersion& version() const = 0;
+
+  /// Reads at least one byte into `buffer`. @return bytes read; 0 only at an end of data that is
+  /// authenticated (close_notify or matching size) and confirmed by a final 2xx.
+  /// @errors timed_out, cancelled (may be called again), closed, truncated, refused…: the reader is
+  /// of no further use.
+  virtual Result<std::size_t> read(std::span<std::byte> buffer, const Wait& wait) = 0;
+};
+
+/// One STOR or APPE. Destroying it before finish() resets the transfer: what the server keeps is
+/// unknown.
+class RemoteWriter {
+ public:
+  virtual ~RemoteWriter() = default;
+
+  /// Writes all of `data`. After any error the writer is of no further use.
+  virtual Result<void> write(std::span<const std::byte> data, const Wait& wait) = 0;
+
+  /// Ends the data and awaits the server's verdict (2xx).
+  /// @return what the server then tells of the file (size and mtime where it can), asked on the
+  /// same session. The caller compares the size.
+  virtual Result<FileVersion> finish(const Wait& wait) = 0;
+};
+
+enum class WriteMode : std::uint8_t {
+  replace,  ///< STOR: the name is truncated at once
+  append,   ///< APPE
+};
+
+class Remote {
+ public:
+  virtual ~Remote() = default;
+
+  /// Thread-safe snapshot.
+  virtual RemoteTraits traits() const = 0;
+
+  /// @errors not_found, access_denied, not_directory (a parent is a file), link failures.
+  virtual Result<Entry> stat(const RemotePath& path, const Wait& wait) = 0;
+
+  /// Size and time of a regular file alone, as cheaply as this server can tell them.
+  virtual Result<FileVersion> version(const RemotePath& path, const Wait& wait) {
+    FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));
+    return version_of(entry);
+  }
+
+  /// All entries or an error, never a part. @errors not_found, not_directory, access_denied, link
+  /// failures.
+  virtual Result<Listing> list(const RemotePath& path, const Wait& wait) = 0;
+
+  /// Times to the second for names in `directory`, pipelined.
+  /// @return one element for each name, absent where the server would not tell.
+  virtual Result<std::vector<std::optional<FileTime>>> exact_times(
+      const RemotePath& directory, std::span<const std::string> names, const Wait& wait) = 0;
+
+  /// Opens a download from byte `offset`.
+  virtual Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path,
+                                                            std::uint64_t offset,
+                                                            YieldRequest on_yield,
+                                                            const Wait& wait) = 0;
+
+  virtual Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
+                                                            YieldRequest on_yield,
+                                                            const Wait& wait) = 0;
+
+  /// Mutations. A lost final reply is settled by looking; none is repeated blindly. Once sent they
+  /// ignore the wait's stop token (the outcome must be known) but never its deadline.
+  /// @errors as their POSIX namesakes: not_found, already_exists, not_empty, access_denied, ….
+  virtual Result<void> make_directory(const RemotePath& path, const Wait& wait) = 0;
+  virtual Result<void> remove_directory(const RemotePath& path, const Wait& wait) = 0;
+  virtual Result<void> remove_file(const RemotePath& path, const Wait& wait) = 0;
+  /// Replaces an existing file where the server does; refuses otherwise (already_exists or
+  /// access_denied).
+  virtual Result<void> rename(const RemotePath& from, const RemotePath& to, const Wait& wait) = 0;
+  virtual Result<void> make_symlink(const std::string& target, const RemotePath& path,
+                                    const Wait& wait) = 0;
+  virtual Result<void> set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) = 0;
+  virtual Result<void> set_mtime(const RemotePath& path, std::int64_t unix_seconds,
+                                 const Wait& wait) = 0;
+
+  virtual Result<Space> space(const RemotePath& path, const Wait& wait) = 0;
+};
+
+}  // namespace ftpsfs::remote

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+//
+// The control connection: commands out, replies in, and the list of replies that the server still
+// owes. That list is what keeps a stale reply from ever answering a later command: after a
+// cancelled dialogue the owed replies are read (settle) or the channel is thrown away. Knows
+// nothing of logins or transfers.
+// Not thread-safe: whoever holds the session's lease uses it.
+// Invariants: whole commands only, in records of at most kMaxRecordBytes; a server that is not
+// known to take more has one record in flight; once broken() the channel answers every call with
+// the same error.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/ftp/command.hpp"
+#include "ftpsfs/ftp/reply.hpp"
+#include "ftpsfs/net/stream.hpp"
+
+namespace ftpsfs::session {
+
+class ControlChannel {
+ public:
+  /// ProFTPD and Pure-FTPd hang on TLS records of 8,000 bytes; 2,000 is right everywhere.
+  static constexpr std::size_t kMaxRecordBytes = 2000;
+  /// Replies owed at most while several records fly: bounds what a server must hold for us.
+  static constexpr std::size_t kMaxOwed = 200;
+
+  explicit ControlChannel(std::unique_ptr<net::ByteStream> stream);
+
+  /// The stream below, e.g. for the peer's address. Absent only after release_stream().
+  net::ByteStream& stream() const { return *stream_; }
+  /// Gives the stream away for TLS to be laid over it.
+  /// @errors protocol_error (broken): bytes came behind the reply to AUTH. They would be taken for
+  /// replies under TLS although anyone on the way may have put them there.
+  Result<std::unique_ptr<net::ByteStream>> release_stream();
+  void adopt_stream(std::unique_ptr<net::ByteStream> stream);
+
+  /// Several records may fly at once from now on.
+  void allow_pipelining(bool allowed) { pipelining_ = allowed; }
+
+  /// The greeting: the one reply that no command asks for.
+  Result<ftp::Reply> read_greeting(const Wait& wait);
+
+  /// Sends all and returns the final reply of each; preliminary ones are skipped. Positive and
+  /// negative replies are both values here, save 421.
+  /// @errors closed (421, end of file, reset), protocol_error, tls_failed, timed_out: broken.
+  /// cancelled: usable while only replies are awaited (they stay owed), broken in mid-write.
+  Result<std::vector<ftp::Reply>> exchange(std::span<const ftp::Command> commands,
+                                           const Wait& wait);
+  Result<ftp::Reply> exchange(const ftp::Command& command, const Wait& wait);
+
+  /// For transfers: sends without waiting for replies. @pre the commands fit in one record.
+  Result<void> send(std::span<const ftp::Command> commands, const Wait& wait);
+  /// The next reply of the oldest command in flight; a preliminary one leaves it owed.
+  /// @errors as exchange.
+  Result<ftp::Reply> receive(const Wait& wait);
+  /// The same, without waiting: nullopt when none has come.
+  Result<std::optional<ftp::Reply>> try_receive();
+
+  /// How many final replies the server owes.
+  std::size_t owed() const noexcept { return owed_.size(); }
+
+  /// Reads and forgets what is owed. @errors any: broken.
+  Result<void> settle(const Wait& wait);
+
+  /// Ends a transfer that was cut: sends `mark` and skips whatever comes before a reply with
+  /// `mark_code`. Servers disagree on how many replies a cut transfer gets (226, 426, both, 551).
+  /// @errors any: broken.  @source PROTOCOL.md "Ending a read early"
+  Result<void> settle_with_mark(const ftp::Command& mark, int mark_code, const Wait& wait);
+
+  /// Nothing is owed, nothing has arrived unasked, nothing is broken.
+  bool is_quiet();
+  bool broken() const noexcept { return failure_.has_value(); }
+
+ private:
+  Result<void> check_ready();
+  Result<void> write_record(std::string_view record, const Wait& wait);
+  Result<void> take_input(const Wait& wait);
+  Result<bool> try_take_input();
+  Result<void> feed(std::span<const std::byte> bytes);
+  Result<ftp::Reply> next_reply(const Wait& wait);
+  Result<ftp::Reply> accept(ftp::Reply reply);
+  Error fail(Error error);
+
+  std::unique_ptr<net::ByteStream> stream_;
+  ftp::ReplyParser parser_;
+  std::deque<std::string> owed_;  ///< log forms of the commands in flight, oldest first
+  bool pipelining_ = false;
+  std::optional<Error> ending_;  ///< how the stream ended, told once the replies before it are read
+  std::optional<Error> failure_;
+};
+
+}  // namespace ftpsfs::session

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// From nothing to a logged-in control connection: dial, TLS (never a fall back to clear), USER and
+// PASS, protection, and what the server says of itself. Every step has its own clear error, for
+// this is what a user sees when a mount fails.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/ftp/server_profile.hpp"
+#include "ftpsfs/session/control_channel.hpp"
+#include "ftpsfs/session/settings.hpp"
+#include "ftpsfs/session/transport.hpp"
+
+namespace ftpsfs::session {
+
+struct LoggedIn {
+  std::unique_ptr<ControlChannel> control;
+  ftp::ServerProfile profile;
+  std::string start_directory;  ///< PWD; empty when the server would not say
+  std::string tls;              ///< version and cipher
+};
+
+/// @errors unreachable, timed_out, closed (421, or an end of file: a full house), tls_failed,
+/// untrusted, login_refused (with the server's words), unsupported (PROT, ACCT), protocol_error.
+/// @source RFC 4217; RFC 2228 §3; PROTOCOL.md "Rules for the TLS side"
+Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport, const Wait& wait);
+
+}  // namespace ftpsfs::session

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+//
+// Sessions opened on demand, up to a limit, and lent out one caller at a time. Knows nothing of
+// FTP: a session is what `PooledSession` says, so that the rules below are tested without a socket.
+//
+// Rules:
+// - A lease is exclusive, and whoever waits for one holds none: no cycle among threads. Programs
+//   are part of the wait graph too, so leases of streams are *yieldable*: when somebody waits and
+//   only streams hold sessions, the oldest stream is asked to give way (once).
+// - Streams (read, write) hold at most max(1, limit - 1) sessions: with two sessions or more,
+//   metadata never waits for a whole file.
+// - Waiters are served in the order of their coming; a stream that must wait for other streams
+//   does not hold up metadata behind it.
+// - The limit shrinks when the server lets no more in while others of ours live (421, 530, end of
+//   file at login), and grows back one by one much later.
+// - A refused password ends all logins. While no session lives, only one logs in at a time: a
+//   changed password costs one failure, not eight.
+// - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
+//   out a short outage within its own deadline; in a long one it fails at once.
+// Thread-safe. One mutex, a leaf: no callback and no session is touched under it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/wait.hpp"
+
+namespace ftpsfs::session {
+
+/// What the pool needs of a session. Used by one thread at a time.
+class PooledSession {
+ public:
+  virtual ~PooledSession() = default;
+  /// No reply is owed and nothing unexpected has arrived. Does not wait.
+  virtual bool is_quiet() = 0;
+  /// Reads the replies still owed after a cancelled dialogue. @errors any: the session is lost.
+  virtual Result<void> settle(const Wait& wait) = 0;
+  /// One harmless command and its reply.
+  virtual Result<void> probe(const Wait& wait) = 0;
+  /// Says goodbye; failures do not matter.
+  virtual void quit(const Wait& wait) = 0;
+};
+
+using SessionFactory = std::function<Result<std::unique_ptr<PooledSession>>(const Wait&)>;
+
+enum class Purpose : std::uint8_t { metadata, listing, read, write };
+
+struct PoolSettings {
+  unsigned max_sessions = 8;
+  /// Dial and login of one session.
+  Duration connect_timeout = std::chrono::seconds(15);
+  /// A session idle for longer is probed before a command that must not be lost.
+  Duration probe_after = std::chrono::seconds(10);
+  Duration probe_timeout = std::chrono::seconds(5);
+  /// Idle sessions kept alive; the others are closed after `idle_close`.
+  unsigned warm_sessions = 2;
+  Duration idle_close = std::chrono::seconds(60);
+  /// Below the idle limits of servers and of the tables of NAT boxes.
+  Duration keep_alive = std::chrono::seconds(45);
+  /// How long acquires ride out an outage, counted from the first failed dial.
+  Duration outage_grace = std::chrono::seconds(10);
+  Duration first_backoff = std::chrono::milliseconds(200);
+  Duration longest_backoff = std::chrono::seconds(5);
+  /// How long a learned limit holds before one more session is tried.
+  Duration limit_memory = std::chrono::minutes(5);
+  /// For draining a session that comes back with replies owed.
+  Duration settle_timeout = std::chrono::seconds(3);
+  bool keeper_thread = true;  ///< tests call keep_house() themselves
+};
+
+struct PoolCounters {
+  unsigned limit = 0;  ///< sessions that the server is believed to allow, at most max_sessions
+  unsigned open = 0;
+  unsigned idle = 0;
+  unsigned waiting = 0;  ///< callers in the queue
+  std::uint64_t logins = 0;
+  std::uint64_t failed_logins = 0;
+  std::uint64_t replaced = 0;     ///< sessions found dead or dropped after an error
+  std::uint64_t preemptions = 0;  ///< streams asked to give way
+};
+
+class SessionPool;
+
+/// The right to use one session. Its end gives the session back, or drops it when told so.
+class Lease {
+ public:
+  Lease() = default;
+  ~Lease() { give_back(); }
+  Lease(Lease&& other) noexcept;
+  Lease& operator=(Lease&& other) noexcept;
+
+  explicit operator bool() const noexcept { return member_ != nullptr; }
+  PooledSession& session() const;
+  /// How long the session had been idle before this lease; zero when it is new.
+  Duration idle_before() const noexcept { return idle_before_; }
+
+  /// From now on the holder may be asked, once, to give the session back. `on_yield` runs on
+  /// another thread (or on this one, inside this call, when somebody waits already), under no lock
+  /// of the pool, never after give_back() has returned. It must not block.
+  /// @pre the purpose is read or write.
+  void offer(std::function<void()> on_yield);
+
+  /// Drops the session when the error says that it is broken.
+  void note(const Error& error) noexcept;
+  void discard() noexcept { broken_ = true; }
+
+  /// Does the destructor's work now: drains what is owed (bounded by settle_timeout).
+  void give_back() noexcept;
+
+ private:
+  friend class SessionPool;
+  struct Member;
+  SessionPool* pool_ = nullptr;
+  Member* member_ = nullptr;
+  Duration idle_before_{0};
+  bool broken_ = false;
+};
+
+class SessionPool {
+ public:
+  SessionPool(PoolSettings settings, SessionFactory factory, const Clock& clock);
+  /// @pre all leases are given back.
+  ~SessionPool();
+  SessionPool(const SessionPool&) = delete;
+  SessionPool& operator=(const SessionPool&) = delete;
+
+  /// Lends a session, dialling a new one when none is idle and the limit allows it.
+  /// @param must_be_alive probe a session that was idle for long: for commands that are sent once.
+  /// @errors timed_out, cancelled; closed (the pool is); login_refused (for good); what the dial
+  /// gave: unreachable, untrusted, tls_failed, ….
+  Result<Lease> acquire(Purpose purpose, const Wait& wait, bool must_be_alive = false);
+
+  /// One round of the keeper: keeps warm sessions alive, closes those too many or idle for long.
+  void keep_house(const std::stop_token& stop = {});
+
+  /// Wakes all waiters with an error and QUITs the idle sessions; the others are dropped as their
+  /// leases end.
+  void close(const Wait& wait);
+
+  PoolCounters counters() const;
+
+ private:
+  friend class Lease;
+  using Member = Lease::Member;
+  struct Waiter;
+  /// A holder to be asked: found again by its grant, as it may have gone meanwhile.
+  struct Request {
+    std::uint64_t grant;
+    std::function<void()> on_yield;
+  };
+  enum class Verdict : std::uint8_t { give_up, try_again };
+
+  Result<Member*> admit(Purpose purpose, bool first_in_line, const Wait& wait);
+  Result<Lease> make_ready(Member* member, const Wait& wait, bool must_be_alive);
+  bool is_fit(Member& member, const Wait& wait, bool must_be_alive);
+  void replace_session(Member* member);
+  Result<void> dial(Member* member, const Wait& wait);
+  Verdict judge_failed_dial(Error& error, const Wait& wait) FTPSFS_REQUIRES(mutex_);
+  void learn_limit(const Error& error, unsigned live) FTPSFS_REQUIRES(mutex_);
+  void note_outage(const Error& error) FTPSFS_REQUIRES(mutex_);
+
+  std::vector<Request> serve_queue() FTPSFS_REQUIRES(mutex_);
+  bool try_grant(Waiter& waiter, bool may_dial) FTPSFS_REQUIRES(mutex_);
+  void grant(Waiter& waiter, Member& member) FTPSFS_REQUIRES(mutex_);
+  std::vector<Request> choose_requests() FTPSFS_REQUIRES(mutex_);
+  void send_requests(std::vector<Request> requests);
+  std::optional<Error> refusal() const FTPSFS_REQUIRES(mutex_);
+  std::unique_ptr<Member> remove(Member* member) FTPSFS_REQUIRES(mutex_);
+  unsigned count_live() const FTPSFS_REQUIRES(mutex_);
+  unsigned count_bulk() const FTPSFS_REQUIRES(mutex_);
+  unsigned bulk_limit() const FTPSFS_REQUIRES(mutex_);
+
+  void release(Member* member, bool broken) noexcept;
+  bool leave_to_keeper(Member* member);
+  void settle_all(const std::stop_token& stop);
+  void finish_release(Member* member, bool broken) noexcept;
+  void offer(Member* member, std::function<void()> on_yield);
+  void wait_for_callback(Member* member) FTPSFS_REQUIRES(mutex_);
+
+  Member* take_due_for_closing(SteadyTime now);
+  Member* take_due_for_probe(SteadyTime now);
+  void grow_limit(SteadyTime now) FTPSFS_REQUIRES(mutex_);
+  void run_keeper(const std::stop_token& stop);
+
+  const PoolSettings settings_;
+  const SessionFactory factory_;
+  const Clock& clock_;
+
+  mutable Mutex mutex_;
+  ConditionVariable changed_;  ///< grants, ends of callbacks, refusals, the end of the pool
+  std::list<std::unique_ptr<Member>> members_ FTPSFS_GUARDED_BY(mutex_);
+  std::list<Waiter*> queue_ FTPSFS_GUARDED_BY(mutex_);  ///< on their threads' stacks
+  /// Given back with replies owed; the keeper reads them.
+  std::list<Member*> settling_ FTPSFS_GUARDED_BY(mutex_);
+  std::size_t settling_count_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< with the one under its hands
+  bool keeper_ended_ FTPSFS_GUARDED_BY(mutex_) = false;
+  std::uint64_t grants_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  bool closed_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool ever_logged_in_ FTPSFS_GUARDED_BY(mutex_) = false;
+
+  // What the server's refusals taught.
+  unsigned limit_ FTPSFS_GUARDED_BY(mutex_);
+  bool limit_is_final_ FTPSFS_GUARDED_BY(mutex_) = false;
+  SteadyTime limit_learned_ FTPSFS_GUARDED_BY(mutex_);
+  std::optional<Error> login_refused_ FTPSFS_GUARDED_BY(mutex_);
+
+  // The outage under way: no dial has succeeded since.
+  std::optional<Error> outage_ FTPSFS_GUARDED_BY(mutex_);
+  SteadyTime outage_began_ FTPSFS_GUARDED_BY(mutex_);
+  SteadyTime next_dial_ FTPSFS_GUARDED_BY(mutex_);
+  Duration backoff_ FTPSFS_GUARDED_BY(mutex_){0};
+
+  PoolCounters counters_ FTPSFS_GUARDED_BY(mutex_);
+  std::jthread keeper_;
+};
+
+}  // namespace ftpsfs::session

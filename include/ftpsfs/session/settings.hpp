@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// What a session needs to know before it dials: one identity on one server. Values only; copied
+// into the mount once and never changed, so that a session can be used again only by those to whom
+// all of this applies.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "ftpsfs/base/secret.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/tls_context.hpp"
+
+namespace ftpsfs::session {
+
+/// How TLS begins on the control connection.
+enum class TlsMode : std::uint8_t {
+  explicit_tls,  ///< AUTH TLS on a clear connection, required (ftpes://, port 21)
+  implicit_tls,  ///< TLS from the first byte (ftps://, port 990)
+};
+
+/// PROT P or PROT C: are data connections encrypted?
+enum class Protection : std::uint8_t { private_data, clear_data };
+
+struct SessionSettings {
+  std::string host;         ///< name or address as the user wrote it: SNI and certificate check
+  std::uint16_t port = 21;  ///< 21 for explicit, 990 for implicit TLS by default
+  TlsMode mode = TlsMode::explicit_tls;
+  std::string username = "anonymous";
+  Secret password;  ///< empty: PASS is sent empty when the server asks for one
+  net::TlsSettings tls;
+  Protection protection = Protection::private_data;
+  /// For each connection: dial, handshake and login together.
+  Duration connect_timeout = std::chrono::seconds(15);
+  /// After this much silence in place of a greeting we look whether the server waits for TLS. Some
+  /// servers resolve our name first, so silence alone proves nothing.
+  Duration greeting_patience = std::chrono::seconds(3);
+  /// For each operation, and for each stall of a transfer.
+  Duration timeout = std::chrono::seconds(30);
+};
+
+}  // namespace ftpsfs::session

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+//
+// The seam between a session's dialogue and the network: dialling, and TLS on both kinds of
+// connections. NetTransport is the real one; tests script peers on socketpairs.
+// Thread-safe: sessions of one mount share it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/socket.hpp"
+#include "ftpsfs/net/stream.hpp"
+#include "ftpsfs/net/tls_stream.hpp"
+
+namespace ftpsfs::session {
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  /// @errors unreachable, timed_out, cancelled.
+  virtual Result<net::Socket> dial_control(const Wait& wait) = 0;
+
+  /// TLS on a control connection, verified.
+  /// @errors untrusted, tls_failed, closed, timed_out, cancelled.
+  virtual Result<std::unique_ptr<net::ByteStream>> secure_control(net::Socket socket,
+                                                                  const Wait& wait) = 0;
+
+  /// Dials the control peer's own address, whatever a reply said of addresses.
+  virtual Result<net::Socket> dial_data(const net::ByteStream& control, std::uint16_t port,
+                                        const Wait& wait) = 0;
+
+  /// TLS on a data connection, resuming its control connection's session. Nothing is sent yet.
+  /// @pre `control` came from secure_control().
+  virtual Result<std::unique_ptr<net::ByteStream>> prepare_data(net::Socket socket,
+                                                                net::ByteStream& control) = 0;
+
+  /// The handshake of a stream from prepare_data(). @return false when `control` has input first.
+  virtual Result<bool> handshake_data(net::ByteStream& data, net::ByteStream& control,
+                                      const Wait& wait) = 0;
+
+  /// Does the server wait for a ClientHello on a fresh connection? For a clear error when no
+  /// greeting comes.
+  virtual bool answers_with_tls(const Wait& wait) = 0;
+
+  /// "TLSv1.3 TLS_AES_256_GCM_SHA384" of a control connection; empty when it has no TLS.
+  virtual std::string describe_tls(const net::ByteStream& control) = 0;
+};
+
+class NetTransport final : public Transport {
+ public:
+  NetTransport(std::string host, std::uint16_t port,
+               std::shared_ptr<const net::TlsContext> context);
+
+  Result<net::Socket> dial_control(const Wait& wait) override;
+  Result<std::unique_ptr<net::ByteStream>> secure_control(net::Socket socket,
+                                                          const Wait& wait) override;
+  Result<net::Socket> dial_data(const net::ByteStream& control, std::uint16_t port,
+                                const Wait& wait) override;
+  Result<std::unique_ptr<net::ByteStream>> prepare_data(net::Socket socket,
+                                                        net::ByteStream& control) override;
+  Result<bool> handshake_data(net::ByteStream& data, net::ByteStream& control,
+                              const Wait& wait) override;
+  bool answers_with_tls(const Wait& wait) override;
+  std::string describe_tls(const net::ByteStream& control) override;
+
+ private:
+  const std::string host_;
+  const std::uint16_t port_;
+  const std::shared_ptr<const net::TlsContext> context_;
+};
+
+}  // namespace ftpsfs::session

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// The numbers that bound the streams, and the one memory budget that they share.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "ftpsfs/base/wait.hpp"
+
+namespace ftpsfs::transfer {
+
+struct Limits {
+  /// No byte moved for this long: the transfer has failed.
+  Duration stall_timeout{30'000};
+  /// A transfer that nobody has used for this long gives its session back. Below the shortest data
+  /// timeout of the servers that we know (60 s).
+  Duration idle_timeout{15'000};
+  /// Kept behind the reading position: the kernel's parallel reads arrive out of order.
+  std::uint64_t retain_bytes = 1ULL << 20;
+  /// A jump ahead of no more than this is read through: cheaper than a new data connection.
+  std::uint64_t skip_bytes = 2ULL << 20;
+  /// An upload begins when this much waits, or at finish(): smaller files travel in one piece, and
+  /// can be sent again from memory.
+  std::size_t start_bytes = 512ULL << 10;
+  /// How often a transfer is taken up again after a link failure without progress.
+  int retries = 2;
+};
+
+/// Divides a fixed amount of memory among the streams that are active. Thread-safe.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(std::uint64_t total_bytes) : total_(total_bytes) {}
+
+  /// Counts as one active stream while alive.
+  class Share {
+   public:
+    explicit Share(MemoryBudget& budget) : budget_(budget) { ++budget_.active_; }
+    ~Share() { --budget_.active_; }
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+    /// Bytes that this stream may hold now: shrinks as others become active.
+    std::uint64_t bytes() const {
+      const std::uint64_t fair = budget_.total_ / budget_.active_.load();
+      return fair < kLeast ? kLeast : (fair > kMost ? kMost : fair);
+    }
+
+   private:
+    MemoryBudget& budget_;
+  };
+
+ private:
+  // A stream needs room for one kernel request and one chunk to move at all; beyond a few
+  // megabytes a window on a fast link gains nothing.
+  static constexpr std::uint64_t kLeast = 1280ULL << 10;
+  static constexpr std::uint64_t kMost = 8ULL << 20;
+  const std::uint64_t total_;
+  std::atomic<std::uint64_t> active_{0};
+};
+
+}  // namespace ftpsfs::transfer

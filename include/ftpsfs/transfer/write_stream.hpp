@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Sequential writing of one remote file: a bounded queue over one STOR or APPE. A pump thread feeds
+// the server; writers wait when the queue is full. When the session is wanted elsewhere, or no
+// bytes came for a while, the transfer is *parked*: the STOR is finished, and goes on with APPE
+// when there are bytes again. Files that fit into the start threshold travel in one piece at
+// finish(), and are sent again from memory when the link fails.
+//
+// Knows nothing of inodes, temporary names or caches. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/slice.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/transfer/limits.hpp"
+#include "ftpsfs/transfer/read_stream.hpp"
+
+namespace ftpsfs::transfer {
+
+class WriteStream {
+ public:
+  /// @param mode what the first transfer does; later ones append.
+  /// @param base_size bytes that the file holds before ours (append), for checking the size.
+  /// `remote` and `budget` must outlive the stream.
+  WriteStream(remote::Remote& remote, PathProvider path, remote::WriteMode mode,
+              std::uint64_t base_size, MemoryBudget& budget, const Limits& limits);
+  /// Resets a transfer under way: what the server keeps is unknown.
+  ~WriteStream();
+  WriteStream(const WriteStream&) = delete;
+  WriteStream& operator=(const WriteStream&) = delete;
+
+  /// Takes the bytes behind all earlier ones when there is room. nullopt: no room; nothing taken.
+  std::optional<Result<void>> try_write(const Slice& data);
+
+  /// Waits for room. The first error of the stream is sticky.
+  Result<void> write(const Slice& data, const Wait& wait);
+
+  /// Sends what is queued (an empty file is made, too), awaits the server's verdict and compares
+  /// the size. The stream can be written again afterwards. No deadline but the stop token: the
+  /// pump's own deadlines bound it. A cancelled finish goes on in the background.
+  /// @return what the server tells of the file.
+  Result<remote::FileVersion> finish(const std::stop_token& stop);
+
+  /// Bytes taken so far, from the stream's beginning.
+  std::uint64_t accepted() const;
+
+  /// While nothing has been sent to the server: gives all bytes back, and the stream is empty.
+  std::optional<Slices> take_back();
+
+  /// Has any command for this file gone out?
+  bool started() const;
+
+  class Core;
+
+ private:
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace ftpsfs::transfer

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/credentials.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "ftpsfs/app/password_prompt.hpp"
+#include "ftpsfs/base/unique_fd.hpp"
+
+namespace ftpsfs::app {
+namespace {
+
+constexpr std::size_t kLargestFile = 64 * 1024;
+constexpr std::size_t kLongestPassword = 1024;  // fits a command line of every server
+constexpr auto kPromptLimit = std::chrono::minutes(5);
+
+Error bad_line(std::string_view origin, std::size_t number, std::string_view why) {
+  return make_error(Errc::invalid_argument,
+                    fmt::format("credentials file {}, line {}: {}", origin, number, why));
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  const std::size_t end = text.find_last_not_of(" \t");
+  return end == std::string_view::npos ? std::string_view() : text.substr(begin, end + 1 - begin);
+}
+
+Result<void> read_line(std::string_view line, std::string_view origin, std::size_t number,
+                       Credentials& found) {
+  const std::string_view content = trimmed(line);
+  if (content.empty() || content.front() == '#') {
+    return {};
+  }
+  const std::size_t equals = line.find('=');
+  if (equals == std::string_view::npos) {
+    return bad_line(origin, number, "no '=' in it; the form is username=NAME or password=WORD");
+  }
+  const std::string_view key = trimmed(line.substr(0, equals));
+  const std::string_view value = line.substr(equals + 1);
+  if (key == "username" || key == "user") {
+    if (!found.username.empty()) {
+      return bad_line(origin, number, "a second user");
+    }
+    if (value.empty()) {
+      return bad_line(origin, number, "the user is empty");
+    }
+    found.username = std::string(value);
+    return {};
+  }
+  if (key == "password" || key == "pass") {
+    if (found.password) {
+      return bad_line(origin, number, "a second password");
+    }
+    found.password = Secret(value);
+    return {};
+  }
+  // The key is not repeated: a password that stands there alone may hold a '='.
+  return bad_line(origin, number, "unknown key; username= and password= are known");
+}
+
+Result<void> check_owner(const struct stat& status, const std::string& path) {
+  if (!S_ISREG(status.st_mode)) {
+    return make_error(Errc::invalid_argument,
+                      fmt::format("credentials file {}: not a regular file", path));
+  }
+  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+    return make_error(
+        Errc::access_denied,
+        fmt::format("credentials file {}: belongs to user {}, not to who mounts (user "
+                    "{}) nor to root; chown it, or mount as its owner",
+                    path, status.st_uid, ::geteuid()));
+  }
+  if ((status.st_mode & 077U) != 0) {
+    return make_error(
+        Errc::access_denied,
+        fmt::format(
+            "credentials file {}: group or others may use it (mode {:04o}), so its password "
+            "is no secret; chmod 600 {}",
+            path, status.st_mode & 07777U, path));
+  }
+  return {};
+}
+
+Error open_failure(const std::string& path, int error) {
+  if (error == ELOOP) {
+    return make_error(
+        Errc::access_denied,
+        fmt::format("credentials file {}: is a symbolic link, which is not followed; name the file "
+                    "itself",
+                    path));
+  }
+  return make_error(error == ENOENT ? Errc::not_found : Errc::access_denied,
+                    fmt::format("credentials file {}: {}", path, std::strerror(error)));
+}
+
+/// Reads until the end, bounded. The buffer never grows, so that no copy of the secret is left.
+Result<std::string> read_all(int fd, const std::string& path) {
+  std::string text(kLargestFile + 1, '\0');
+  std::size_t filled = 0;
+  while (filled < text.size()) {
+    const ssize_t got = ::read(fd, text.data() + filled, text.size() - filled);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      const int error = errno;
+      Secret::wipe(text);
+      return open_failure(path, error);
+    }
+    if (got == 0) {
+      text.resize(filled);
+      return text;
+    }
+    filled += static_cast<std::size_t>(got);
+  }
+  Secret::wipe(text);
+  return make_error(Errc::invalid_argument,
+                    fmt::format("credentials file {}: larger than 64 KiB", path));
+}
+
+bool is_anonymous(const std::string& username) {
+  return username == "anonymous" || username == "ftp";
+}
+
+/// The command line wins over the URL, and both over the file; but the password of one user is
+/// never sent for another: partners' systems disable a profile after a few failures.
+Result<std::string> choose_username(const Options& options, const MountUrl& url,
+                                    const Credentials& file) {
+  if (!options.username.empty() && !url.username.empty() && options.username != url.username) {
+    return make_error(Errc::invalid_argument,
+                      fmt::format("two users: username={} and \"{}\" in the URL; give one",
+                                  options.username, url.username));
+  }
+  const std::string asked = options.username.empty() ? url.username : options.username;
+  if (!asked.empty() && !file.username.empty() && asked != file.username) {
+    return make_error(
+        Errc::invalid_argument,
+        fmt::format("two users: \"{}\" on the command line and \"{}\" in the credentials file {}; "
+                    "give one",
+                    asked, file.username, options.credentials_file));
+  }
+  return asked.empty() ? file.username : asked;
+}
+
+Result<Secret> ask(const std::string& username, const MountUrl& url) {
+  if (!can_prompt()) {
+    return make_error(Errc::invalid_argument,
+                      fmt::format("no password for user \"{}\", and no terminal to ask on; give "
+                                  "-o credentials=FILE or --password-stdin",
+                                  username));
+  }
+  return prompt_password(fmt::format("Password for {}@{}: ", username, url.authority()),
+                         Wait::for_at_most(kPromptLimit));
+}
+
+}  // namespace
+
+Result<Credentials> parse_credentials(std::string_view text, std::string_view origin) {
+  if (text.find('\0') != std::string_view::npos) {
+    return make_error(Errc::invalid_argument,
+                      fmt::format("credentials file {}: has a NUL byte in it", origin));
+  }
+  Credentials found;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
+    }
+    if (line.find('\r') != std::string_view::npos) {
+      return bad_line(origin, number, "a carriage return inside the line");
+    }
+    FTPSFS_TRY(read_line(line, origin, number, found));
+  }
+  return found;
+}
+
+Result<Credentials> read_credentials(const std::string& path) {
+  // O_NONBLOCK: a FIFO must not hold us up before fstat has refused it.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) {
+    return open_failure(path, errno);
+  }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return open_failure(path, errno);
+  }
+  FTPSFS_TRY(check_owner(status, path));
+  FTPSFS_TRY_ASSIGN(std::string text, read_all(fd.get(), path));
+  auto credentials = parse_credentials(text, path);
+  Secret::wipe(text);
+  return credentials;
+}
+
+Result<Secret> read_password_line(int fd, const Wait& wait) {
+  std::string line;
+  line.reserve(kLongestPassword + 2);  // never grows: no copy is left behind
+  // Byte by byte: what follows the first line is left for others.
+  for (;;) {
+    pollfd item{fd, POLLIN, 0};
+    if (::poll(&item, 1, wait.poll_timeout_ms()) == 0) {
+      Secret::wipe(line);
+      return make_error(Errc::timed_out, "password_stdin: no line came from standard input");
+    }
+    char byte = 0;
+    const ssize_t got = ::read(fd, &byte, 1);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      const int error = errno;
+      Secret::wipe(line);
+      return make_error(
+          Errc::io_error,
+          fmt::format("cannot read the password from standard input: {}", std::strerror(error)));
+    }
+    if (got == 0 || byte == '\n') {
+      break;
+    }
+    if (byte == '\0' || line.size() > kLongestPassword) {
+      Secret::wipe(line);
+      return make_error(
+          Errc::invalid_argument,
+          "password_stdin: the first line of standard input is no password (NUL byte, "
+          "or longer than 1024 bytes)");
+    }
+    line += byte;
+  }
+  if (line.ends_with('\r')) {
+    line.pop_back();
+  }
+  if (line.empty()) {
+    return make_error(Errc::invalid_argument,
+                      "password_stdin: the first line of standard input is empty");
+  }
+  return Secret(std::move(line));
+}
+
+Result<Credentials> gather_credentials(const Options& options, const MountUrl& url) {
+  Credentials file;
+  if (!options.credentials_file.empty()) {
+    FTPSFS_TRY_ASSIGN(file, read_credentials(options.credentials_file));
+  }
+  Credentials chosen;
+  FTPSFS_TRY_ASSIGN(chosen.username, choose_username(options, url, file));
+  if (options.password_stdin) {
+    FTPSFS_TRY_ASSIGN(chosen.password,
+                      read_password_line(STDIN_FILENO, Wait::for_at_most(kPromptLimit)));
+  } else if (url.password) {
+    chosen.password = url.password;
+  } else {
+    chosen.password = std::move(file.password);
+  }
+  if (chosen.username.empty()) {
+    if (chosen.password) {
+      return make_error(Errc::invalid_argument,
+                        "a password without a user; give username=NAME, on the command line or in "
+                        "the credentials file");
+    }
+    chosen.username = "anonymous";
+  }
+  if (!chosen.password && is_anonymous(chosen.username)) {
+    chosen.password = Secret(std::string_view("ftpsfs@"));  // the custom: something like an address
+  }
+  if (!chosen.password) {
+    FTPSFS_TRY_ASSIGN(chosen.password, ask(chosen.username, url));
+  }
+  return chosen;
+}
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ftpsfs/app/background.hpp"
+#include "ftpsfs/app/commands.hpp"
+#include "ftpsfs/app/mount_plan.hpp"
+#include "ftpsfs/app/mount_service.hpp"
+#include "ftpsfs/app/signal_thread.hpp"
+#include "ftpsfs/base/log.hpp"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FTPSFS_LEAK_CHECKER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FTPSFS_LEAK_CHECKER 1
+#endif
+#endif
+
+namespace ftpsfs::app {
+namespace {
+
+/// Beyond what the child allows itself for connecting and looking.
+constexpr auto kVerdictMargin = std::chrono::seconds(30);
+constexpr rlim_t kWantedDescriptors = 65536;
+
+/// No secret in core dumps, nor for a debugger of the same user.
+void keep_memory_private() {
+#if !defined(FTPSFS_LEAK_CHECKER)  // LeakSanitizer reads its own process as a debugger does
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+/// A descriptor for each connection, each open file with a local copy, and so on.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return;
+  }
+  const rlim_t wanted = std::min(kWantedDescriptors, limit.rlim_max);
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = wanted;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+ExitCode usage_failure(std::string_view text) {
+  print_error(text);
+  return kExitUsage;
+}
+
+/// The child's side, and all of it with -f. Nothing has been started yet in this process.
+ExitCode serve_in_background(const MountPlan& plan, Background& background) {
+  log::configure(log::Sink::syslog, plan.options.effective_log_level());
+  return run_mount(plan, [&background](const Verdict& verdict) {
+    // A failure is told by the parent; a mount that stands lets the terminal go.
+    const bool heard = background.tell(verdict);
+    leave_terminal();
+    return heard;
+  });
+}
+
+ExitCode serve_in_front(const MountPlan& plan) {
+  log::configure(log::Sink::stderr_text, plan.options.effective_log_level());
+  return run_mount(plan, [](const Verdict& verdict) {
+    if (verdict.exit_code != kExitDone) {
+      print_error(verdict.text);
+    }
+    return true;
+  });
+}
+
+ExitCode go_to_background(const MountPlan& plan) {
+  auto background = Background::fork();
+  if (!background) {
+    print_error(background.error().text);
+    return kExitFailure;
+  }
+  if (background->is_child()) {
+    SignalThread::block_signals();
+    return serve_in_background(plan, *background);
+  }
+  const Verdict verdict = background->await(
+      Wait::for_at_most(plan.options.connect_timeout + plan.options.timeout + kVerdictMargin));
+  if (verdict.exit_code != kExitDone) {
+    print_error(verdict.text);
+  }
+  return static_cast<ExitCode>(verdict.exit_code);
+}
+
+}  // namespace
+
+ExitCode mount_command(CommandLine& line, const std::string& working_directory) {
+  if (line.positionals.size() != 2) {
+    return usage_failure(line.positionals.size() > 2
+                             ? fmt::format("one URL and one mount point are needed, and there are "
+                                           "{} words; see ftpsfs --help",
+                                           line.positionals.size())
+                             : "a URL and a mount point are needed; usage: ftpsfs [options] "
+                               "URL MOUNTPOINT; see ftpsfs --help");
+  }
+  keep_memory_private();
+  ::umask(077);
+  auto plan =
+      make_mount_plan(line.options, line.positionals[0], line.positionals[1], working_directory);
+  Secret::wipe(line.positionals[0]);
+  if (!plan) {
+    return usage_failure(plan.error().text);
+  }
+  for (const std::string& warning : plan->warnings) {
+    print_error(warning);
+  }
+  if (line.options.fake) {
+    return kExitDone;
+  }
+  auto credentials = gather_credentials(line.options, plan->url);
+  if (!credentials) {
+    return usage_failure(credentials.error().text);
+  }
+  plan->credentials = std::move(credentials).value();
+  plan->url.password.reset();
+  raise_descriptor_limit();
+  if (plan->options.foreground) {
+    SignalThread::block_signals();
+    return serve_in_front(*plan);
+  }
+  return go_to_background(*plan);
+}
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/mount_plan.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "ftpsfs/app/mount_table.hpp"
+#include "ftpsfs/app/private_directory.hpp"
+
+namespace ftpsfs::app {
+namespace {
+
+Error unusable(Errc code, std::string text) {
+  return make_error(code, std::move(text));
+}
+
+Result<void> check_readable(std::string_view option, const std::string& path, bool directory) {
+  struct stat status {};
+  const bool found = ::stat(path.c_str(), &status) == 0;
+  if (!found || ::access(path.c_str(), R_OK) != 0) {
+    return unusable(Errc::not_found, fmt::format("{}={}: {}", option, path, std::strerror(errno)));
+  }
+  if (directory != S_ISDIR(status.st_mode)) {
+    return unusable(Errc::invalid_argument, fmt::format("{}={}: {}", option, path,
+                                                        directory ? "not a directory"
+                                                                  : "is a directory; the option "
+                                                                    "for those is capath"));
+  }
+  return {};
+}
+
+Result<void> check_tls(const Options& options) {
+  for (const std::string& file : options.ca_files) {
+    FTPSFS_TRY(check_readable("cacert", file, false));
+  }
+  for (const std::string& directory : options.ca_directories) {
+    FTPSFS_TRY(check_readable("capath", directory, true));
+  }
+  if (options.tls_min > options.tls_max) {
+    return unusable(Errc::invalid_argument,
+                    "tls_min is above tls_max: no version of TLS is left to use");
+  }
+  return {};
+}
+
+bool others_are_allowed_by_fuse_conf() {
+  std::ifstream file("/etc/fuse.conf");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin != std::string::npos && line.compare(begin, 16, "user_allow_other") == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<void> check_access(const Options& options) {
+  if (options.allow_other && options.allow_root) {
+    return unusable(Errc::invalid_argument,
+                    "allow_other and allow_root exclude each other; allow_other lets root in too");
+  }
+  if ((options.allow_other || options.allow_root) && ::geteuid() != 0 &&
+      !others_are_allowed_by_fuse_conf()) {
+    return unusable(Errc::access_denied,
+                    fmt::format("{} needs a line user_allow_other in /etc/fuse.conf, or root",
+                                options.allow_other ? "allow_other" : "allow_root"));
+  }
+  if (::access("/dev/fuse", F_OK) != 0) {
+    return unusable(Errc::not_found,
+                    "there is no /dev/fuse; load the kernel module (modprobe fuse), or give the "
+                    "container the device (--device /dev/fuse --cap-add SYS_ADMIN)");
+  }
+  return {};
+}
+
+Error stat_failure(const std::string& mount_point, int error) {
+  switch (error) {
+    case ENOENT:
+      return unusable(Errc::not_found, fmt::format("mount point {} does not exist; mkdir {}",
+                                                   mount_point, mount_point));
+    case ENOTCONN:
+      return unusable(
+          Errc::busy,
+          fmt::format("mount point {} is a mount whose process has died; fusermount3 -u "
+                      "{} (or umount) removes it",
+                      mount_point, mount_point));
+    default:
+      return unusable(Errc::access_denied,
+                      fmt::format("mount point {}: {}", mount_point, std::strerror(error)));
+  }
+}
+
+/// A directory that is not empty is taken as well, as mount(8) does: what it holds is hidden.
+Result<void> check_mount_point(const std::string& mount_point) {
+  // The table comes first: a stat would ask the mount itself, which may hang or be dead.
+  if (const auto mounted = find_mount(read_mount_table(), mount_point)) {
+    return unusable(Errc::busy, fmt::format("{} is an ftpsfs mount already ({}); ftpsfs umount {}",
+                                            mount_point, mounted->source, mount_point));
+  }
+  struct stat status {};
+  if (::stat(mount_point.c_str(), &status) != 0) {
+    return stat_failure(mount_point, errno);
+  }
+  if (!S_ISDIR(status.st_mode)) {
+    return unusable(Errc::not_directory,
+                    fmt::format("mount point {} is not a directory", mount_point));
+  }
+  return {};
+}
+
+void collect_warnings(MountPlan& plan) {
+  if (plan.options.verify == net::TlsVerify::none) {
+    plan.warnings.push_back(fmt::format(
+        "warning: verify=none: whoever answers as {} is believed, and can read the password and "
+        "all files; give the CA with -o cacert=FILE instead",
+        plan.url.authority()));
+  }
+  if (plan.options.protection == session::Protection::clear_data) {
+    plan.warnings.emplace_back(
+        "warning: prot=clear: files and listings travel unencrypted; only the login and the "
+        "commands are protected");
+  }
+  if (plan.url.password) {
+    plan.warnings.emplace_back(
+        "warning: a password in the URL can be seen by others in the list of processes, and stays "
+        "in the shell's history; use -o credentials=FILE");
+  }
+}
+
+}  // namespace
+
+Result<MountPlan> make_mount_plan(const Options& options, const std::string& source,
+                                  const std::string& mount_point,
+                                  const std::string& working_directory) {
+  MountPlan plan;
+  plan.options = options;
+  FTPSFS_TRY_ASSIGN(plan.url, parse_mount_url(source));
+  FTPSFS_TRY(check_tls(options));
+  FTPSFS_TRY(check_access(options));
+  plan.mount_point = resolve_mount_point(mount_point, working_directory);
+  FTPSFS_TRY(check_mount_point(plan.mount_point));
+  FTPSFS_TRY_ASSIGN(plan.staging_directory,
+                    make_staging_directory(options.staging_directory, plan.mount_point));
+  collect_warnings(plan);
+  return plan;
+}
+
+Result<remote::RemotePath> remote_root(const MountPlan& plan, const remote::RemotePath& start) {
+  const std::string& path = plan.url.path;
+  if (path.empty()) {
+    return start;
+  }
+  return remote::RemotePath::parse(path.starts_with('/') ? path : start.str() + "/" + path);
+}
+
+remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
+  const Options& options = plan.options;
+  remote::FtpRemoteSettings settings;
+  settings.session.host = plan.url.host;
+  settings.session.port = plan.url.port;
+  settings.session.mode = plan.url.mode;
+  settings.session.username = plan.credentials.username;
+  if (plan.credentials.password) {
+    settings.session.password = *plan.credentials.password;
+  }
+  settings.session.tls.ca_files = options.ca_files;
+  settings.session.tls.ca_directories = options.ca_directories;
+  settings.session.tls.verify = options.verify;
+  settings.session.tls.min_version = options.tls_min;
+  settings.session.tls.max_version = options.tls_max;
+  settings.session.protection = options.protection;
+  settings.session.connect_timeout = options.connect_timeout;
+  settings.session.timeout = options.timeout;
+  settings.max_conns = options.max_conns;
+  return settings;
+}
+
+fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath& root) {
+  const Options& options = plan.options;
+  fs::Settings settings;
+  settings.root = root;
+  settings.uid = options.uid.value_or(::getuid());
+  settings.gid = options.gid.value_or(::getgid());
+  settings.file_mask = options.file_mask ? options.file_mask : options.umask;
+  settings.directory_mask = options.directory_mask ? options.directory_mask : options.umask;
+  settings.read_only = options.read_only;
+  settings.dir_cache_timeout = options.dir_cache_timeout;
+  settings.attr_timeout = options.attr_timeout;
+  settings.entry_timeout = options.entry_timeout;
+  settings.negative_timeout = options.negative_timeout;
+  settings.timeout = options.timeout;
+  settings.staging_directory = plan.staging_directory;
+  return settings;
+}
+
+fuse::MountOptions mount_options(const MountPlan& plan) {
+  const Options& options = plan.options;
+  fuse::MountOptions mount;
+  mount.mount_point = plan.mount_point;
+  mount.fsname = options.fsname.empty() ? plan.url.fsname() : options.fsname;
+  mount.allow_other = options.allow_other;
+  mount.read_only = options.read_only;
+  mount.debug = options.debug;
+  mount.others = options.kernel_flags;
+  if (options.allow_root) {
+    mount.others.emplace_back("allow_root");
+  }
+  if (options.auto_unmount) {
+    mount.others.emplace_back("auto_unmount");
+  }
+  return mount;
+}
+
+fuse::ServeSettings serve_settings(const MountPlan& plan) {
+  fuse::ServeSettings settings;
+  // A request may find its connection dead, dial another one, and then do its work once more.
+  settings.operation_timeout = plan.options.connect_timeout + 2 * plan.options.timeout;
+  return settings;
+}
+
+}  // namespace ftpsfs::app

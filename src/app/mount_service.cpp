@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/mount_service.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "ftpsfs/app/mount_table.hpp"
+#include "ftpsfs/app/private_directory.hpp"
+#include "ftpsfs/app/signal_thread.hpp"
+#include "ftpsfs/app/status_socket.hpp"
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/fs/filesystem.hpp"
+#include "ftpsfs/fuse/mounted_session.hpp"
+#include "ftpsfs/fuse/notifier.hpp"
+
+namespace ftpsfs::app {
+namespace {
+
+/// What a second signal gives an end that is under way.
+constexpr auto kHurriedEnd = std::chrono::seconds(3);
+constexpr auto kGoodbyeLimit = std::chrono::seconds(3);
+
+/// What signals act on. The objects come and go under its mutex, which is held while they are
+/// called: they only note what is asked of them.
+class SignalTarget {
+ public:
+  explicit SignalTarget(std::string mount_point) : mount_point_(std::move(mount_point)) {}
+
+  std::stop_token stop_token() const { return stop_.get_token(); }
+
+  void attach(fs::Filesystem* filesystem, fuse::MountedSession* session) {
+    const MutexLock lock(mutex_);
+    filesystem_ = filesystem;
+    session_ = session;
+    if (session_ != nullptr && stops_asked_ > 0) {
+      session_->request_stop();
+    }
+  }
+  void detach() { attach(nullptr, nullptr); }
+
+  void note_end() {
+    const MutexLock lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  }
+
+  void handle(int number) {
+    switch (number) {
+      case SIGHUP:
+        log::info("SIGHUP is ignored");
+        return;
+      case SIGUSR1:
+        refresh();
+        return;
+      default:
+        stop(number);
+    }
+  }
+
+ private:
+  void refresh() {
+    const MutexLock lock(mutex_);
+    if (filesystem_ != nullptr) {
+      filesystem_->refresh();
+    }
+  }
+
+  void stop(int number) {
+    int asked = 0;
+    {
+      const MutexLock lock(mutex_);
+      asked = ++stops_asked_;
+      if (session_ != nullptr) {
+        session_->request_stop();
+      }
+    }
+    stop_.request_stop();
+    log::info("signal {}: the mount ends", number);
+    if (asked > 1) {
+      end_at_once();
+    }
+  }
+
+  void end_at_once() {
+    {
+      const MutexLock lock(mutex_);
+      if (changed_.wait(mutex_, Wait::for_at_most(kHurriedEnd),
+                        [this]() FTPSFS_NO_ANALYSIS { return ended_; })) {
+        return;
+      }
+    }
+    log::error("a second signal: ending without waiting for uploads");
+    if (find_mount(read_mount_table(), mount_point_)) {
+      const auto gone = unmount(mount_point_, true);
+      if (!gone) {
+        log::error("{}", gone.error().text);
+      }
+    }
+    ::_exit(kExitFailure);
+  }
+
+  const std::string mount_point_;
+  std::stop_source stop_;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  fs::Filesystem* filesystem_ FTPSFS_GUARDED_BY(mutex_) = nullptr;
+  fuse::MountedSession* session_ FTPSFS_GUARDED_BY(mutex_) = nullptr;
+  int stops_asked_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  bool ended_ FTPSFS_GUARDED_BY(mutex_) = false;
+};
+
+/// Answers the control socket from the objects of a mount.
+class MountHandler final : public ControlHandler {
+ public:
+  MountHandler(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem& filesystem,
+               fuse::MountedSession& session)
+      : plan_(plan), remote_(remote), filesystem_(filesystem), session_(session) {}
+
+  StatusReport status() override;
+  void refresh() override { filesystem_.refresh(); }
+  void set_log_level(log::Level level) override {
+    log::set_level(level);
+    log::info("log level {}", level_name(level));
+  }
+
+ private:
+  const MountPlan& plan_;
+  remote::FtpRemote& remote_;
+  fs::Filesystem& filesystem_;
+  fuse::MountedSession& session_;
+  const SteadyTime started_ = SteadyClock::now();
+};
+
+StatusReport MountHandler::status() {
+  const remote::FtpRemoteCounters remote = remote_.counters();
+  const fs::Filesystem::Counters files = filesystem_.counters();
+  const fuse::MountedSession::Counters kernel = session_.counters();
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - started_);
+  StatusReport report;
+  report.pid = ::getpid();
+  report.mount_point = plan_.mount_point;
+  report.source = plan_.url.fsname();
+  report.username = plan_.credentials.username;
+  report.server = remote_.traits().description;
+  report.log_level = level_name(log::level());
+  report.read_only = plan_.options.read_only;
+  report.uptime_seconds = static_cast<std::uint64_t>(uptime.count());
+  report.connections_limit = remote.pool.limit;
+  report.connections_open = remote.pool.open;
+  report.connections_idle = remote.pool.idle;
+  report.requests_waiting = remote.pool.waiting;
+  report.logins = remote.pool.logins;
+  report.failed_logins = remote.pool.failed_logins;
+  report.replaced_connections = remote.pool.replaced;
+  report.streams_moved = remote.pool.preemptions;
+  report.data_connections = remote.data_connections;
+  report.bytes_read = remote.bytes_read;
+  report.bytes_written = remote.bytes_written;
+  report.inodes = files.inodes;
+  report.open_files = files.open_files;
+  report.unfinished_uploads = files.dirty_files;
+  report.failed_uploads = files.failed_uploads;
+  report.cache_bytes = files.cache_bytes;
+  report.cache_hits = files.cache_hits;
+  report.cache_misses = files.cache_misses;
+  report.kernel_requests = kernel.pending_requests;
+  report.worker_threads = kernel.worker_threads;
+  return report;
+}
+
+/// Errors of the network begin with the server's name, unless they have it in them.
+std::string named(const MountPlan& plan, const Error& error) {
+  return error.text.find(plan.url.host) != std::string::npos
+             ? error.text
+             : fmt::format("{}: {}", plan.url.authority(), error.text);
+}
+
+/// Is `root` a directory? A server may show a link to one as a link, or hide the parent in which a
+/// name would be looked up: then a listing decides.
+Result<void> check_root(remote::Remote& remote, const remote::RemotePath& root, const Wait& wait) {
+  const auto entry = remote.stat(root, wait);
+  if (entry && entry->type == remote::FileType::directory) {
+    return {};
+  }
+  if (!entry && is_link_failure(entry.error().code)) {
+    return entry.error();
+  }
+  if (entry && entry->type == remote::FileType::regular) {
+    return make_error(Errc::not_directory,
+                      fmt::format("{} on the server is a file, not a directory", root.str()));
+  }
+  auto listing = remote.list(root, wait);
+  if (listing) {
+    return {};
+  }
+  const Error& why = entry ? listing.error() : entry.error();
+  switch (why.code) {
+    case Errc::not_found:
+      return make_error(why.code,
+                        fmt::format("there is no directory {} on the server", root.str()));
+    case Errc::access_denied:
+      return make_error(why.code,
+                        fmt::format("the server denies access to the directory {}", root.str()));
+    default:
+      return make_error(why.code,
+                        fmt::format("cannot use the directory {}: {}", root.str(), why.text));
+  }
+}
+
+/// Connecting and all that must succeed before anything is mounted.
+struct Connected {
+  std::unique_ptr<remote::FtpRemote> remote;
+  remote::RemotePath root;
+};
+Result<Connected> connect(const MountPlan& plan, const std::stop_token& stop) {
+  Connected connected;
+  const Wait dialling = Wait::for_at_most(plan.options.connect_timeout, stop);
+  FTPSFS_TRY_ASSIGN(connected.remote, remote::FtpRemote::connect(remote_settings(plan), dialling));
+  FTPSFS_TRY_ASSIGN(connected.root, remote_root(plan, connected.remote->start_directory()));
+  const Wait looking = Wait::for_at_most(plan.options.timeout, stop);
+  FTPSFS_TRY(check_root(*connected.remote, connected.root, looking));
+  return connected;
+}
+
+Verdict failure(const MountPlan& plan, const Error& error) {
+  if (error.code == Errc::cancelled) {
+    return {kExitFailure, "interrupted"};
+  }
+  // A CA file that cannot be read is the command line's fault, not the server's.
+  const bool is_local = error.code == Errc::invalid_argument;
+  return {is_local ? kExitUsage : kExitFailure, is_local ? error.text : named(plan, error)};
+}
+
+/// Without a control socket the mount works, only the commands do not.
+std::unique_ptr<StatusSocket> open_control_socket(const MountPlan& plan, ControlHandler& handler) {
+  const auto directory = make_control_directory();
+  if (!directory) {
+    log::warning("no control socket: {}", directory.error().text);
+    return nullptr;
+  }
+  auto socket = StatusSocket::listen(*directory, plan.mount_point, handler);
+  if (!socket) {
+    log::warning("no control socket: {}", socket.error().text);
+    return nullptr;
+  }
+  return std::move(socket).value();
+}
+
+/// Serves a mount that stands, until it ends.
+ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem& filesystem,
+               fuse::MountedSession& session, const Announce& announce) {
+  MountHandler handler(plan, remote, filesystem, session);
+  const auto control = open_control_socket(plan, handler);
+  if (!announce({kExitDone, {}})) {
+    log::error("whoever asked for this mount has gone; unmounting");
+    session.request_stop();
+  }
+  log::info("{} is mounted on {}", plan.url.fsname(), plan.mount_point);
+  std::atomic<std::size_t> unfinished = 0;
+  const auto ended =
+      session.serve([&](const Wait& wait) { unfinished = filesystem.finish_uploads(wait); });
+  if (unfinished > 0) {
+    log::error("{} uploads could not be finished; these files are not whole on the server",
+               unfinished.load());
+  }
+  if (!ended) {
+    log::error("{}: {}", plan.mount_point, ended.error().text);
+  }
+  log::info("{} is unmounted", plan.mount_point);
+  return ended && unfinished == 0 ? kExitDone : kExitFailure;
+}
+
+ExitCode mount_and_serve(const MountPlan& plan, SignalTarget& target, const Announce& announce) {
+  auto connected = connect(plan, target.stop_token());
+  if (!connected) {
+    const Verdict verdict = failure(plan, connected.error());
+    announce(verdict);
+    return static_cast<ExitCode>(verdict.exit_code);
+  }
+  remote::FtpRemote& remote = *connected->remote;
+  const SystemClock clock;
+  fuse::Notifier notifier;
+  ExitCode code = kExitFailure;
+  {
+    fs::Filesystem filesystem(remote, filesystem_settings(plan, connected->root), notifier, clock);
+    auto session = fuse::MountedSession::mount(filesystem, notifier, mount_options(plan),
+                                               serve_settings(plan));
+    if (session) {
+      target.attach(&filesystem, session->get());
+      code = serve(plan, remote, filesystem, **session, announce);
+      target.detach();
+    } else {
+      announce({kExitFailure, session.error().text});
+    }
+  }
+  remote.close(Wait::for_at_most(kGoodbyeLimit));
+  return code;
+}
+
+}  // namespace
+
+ExitCode run_mount(const MountPlan& plan, const Announce& announce) {
+  SignalTarget target(plan.mount_point);
+  const SignalThread signals([&target](int number) { target.handle(number); });
+  const ExitCode code = mount_and_serve(plan, target, announce);
+  target.note_end();
+  return code;
+}
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/option_table.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+
+namespace ftpsfs::app {
+namespace {
+
+template <auto Member>
+void store_flag(Options& options, const OptionValue& value) {
+  options.*Member = std::get<bool>(value);
+}
+template <auto Member>
+void store_text(Options& options, const OptionValue& value) {
+  options.*Member = std::get<std::string>(value);
+}
+template <auto Member>
+void collect_text(Options& options, const OptionValue& value) {
+  (options.*Member).push_back(std::get<std::string>(value));
+}
+template <auto Member>
+void store_duration(Options& options, const OptionValue& value) {
+  options.*Member = std::get<Duration>(value);
+}
+template <auto Member>
+void store_id(Options& options, const OptionValue& value) {
+  options.*Member = static_cast<std::uint32_t>(std::get<std::uint64_t>(value));
+}
+template <auto Member>
+void store_mask(Options& options, const OptionValue& value) {
+  options.*Member = static_cast<std::uint16_t>(std::get<std::uint64_t>(value));
+}
+
+void store_max_conns(Options& options, const OptionValue& value) {
+  options.max_conns = static_cast<unsigned>(std::get<std::uint64_t>(value));
+}
+
+void store_verify(Options& options, const OptionValue& value) {
+  const auto& word = std::get<std::string>(value);
+  options.verify = word == "full" ? net::TlsVerify::full
+                   : word == "ca" ? net::TlsVerify::ca
+                                  : net::TlsVerify::none;
+}
+
+void store_protection(Options& options, const OptionValue& value) {
+  options.protection = std::get<std::string>(value) == "private" ? session::Protection::private_data
+                                                                 : session::Protection::clear_data;
+}
+
+net::TlsVersion tls_version(const OptionValue& value) {
+  return std::get<std::string>(value) == "1.2" ? net::TlsVersion::tls1_2 : net::TlsVersion::tls1_3;
+}
+
+void store_log_level(Options& options, const OptionValue& value) {
+  options.log_level = log::parse_level(std::get<std::string>(value));
+}
+
+/// The kernel's flags come in pairs; libfuse takes the last of each.
+template <std::size_t N>
+struct FlagName {
+  char text[N];
+  constexpr FlagName(const char (&name)[N]) {  // NOLINT(google-explicit-constructor)
+    std::copy_n(name, N, text);
+  }
+};
+template <FlagName Name>
+void store_kernel_flag(Options& options, const OptionValue&) {
+  options.kernel_flags.emplace_back(Name.text);
+}
+
+using enum OptionKind;
+using G = OptionGroup;
+
+// clang-format off
+const OptionRow kRows[] = {
+  // The login.
+  {.name = "credentials", .kind = path, .group = G::login, .value_name = "FILE",
+   .help = "file with lines username=NAME and password=WORD; refused when group or others may read it",
+   .store = store_text<&Options::credentials_file>},
+  {.name = "username", .kind = text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
+   .help = "user to log in as; also in the URL or the credentials file",
+   .store = store_text<&Options::username>},
+  {.name = "password_stdin", .group = G::login,
+   .help = "read the password from the first line of standard input",
+   .store = store_flag<&Options::password_stdin>},
+
+  // TLS.
+  {.name = "cacert", .kind = path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
+   .help = "trust the CAs in this file (PEM bundle or one DER certificate); may be given several times",
+   .store = collect_text<&Options::ca_files>},
+  {.name = "capath", .kind = path, .group = G::tls, .value_name = "DIR",
+   .help = "trust the CAs in this directory; may be given several times",
+   .store = collect_text<&Options::ca_directories>},
+  {.name = "verify", .kind = choice, .group = G::tls, .value_name = "full|ca|none", .default_text = "full",
+   .help = "what is checked of the server's certificate: chain and name, chain alone, or nothing (warns)",
+   .store = store_verify, .choices = "full|ca|none"},
+  {.name = "prot", .kind = choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
+   .help = "are files and listings encrypted too? The control connection always is",
+   .store = store_protection, .choices = "private|clear"},
+  {.name = "tls_min", .kind = choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.2",
+   .help = "lowest TLS version",
+   .store = [](Options& o, const OptionValue& v) { o.tls_min = tls_version(v); }, .choices = "1.2|1.3"},
+  {.name = "tls_max", .kind = choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.3",
+   .help = "highest TLS version",
+   .store = [](Options& o, const OptionValue& v) { o.tls_max = tls_version(v); }, .choices = "1.2|1.3"},
+
+  // The connections.
+  {.name = "max_conns", .kind = number, .group = G::connection, .value_name = "N", .default_text = "8",
+   .help = "most connections to the server at a time, 1 to 64",
+   .store = store_max_conns, .minimum = 1, .maximum = 64},
+  {.name = "connect_timeout", .kind = duration, .group = G::connection, .value_name = "TIME", .default_text = "15s",
+   .help = "for one connection: dial, TLS and login together",
+   .store = store_duration<&Options::connect_timeout>, .minimum = 100},
+  {.name = "timeout", .kind = duration, .group = G::connection, .value_name = "TIME", .default_text = "30s",
+   .help = "for one operation, and for each stall of a transfer",
+   .store = store_duration<&Options::timeout>, .minimum = 100},
+
+  // What is remembered.
+  {.name = "dir_cache_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
+   .help = "how long listings and attributes are believed inside ftpsfs",
+   .store = store_duration<&Options::dir_cache_timeout>},
+  {.name = "attr_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
+   .help = "how long the kernel believes attributes",
+   .store = store_duration<&Options::attr_timeout>},
+  {.name = "entry_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
+   .help = "how long the kernel believes that a name exists",
+   .store = store_duration<&Options::entry_timeout>},
+  {.name = "negative_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "5s",
+   .help = "how long it is believed that a name does not exist",
+   .store = store_duration<&Options::negative_timeout>},
+  {.name = "staging_dir", .kind = path, .group = G::cache, .value_name = "DIR", .default_text = "~/.cache/ftpsfs",
+   .help = "where local copies lie for random writes (root: /var/cache/ftpsfs)",
+   .store = store_text<&Options::staging_directory>},
+
+  // Whose files they are.
+  {.name = "uid", .kind = user, .group = G::owner, .value_name = "USER", .default_text = "who mounts",
+   .help = "owner shown for all files, a name or a number",
+   .store = store_id<&Options::uid>},
+  {.name = "gid", .kind = group, .group = G::owner, .value_name = "GROUP", .default_text = "who mounts",
+   .help = "group shown for all files, a name or a number",
+   .store = store_id<&Options::gid>},
+  {.name = "umask", .kind = octal, .group = G::owner, .value_name = "OCTAL",
+   .help = "show files as 666, programs and directories as 777, less these bits; without it as the server says",
+   .store = store_mask<&Options::umask>},
+  {.name = "fmask", .kind = octal, .group = G::owner, .value_name = "OCTAL", .default_text = "umask",
+   .help = "the same for files alone",
+   .store = store_mask<&Options::file_mask>},
+  {.name = "dmask", .kind = octal, .group = G::owner, .value_name = "OCTAL", .default_text = "umask",
+   .help = "the same for directories alone",
+   .store = store_mask<&Options::directory_mask>},
+
+  // The mount.
+  {.name = "ro",
+   .help = "read only: nothing on the server is changed",
+   .store = store_flag<&Options::read_only>},
+  {.name = "rw", .default_text = "yes",
+   .help = "read and write",
+   .store = [](Options& o, const OptionValue&) { o.read_only = false; }},
+  {.name = "allow_other",
+   .help = "let other users in (needs user_allow_other in /etc/fuse.conf unless root mounts)",
+   .store = store_flag<&Options::allow_other>},
+  {.name = "allow_root",
+   .help = "let root in, besides who mounts",
+   .store = store_flag<&Options::allow_root>},
+  {.name = "auto_unmount",
+   .help = "unmount even when ftpsfs is killed",
+   .store = store_flag<&Options::auto_unmount>},
+  {.name = "fsname", .kind = text, .value_name = "NAME", .default_text = "the URL",
+   .help = "source shown in /proc/mounts and by df; by default the URL without user and password",
+   .store = store_text<&Options::fsname>},
+  {.name = "nodev", .default_text = "yes",
+   .help = "with dev, nosuid, suid, noexec, exec, noatime, atime, sync, async, dirsync: as in mount(8)",
+   .store = store_kernel_flag<"nodev">},
+  {.name = "dev", .store = store_kernel_flag<"dev">},
+  {.name = "nosuid", .store = store_kernel_flag<"nosuid">},
+  {.name = "suid", .store = store_kernel_flag<"suid">},
+  {.name = "noexec", .store = store_kernel_flag<"noexec">},
+  {.name = "exec", .store = store_kernel_flag<"exec">},
+  {.name = "noatime", .store = store_kernel_flag<"noatime">},
+  {.name = "atime", .store = store_kernel_flag<"atime">},
+  {.name = "sync", .store = store_kernel_flag<"sync">},
+  {.name = "async", .store = store_kernel_flag<"async">},
+  {.name = "dirsync", .store = store_kernel_flag<"dirsync">},
+  {.name = "_netdev", .aliases = "auto noauto users nouser owner group nofail defaults nonempty relatime norelatime "
+                                 "strictatime diratime nodiratime mand nomand silent loud big_writes default_permissions",
+   .help = "this and mount(8)'s other words for fstab (noauto, user, users, nofail, defaults, x-*, comment=*) are accepted and ignored"},
+  // Always "ftpsfs": `ftpsfs status` finds its mounts by it.
+  {.name = "subtype", .kind = text},
+
+  // How it runs.
+  {.name = "foreground", .short_name = 'f', .group = G::run,
+   .help = "stay in front and log to stderr",
+   .store = store_flag<&Options::foreground>},
+  {.name = "debug", .short_name = 'd', .group = G::run,
+   .help = "as -f, and log everything but secrets",
+   .store = [](Options& o, const OptionValue&) { o.debug = o.foreground = true; }},
+  {.name = "verbose", .short_name = 'v', .group = G::run,
+   .help = "log more; twice: still more",
+   .store = [](Options& o, const OptionValue&) { ++o.verbose; }},
+  {.name = "log_level", .aliases = "loglevel", .kind = choice, .group = G::run, .value_name = "LEVEL", .default_text = "warning",
+   .help = "trace, debug, info, warning, error or off",
+   .store = store_log_level, .choices = "trace|debug|info|warning|error|off"},
+  {.name = "help", .short_name = 'h', .group = G::run,
+   .help = "print this and exit",
+   .store = store_flag<&Options::show_help>, .scope = kEveryScope},
+  {.name = "version", .short_name = 'V', .group = G::run,
+   .help = "print the version and exit",
+   .store = store_flag<&Options::show_version>, .scope = kEveryScope},
+
+  // The other commands.
+  {.name = "json", .group = G::run,
+   .help = "print one JSON object for each mount",
+   .store = store_flag<&Options::json>, .scope = kStatusScope},
+  {.name = "timeout", .aliases = "wait", .kind = duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
+   .help = "how long to wait for uploads to be finished",
+   .store = store_duration<&Options::umount_timeout>, .scope = kUmountScope, .minimum = 0},
+  {.name = "markdown", .group = G::run,
+   .store = [](Options& o, const OptionValue&) { o.help_format = HelpFormat::markdown; }, .scope = kHelpScope},
+  {.name = "scdoc", .group = G::run,
+   .store = [](Options& o, const OptionValue&) { o.help_format = HelpFormat::scdoc; }, .scope = kHelpScope},
+};
+// clang-format on
+
+bool same_name(std::string_view a, std::string_view b) {
+  const auto folded = [](char c) { return c == '-' ? '_' : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return folded(x) == folded(y); });
+}
+
+/// Calls `visit` with the name and each alias until it returns true.
+template <typename Visitor>
+bool any_name(const OptionRow& row, Visitor visit) {
+  if (visit(row.name)) {
+    return true;
+  }
+  std::string_view rest = row.aliases;
+  while (!rest.empty()) {
+    const std::size_t blank = rest.find(' ');
+    if (visit(rest.substr(0, blank))) {
+      return true;
+    }
+    rest = blank == std::string_view::npos ? std::string_view() : rest.substr(blank + 1);
+  }
+  return false;
+}
+
+bool applies(const OptionRow& row, unsigned scope) {
+  return (row.scope & scope) != 0;
+}
+
+/// Levenshtein's distance: letters to insert, delete or replace.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t above = row[j + 1];
+      row[j + 1] =
+          std::min({above + 1, row[j] + 1, diagonal + static_cast<std::size_t>(a[i] != b[j])});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::span<const OptionRow> option_rows() {
+  return kRows;
+}
+
+const OptionRow* find_option(std::string_view name, unsigned scope) {
+  for (const OptionRow& row : kRows) {
+    if (applies(row, scope) &&
+        any_name(row, [&](std::string_view known) { return same_name(known, name); })) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+const OptionRow* find_short_option(char name, unsigned scope) {
+  const auto* found = std::find_if(std::begin(kRows), std::end(kRows), [&](const OptionRow& row) {
+    return row.short_name == name && name != 0 && applies(row, scope);
+  });
+  return found == std::end(kRows) ? nullptr : found;
+}
+
+std::string_view nearest_option(std::string_view name, unsigned scope) {
+  std::string folded(name.substr(0, 64));  // longer ones are near to nothing
+  std::replace(folded.begin(), folded.end(), '-', '_');
+  std::string_view best;
+  // A third of the letters may be wrong: "max_conn", "dircache_timeout", but not "foo" for "uid".
+  std::size_t best_distance = folded.size() / 3 + 1;
+  for (const OptionRow& row : kRows) {
+    if (!applies(row, scope)) {
+      continue;
+    }
+    any_name(row, [&](std::string_view known) {
+      const std::size_t distance = edit_distance(folded, known);
+      if (distance < best_distance || (distance == best_distance && best.empty())) {
+        best_distance = distance;
+        best = known;
+      }
+      return false;
+    });
+  }
+  return best;
+}
+
+}  // namespace ftpsfs::app

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <system_error>
+#include <vector>
+
+#include "ftpsfs/app/commands.hpp"
+#include "ftpsfs/app/mount_url.hpp"
+#include "ftpsfs/fuse/libfuse.hpp"
+
+namespace ftpsfs::app {
+namespace {
+
+/// Overwrites a password in the process's own argv, which /proc/PID/cmdline shows to everybody.
+void hide_password(char* argument) {
+  if (const auto range = find_password(argument)) {
+    std::fill_n(argument + range->begin, range->length, '*');
+  }
+}
+
+std::string help_for(const CommandLine& line) {
+  switch (line.options.help_format) {
+    case HelpFormat::markdown:
+      return options_as_markdown();
+    case HelpFormat::scdoc:
+      return options_as_scdoc();
+    case HelpFormat::text:
+      break;
+  }
+  return help_text(line.command);
+}
+
+int dispatch(CommandLine& line, const std::string& working_directory) {
+  if (line.options.show_help || line.command == Command::help) {
+    std::cout << help_for(line) << std::flush;
+    return kExitDone;
+  }
+  if (line.options.show_version || line.command == Command::version) {
+    std::cout << version_text() << std::flush;
+    return kExitDone;
+  }
+  switch (line.command) {
+    case Command::umount:
+      return umount_command(line, working_directory);
+    case Command::status:
+      return status_command(line, working_directory);
+    case Command::refresh:
+      return refresh_command(line, working_directory);
+    case Command::log_level:
+      return log_level_command(line, working_directory);
+    case Command::mount:
+    case Command::help:
+    case Command::version:
+      break;
+  }
+  return mount_command(line, working_directory);
+}
+
+/// mount(8) calls /sbin/mount.TYPE, and means other flags than we do.
+bool is_mount_helper(std::string_view program) {
+  const std::string_view name = program.substr(program.rfind('/') + 1);  // npos + 1 is 0
+  return name == "mount.ftpsfs" || name == "mount.fuse.ftpsfs";
+}
+
+int run_arguments(std::string_view program, std::vector<std::string>& arguments) {
+  std::error_code error;
+  const std::string working_directory = std::filesystem::current_path(error).string();
+  auto line = is_mount_helper(program) ? parse_mount_helper_line(arguments, working_directory)
+                                       : parse_command_line(arguments, working_directory);
+  for (std::string& argument : arguments) {
+    Secret::wipe(argument);  // this process may live for months
+  }
+  if (!line) {
+    print_error(line.error().text);
+    return kExitUsage;
+  }
+  return dispatch(*line, working_directory);
+}
+
+}  // namespace
+
+std::string version_text() {
+  return fmt::format("ftpsfs {}\nlibfuse {}\n", FTPSFS_VERSION, ::fuse_pkgversion());
+}
+
+int run(int argc, char** argv) noexcept {
+  try {
+    std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+    for (int i = 1; i < argc; ++i) {
+      hide_password(argv[i]);
+    }
+    return run_arguments(argc > 0 ? argv[0] : "ftpsfs", arguments);
+  } catch (const std::exception& failure) {
+    print_error(failure.what());
+    return kExitFailure;
+  }
+}
+
+}  // namespace ftpsfs::app

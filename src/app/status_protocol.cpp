@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/status_protocol.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
+
+namespace ftpsfs::app {
+namespace {
+
+using nlohmann::json;
+
+/// The fields of a report, once for both directions.
+template <typename Report, typename Visitor>
+void for_each_field(Report& report, Visitor visit) {
+  visit("pid", report.pid);
+  visit("mount_point", report.mount_point);
+  visit("source", report.source);
+  visit("username", report.username);
+  visit("server", report.server);
+  visit("log_level", report.log_level);
+  visit("read_only", report.read_only);
+  visit("uptime_seconds", report.uptime_seconds);
+  visit("connections_limit", report.connections_limit);
+  visit("connections_open", report.connections_open);
+  visit("connections_idle", report.connections_idle);
+  visit("requests_waiting", report.requests_waiting);
+  visit("logins", report.logins);
+  visit("failed_logins", report.failed_logins);
+  visit("replaced_connections", report.replaced_connections);
+  visit("streams_moved", report.streams_moved);
+  visit("data_connections", report.data_connections);
+  visit("bytes_read", report.bytes_read);
+  visit("bytes_written", report.bytes_written);
+  visit("inodes", report.inodes);
+  visit("open_files", report.open_files);
+  visit("unfinished_uploads", report.unfinished_uploads);
+  visit("failed_uploads", report.failed_uploads);
+  visit("cache_bytes", report.cache_bytes);
+  visit("cache_hits", report.cache_hits);
+  visit("cache_misses", report.cache_misses);
+  visit("kernel_requests", report.kernel_requests);
+  visit("worker_threads", report.worker_threads);
+}
+
+/// Names on the server need not be UTF-8, JSON must be: such bytes become U+FFFD.
+std::string dumped(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json report_to_json(const StatusReport& report) {
+  json out = json::object();
+  for_each_field(report, [&out](const char* name, const auto& value) { out[name] = value; });
+  return out;
+}
+
+/// Fields of another type than ours stay at their default: a newer mount may say more.
+StatusReport report_from_json(const json& in) {
+  StatusReport report;
+  for_each_field(report, [&in](const char* name, auto& value) {
+    using Field = std::remove_reference_t<decltype(value)>;
+    const auto found = in.find(name);
+    if (found == in.end()) {
+      return;
+    }
+    if constexpr (std::is_same_v<Field, std::string>) {
+      value = found->is_string() ? found->template get<std::string>() : std::string();
+    } else if constexpr (std::is_same_v<Field, bool>) {
+      value = found->is_boolean() && found->template get<bool>();
+    } else {
+      value = found->is_number_unsigned() ? static_cast<Field>(found->template get<std::uint64_t>())
+                                          : Field{};
+    }
+  });
+  return report;
+}
+
+/// Parses one object of our version.
+Result<json> parse_object(std::string_view line) {
+  json value = json::parse(line.begin(), line.end(), nullptr, false);
+  if (!value.is_object()) {
+    return make_error(Errc::invalid_argument, "not a JSON object");
+  }
+  const auto version = value.find("v");
+  if (version == value.end() || !version->is_number_unsigned()) {
+    return make_error(Errc::invalid_argument, "no version \"v\"");
+  }
+  if (version->get<std::uint64_t>() != kProtocolVersion) {
+    return make_error(Errc::unsupported, "another version of ftpsfs serves this mount");
+  }
+  return value;
+}
+
+std::string text_member(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+const char* verb_name(ControlVerb verb) {
+  switch (verb) {
+    case ControlVerb::status:
+      return "status";
+    case ControlVerb::refresh:
+      return "refresh";
+    case ControlVerb::log_level:
+      return "log-level";
+  }
+  return "";
+}
+
+std::string bytes_for_people(std::uint64_t bytes) {
+  constexpr std::array<const char*, 5> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB"};
+  if (bytes < 1024) {
+    return fmt::format("{} B", bytes);
+  }
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string duration_for_people(std::uint64_t seconds) {
+  if (seconds < 60) {
+    return fmt::format("{} s", seconds);
+  }
+  if (seconds < 3600) {
+    return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+  }
+  return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
+}
+
+}  // namespace
+
+std::string level_name(log::Level level) {
+  switch (level) {
+    case log::Level::trace:
+      return "trace";
+    case log::Level::debug:
+      return "debug";
+    case log::Level::info:
+      return "info";
+    case log::Level::warning:
+      return "warning";
+    case log::Level::error:
+      return "error";
+    case log::Level::off:
+      return "off";
+  }
+  return "off";
+}
+
+std::string encode(const ControlRequest& request) {
+  json out = {{"v", kProtocolVersion}, {"request", verb_name(request.verb)}};
+  if (request.verb == ControlVerb::log_level) {
+    out["level"] = level_name(request.level);
+  }
+  return dumped(out) + "\n";
+}
+
+std::string encode(const ControlReply& reply) {
+  json out = {{"v", kProtocolVersion}, {"ok", !reply.error}};
+  if (reply.error) {
+    out["error"] = *reply.error;
+  }
+  if (reply.status) {
+    out["status"] = report_to_json(*reply.status);
+  }
+  return dumped(out) + "\n";
+}
+
+Result<ControlRequest> decode_request(std::string_view line) {
+  FTPSFS_TRY_ASSIGN(const json object, parse_object(line));
+  const std::string verb = text_member(object, "request");
+  if (verb == verb_name(ControlVerb::status)) {
+    return ControlRequest{ControlVerb::status, {}};
+  }
+  if (verb == verb_name(ControlVerb::refresh)) {
+    return ControlRequest{ControlVerb::refresh, {}};
+  }
+  if (verb == verb_name(ControlVerb::log_level)) {
+    const auto level = log::parse_level(text_member(object, "level"));
+    if (!level) {
+      return make_error(Errc::invalid_argument,
+                        "level must be trace, debug, info, warning, error or off");
+    }
+    return ControlRequest{ControlVerb::log_level, *level};
+  }
+  return make_error(Errc::invalid_argument, "unknown request");
+}
+
+Result<ControlReply> decode_reply(std::string_view line) {
+  FTPSFS_TRY_ASSIGN(const json object, parse_object(line));
+  const auto ok = object.find("ok");
+  if (ok == object.end() || !ok->is_boolean()) {
+    return make_error(Errc::invalid_argument, "no \"ok\"");
+  }
+  ControlReply reply;
+  if (!ok->get<bool>()) {
+    reply.error = text_member(object, "error");
+    return reply;
+  }
+  const auto status = object.find("status");
+  if (status != object.end() && status->is_object()) {
+    reply.status = report_from_json(*status);
+  }
+  return reply;
+}
+
+std::string as_json(const StatusReport& report) {
+  return dumped(report_to_json(report));
+}
+
+std::string as_text(const StatusReport& report) {
+  const StatusReport& r = report;
+  const std::uint64_t asked = r.cache_hits + r.cache_misses;
+  std::string out =
+      fmt::format("{} on {}{}\n", r.source, r.mount_point, r.read_only ? " (read only)" : "");
+  out += fmt::format("  server       {}\n", r.server);
+  out += fmt::format("  login        {}\n", r.username);
+  out += fmt::format("  process      {}, up {}, log level {}\n", r.pid,
+                     duration_for_people(r.uptime_seconds), r.log_level);
+  out += fmt::format("  connections  {} open ({} idle) of {}; {} logins, {} failed, {} replaced\n",
+                     r.connections_open, r.connections_idle, r.connections_limit, r.logins,
+                     r.failed_logins, r.replaced_connections);
+  out += fmt::format("  transferred  {} read, {} written, {} data connections\n",
+                     bytes_for_people(r.bytes_read), bytes_for_people(r.bytes_written),
+                     r.data_connections);
+  out += fmt::format("  files        {} open, {} with unfinished uploads, {} failed uploads\n",
+                     r.open_files, r.unfinished_uploads, r.failed_uploads);
+  out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
+                     bytes_for_people(r.cache_bytes), r.inodes,
+                     asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);
+  out += fmt::format("  waiting      {} requests of programs, {} for a connection\n",
+                     r.kernel_requests, r.requests_waiting);
+  return out;
+}
+
+}  // namespace ftpsfs::app

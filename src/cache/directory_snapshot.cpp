@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/cache/directory_snapshot.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace ftpsfs::cache {
+namespace {
+
+char folded(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool has_coarse_time(const remote::Entry& entry) {
+  return entry.type == remote::FileType::regular && entry.mtime &&
+         entry.mtime->grain != remote::TimeGrain::second;
+}
+
+std::size_t cost(const CachedEntry& entry) {
+  // The node with its three links, its places in the array and among the buckets, and what malloc
+  // adds to each.
+  constexpr std::size_t kNode = sizeof(CachedEntry) + 5 * sizeof(void*) + 16;
+  const auto outside = [](const std::string& text) {
+    constexpr std::size_t kInside = 15;  // short strings lie within the object
+    return text.capacity() > kInside ? text.capacity() + 1 : 0;
+  };
+  return kNode + outside(entry.entry.name) + outside(entry.entry.unique) +
+         (entry.entry.symlink_target ? outside(*entry.entry.symlink_target) : 0);
+}
+
+}  // namespace
+
+std::size_t DirectorySnapshot::NameHash::operator()(std::string_view text) const noexcept {
+  // FNV-1a: a good spread for short names, and folding costs nothing on the way.
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(folded(c))) * 1099511628211ULL;
+  }
+  return static_cast<std::size_t>(hash);
+}
+
+bool DirectorySnapshot::SameFoldedName::operator()(std::string_view a,
+                                                   std::string_view b) const noexcept {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return folded(x) == folded(y); });
+}
+
+const CachedEntry* DirectorySnapshot::find(std::string_view name) const {
+  const auto& names = entries_.get<ByName>();
+  const auto found = names.find(name, NameHash{}, SameName{});
+  return found == names.end() ? nullptr : &*found;
+}
+
+const CachedEntry* DirectorySnapshot::find_folded(std::string_view name) const {
+  const auto& names = entries_.get<ByName>();
+  const auto found = names.find(name, NameHash{}, SameFoldedName{});
+  return found == names.end() ? nullptr : &*found;
+}
+
+void DirectorySnapshot::count(const CachedEntry& entry) {
+  bytes_ += cost(entry);
+  coarse_times_ += has_coarse_time(entry.entry) ? 1 : 0;
+}
+
+void DirectorySnapshot::discount(const CachedEntry& entry) {
+  bytes_ -= cost(entry);
+  coarse_times_ -= has_coarse_time(entry.entry) ? 1 : 0;
+}
+
+void DirectorySnapshot::put(CachedEntry entry) {
+  auto& names = entries_.get<ByName>();
+  const auto found = names.find(std::string_view(entry.entry.name), NameHash{}, SameName{});
+  if (found == names.end()) {
+    count(*entries_.push_back(std::move(entry)).first);
+    return;
+  }
+  discount(*found);
+  names.replace(found, std::move(entry));
+  count(*found);
+}
+
+bool DirectorySnapshot::erase(std::string_view name) {
+  auto& names = entries_.get<ByName>();
+  const auto found = names.find(name, NameHash{}, SameName{});
+  if (found == names.end()) {
+    return false;
+  }
+  discount(*found);
+  const auto hole = entries_.project<ByOrder>(found);
+  const auto last = std::prev(entries_.end());
+  if (hole == last) {
+    entries_.pop_back();
+    return true;
+  }
+  CachedEntry moved = *last;
+  entries_.pop_back();
+  entries_.replace(hole, std::move(moved));
+  return true;
+}
+
+void DirectorySnapshot::set_time(const CachedEntry& entry, remote::FileTime time) {
+  discount(entry);
+  auto& names = entries_.get<ByName>();
+  const auto place = names.iterator_to(entry);
+  names.modify(place, [time](CachedEntry& known) { known.entry.mtime = time; });
+  count(*place);
+}
+
+}  // namespace ftpsfs::cache

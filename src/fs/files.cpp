@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+//
+// Filesystem: open files.
+#include <fcntl.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "caller.hpp"
+#include "filesystem_impl.hpp"
+#include "ftpsfs/base/log.hpp"
+
+namespace ftpsfs::fs {
+namespace {
+
+/// Attributes younger than this are believed at open; older ones are asked anew, so that what a
+/// partner has just delivered is seen whole (close-to-open, as NFS does it).
+constexpr std::chrono::milliseconds kOpenTrust{1000};
+constexpr std::size_t kPagedVersions = 100'000;
+
+Error bad_handle() {
+  return make_error(Errc::invalid_argument, "no such open file");
+}
+
+}  // namespace
+
+std::shared_ptr<OpenFile> Filesystem::Impl::find_open(Ino ino) const {
+  const MutexLock lock(mutex_);
+  const auto found = open_files_.find(ino);
+  return found == open_files_.end() ? nullptr : found->second.file;
+}
+
+std::shared_ptr<FileHandle> Filesystem::Impl::find_handle(HandleId id) const {
+  const MutexLock lock(mutex_);
+  const auto found = handles_.find(id);
+  return found == handles_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<FileHandle> Filesystem::Impl::add_handle(Ino ino, std::shared_ptr<OpenFile> file,
+                                                         int flags, const Request& request,
+                                                         HandleId id) {
+  auto handle = std::make_shared<FileHandle>();
+  handle->id = id;
+  handle->flags = flags;
+  handle->opener = handle->writable() ? process_of(request.pid) : 0;
+  const MutexLock lock(mutex_);
+  OpenEntry& entry = open_files_[ino];
+  if (!entry.file) {
+    entry.file = std::move(file);
+    inodes_.pin(ino);
+  }
+  ++entry.handles;
+  handle->file = entry.file;
+  handles_[id] = handle;
+  return handle;
+}
+
+Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Request& request) {
+  FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
+  FTPSFS_TRY_ASSIGN(Tree::Known found, existing(location.parent, location.name, request));
+  if (found.entry->type != remote::FileType::regular ||
+      pending_file(location.parent, location.name) ||
+      services_.clock.now() - found.fetched_at < kOpenTrust) {
+    return found;
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, tree_.path(ino));
+  const auto ticket = cache_.begin_fetch(location.parent);
+  auto version = services_.remote.version(path, request.wait);
+  if (!version) {
+    if (version.error().code == Errc::unsupported) {
+      return found;
+    }
+    cache_.invalidate_entry(location.parent, location.name);
+    return std::move(version).error();
+  }
+  if (version->size) {
+    found.entry->size = version->size;
+  }
+  if (version->mtime) {
+    found.entry->mtime = version->mtime;
+  }
+  if (!version->unique.empty()) {
+    found.entry->unique = version->unique;
+  }
+  cache_.store_entry(ticket, *found.entry);
+  return found;
+}
+
+Result<OpenReply> Filesystem::Impl::open(Ino ino, int flags, const Request& request) {
+  FTPSFS_TRY_ASSIGN(const Tree::Known found, revalidated(ino, request));
+  return open_known(ino, *found.entry, flags, request);
+}
+
+Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& entry, int flags,
+                                               const Request& request) {
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+  if (entry.type == remote::FileType::directory) {
+    return make_error(Errc::is_directory, "is a directory");
+  }
+  if (writes) {
+    FTPSFS_TRY(writable());
+  }
+  if (const auto file = find_open(ino); file && file->is_replaced(entry)) {
+    // Handles of the old file keep its inode, and the pages that the kernel has of it. The name
+    // gets a new one: on ESTALE the kernel looks it up again.
+    if (const auto location = inodes_.locate(ino)) {
+      inodes_.detach(location->parent, location->name);
+    }
+    return make_error(Errc::stale, "the file was replaced on the server");
+  }
+  const HandleId id = next_handle_++;
+  const auto handle =
+      add_handle(ino, std::make_shared<OpenFile>(services_, ino, entry), flags, request, id);
+  OpenReply reply;
+  reply.handle = id;
+  reply.direct_io = !entry.size.has_value();
+  reply.keep_cache = handle->file->observe(entry);
+  if ((flags & O_TRUNC) != 0) {
+    auto pass = handle->file->enter(request.wait);
+    if (!pass) {
+      release(id, request);
+      return std::move(pass).error();
+    }
+    handle->file->begin_replacement();
+  }
+  const remote::FileVersion version = handle->file->version();
+  const MutexLock lock(mutex_);
+  if (paged_versions_.size() > kPagedVersions) {
+    paged_versions_.clear();
+  }
+  auto [paged, is_new] = paged_versions_.try_emplace(ino, version);
+  const bool holds = !is_new && remote::may_be_same(paged->second, version);
+  reply.keep_cache = reply.keep_cache && holds;
+  paged->second = version;
+  return reply;
+}
+
+Result<CreateReply> Filesystem::Impl::create(Ino parent, const std::string& name,
+                                             std::uint32_t mode, int flags,
+                                             const Request& request) {
+  FTPSFS_TRY(writable());
+  FTPSFS_TRY(remote::check_name(name));
+  if (HiddenNames::is_hidden(name)) {
+    return make_error(Errc::not_permitted, "names of this form belong to ftpsfs itself");
+  }
+  FTPSFS_TRY_ASSIGN(Tree::Known found, known(parent, name, request));
+  CreateReply reply;
+  if (found.entry) {
+    if ((flags & O_EXCL) != 0) {
+      return make_error(Errc::already_exists, "file exists");
+    }
+    const Ino ino = inodes_.acquire(parent, name, found.entry->type, 0);
+    auto opened = open_known(ino, *found.entry, flags, request);
+    if (!opened && opened.error().code == Errc::stale) {
+      opened = open_known(inodes_.acquire(parent, name, found.entry->type, 0), *found.entry, flags,
+                          request);
+    }
+    FTPSFS_TRY_ASSIGN(reply.open, std::move(opened));
+    reply.entry = reply_for(parent, name, found, 1);
+    return reply;
+  }
+  const Ino ino = inodes_.acquire(parent, name, remote::FileType::regular, 1);
+  auto file = OpenFile::make_new(services_, ino, static_cast<std::uint16_t>(mode & 07777U));
+  reply.open.handle = next_handle_++;
+  add_handle(ino, file, flags, request, reply.open.handle);
+  const Tree::Known local = local_entry(*file, name);
+  // Listings that are cached show the name at once.
+  cache_.note_created(parent, *local.entry);
+  reply.entry.attributes = attributes(ino, *local.entry, std::chrono::milliseconds(0));
+  return reply;
+}
+
+std::optional<Result<Slices>> Filesystem::Impl::find_content(HandleId id, std::uint64_t offset,
+                                                             std::size_t size) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return Result<Slices>(bad_handle());
+  }
+  return handle->file->find_content(*handle, offset, size);
+}
+
+Result<Slices> Filesystem::Impl::read(HandleId id, std::uint64_t offset, std::size_t size,
+                                      const Request& request) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return bad_handle();
+  }
+  return handle->file->read(*handle, offset, size, request);
+}
+
+std::optional<Result<void>> Filesystem::Impl::try_write(HandleId id, std::uint64_t offset,
+                                                        const Slice& data) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return Result<void>(bad_handle());
+  }
+  return handle->file->try_write(*handle, offset, data);
+}
+
+Result<void> Filesystem::Impl::write(HandleId id, std::uint64_t offset, const Slice& data,
+                                     const Request& request) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return bad_handle();
+  }
+  return handle->file->write(*handle, offset, data, request);
+}
+
+Result<void> Filesystem::Impl::flush(HandleId id, const Request& request) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return bad_handle();
+  }
+  const auto& file = handle->file;
+  if (!handle->writable()) {
+    return {};
+  }
+  // A child that inherited the descriptor and ends is not the end of the writing.
+  if (request.pid != 0 && request.pid != handle->opener &&
+      process_of(request.pid) != handle->opener) {
+    return {};
+  }
+  if (!file->written_since_flush()) {
+    return file->verdict();
+  }
+  return sync(id, request);
+}
+
+Result<void> Filesystem::Impl::sync(HandleId id, const Request& request) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return bad_handle();
+  }
+  const auto& file = handle->file;
+  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+  FTPSFS_TRY(file->publish(request.wait.stop));
+  const MutexLock lock(mutex_);
+  if (handle->appends()) {
+    // The kernel placed the bytes where it believed the end to be.
+    paged_versions_.erase(file->ino());
+  } else {
+    paged_versions_[file->ino()] = file->version();
+  }
+  return {};
+}
+
+void Filesystem::Impl::release(HandleId id, const Request& request) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return;
+  }
+  const auto file = handle->file;
+  if (handle->writable() && file->owes_upload()) {
+    // Nobody hears an error of a release: it is logged and counted where it occurs.
+    if (auto done = sync(id, request); !done && file->owes_upload()) {
+      log::warning("an upload could not be finished: {}", done.error().text);
+    }
+  }
+  {
+    const MutexLock lock(mutex_);
+    handles_.erase(id);
+  }
+  close_file(file);
+}
+
+/// Drops one handle's share; the last one takes the file out of the table.
+void Filesystem::Impl::close_file(const std::shared_ptr<OpenFile>& file) {
+  bool last = false;
+  {
+    const MutexLock lock(mutex_);
+    const auto found = open_files_.find(file->ino());
+    if (found == open_files_.end() || --found->second.handles > 0) {
+      return;
+    }
+    open_files_.erase(found);
+    last = true;
+  }
+  if (last && file->hidden_on_server()) {
+    if (const auto path = tree_.path(file->ino())) {
+      if (auto removed = services_.remote.remove_file(*path, services_.own_wait()); !removed) {
+        log::warning("{} stays behind on the server: {}", path->str(), removed.error().text);
+      }
+    }
+    if (const auto location = inodes_.locate(file->ino())) {
+      inodes_.detach(location->parent, location->name);
+    }
+  }
+  inodes_.unpin(file->ino());
+}
+
+std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
+  std::vector<std::shared_ptr<OpenFile>> files;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [ino, entry] : open_files_) {
+      files.push_back(entry.file);
+    }
+  }
+  // Publishing knows a stop token, no deadline: make the one from the other.
+  std::stop_source out_of_time;
+  const std::stop_callback on_stop(wait.stop, [&] { out_of_time.request_stop(); });
+  const std::jthread timer([&](const std::stop_token& done) {
+    Mutex mutex;
+    ConditionVariable never;
+    const MutexLock lock(mutex);
+    never.wait(mutex, Wait{wait.deadline, done}, [] { return false; });
+    out_of_time.request_stop();
+  });
+  std::size_t unfinished = 0;
+  for (const auto& file : files) {
+    if (!file->owes_upload()) {
+      continue;
+    }
+    auto pass = file->enter(Wait{wait.deadline, out_of_time.get_token()});
+    if (!pass || !file->publish(out_of_time.get_token())) {
+      ++unfinished;
+    }
+  }
+  return unfinished;
+}
+
+}  // namespace ftpsfs::fs

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: MIT
+//
+// Names and attributes, and the thin outer class.
+#include "ftpsfs/fs/filesystem.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <random>
+
+#include "filesystem_impl.hpp"
+
+namespace ftpsfs::fs {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Windows, queues and their chunks of all streams together.
+constexpr std::uint64_t kTransferMemory = 32ULL << 20;
+constexpr milliseconds kSpaceTimeout{10'000};
+/// Shown when the server does not tell: large enough that no program refuses to write.
+constexpr std::uint64_t kUnknownSpace = 1ULL << 50;
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+std::uint32_t type_bits(remote::FileType type) {
+  switch (type) {
+    case remote::FileType::directory:
+      return S_IFDIR;
+    case remote::FileType::symlink:
+      return S_IFLNK;
+    case remote::FileType::regular:
+    case remote::FileType::other:
+      return S_IFREG;
+  }
+  return S_IFREG;
+}
+
+}  // namespace
+
+Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& kernel,
+                       const Clock& clock)
+    : settings_(std::move(settings)),
+      cache_(cache::Settings{settings_.dir_cache_timeout, settings_.attr_timeout,
+                             settings_.negative_timeout, settings_.cache_bytes},
+             clock),
+      hidden_names_(random_seed()),
+      budget_(kTransferMemory),
+      services_{remote,  settings_,         kernel, clock, cache_, inodes_, hidden_names_,
+                budget_, transfer::Limits{}},
+      tree_(services_) {
+  services_.limits.stall_timeout = settings_.timeout;
+  cache_.set_case_sensitive(remote.traits().case_sensitive);
+}
+
+std::uint32_t Filesystem::Impl::shown_mode(remote::FileType type,
+                                           std::optional<std::uint16_t> mode) const {
+  const bool directory = type == remote::FileType::directory;
+  if (type == remote::FileType::symlink) {
+    return S_IFLNK | 0777U;
+  }
+  std::uint32_t bits = mode.value_or(directory ? 0755 : 0644);
+  if (const auto& mask = directory ? settings_.directory_mask : settings_.file_mask) {
+    // An explicit mask decides alone; only whether a file is a program is the server's word.
+    const bool executable = directory || (mode.value_or(0) & 0111U) != 0;
+    bits = (executable ? 0777U : 0666U) & ~static_cast<std::uint32_t>(*mask);
+  }
+  return type_bits(type) | (bits & 07777U);
+}
+
+Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry,
+                                        milliseconds valid_for) {
+  Attributes result;
+  result.ino = ino;
+  result.uid = settings_.uid;
+  result.gid = settings_.gid;
+  result.nlink = entry.type == remote::FileType::directory ? 2 : 1;
+  result.size = entry.size.value_or(0);
+  if (entry.type == remote::FileType::symlink && entry.symlink_target) {
+    result.size = entry.symlink_target->size();
+  }
+  result.mtime_seconds = entry.mtime ? entry.mtime->unix_seconds : 0;
+  result.valid_for = std::min(valid_for, settings_.attr_timeout);
+  std::optional<std::uint16_t> mode = entry.mode;
+  if (const auto file = find_open(ino)) {
+    if (const auto local = file->local_view()) {
+      result.size = local->size;
+      result.mtime_seconds = local->mtime_seconds;
+      mode = local->mode ? local->mode : mode;
+      result.valid_for = milliseconds(0);
+      if (file->is_orphan()) {
+        result.nlink = 0;
+      }
+    } else {
+      file->observe(entry);
+    }
+  }
+  result.mode = shown_mode(entry.type, mode);
+  return result;
+}
+
+EntryReply Filesystem::Impl::negative(milliseconds valid_for) const {
+  EntryReply reply;
+  reply.valid_for = std::min(valid_for, settings_.negative_timeout);
+  return reply;
+}
+
+EntryReply Filesystem::Impl::reply_for(Ino parent, const std::string& name,
+                                       const Tree::Known& known, std::uint64_t lookups) {
+  if (!known.entry) {
+    return negative(known.valid_for);
+  }
+  const Ino ino = inodes_.acquire(parent, name, known.entry->type, lookups);
+  EntryReply reply;
+  reply.attributes = attributes(ino, *known.entry, known.valid_for);
+  reply.valid_for = std::min(known.valid_for, settings_.entry_timeout);
+  return reply;
+}
+
+std::shared_ptr<OpenFile> Filesystem::Impl::pending_file(Ino parent, std::string_view name) {
+  const auto ino = inodes_.find(parent, name);
+  if (!ino) {
+    return nullptr;
+  }
+  auto file = find_open(*ino);
+  return file && file->owes_upload() && !file->is_orphan() ? file : nullptr;
+}
+
+Tree::Known Filesystem::Impl::local_entry(const OpenFile& file, std::string_view name) const {
+  remote::Entry entry;
+  entry.name = std::string(name);
+  entry.type = remote::FileType::regular;
+  if (const auto local = file.local_view()) {
+    entry.size = local->size;
+    entry.mtime = remote::FileTime{local->mtime_seconds, remote::TimeGrain::second};
+    entry.mode = local->mode;
+  }
+  return Tree::Known{std::move(entry), milliseconds(0), services_.clock.now()};
+}
+
+std::optional<Result<EntryReply>> Filesystem::Impl::find_entry(Ino parent, std::string_view name) {
+  if (HiddenNames::is_hidden(name)) {
+    return Result<EntryReply>(negative(settings_.negative_timeout));
+  }
+  if (const auto file = pending_file(parent, name)) {
+    return Result<EntryReply>(reply_for(parent, std::string(name), local_entry(*file, name), 1));
+  }
+  const auto known = tree_.find(parent, name);
+  if (!known) {
+    return std::nullopt;
+  }
+  return Result<EntryReply>(reply_for(parent, std::string(name), *known, 1));
+}
+
+Result<EntryReply> Filesystem::Impl::lookup(Ino parent, const std::string& name,
+                                            const Request& request) {
+  FTPSFS_TRY(remote::check_name(name));
+  FTPSFS_TRY_ASSIGN(const Tree::Known known, this->known(parent, name, request));
+  return reply_for(parent, name, known, 1);
+}
+
+/// What the name stands for, seen from this mount.
+Result<Tree::Known> Filesystem::Impl::known(Ino parent, const std::string& name,
+                                            const Request& request) {
+  if (HiddenNames::is_hidden(name)) {
+    return Tree::Known{std::nullopt, settings_.negative_timeout, services_.clock.now()};
+  }
+  if (const auto file = pending_file(parent, name)) {
+    return local_entry(*file, name);
+  }
+  return tree_.fetch(parent, name, request.wait);
+}
+
+Result<Tree::Known> Filesystem::Impl::existing(Ino parent, const std::string& name,
+                                               const Request& request) {
+  FTPSFS_TRY(remote::check_name(name));
+  FTPSFS_TRY_ASSIGN(Tree::Known found, known(parent, name, request));
+  if (!found.entry) {
+    return make_error(Errc::not_found, "no such file or directory");
+  }
+  return found;
+}
+
+std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino) {
+  if (ino == kRootIno) {
+    return Result<Attributes>(attributes(ino, Tree::root_entry(), settings_.attr_timeout));
+  }
+  if (const auto file = find_open(ino)) {
+    if (file->local_view()) {
+      return Result<Attributes>(attributes(ino, *local_entry(*file, "").entry, milliseconds(0)));
+    }
+  }
+  const auto location = inodes_.locate(ino);
+  if (!location) {
+    return Result<Attributes>(location.error());
+  }
+  const auto known = tree_.find(location->parent, location->name);
+  if (!known) {
+    return std::nullopt;
+  }
+  if (!known->entry) {
+    return Result<Attributes>(make_error(Errc::not_found, "the file is gone"));
+  }
+  return Result<Attributes>(attributes(ino, *known->entry, known->valid_for));
+}
+
+Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& request) {
+  if (auto found = find_attributes(ino)) {
+    return *std::move(found);
+  }
+  FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
+  FTPSFS_TRY_ASSIGN(const Tree::Known known,
+                    tree_.fetch(location.parent, location.name, request.wait));
+  if (!known.entry) {
+    return make_error(Errc::not_found, "the file is gone");
+  }
+  return attributes(ino, *known.entry, known.valid_for);
+}
+
+Result<std::string> Filesystem::Impl::read_link(Ino ino, const Request& request) {
+  FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
+  FTPSFS_TRY_ASSIGN(Tree::Known known, existing(location.parent, location.name, request));
+  if (known.entry->type != remote::FileType::symlink) {
+    return make_error(Errc::invalid_argument, "not a symbolic link");
+  }
+  if (!known.entry->symlink_target) {
+    // MLST need not tell targets; a listing may.
+    FTPSFS_TRY_ASSIGN(const auto listing, tree_.fetch_listing(location.parent, request.wait));
+    const auto* found = listing->find(location.name);
+    if (found == nullptr || !found->entry.symlink_target) {
+      return make_error(Errc::unsupported, "the server does not tell where the link leads");
+    }
+    return *found->entry.symlink_target;
+  }
+  return *known.entry->symlink_target;
+}
+
+Result<FilesystemSpace> Filesystem::Impl::space(const Request& request) {
+  {
+    const MutexLock lock(mutex_);
+    if (space_ && services_.clock.now() < space_until_) {
+      return *space_;
+    }
+  }
+  FilesystemSpace result{kUnknownSpace, kUnknownSpace};
+  if (const auto space = services_.remote.space(settings_.root, request.wait)) {
+    result.free_bytes = space->free_bytes.value_or(kUnknownSpace);
+    result.total_bytes = std::max(space->total_bytes.value_or(kUnknownSpace), result.free_bytes);
+  } else if (space.error().code == Errc::cancelled) {
+    return space.error();
+  }
+  const MutexLock lock(mutex_);
+  space_ = result;
+  space_until_ = services_.clock.now() + kSpaceTimeout;
+  return result;
+}
+
+void Filesystem::Impl::refresh() {
+  cache_.clear();
+  {
+    const MutexLock lock(mutex_);
+    paged_versions_.clear();
+    space_.reset();
+  }
+  for (const Ino ino : inodes_.known_to_kernel()) {
+    services_.kernel.invalidate_inode(ino, true);
+    if (const auto location = inodes_.locate(ino); location && ino != kRootIno) {
+      services_.kernel.invalidate_entry(location->parent, location->name);
+    }
+  }
+}
+
+Filesystem::Counters Filesystem::Impl::counters() const {
+  Counters result;
+  const auto cached = cache_.counters();
+  result.cache_bytes = cached.bytes;
+  result.cache_hits = cached.hits;
+  result.cache_misses = cached.misses;
+  result.inodes = inodes_.size();
+  result.failed_uploads = services_.failed_uploads;
+  std::vector<std::shared_ptr<OpenFile>> files;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [ino, entry] : open_files_) {
+      files.push_back(entry.file);
+    }
+  }
+  result.open_files = files.size();
+  result.dirty_files = static_cast<std::uint64_t>(std::count_if(
+      files.begin(), files.end(), [](const auto& file) { return file->owes_upload(); }));
+  return result;
+}
+
+Result<void> Filesystem::Impl::writable() const {
+  if (settings_.read_only) {
+    return make_error(Errc::read_only, "mounted read-only");
+  }
+  return {};
+}
+
+// The outer class.
+
+Filesystem::Filesystem(remote::Remote& remote, Settings settings, KernelCache& kernel,
+                       const Clock& clock)
+    : impl_(std::make_unique<Impl>(remote, std::move(settings), kernel, clock)) {}
+Filesystem::~Filesystem() = default;
+
+std::optional<Result<EntryReply>> Filesystem::find_entry(Ino parent, std::string_view name) {
+  return impl_->find_entry(parent, name);
+}
+Result<EntryReply> Filesystem::lookup(Ino parent, const std::string& name, const Request& request) {
+  return impl_->lookup(parent, name, request);
+}
+void Filesystem::forget(Ino ino, std::uint64_t lookups) {
+  impl_->inodes().forget(ino, lookups);
+}
+std::optional<Result<Attributes>> Filesystem::find_attributes(Ino ino) {
+  return impl_->find_attributes(ino);
+}
+Result<Attributes> Filesystem::get_attributes(Ino ino, const Request& request) {
+  return impl_->get_attributes(ino, request);
+}
+Result<Attributes> Filesystem::set_attributes(Ino ino, const AttributeChange& change,
+                                              std::optional<HandleId> handle,
+                                              const Request& request) {
+  return impl_->set_attributes(ino, change, handle, request);
+}
+Result<std::string> Filesystem::read_link(Ino ino, const Request& request) {
+  return impl_->read_link(ino, request);
+}
+Result<EntryReply> Filesystem::make_directory(Ino parent, const std::string& name,
+                                              std::uint32_t mode, const Request& request) {
+  return impl_->make_directory(parent, name, mode, request);
+}
+Result<EntryReply> Filesystem::make_symlink(const std::string& target, Ino parent,
+                                            const std::string& name, const Request& request) {
+  return impl_->make_symlink(target, parent, name, request);
+}
+Result<void> Filesystem::remove_file(Ino parent, const std::string& name, const Request& request) {
+  return impl_->remove_file(parent, name, request);
+}
+Result<void> Filesystem::remove_directory(Ino parent, const std::string& name,
+                                          const Request& request) {
+  return impl_->remove_directory(parent, name, request);
+}
+Result<void> Filesystem::rename(Ino parent, const std::string& name, Ino new_parent,
+                                const std::string& new_name, unsigned flags,
+                                const Request& request) {
+  return impl_->rename(parent, name, new_parent, new_name, flags, request);
+}
+Result<OpenReply> Filesystem::open(Ino ino, int flags, const Request& request) {
+  return impl_->open(ino, flags, request);
+}
+Result<CreateReply> Filesystem::create(Ino parent, const std::string& name, std::uint32_t mode,
+                                       int flags, const Request& request) {
+  return impl_->create(parent, name, mode, flags, request);
+}
+std::optional<Result<Slices>> Filesystem::find_content(HandleId handle, std::uint64_t offset,
+                                                       std::size_t size) {
+  return impl_->find_content(handle, offset, size);
+}
+Result<Slices> Filesystem::read(HandleId handle, std::uint64_t offset, std::size_t size,
+                                const Request& request) {
+  return impl_->read(handle, offset, size, request);
+}
+std::optional<Result<void>> Filesystem::try_write(HandleId handle, std::uint64_t offset,
+                                                  const Slice& data) {
+  return impl_->try_write(handle, offset, data);
+}
+Result<void> Filesystem::write(HandleId handle, std::uint64_t offset, const Slice& data,
+                               const Request& request) {
+  return impl_->write(handle, offset, data, request);
+}
+Result<void> Filesystem::flush(HandleId handle, const Request& request) {
+  return impl_->flush(handle, request);
+}
+Result<void> Filesystem::sync(HandleId handle, const Request& request) {
+  return impl_->sync(handle, request);
+}
+void Filesystem::release(HandleId handle, const Request& request) {
+  impl_->release(handle, request);
+}
+Result<HandleId> Filesystem::open_directory(Ino ino, const Request& request) {
+  return impl_->open_directory(ino, request);
+}
+Result<void> Filesystem::read_directory(HandleId handle, std::uint64_t offset, bool plus,
+                                        const DirectoryVisitor& visit, const Request& request) {
+  return impl_->read_directory(handle, offset, plus, visit, request);
+}
+void Filesystem::release_directory(HandleId handle) {
+  impl_->release_directory(handle);
+}
+Result<FilesystemSpace> Filesystem::space(const Request& request) {
+  return impl_->space(request);
+}
+void Filesystem::refresh() {
+  impl_->refresh();
+}
+std::size_t Filesystem::finish_uploads(const Wait& wait) {
+  return impl_->finish_uploads(wait);
+}
+Filesystem::Counters Filesystem::counters() const {
+  return impl_->counters();
+}
+
+}  // namespace ftpsfs::fs

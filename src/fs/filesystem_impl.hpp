@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+//
+// The inside of Filesystem. Its members are implemented by subject: filesystem.cpp (names,
+// attributes), files.cpp, directories.cpp, mutations.cpp.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ftpsfs/fs/filesystem.hpp"
+#include "open_file.hpp"
+#include "services.hpp"
+#include "tree.hpp"
+
+namespace ftpsfs::fs {
+
+struct DirectoryHandle {
+  Ino ino = kNoIno;
+  Tree::Snapshot listing;
+  /// New files that the server does not have yet, behind the listing's names.
+  std::vector<std::pair<std::string, Ino>> pending;
+};
+
+class Filesystem::Impl {
+ public:
+  Impl(remote::Remote& remote, Settings settings, KernelCache& kernel, const Clock& clock);
+
+  // filesystem.cpp
+  std::optional<Result<EntryReply>> find_entry(Ino parent, std::string_view name);
+  Result<EntryReply> lookup(Ino parent, const std::string& name, const Request& request);
+  std::optional<Result<Attributes>> find_attributes(Ino ino);
+  Result<Attributes> get_attributes(Ino ino, const Request& request);
+  Result<std::string> read_link(Ino ino, const Request& request);
+  Result<FilesystemSpace> space(const Request& request);
+  void refresh();
+  Counters counters() const;
+
+  // attributes.cpp
+  Result<Attributes> set_attributes(Ino ino, const AttributeChange& change,
+                                    std::optional<HandleId> handle, const Request& request);
+
+  // files.cpp
+  Result<OpenReply> open(Ino ino, int flags, const Request& request);
+  Result<CreateReply> create(Ino parent, const std::string& name, std::uint32_t mode, int flags,
+                             const Request& request);
+  std::optional<Result<Slices>> find_content(HandleId handle, std::uint64_t offset,
+                                             std::size_t size);
+  Result<Slices> read(HandleId handle, std::uint64_t offset, std::size_t size,
+                      const Request& request);
+  std::optional<Result<void>> try_write(HandleId handle, std::uint64_t offset, const Slice& data);
+  Result<void> write(HandleId handle, std::uint64_t offset, const Slice& data,
+                     const Request& request);
+  Result<void> flush(HandleId handle, const Request& request);
+  Result<void> sync(HandleId handle, const Request& request);
+  void release(HandleId handle, const Request& request);
+  std::size_t finish_uploads(const Wait& wait);
+
+  // directories.cpp
+  Result<HandleId> open_directory(Ino ino, const Request& request);
+  Result<void> read_directory(HandleId handle, std::uint64_t offset, bool plus,
+                              const DirectoryVisitor& visit, const Request& request);
+  void release_directory(HandleId handle);
+
+  // mutations.cpp
+  Result<EntryReply> make_directory(Ino parent, const std::string& name, std::uint32_t mode,
+                                    const Request& request);
+  Result<EntryReply> make_symlink(const std::string& target, Ino parent, const std::string& name,
+                                  const Request& request);
+  Result<void> remove_file(Ino parent, const std::string& name, const Request& request);
+  Result<void> remove_directory(Ino parent, const std::string& name, const Request& request);
+  Result<void> rename(Ino parent, const std::string& name, Ino new_parent,
+                      const std::string& new_name, unsigned flags, const Request& request);
+
+  InodeTable& inodes() { return inodes_; }
+
+ private:
+  // Attributes from what is known; `known.entry` must be there.
+  Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for);
+  EntryReply reply_for(Ino parent, const std::string& name, const Tree::Known& known,
+                       std::uint64_t lookups);
+  EntryReply negative(std::chrono::milliseconds valid_for) const;
+  std::uint32_t shown_mode(remote::FileType type, std::optional<std::uint16_t> mode) const;
+  /// A file of this name that is open here and not on the server yet.
+  std::shared_ptr<OpenFile> pending_file(Ino parent, std::string_view name);
+  Tree::Known local_entry(const OpenFile& file, std::string_view name) const;
+  Result<Tree::Known> known(Ino parent, const std::string& name, const Request& request);
+  Result<Tree::Known> existing(Ino parent, const std::string& name, const Request& request);
+  Result<void> writable() const;
+
+  Result<void> set_size(Ino ino, std::uint64_t size, const Request& request, bool has_handle);
+  Result<void> set_mode(Ino ino, std::uint32_t mode, const Request& request);
+  Result<void> set_mtime(Ino ino, const AttributeChange::Time& time, const Request& request);
+  Result<void> check_owner(const AttributeChange& change) const;
+  template <typename Change>
+  void update_cached(Ino ino, Change change);
+
+  std::shared_ptr<OpenFile> find_open(Ino ino) const;
+  std::shared_ptr<FileHandle> find_handle(HandleId id) const;
+  /// Registers a handle; the file is shared with the handles that are open already.
+  std::shared_ptr<FileHandle> add_handle(Ino ino, std::shared_ptr<OpenFile> file, int flags,
+                                         const Request& request, HandleId id);
+  Result<OpenReply> open_known(Ino ino, const remote::Entry& entry, int flags,
+                               const Request& request);
+  Result<Tree::Known> revalidated(Ino ino, const Request& request);
+  void close_file(const std::shared_ptr<OpenFile>& file);
+
+  Result<void> remove_open_file(const std::shared_ptr<OpenFile>& file, Ino parent,
+                                const std::string& name, const Request& request);
+  Result<void> remove_leftovers(Ino directory, const Request& request);
+  std::vector<std::shared_ptr<OpenFile>> files_below(Ino ino) const;
+  Result<void> settle_below(Ino ino, const Request& request);
+  Result<void> clear_target(const Tree::Known& source, const Tree::Known& target, Ino new_parent,
+                            const std::string& new_name, const Request& request);
+
+  const Settings settings_;
+  cache::NamespaceCache cache_;
+  InodeTable inodes_;
+  HiddenNames hidden_names_;
+  transfer::MemoryBudget budget_;
+  Services services_;
+  Tree tree_;
+
+  mutable Mutex mutex_;
+  struct OpenEntry {
+    std::shared_ptr<OpenFile> file;
+    std::size_t handles = 0;
+  };
+  std::unordered_map<Ino, OpenEntry> open_files_ FTPSFS_GUARDED_BY(mutex_);
+  std::unordered_map<HandleId, std::shared_ptr<FileHandle>> handles_ FTPSFS_GUARDED_BY(mutex_);
+  std::unordered_map<HandleId, std::shared_ptr<DirectoryHandle>> directories_
+      FTPSFS_GUARDED_BY(mutex_);
+  /// The version whose pages the kernel may hold, for keep_cache.
+  std::unordered_map<Ino, remote::FileVersion> paged_versions_ FTPSFS_GUARDED_BY(mutex_);
+  std::optional<FilesystemSpace> space_ FTPSFS_GUARDED_BY(mutex_);
+  SteadyTime space_until_ FTPSFS_GUARDED_BY(mutex_);
+  std::atomic<HandleId> next_handle_{1};
+};
+
+}  // namespace ftpsfs::fs

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+//
+// Filesystem: what changes the tree.
+#include <fcntl.h>
+
+#ifndef RENAME_NOREPLACE
+#include <linux/fs.h>
+#endif
+
+#include "filesystem_impl.hpp"
+#include "ftpsfs/base/log.hpp"
+
+namespace ftpsfs::fs {
+
+Result<EntryReply> Filesystem::Impl::make_directory(Ino parent, const std::string& name,
+                                                    std::uint32_t mode, const Request& request) {
+  FTPSFS_TRY(writable());
+  FTPSFS_TRY_ASSIGN(const Tree::Known before, known(parent, name, request));
+  if (before.entry) {
+    return make_error(Errc::already_exists, "file exists");
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  if (auto made = services_.remote.make_directory(path, request.wait); !made) {
+    cache_.invalidate_entry(parent, name);
+    return std::move(made).error();
+  }
+  cache_.invalidate_entry(parent, name);
+  FTPSFS_TRY_ASSIGN(Tree::Known made, tree_.fetch(parent, name, request.wait.uncancellable()));
+  if (!made.entry) {
+    return make_error(Errc::io_error, "the server made the directory, but does not show it");
+  }
+  const auto wanted = static_cast<std::uint16_t>(mode & 07777U);
+  if (made.entry->mode && (*made.entry->mode & 0777U) != (wanted & 0777U) &&
+      services_.remote.traits().can_set_mode) {
+    if (services_.remote.set_mode(path, wanted, services_.own_wait())) {
+      made.entry->mode = wanted;
+      cache_.note_created(parent, *made.entry);
+    }
+  }
+  EntryReply reply = reply_for(parent, name, made, 1);
+  // It is new, so it is known to be empty: the first files in it need no listing.
+  cache_.store_listing(cache_.begin_fetch(reply.attributes.ino), remote::Listing{});
+  return reply;
+}
+
+Result<EntryReply> Filesystem::Impl::make_symlink(const std::string& target, Ino parent,
+                                                  const std::string& name, const Request& request) {
+  FTPSFS_TRY(writable());
+  FTPSFS_TRY_ASSIGN(const Tree::Known before, known(parent, name, request));
+  if (before.entry) {
+    return make_error(Errc::already_exists, "file exists");
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  auto made = services_.remote.make_symlink(target, path, request.wait);
+  cache_.invalidate_entry(parent, name);
+  if (!made) {
+    return std::move(made).error();
+  }
+  FTPSFS_TRY_ASSIGN(const Tree::Known shown,
+                    tree_.fetch(parent, name, request.wait.uncancellable()));
+  if (!shown.entry) {
+    return make_error(Errc::io_error, "the server made the link, but does not show it");
+  }
+  return reply_for(parent, name, shown, 1);
+}
+
+Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
+                                           const Request& request) {
+  FTPSFS_TRY(writable());
+  FTPSFS_TRY_ASSIGN(const Tree::Known found, existing(parent, name, request));
+  if (found.entry->type == remote::FileType::directory) {
+    return make_error(Errc::is_directory, "is a directory");
+  }
+  if (const auto ino = inodes_.find(parent, name)) {
+    if (const auto file = find_open(*ino)) {
+      return remove_open_file(file, parent, name, request);
+    }
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  auto removed = services_.remote.remove_file(path, request.wait);
+  if (!removed && removed.error().code != Errc::not_found) {
+    cache_.invalidate_entry(parent, name);
+    return removed;
+  }
+  cache_.note_removed(parent, name);
+  inodes_.detach(parent, name);
+  return removed;
+}
+
+/// The handles stay usable: what is only here stays local; what the server has moves out of sight
+/// until the last handle is closed.
+Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>& file, Ino parent,
+                                                const std::string& name, const Request& request) {
+  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+  const bool local = file->owes_upload();
+  FTPSFS_TRY_ASSIGN(const bool on_server, file->prepare_orphan(request.wait.stop));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  if (on_server && local) {
+    auto removed = services_.remote.remove_file(path, request.wait);
+    if (!removed && removed.error().code != Errc::not_found) {
+      return removed;
+    }
+  }
+  if (on_server && !local) {
+    const std::string hidden = services_.hidden_names.removed();
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath aside, directory.child(hidden));
+    FTPSFS_TRY(services_.remote.rename(path, aside, request.wait));
+    inodes_.rename(parent, name, parent, hidden);
+    file->mark_orphan(true);
+  } else {
+    inodes_.detach(parent, name);
+    file->mark_orphan(false);
+  }
+  cache_.note_removed(parent, name);
+  return {};
+}
+
+Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& name,
+                                                const Request& request) {
+  FTPSFS_TRY(writable());
+  FTPSFS_TRY_ASSIGN(const Tree::Known found, existing(parent, name, request));
+  if (found.entry->type != remote::FileType::directory) {
+    return make_error(Errc::not_directory, "not a directory");
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath above, tree_.path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, above.child(name));
+  const auto ino = inodes_.find(parent, name);
+  if (ino) {
+    FTPSFS_TRY(settle_below(*ino, request));
+  }
+  auto removed = services_.remote.remove_directory(path, request.wait);
+  if (!removed && ino &&
+      (removed.error().code == Errc::not_empty || removed.error().code == Errc::access_denied)) {
+    FTPSFS_TRY(remove_leftovers(*ino, request));
+    removed = services_.remote.remove_directory(path, request.wait);
+  }
+  if (!removed && removed.error().code != Errc::not_found) {
+    cache_.invalidate_entry(parent, name);
+    return removed;
+  }
+  if (ino) {
+    cache_.invalidate_directory(*ino);
+  }
+  cache_.note_removed(parent, name);
+  inodes_.detach(parent, name);
+  return removed;
+}
+
+/// Our own hidden files must not make rmdir(2) fail: nobody sees them. Anything else does.
+Result<void> Filesystem::Impl::remove_leftovers(Ino directory, const Request& request) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, tree_.path(directory));
+  FTPSFS_TRY_ASSIGN(const remote::Listing listing, services_.remote.list(path, request.wait));
+  for (const remote::Entry& entry : listing.entries) {
+    if (!HiddenNames::is_hidden(entry.name)) {
+      return make_error(Errc::not_empty, "directory not empty");
+    }
+  }
+  for (const auto& file : files_below(directory)) {
+    if (file->hidden_on_server()) {
+      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+      FTPSFS_TRY(file->bring_home(request.wait.stop));
+    }
+  }
+  for (const remote::Entry& entry : listing.entries) {
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath hidden, path.child(entry.name));
+    FTPSFS_TRY(services_.remote.remove_file(hidden, request.wait));
+  }
+  return {};
+}
+
+std::vector<std::shared_ptr<OpenFile>> Filesystem::Impl::files_below(Ino ino) const {
+  std::vector<std::shared_ptr<OpenFile>> files;
+  const MutexLock lock(mutex_);
+  for (const auto& [open_ino, entry] : open_files_) {
+    if (inodes_.is_below(open_ino, ino)) {
+      files.push_back(entry.file);
+    }
+  }
+  return files;
+}
+
+/// Before a name is moved or removed: uploads under it are finished, so that none arrives later
+/// under a name that has gone.
+Result<void> Filesystem::Impl::settle_below(Ino ino, const Request& request) {
+  for (const auto& file : files_below(ino)) {
+    if (file->owes_upload()) {
+      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+      FTPSFS_TRY(file->publish(request.wait.stop));
+    }
+  }
+  return {};
+}
+
+/// Makes way for a rename onto an existing name.
+Result<void> Filesystem::Impl::clear_target(const Tree::Known& source, const Tree::Known& target,
+                                            Ino new_parent, const std::string& new_name,
+                                            const Request& request) {
+  const bool from_directory = source.entry->type == remote::FileType::directory;
+  const bool to_directory = target.entry->type == remote::FileType::directory;
+  if (from_directory && !to_directory) {
+    return make_error(Errc::not_directory, "a directory cannot replace a file");
+  }
+  if (!from_directory && to_directory) {
+    return make_error(Errc::is_directory, "a file cannot replace a directory");
+  }
+  if (to_directory) {
+    // No server renames over a directory; rename(2) allows an empty one to be replaced.
+    return remove_directory(new_parent, new_name, request);
+  }
+  if (const auto ino = inodes_.find(new_parent, new_name)) {
+    if (const auto file = find_open(*ino); file && file->owes_upload()) {
+      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+      FTPSFS_TRY(file->prepare_orphan(request.wait.stop));
+      file->mark_orphan(false);  // its bytes belong to a name that is about to be replaced
+    }
+  }
+  return {};
+}
+
+Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino new_parent,
+                                      const std::string& new_name, unsigned flags,
+                                      const Request& request) {
+  FTPSFS_TRY(writable());
+  if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE)) != 0) {
+    return make_error(Errc::invalid_argument, "this kind of rename is not offered");
+  }
+  if (HiddenNames::is_hidden(new_name)) {
+    return make_error(Errc::not_permitted, "names of this form belong to ftpsfs itself");
+  }
+  FTPSFS_TRY_ASSIGN(const Tree::Known source, existing(parent, name, request));
+  FTPSFS_TRY_ASSIGN(const Tree::Known target, known(new_parent, new_name, request));
+  if (target.entry && (flags & RENAME_NOREPLACE) != 0) {
+    return make_error(Errc::already_exists, "file exists");
+  }
+  if (parent == new_parent && name == new_name) {
+    return {};
+  }
+  if (const auto ino = inodes_.find(parent, name)) {
+    if (inodes_.is_below(new_parent, *ino)) {
+      return make_error(Errc::invalid_argument, "a directory cannot be moved into itself");
+    }
+    FTPSFS_TRY(settle_below(*ino, request));
+  }
+  if (target.entry) {
+    FTPSFS_TRY(clear_target(source, target, new_parent, new_name, request));
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath from_directory, tree_.path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath to_directory, tree_.path(new_parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath from, from_directory.child(name));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath to, to_directory.child(new_name));
+  if (auto renamed = services_.remote.rename(from, to, request.wait); !renamed) {
+    cache_.invalidate_entry(parent, name);
+    cache_.invalidate_entry(new_parent, new_name);
+    return renamed;
+  }
+  inodes_.rename(parent, name, new_parent, new_name);
+  cache_.note_renamed(parent, name, new_parent, new_name);
+  return {};
+}
+
+}  // namespace ftpsfs::fs

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: MIT
+//
+// Reading, writing and the change of states. What makes content visible is in publish.cpp.
+#include "open_file.hpp"
+
+#include <fcntl.h>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/transfer/staging.hpp"
+
+namespace ftpsfs::fs {
+namespace {
+
+/// A version seen this recently is trusted without asking again.
+constexpr std::chrono::milliseconds kVersionTrust{1000};
+
+}  // namespace
+
+bool FileHandle::writable() const {
+  return (flags & O_ACCMODE) != O_RDONLY;
+}
+bool FileHandle::appends() const {
+  return (flags & O_APPEND) != 0;
+}
+
+OpenFile::OpenFile(Services& services, Ino ino) : services_(services), ino_(ino) {}
+
+OpenFile::OpenFile(Services& services, Ino ino, const remote::Entry& entry)
+    : OpenFile(services, ino) {
+  const MutexLock lock(mutex_);
+  version_ = remote::version_of(entry);
+  version_seen_ = services.clock.now();
+  mode_ = entry.mode;
+  on_server_ = true;
+}
+
+std::shared_ptr<OpenFile> OpenFile::make_new(Services& services, Ino ino, std::uint16_t mode) {
+  std::shared_ptr<OpenFile> file(new OpenFile(services, ino));
+  file->begin_replacement();
+  const MutexLock lock(file->mutex_);
+  file->mode_ = mode;
+  file->mode_owed_ = true;
+  return file;
+}
+
+transfer::PathProvider OpenFile::own_path() const {
+  return [&services = services_, ino = ino_] {
+    return services.inodes.path(ino, services.settings.root);
+  };
+}
+
+transfer::PathProvider OpenFile::sibling_path(std::string name) const {
+  return
+      [&services = services_, ino = ino_, name = std::move(name)]() -> Result<remote::RemotePath> {
+        FTPSFS_TRY_ASSIGN(const Location location, services.inodes.locate(ino));
+        FTPSFS_TRY_ASSIGN(const remote::RemotePath parent,
+                          services.inodes.path(location.parent, services.settings.root));
+        return parent.child(name);
+      };
+}
+
+transfer::PathProvider OpenFile::target_path(const std::string& temporary) const {
+  return temporary.empty() ? own_path() : sibling_path(temporary);
+}
+
+OpenFile::Content OpenFile::content() const {
+  const MutexLock lock(mutex_);
+  return content_;
+}
+
+std::uint64_t OpenFile::size_locked() const {
+  if (const auto* streaming = std::get_if<Streaming>(&content_)) {
+    return streaming->base + streaming->stream->accepted();
+  }
+  if (const auto* staged = std::get_if<Staged>(&content_)) {
+    return staged->copy->size();
+  }
+  return version_.size.value_or(0);
+}
+
+bool OpenFile::owes_locked() const {
+  if (orphan_) {
+    return false;
+  }
+  if (const auto* staged = std::get_if<Staged>(&content_)) {
+    return staged->dirty;
+  }
+  return std::holds_alternative<Streaming>(content_);
+}
+
+void OpenFile::note_written() {
+  written_ = true;
+  mtime_owed_.reset();
+  changed_at_ = std::chrono::duration_cast<std::chrono::seconds>(
+                    services_.clock.wall_now().time_since_epoch())
+                    .count();
+}
+
+// Reading.
+
+std::shared_ptr<transfer::ReadStream> OpenFile::reader(FileHandle& handle) {
+  if (!handle.stream || handle.stream_epoch != epoch_) {
+    auto check = [weak = weak_from_this(), epoch = epoch_](const remote::FileVersion& observed,
+                                                           std::uint64_t offset) -> Result<void> {
+      const auto self = weak.lock();
+      return self ? self->check_version(observed, offset, epoch) : Result<void>();
+    };
+    handle.stream = std::make_shared<transfer::ReadStream>(
+        services_.remote, own_path(), std::move(check), services_.budget, services_.limits);
+    handle.stream_epoch = epoch_;
+  }
+  return handle.stream;
+}
+
+std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::uint64_t offset,
+                                                     std::size_t size) {
+  const MutexLock lock(mutex_);
+  if (!std::holds_alternative<OnServer>(content_) || !handle.stream ||
+      handle.stream_epoch != epoch_) {
+    return std::nullopt;
+  }
+  if (auto found = handle.stream->find(offset, size, version_.size)) {
+    return Result<Slices>(*std::move(found));
+  }
+  return std::nullopt;
+}
+
+Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::size_t size,
+                              const Request& request) {
+  for (;;) {
+    std::shared_ptr<transfer::ReadStream> stream;
+    std::shared_ptr<transfer::StagedFile> copy;
+    std::optional<std::uint64_t> known_size;
+    std::uint64_t epoch = 0;
+    {
+      const MutexLock lock(mutex_);
+      epoch = epoch_;
+      known_size = version_.size;
+      if (const auto* staged = std::get_if<Staged>(&content_)) {
+        copy = staged->copy;
+      } else if (std::holds_alternative<OnServer>(content_)) {
+        stream = reader(handle);
+      }
+    }
+    if (copy) {
+      return copy->read(offset, size);
+    }
+    if (!stream) {
+      // Bytes on their way to the server cannot be read back from it half-way: take a copy.
+      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter(request.wait));
+      if (std::holds_alternative<Streaming>(content())) {
+        FTPSFS_TRY(stage(request.wait.stop));
+      }
+      continue;
+    }
+    auto slices = stream->read(offset, size, known_size, request.wait);
+    if (!slices) {
+      const MutexLock lock(mutex_);
+      if (epoch_ != epoch && slices.error().code != Errc::cancelled) {
+        continue;  // a local change took the content away under the stream
+      }
+    }
+    return slices;
+  }
+}
+
+Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::uint64_t offset,
+                                     std::uint64_t epoch) {
+  bool grown = false;
+  {
+    const MutexLock lock(mutex_);
+    if (epoch != epoch_) {
+      return make_error(Errc::stale, "the file was written meanwhile");
+    }
+    remote::FileVersion known = version_;
+    if (known.mtime && known.mtime->grain != remote::TimeGrain::second) {
+      known.mtime.reset();  // a listing's minutes may be in another time zone
+    }
+    const bool same = remote::may_be_same(known, observed);
+    grown = !same && observed.size && known.size && *observed.size >= *known.size &&
+            offset >= *known.size;
+    if (same || grown) {
+      version_.size = observed.size ? observed.size : version_.size;
+      version_.mtime = observed.mtime ? observed.mtime : version_.mtime;
+      version_seen_ = services_.clock.now();
+    }
+    if (same) {
+      return {};
+    }
+  }
+  if (const auto location = services_.inodes.locate(ino_)) {
+    services_.cache.invalidate_entry(location->parent, location->name);
+  }
+  services_.kernel.invalidate_inode(ino_, !grown);
+  if (grown) {
+    return {};
+  }
+  return make_error(Errc::stale, "the file was changed on the server while it was open");
+}
+
+// Writing.
+
+std::optional<Result<void>> OpenFile::try_write(const FileHandle& handle, std::uint64_t offset,
+                                                const Slice& data) {
+  const auto pass = gate_.try_enter();
+  if (!pass) {
+    return std::nullopt;
+  }
+  const MutexLock lock(mutex_);
+  const auto* streaming = std::get_if<Streaming>(&content_);
+  if (streaming == nullptr || orphan_ ||
+      (!handle.appends() && offset != streaming->base + streaming->stream->accepted())) {
+    return std::nullopt;
+  }
+  auto taken = streaming->stream->try_write(data);
+  if (taken && *taken) {
+    note_written();
+  }
+  return taken;
+}
+
+Result<void> OpenFile::write(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+                             const Request& request) {
+  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter(request.wait));
+  FTPSFS_TRY(write_to(handle, offset, data, request));
+  const MutexLock lock(mutex_);
+  note_written();
+  return {};
+}
+
+Result<void> OpenFile::write_to(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+                                const Request& request) {
+  for (;;) {
+    const Content now = content();
+    if (const auto* staged = std::get_if<Staged>(&now)) {
+      FTPSFS_TRY(staged->copy->write(handle.appends() ? staged->copy->size() : offset, data.bytes));
+      const MutexLock lock(mutex_);
+      std::get<Staged>(content_).dirty = true;
+      return {};
+    }
+    if (const auto* streaming = std::get_if<Streaming>(&now)) {
+      // What the kernel says of the offset under O_APPEND is only its idea of the size.
+      if (handle.appends() || offset == streaming->base + streaming->stream->accepted()) {
+        return streaming->stream->write(data, request.wait);
+      }
+      FTPSFS_TRY(stage(request.wait.stop));
+      continue;
+    }
+    std::uint64_t size = 0;
+    bool orphan = false;
+    {
+      const MutexLock lock(mutex_);
+      if (verdict_) {
+        return *verdict_;  // bytes of this file were lost before: no later ones may follow them
+      }
+      size = version_.size.value_or(0);
+      orphan = orphan_;
+    }
+    if (!orphan && (handle.appends() || offset == size)) {
+      FTPSFS_TRY(begin_append(handle, size, request.wait));
+    } else {
+      FTPSFS_TRY(stage(request.wait.stop));
+    }
+  }
+}
+
+Result<void> OpenFile::begin_append(const FileHandle& handle, std::uint64_t offset,
+                                    const Wait& wait) {
+  bool recent = false;
+  {
+    const MutexLock lock(mutex_);
+    recent = version_.size && services_.clock.now() - version_seen_ < kVersionTrust;
+  }
+  std::uint64_t base = offset;
+  if (!recent) {
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
+    FTPSFS_TRY_ASSIGN(const remote::FileVersion version, services_.remote.version(path, wait));
+    base = version.size.value_or(offset);
+    if (base != offset && !handle.appends()) {
+      services_.kernel.invalidate_inode(ino_, true);
+      return make_error(Errc::stale, "the file's size changed on the server while it was open");
+    }
+  }
+  const MutexLock lock(mutex_);
+  content_ = make_stream(remote::WriteMode::append, base, {});
+  ++epoch_;
+  return {};
+}
+
+OpenFile::Streaming OpenFile::make_stream(remote::WriteMode mode, std::uint64_t base,
+                                          std::string temporary) {
+  auto stream = std::make_shared<transfer::WriteStream>(
+      services_.remote, target_path(temporary), mode, base, services_.budget, services_.limits);
+  return Streaming{std::move(stream), base, std::move(temporary)};
+}
+
+void OpenFile::begin_replacement() {
+  const Content before = content();
+  bool on_server = false;
+  {
+    const MutexLock lock(mutex_);
+    on_server = on_server_;
+    if (const auto* streaming = std::get_if<Streaming>(&before)) {
+      // A stream to the file's own name has made or changed that file, or may have.
+      on_server = on_server || (streaming->temporary.empty() && streaming->stream->started());
+    }
+  }
+  Streaming fresh = make_stream(remote::WriteMode::replace, 0,
+                                on_server ? services_.hidden_names.upload() : std::string());
+  {
+    const MutexLock lock(mutex_);
+    on_server_ = on_server;
+    content_ = std::move(fresh);
+    verdict_.reset();
+    ++epoch_;
+    note_written();
+    written_ = false;  // a shell's redirect flushes before its first byte
+  }
+  if (const auto* streaming = std::get_if<Streaming>(&before)) {
+    if (!streaming->temporary.empty() && streaming->stream->started()) {
+      remove_temporary(streaming->temporary);
+    }
+  }
+}
+
+Result<void> OpenFile::truncate(std::uint64_t size, const std::stop_token& stop) {
+  {
+    const MutexLock lock(mutex_);
+    if (size == size_locked() && (owes_locked() || version_.size)) {
+      return {};
+    }
+  }
+  const bool orphan = is_orphan();
+  if (size == 0 && !orphan) {
+    begin_replacement();
+  } else {
+    FTPSFS_TRY(stage(stop));
+    const Content now = content();
+    FTPSFS_TRY(std::get<Staged>(now).copy->truncate(size));
+    const MutexLock lock(mutex_);
+    std::get<Staged>(content_).dirty = true;
+    ++epoch_;
+  }
+  const MutexLock lock(mutex_);
+  note_written();
+  return {};
+}
+
+// Staging.
+
+Result<void> OpenFile::stage(const std::stop_token& stop) {
+  const Content now = content();
+  if (std::holds_alternative<Staged>(now)) {
+    return {};
+  }
+  if (const auto* streaming = std::get_if<Streaming>(&now)) {
+    return stage_from_stream(*streaming, stop);
+  }
+  FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(own_path(), true, stop));
+  const MutexLock lock(mutex_);
+  content_ = Staged{std::move(copy), false};
+  ++epoch_;
+  return {};
+}
+
+Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
+    const transfer::PathProvider& path, bool check, const std::stop_token& stop) {
+  FTPSFS_TRY_ASSIGN(auto copy, transfer::StagedFile::create(services_.settings.staging_directory));
+  std::uint64_t epoch = 0;
+  bool empty = false;
+  {
+    const MutexLock lock(mutex_);
+    epoch = epoch_;
+    empty = check && version_.size == 0;
+  }
+  if (empty) {
+    return copy;
+  }
+  const auto check_version = [this, check, epoch](const remote::FileVersion& observed,
+                                                  std::uint64_t offset) -> Result<void> {
+    return check ? this->check_version(observed, offset, epoch) : Result<void>();
+  };
+  FTPSFS_TRY(transfer::fetch_into(*copy, services_.remote, path, check_version, services_.budget,
+                                  services_.limits, stop));
+  return copy;
+}
+
+Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::stop_token& stop) {
+  std::shared_ptr<transfer::StagedFile> copy;
+  if (!streaming.stream->started()) {
+    // Nothing was sent: the bytes are all in memory, behind what the server has (append).
+    if (streaming.base > 0) {
+      FTPSFS_TRY_ASSIGN(copy, fetch_copy(own_path(), false, stop));
+    } else {
+      FTPSFS_TRY_ASSIGN(copy, transfer::StagedFile::create(services_.settings.staging_directory));
+    }
+    if (auto slices = streaming.stream->take_back()) {
+      Result<void> copied;
+      for (const Slice& slice : *slices) {
+        if (copied) {
+          copied = copy->write(copy->size(), slice.bytes);
+        }
+      }
+      if (!copied) {
+        // No room for a copy: the stream must not have lost what it had accepted.
+        for (const Slice& slice : *slices) {
+          FTPSFS_TRY(streaming.stream->write(slice, services_.own_wait()));
+        }
+        return copied;
+      }
+      const MutexLock lock(mutex_);
+      content_ = Staged{std::move(copy), true};
+      ++epoch_;
+      return {};
+    }
+  }
+  FTPSFS_TRY(streaming.stream->finish(stop));
+  FTPSFS_TRY_ASSIGN(copy, fetch_copy(target_path(streaming.temporary), false, stop));
+  {
+    const MutexLock lock(mutex_);
+    on_server_ = on_server_ || streaming.temporary.empty();
+    content_ = Staged{std::move(copy), true};
+    ++epoch_;
+  }
+  if (!streaming.temporary.empty()) {
+    remove_temporary(streaming.temporary);
+  }
+  return {};
+}
+
+}  // namespace ftpsfs::fs

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+//
+// The content of one inode while somebody has it open: shared by all its handles, so that what one
+// writes another reads. It is in one of three states:
+//
+//   OnServer   the server has all of it; reads stream from there
+//   Streaming  sequential writing: bytes flow to the server (STOR, APPE)
+//   Staged     a local copy, for everything else; uploaded when it is published
+//
+// "Publishing" is what makes content visible under the file's name: finishing the transfer,
+// checking the size, and renaming over the old file when there is one (SEMANTICS, rule 3).
+//
+// Thread-safe. The gate orders everything that changes the state, across I/O; the mutex guards the
+// members and is never held across I/O.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/fs/types.hpp"
+#include "ftpsfs/transfer/read_stream.hpp"
+#include "ftpsfs/transfer/staged_file.hpp"
+#include "ftpsfs/transfer/write_stream.hpp"
+#include "gate.hpp"
+#include "services.hpp"
+
+namespace ftpsfs::fs {
+
+class OpenFile;
+
+/// One open(2) of a file.
+struct FileHandle {
+  HandleId id = 0;
+  std::shared_ptr<OpenFile> file;
+  int flags = 0;
+  pid_t opener = 0;  ///< process (not thread) that opened it; 0 when unknown
+
+  // Guarded by the file's mutex.
+  std::shared_ptr<transfer::ReadStream> stream;
+  std::uint64_t stream_epoch = 0;
+
+  bool writable() const;
+  bool appends() const;
+};
+
+class OpenFile : public std::enable_shared_from_this<OpenFile> {
+ public:
+  /// A file that the server has.
+  OpenFile(Services& services, Ino ino, const remote::Entry& entry);
+  /// A new file that the server will get when it is published.
+  static std::shared_ptr<OpenFile> make_new(Services& services, Ino ino, std::uint16_t mode);
+
+  Ino ino() const { return ino_; }
+
+  /// Waits for the exclusive right to change the content's state.
+  Result<Gate::Pass> enter(const Wait& wait) { return gate_.enter(wait); }
+
+  // Reading. Needs no gate unless the content must be staged first.
+  std::optional<Result<Slices>> find_content(FileHandle& handle, std::uint64_t offset,
+                                             std::size_t size);
+  Result<Slices> read(FileHandle& handle, std::uint64_t offset, std::size_t size,
+                      const Request& request);
+
+  // Writing.
+  std::optional<Result<void>> try_write(const FileHandle& handle, std::uint64_t offset,
+                                        const Slice& data);
+  Result<void> write(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+                     const Request& request);
+
+  // With the gate's pass in the caller's hand:
+  /// Content becomes empty; the server's file stays until the replacement is published.
+  void begin_replacement();
+  Result<void> truncate(std::uint64_t size, const std::stop_token& stop);
+  /// Makes everything written so far visible and confirmed under the file's name.
+  /// @errors cancelled: nothing is lost, publish again. Others stay as the file's verdict.
+  Result<void> publish(const std::stop_token& stop);
+  /// The name is about to go while handles stay: content that is not on the server yet stays
+  /// local, what is there stays there (the caller renames it out of sight).
+  /// @return whether the server has a file under the name.
+  Result<bool> prepare_orphan(const std::stop_token& stop);
+  /// Takes a local copy of a removed file that still lies on the server under a hidden name, so
+  /// that the caller may delete it there.
+  Result<void> bring_home(const std::stop_token& stop);
+  /// From now on nothing is published any more.
+  void mark_orphan(bool hidden_on_server);
+
+  /// The FLUSH policy: is there anything for a flush to publish?
+  bool written_since_flush() const;
+  /// The last verdict, for a flush that has nothing to publish.
+  Result<void> verdict() const;
+  bool owes_upload() const;
+  bool is_orphan() const;
+  bool hidden_on_server() const;
+  bool on_server() const;
+  remote::FileVersion version() const;
+
+  /// Size and time while the server does not have them yet.
+  struct LocalView {
+    std::uint64_t size = 0;
+    std::int64_t mtime_seconds = 0;
+    std::optional<std::uint16_t> mode;
+  };
+  std::optional<LocalView> local_view() const;
+
+  /// While an upload is owed: mode and time travel with it. @return false: nothing is owed.
+  bool defer_mode(std::uint16_t mode);
+  bool defer_mtime(std::optional<std::int64_t> unix_seconds);
+
+  /// The server was asked anew: growth is followed.
+  /// @return whether pages cached from before still hold.
+  bool observe(const remote::Entry& entry);
+  /// Does the name stand for another file by now? The handles keep the old one.
+  bool is_replaced(const remote::Entry& entry) const;
+  /// The mount itself changed the server's mtime.
+  void note_mtime(std::int64_t unix_seconds);
+  void note_mode(std::uint16_t mode);
+
+ private:
+  struct OnServer {};
+  struct Streaming {
+    std::shared_ptr<transfer::WriteStream> stream;
+    std::uint64_t base = 0;  ///< bytes of the file before the stream's first
+    std::string temporary;   ///< hidden name that receives them; empty: the file's own name
+  };
+  struct Staged {
+    std::shared_ptr<transfer::StagedFile> copy;
+    bool dirty = false;
+  };
+  using Content = std::variant<OnServer, Streaming, Staged>;
+
+  OpenFile(Services& services, Ino ino);
+
+  transfer::PathProvider own_path() const;
+  transfer::PathProvider sibling_path(std::string name) const;
+  transfer::PathProvider target_path(const std::string& temporary) const;
+
+  std::shared_ptr<transfer::ReadStream> reader(FileHandle& handle) FTPSFS_REQUIRES(mutex_);
+  Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
+                             std::uint64_t epoch);
+
+  Content content() const;
+  enum class Comparison : std::uint8_t { same, grown, other };
+  Comparison compare(const remote::Entry& entry) const FTPSFS_REQUIRES(mutex_);
+  std::uint64_t size_locked() const FTPSFS_REQUIRES(mutex_);
+  bool owes_locked() const FTPSFS_REQUIRES(mutex_);
+  void note_written() FTPSFS_REQUIRES(mutex_);
+  Streaming make_stream(remote::WriteMode mode, std::uint64_t base, std::string temporary);
+  Result<void> write_to(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+                        const Request& request);
+  Result<void> begin_append(const FileHandle& handle, std::uint64_t offset, const Wait& wait);
+
+  Result<void> stage(const std::stop_token& stop);
+  Result<void> stage_from_stream(const Streaming& streaming, const std::stop_token& stop);
+  Result<std::shared_ptr<transfer::StagedFile>> fetch_copy(const transfer::PathProvider& path,
+                                                           bool check, const std::stop_token& stop);
+
+  Result<void> publish_stream(const Streaming& streaming, const std::stop_token& stop);
+  Result<void> publish_copy(const Staged& staged, const std::stop_token& stop);
+  Result<void> install(remote::FileVersion version, const std::string& temporary);
+  Result<void> put_in_place(const std::string& temporary, const remote::RemotePath& path);
+  void apply_tail(const remote::RemotePath& path, remote::FileVersion& version);
+  void learn_mode(const remote::RemotePath& path);
+  void remember_published(const remote::FileVersion& version);
+  Result<void> settle_verdict(Result<void> outcome);
+  void remove_temporary(const std::string& temporary);
+
+  Services& services_;
+  const Ino ino_;
+  Gate gate_;
+
+  mutable Mutex mutex_;
+  Content content_ FTPSFS_GUARDED_BY(mutex_);
+  remote::FileVersion version_ FTPSFS_GUARDED_BY(mutex_);  ///< of what the server has
+  SteadyTime version_seen_ FTPSFS_GUARDED_BY(mutex_);
+  bool on_server_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the name exists there
+  bool orphan_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool hidden_on_server_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool written_ FTPSFS_GUARDED_BY(mutex_) = false;         ///< since the last flush that published
+  std::int64_t changed_at_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< local time of the last change
+  std::optional<Error> verdict_ FTPSFS_GUARDED_BY(mutex_);
+  std::optional<std::uint16_t> mode_ FTPSFS_GUARDED_BY(mutex_);  ///< what is shown, once known
+  bool mode_owed_ FTPSFS_GUARDED_BY(mutex_) = false;
+  std::optional<std::int64_t> mtime_owed_ FTPSFS_GUARDED_BY(mutex_);
+  /// Counts changes of the content made here: read streams of an older count are thrown away.
+  std::uint64_t epoch_ FTPSFS_GUARDED_BY(mutex_) = 1;
+};
+
+}  // namespace ftpsfs::fs

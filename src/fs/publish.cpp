@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+//
+// OpenFile: how content becomes visible under the file's name (SEMANTICS, rules 1 to 3).
+//
+// New names are written straight to the name. An existing file is replaced by a rename over it, so
+// that others see the old or the new content, whole. What belongs to the upload besides its bytes
+// (mode, time) follows as its tail.
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/transfer/staging.hpp"
+#include "open_file.hpp"
+
+namespace ftpsfs::fs {
+
+Result<void> OpenFile::publish(const std::stop_token& stop) {
+  {
+    const MutexLock lock(mutex_);
+    if (!owes_locked()) {
+      return verdict_ ? Result<void>(*verdict_) : Result<void>();
+    }
+  }
+  const Content now = content();
+  if (const auto* streaming = std::get_if<Streaming>(&now)) {
+    return publish_stream(*streaming, stop);
+  }
+  return publish_copy(std::get<Staged>(now), stop);
+}
+
+Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::stop_token& stop) {
+  auto version = streaming.stream->finish(stop);
+  if (!version && version.error().code == Errc::cancelled) {
+    return std::move(version).error();
+  }
+  Result<void> installed;
+  if (version) {
+    installed = install(*std::move(version), streaming.temporary);
+  } else {
+    installed = std::move(version).error();
+    if (!streaming.temporary.empty()) {
+      remove_temporary(streaming.temporary);
+    }
+  }
+  {
+    // The bytes of a failed stream are gone; what the server has stays what it was, or, under a
+    // new name, a part that the verdict tells of.
+    const MutexLock lock(mutex_);
+    content_ = OnServer{};
+    ++epoch_;
+  }
+  return settle_verdict(std::move(installed));
+}
+
+Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token& stop) {
+  std::string temporary;
+  {
+    const MutexLock lock(mutex_);
+    if (on_server_) {
+      temporary = services_.hidden_names.upload();
+    }
+  }
+  auto version = transfer::send_from(*staged.copy, services_.remote, target_path(temporary),
+                                     services_.budget, services_.limits, stop);
+  if (!version && version.error().code == Errc::cancelled) {
+    remove_temporary(temporary);
+    return std::move(version).error();
+  }
+  Result<void> installed;
+  if (version) {
+    installed = install(*std::move(version), temporary);
+  } else {
+    remove_temporary(temporary);
+    installed = std::move(version).error();
+  }
+  if (installed) {
+    const MutexLock lock(mutex_);
+    std::get<Staged>(content_).dirty = false;
+  }  // else it stays dirty: the copy is there for another try
+  return settle_verdict(std::move(installed));
+}
+
+/// The upload has arrived whole; now it gets its name, mode and time.
+Result<void> OpenFile::install(remote::FileVersion version, const std::string& temporary) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
+  bool is_new = false;
+  {
+    const MutexLock lock(mutex_);
+    is_new = !on_server_;
+  }
+  if (!temporary.empty()) {
+    FTPSFS_TRY(put_in_place(temporary, path));
+  }
+  if (is_new && services_.new_file_mode == 0) {
+    learn_mode(path);
+  }
+  apply_tail(path, version);
+  remember_published(version);
+  return {};
+}
+
+Result<void> OpenFile::put_in_place(const std::string& temporary, const remote::RemotePath& path) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath part, sibling_path(temporary)());
+  std::optional<std::uint16_t> keep;
+  {
+    const MutexLock lock(mutex_);
+    if (!mode_owed_ && mode_ && *mode_ != services_.new_file_mode.load()) {
+      keep = mode_;
+    }
+  }
+  if (keep && services_.remote.traits().can_set_mode) {
+    // Before the rename: nobody shall see the new content under weaker permissions.
+    if (auto kept = services_.remote.set_mode(part, *keep, services_.own_wait()); !kept) {
+      log::info("{}: the old mode could not be kept: {}", path.str(), kept.error().text);
+    }
+  }
+  if (auto renamed = services_.remote.rename(part, path, services_.own_wait()); !renamed) {
+    remove_temporary(temporary);
+    return renamed;
+  }
+  return {};
+}
+
+/// The first new file of a mount shows what mode the server gives, so that later ones need a
+/// command only when the program wants another.
+void OpenFile::learn_mode(const remote::RemotePath& path) {
+  const auto entry = services_.remote.stat(path, services_.own_wait());
+  if (entry && entry->mode) {
+    services_.new_file_mode = *entry->mode;
+  }
+}
+
+void OpenFile::apply_tail(const remote::RemotePath& path, remote::FileVersion& version) {
+  std::optional<std::uint16_t> mode;
+  std::optional<std::int64_t> mtime;
+  {
+    const MutexLock lock(mutex_);
+    if (mode_owed_) {
+      mode = mode_;
+    }
+    mtime = mtime_owed_;
+    mode_owed_ = false;
+    mtime_owed_.reset();
+  }
+  if (mode && *mode != services_.new_file_mode.load()) {
+    const auto set = services_.remote.set_mode(path, *mode, services_.own_wait());
+    if (!set) {
+      log::info("{}: the mode could not be set: {}", path.str(), set.error().text);
+      const MutexLock lock(mutex_);
+      mode_ = services_.new_file_mode.load() != 0
+                  ? std::optional<std::uint16_t>(services_.new_file_mode.load())
+                  : std::nullopt;
+    }
+  }
+  if (mtime) {
+    if (auto set = services_.remote.set_mtime(path, *mtime, services_.own_wait()); set) {
+      version.mtime = remote::FileTime{*mtime, remote::TimeGrain::second};
+    } else {
+      log::warning("{}: the time could not be set: {}", path.str(), set.error().text);
+    }
+  }
+}
+
+void OpenFile::remember_published(const remote::FileVersion& version) {
+  remote::Entry entry;
+  entry.type = remote::FileType::regular;
+  entry.size = version.size;
+  entry.mtime = version.mtime;
+  entry.unique = version.unique;
+  {
+    const MutexLock lock(mutex_);
+    entry.mode = mode_;
+    version_ = version;
+    if (!version_.size) {
+      version_.size = entry.size = size_locked();
+    }
+    version_seen_ = services_.clock.now();
+    on_server_ = true;
+    ++epoch_;
+  }
+  if (const auto location = services_.inodes.locate(ino_)) {
+    entry.name = location->name;
+    services_.cache.note_created(location->parent, std::move(entry));
+  }
+}
+
+/// Keeps the verdict for later flushes, and tells log, status and cache of a failure.
+Result<void> OpenFile::settle_verdict(Result<void> outcome) {
+  {
+    const MutexLock lock(mutex_);
+    written_ = false;
+    verdict_.reset();
+    if (!outcome) {
+      verdict_ = outcome.error();
+    }
+  }
+  if (!outcome) {
+    const auto location = services_.inodes.locate(ino_);
+    log::warning("upload of {} failed: {}", location ? location->name : "a removed file",
+                 outcome.error().text);
+    ++services_.failed_uploads;
+    if (location) {
+      services_.cache.invalidate_entry(location->parent, location->name);
+    }
+  }
+  return outcome;
+}
+
+void OpenFile::remove_temporary(const std::string& temporary) {
+  if (temporary.empty()) {
+    return;
+  }
+  const auto path = sibling_path(temporary)();
+  if (!path) {
+    return;
+  }
+  const auto removed = services_.remote.remove_file(*path, services_.own_wait());
+  if (!removed && removed.error().code != Errc::not_found) {
+    log::info("{}: left behind: {}", path->str(), removed.error().text);
+  }
+}
+
+Result<bool> OpenFile::prepare_orphan(const std::stop_token& stop) {
+  if (!std::holds_alternative<OnServer>(content())) {
+    FTPSFS_TRY(stage(stop));
+  }
+  const MutexLock lock(mutex_);
+  return on_server_;
+}
+
+Result<void> OpenFile::bring_home(const std::stop_token& stop) {
+  FTPSFS_TRY(stage(stop));
+  const MutexLock lock(mutex_);
+  hidden_on_server_ = false;
+  return {};
+}
+
+void OpenFile::mark_orphan(bool hidden_on_server) {
+  const MutexLock lock(mutex_);
+  orphan_ = true;
+  hidden_on_server_ = hidden_on_server;
+}
+
+bool OpenFile::written_since_flush() const {
+  const MutexLock lock(mutex_);
+  return written_;
+}
+
+Result<void> OpenFile::verdict() const {
+  const MutexLock lock(mutex_);
+  return verdict_ ? Result<void>(*verdict_) : Result<void>();
+}
+
+bool OpenFile::owes_upload() const {
+  const MutexLock lock(mutex_);
+  return owes_locked();
+}
+
+bool OpenFile::is_orphan() const {
+  const MutexLock lock(mutex_);
+  return orphan_;
+}
+
+bool OpenFile::hidden_on_server() const {
+  const MutexLock lock(mutex_);
+  return hidden_on_server_;
+}
+
+bool OpenFile::on_server() const {
+  const MutexLock lock(mutex_);
+  return on_server_;
+}
+
+remote::FileVersion OpenFile::version() const {
+  const MutexLock lock(mutex_);
+  return version_;
+}
+
+std::optional<OpenFile::LocalView> OpenFile::local_view() const {
+  const MutexLock lock(mutex_);
+  if (!owes_locked() && !orphan_) {
+    return std::nullopt;
+  }
+  LocalView view;
+  view.size = size_locked();
+  view.mtime_seconds = mtime_owed_.value_or(
+      changed_at_ != 0 ? changed_at_ : (version_.mtime ? version_.mtime->unix_seconds : 0));
+  view.mode = mode_;
+  return view;
+}
+
+bool OpenFile::defer_mode(std::uint16_t mode) {
+  const MutexLock lock(mutex_);
+  if (orphan_) {
+    mode_ = mode;
+    return true;
+  }
+  if (!owes_locked()) {
+    return false;
+  }
+  mode_ = mode;
+  mode_owed_ = true;
+  return true;
+}
+
+bool OpenFile::defer_mtime(std::optional<std::int64_t> unix_seconds) {
+  const MutexLock lock(mutex_);
+  if (!owes_locked() && !orphan_) {
+    return false;
+  }
+  mtime_owed_ = unix_seconds;
+  return true;
+}
+
+OpenFile::Comparison OpenFile::compare(const remote::Entry& entry) const {
+  if (owes_locked() || orphan_) {
+    return Comparison::same;  // ours is newer
+  }
+  const remote::FileVersion observed = remote::version_of(entry);
+  if (remote::may_be_same(version_, observed)) {
+    return Comparison::same;
+  }
+  const bool other_unique =
+      !version_.unique.empty() && !observed.unique.empty() && version_.unique != observed.unique;
+  const bool grown =
+      observed.size && version_.size && *observed.size > *version_.size && !other_unique;
+  return grown ? Comparison::grown : Comparison::other;
+}
+
+bool OpenFile::observe(const remote::Entry& entry) {
+  const MutexLock lock(mutex_);
+  const Comparison comparison = compare(entry);
+  if (comparison == Comparison::grown) {
+    version_ = remote::version_of(entry);
+    version_seen_ = services_.clock.now();
+  }
+  return comparison == Comparison::same;
+}
+
+bool OpenFile::is_replaced(const remote::Entry& entry) const {
+  const MutexLock lock(mutex_);
+  return compare(entry) == Comparison::other;
+}
+
+void OpenFile::note_mtime(std::int64_t unix_seconds) {
+  const MutexLock lock(mutex_);
+  version_.mtime = remote::FileTime{unix_seconds, remote::TimeGrain::second};
+}
+
+void OpenFile::note_mode(std::uint16_t mode) {
+  const MutexLock lock(mutex_);
+  mode_ = mode;
+}
+
+}  // namespace ftpsfs::fs

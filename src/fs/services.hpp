@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+//
+// What the parts of the filesystem work with; one of each for a mount.
+#pragma once
+
+#include <atomic>
+
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/cache/namespace_cache.hpp"
+#include "ftpsfs/fs/inode_table.hpp"
+#include "ftpsfs/fs/kernel_cache.hpp"
+#include "ftpsfs/fs/settings.hpp"
+#include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/transfer/limits.hpp"
+#include "hidden_names.hpp"
+
+namespace ftpsfs::fs {
+
+struct Services {
+  remote::Remote& remote;
+  const Settings& settings;
+  KernelCache& kernel;
+  const Clock& clock;
+  cache::NamespaceCache& cache;
+  InodeTable& inodes;
+  HiddenNames& hidden_names;
+  transfer::MemoryBudget& budget;
+  transfer::Limits limits;
+
+  /// The mode that the server gives to new files, once it was seen; 0 before.
+  std::atomic<std::uint16_t> new_file_mode{0};
+  std::atomic<std::uint64_t> failed_uploads{0};
+
+  /// For steps that must not be abandoned half-way, whatever the program does.
+  Wait own_wait() const { return Wait::for_at_most(limits.stall_timeout); }
+};
+
+}  // namespace ftpsfs::fs

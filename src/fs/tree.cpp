@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "tree.hpp"
+
+#include <algorithm>
+
+#include "ftpsfs/base/log.hpp"
+
+namespace ftpsfs::fs {
+namespace {
+
+/// After so many single MDTMs in a directory, the rest is asked in one go.
+constexpr int kSingleTimes = 3;
+/// MDTMs asked in one call: bounds what a program waits for at once.
+constexpr std::size_t kTimesAtOnce = 2000;
+
+}  // namespace
+
+bool needs_exact_time(const remote::Entry& entry) {
+  return entry.type == remote::FileType::regular && entry.mtime &&
+         entry.mtime->grain != remote::TimeGrain::second;
+}
+
+Tree::Tree(Services& services) : services_(services) {}
+
+remote::Entry Tree::root_entry() {
+  remote::Entry entry;
+  entry.type = remote::FileType::directory;
+  return entry;
+}
+
+std::optional<Tree::Known> Tree::find(Ino parent, std::string_view name) {
+  auto found = services_.cache.find(parent, name);
+  if (!found) {
+    return std::nullopt;
+  }
+  if (found->entry && needs_exact_time(*found->entry) && !services_.remote.traits().exact_listing) {
+    return std::nullopt;
+  }
+  return Known{std::move(found->entry), found->valid_for, found->fetched_at};
+}
+
+Result<Tree::Known> Tree::fetch(Ino parent, const std::string& name, const Wait& wait) {
+  if (auto known = find(parent, name)) {
+    return *std::move(known);
+  }
+  const auto coarse = services_.cache.find(parent, name);
+  if (coarse && coarse->entry) {
+    FTPSFS_TRY(refine(parent, name, wait));
+    if (auto known = find(parent, name)) {
+      return *std::move(known);
+    }
+    return Known{coarse->entry, coarse->valid_for, coarse->fetched_at};
+  }
+  return fetch_anew(parent, name, wait);
+}
+
+Result<Tree::Known> Tree::fetch_anew(Ino parent, const std::string& name, const Wait& wait) {
+  if (services_.remote.traits().stat_is_cheap) {
+    return stat_one(parent, name, wait);
+  }
+  return find_in_listing(parent, name, wait);
+}
+
+Result<Tree::Known> Tree::stat_one(Ino parent, const std::string& name, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  const auto ticket = services_.cache.begin_fetch(parent);
+  auto entry = services_.remote.stat(path, wait);
+  const SteadyTime now = services_.clock.now();
+  if (!entry) {
+    if (entry.error().code != Errc::not_found) {
+      return std::move(entry).error();
+    }
+    services_.cache.store_absent(ticket, name);
+    return Known{std::nullopt, services_.settings.negative_timeout, now};
+  }
+  entry->name = name;
+  services_.cache.store_entry(ticket, *entry);
+  // The cache may know a finer time, or a local change may have overtaken the answer.
+  if (auto known = find(parent, name)) {
+    return *std::move(known);
+  }
+  return Known{*std::move(entry), std::chrono::milliseconds(0), now};
+}
+
+Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, const Wait& wait) {
+  services_.cache.invalidate_entry(parent, name);
+  FTPSFS_TRY_ASSIGN(const Snapshot listing, fetch_listing(parent, wait));
+  const cache::CachedEntry* found = listing->find(name);
+  if (found == nullptr) {
+    return Known{std::nullopt, services_.settings.negative_timeout, services_.clock.now()};
+  }
+  remote::Entry entry = found->entry;
+  if (needs_exact_time(entry)) {
+    FTPSFS_TRY(refine(parent, name, wait));
+  }
+  if (auto known = find(parent, name)) {
+    return *std::move(known);
+  }
+  return Known{std::move(entry), std::chrono::milliseconds(0), services_.clock.now()};
+}
+
+Tree::Snapshot Tree::find_listing(Ino directory) {
+  return services_.cache.find_listing(directory);
+}
+
+Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait) {
+  // Shared only with those who ask since the same local change: an older listing lacks it.
+  const auto version = services_.cache.begin_fetch(directory).version;
+  return listings_.run(version, wait, [&](const Wait& own_wait) -> Result<Snapshot> {
+    if (Snapshot listing = services_.cache.find_listing(directory)) {
+      return listing;
+    }
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath where, path(directory));
+    const auto ticket = services_.cache.begin_fetch(directory);
+    FTPSFS_TRY_ASSIGN(remote::Listing listing, services_.remote.list(where, own_wait));
+    std::erase_if(listing.entries,
+                  [](const remote::Entry& entry) { return HiddenNames::is_hidden(entry.name); });
+    return services_.cache.store_listing(ticket, std::move(listing));
+  });
+}
+
+bool Tree::many_asked(Ino directory) {
+  const MutexLock lock(mutex_);
+  if (single_times_.size() > 1000) {
+    single_times_.clear();  // only a heuristic's memory
+  }
+  return ++single_times_[directory] > kSingleTimes;
+}
+
+Result<void> Tree::refine(Ino directory, const std::string& name, const Wait& wait) {
+  if (many_asked(directory)) {
+    return refine_all(directory, wait);
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath where, path(directory));
+  const std::string names[] = {name};
+  FTPSFS_TRY_ASSIGN(const auto times, services_.remote.exact_times(where, names, wait));
+  if (times.size() == 1 && times[0]) {
+    services_.cache.refine_times(directory, name, *times[0]);
+  } else if (const auto found = services_.cache.find(directory, name); found && found->entry) {
+    // The server does not tell: the coarse time is the exact one from now on.
+    services_.cache.refine_times(directory, name,
+                                 {found->entry->mtime->unix_seconds, remote::TimeGrain::second});
+  }
+  return {};
+}
+
+Result<void> Tree::refine_all(Ino directory, const Wait& wait) {
+  auto done = refinements_.run(directory, wait, [&](const Wait& own_wait) -> Result<bool> {
+    const Snapshot listing = services_.cache.find_listing(directory);
+    if (!listing) {
+      return true;
+    }
+    std::vector<std::string> names;
+    std::vector<std::int64_t> coarse;
+    for (std::size_t i = 0; i < listing->size(); ++i) {
+      const remote::Entry& entry = listing->at(i).entry;
+      if (needs_exact_time(entry)) {
+        names.push_back(entry.name);
+        coarse.push_back(entry.mtime->unix_seconds);
+      }
+    }
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath where, path(directory));
+    for (std::size_t first = 0; first < names.size(); first += kTimesAtOnce) {
+      const std::size_t count = std::min(kTimesAtOnce, names.size() - first);
+      const std::span<const std::string> part(names.data() + first, count);
+      FTPSFS_TRY_ASSIGN(const auto times,
+                        services_.remote.exact_times(
+                            where, part, own_wait.no_longer_than(services_.limits.stall_timeout)));
+      for (std::size_t i = 0; i < times.size() && i < count; ++i) {
+        services_.cache.refine_times(
+            directory, part[i],
+            times[i].value_or(remote::FileTime{coarse[first + i], remote::TimeGrain::second}));
+      }
+    }
+    return true;
+  });
+  if (!done) {
+    return std::move(done).error();
+  }
+  return {};
+}
+
+}  // namespace ftpsfs::fs

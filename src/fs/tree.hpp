@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// Names and attributes: what memory knows (`find_…`) and what the server must be asked (`fetch_…`).
+// Asks once for many who want the same, and never caches what a local change has overtaken.
+// Thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/cache/namespace_cache.hpp"
+#include "ftpsfs/cache/single_flight.hpp"
+#include "services.hpp"
+
+namespace ftpsfs::fs {
+
+class Tree {
+ public:
+  using Snapshot = std::shared_ptr<const cache::DirectorySnapshot>;
+
+  /// What is known of a name. `entry` absent: the name does not exist.
+  struct Known {
+    std::optional<remote::Entry> entry;
+    std::chrono::milliseconds valid_for{0};
+    SteadyTime fetched_at;
+  };
+
+  explicit Tree(Services& services);
+
+  /// From memory; nullopt when the server must be asked, or when only a coarse time is known.
+  std::optional<Known> find(Ino parent, std::string_view name);
+  /// @errors those of Remote::stat and Remote::list, but not_found is an answer (`entry` absent).
+  Result<Known> fetch(Ino parent, const std::string& name, const Wait& wait);
+  /// The server's word, however fresh memory is.
+  Result<Known> fetch_anew(Ino parent, const std::string& name, const Wait& wait);
+
+  Snapshot find_listing(Ino directory);
+  Result<Snapshot> fetch_listing(Ino directory, const Wait& wait);
+
+  Result<remote::RemotePath> path(Ino directory) const {
+    return services_.inodes.path(directory, services_.settings.root);
+  }
+
+  /// The root of the mount, which no listing shows.
+  static remote::Entry root_entry();
+
+ private:
+  Result<Known> stat_one(Ino parent, const std::string& name, const Wait& wait);
+  Result<Known> find_in_listing(Ino parent, const std::string& name, const Wait& wait);
+  Result<void> refine(Ino directory, const std::string& name, const Wait& wait);
+  Result<void> refine_all(Ino directory, const Wait& wait);
+  bool many_asked(Ino directory);
+
+  Services& services_;
+  cache::SingleFlight<cache::DirectoryVersion, Snapshot> listings_;
+  cache::SingleFlight<Ino, bool> refinements_;
+
+  Mutex mutex_;
+  /// How many single times were asked in a directory, until it pays to ask all of them.
+  std::unordered_map<Ino, int> single_times_ FTPSFS_GUARDED_BY(mutex_);
+};
+
+/// Must be asked of the server: a coarse time of a file whose exact one MDTM can tell.
+bool needs_exact_time(const remote::Entry& entry);
+
+}  // namespace ftpsfs::fs

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/ftp/listing.hpp"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "ftpsfs/ftp/ascii.hpp"
+#include "ftpsfs/ftp/list_unix.hpp"
+#include "ftpsfs/ftp/mlsx.hpp"
+
+namespace ftpsfs::ftp {
+namespace {
+
+bool is_hostile(std::string_view name) noexcept {
+  return name.empty() || name.size() > kMaxNameBytes ||
+         name.find_first_of(std::string_view("/\r\n\0", 4)) != std::string_view::npos;
+}
+
+/// Collects the entries of one listing.
+class Collector {
+ public:
+  explicit Collector(ListingNotes& notes) : notes_(notes) {}
+
+  void add(FileFacts facts) {
+    ++parsed_;
+    if (facts.kind == FactKind::cdir || facts.name == ".") {
+      notes_.self = std::move(facts);
+      return;
+    }
+    if (facts.kind == FactKind::pdir || facts.name == "..") {
+      return;
+    }
+    if (is_hostile(facts.name)) {
+      ++notes_.hostile_names;
+      return;
+    }
+    const auto [known, is_new] = index_.try_emplace(facts.name, entries_.size());
+    if (is_new) {
+      entries_.push_back(std::move(facts));
+    } else {
+      ++notes_.duplicates;
+      entries_[known->second] = std::move(facts);
+    }
+  }
+
+  void skip(std::string_view line) {
+    ++notes_.unparsed_lines;
+    if (first_unparsed_.empty()) {
+      first_unparsed_ = line.substr(0, kQuotedBytes);
+    }
+  }
+
+  Result<std::vector<FileFacts>> finish() && {
+    if (parsed_ == 0 && notes_.unparsed_lines > 0) {
+      return make_error(Errc::io_error,
+                        "cannot read the server's listing, which begins: " + first_unparsed_);
+    }
+    return std::move(entries_);
+  }
+
+ private:
+  static constexpr std::size_t kQuotedBytes = 100;
+
+  ListingNotes& notes_;
+  std::size_t parsed_ = 0;
+  std::string first_unparsed_;
+  std::vector<FileFacts> entries_;
+  std::unordered_map<std::string, std::size_t> index_;
+};
+
+/// Calls `take` with each line that is not empty, without its CR LF or LF.
+template <typename Take>
+void for_each_line(std::string_view body, Take take) {
+  while (!body.empty()) {
+    const std::size_t end = std::min(body.find('\n'), body.size());
+    std::string_view line = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    if (!line.empty() && line.back() == '\r') {
+      line.remove_suffix(1);
+    }
+    if (!line.empty()) {
+      take(line);
+    }
+  }
+}
+
+/// Parses one line; absent when it is not of the dialect.
+using LineParser = std::optional<FileFacts> (*)(std::string_view, WallTime);
+/// Is it a line of the dialect that names no file?
+using HeadingTest = bool (*)(std::string_view) noexcept;
+
+struct Dialect {
+  LineParser parse;
+  HeadingTest is_heading;
+};
+
+/// In the order in which they are tried; more dialects go here.
+constexpr Dialect kDialects[] = {{parse_unix_line, is_unix_heading}};
+
+/// The dialect of the first line that any dialect understands.
+const Dialect& choose_dialect(std::string_view body, WallTime now) {
+  const Dialect* chosen = nullptr;
+  for_each_line(body, [&](std::string_view line) {
+    for (const Dialect& dialect : kDialects) {
+      if (chosen == nullptr && dialect.parse(line, now)) {
+        chosen = &dialect;
+      }
+    }
+  });
+  return chosen != nullptr ? *chosen : kDialects[0];
+}
+
+ListingNotes start_notes(std::string_view body) {
+  ListingNotes notes;
+  notes.unterminated = !body.empty() && body.back() != '\n';
+  return notes;
+}
+
+}  // namespace
+
+Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes) {
+  ListingNotes own = start_notes(body);
+  Collector collector(own);
+  for_each_line(body, [&](std::string_view line) {
+    if (auto facts = parse_mlsx_line(line)) {
+      collector.add(*std::move(facts));
+    } else {
+      collector.skip(line);
+    }
+  });
+  auto result = std::move(collector).finish();
+  if (notes != nullptr) {
+    *notes = std::move(own);
+  }
+  return result;
+}
+
+Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now,
+                                          ListingNotes* notes) {
+  ListingNotes own = start_notes(body);
+  Collector collector(own);
+  const Dialect& dialect = choose_dialect(body, now);
+  for_each_line(body, [&](std::string_view line) {
+    if (auto facts = dialect.parse(line, now)) {
+      collector.add(*std::move(facts));
+    } else if (!dialect.is_heading(line)) {
+      collector.skip(line);
+    }
+  });
+  auto result = std::move(collector).finish();
+  if (notes != nullptr) {
+    *notes = std::move(own);
+  }
+  return result;
+}
+
+ListingVerdict judge_listing_reply(const Reply& final_reply) {
+  const std::string text = ascii::lower(final_reply.text());
+  if (text.find("truncated") != std::string::npos) {
+    return ListingVerdict::truncated;
+  }
+  if (text.find("failed to open directory") != std::string::npos) {
+    return ListingVerdict::denied;
+  }
+  return ListingVerdict::whole;
+}
+
+}  // namespace ftpsfs::ftp

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/ftp/server_profile.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "ftpsfs/ftp/ascii.hpp"
+
+namespace ftpsfs::ftp {
+namespace {
+
+struct Signature {
+  std::string_view word;  ///< in the greeting, lower case
+  ServerKind kind;
+};
+constexpr std::array kSignatures = {
+    Signature{"vsftpd", ServerKind::vsftpd},
+    Signature{"proftpd", ServerKind::proftpd},
+    Signature{"pure-ftpd", ServerKind::pureftpd},
+    Signature{"pyftpdlib", ServerKind::pyftpdlib},
+};
+
+bool announces(const Features& features, std::string_view line) {
+  return std::any_of(features.lines.begin(), features.lines.end(), [&](const std::string& known) {
+    return ascii::equal_ignoring_case(known, line);
+  });
+}
+
+/// vsftpd's whole repertoire: nobody else has PASV and TVFS and so little around them.
+bool is_vsftpd_repertoire(const Features& features) {
+  constexpr std::array<std::string_view, 12> kLines = {"AUTH SSL",    "AUTH TLS", "EPRT", "EPSV",
+                                                       "MDTM",        "PASV",     "PBSZ", "PROT",
+                                                       "REST STREAM", "SIZE",     "TVFS", "UTF8"};
+  const bool nothing_else =
+      std::all_of(features.lines.begin(), features.lines.end(), [&](const std::string& line) {
+        return std::find(kLines.begin(), kLines.end(), line) != kLines.end();
+      });
+  return nothing_else && features.pasv && features.tvfs && features.rest_stream;
+}
+
+/// For servers whose greeting was changed by their administrator.
+ServerKind kind_by_features(const Features& features) {
+  if (announces(features, "ESTA") && announces(features, "ESTP")) {
+    return ServerKind::pureftpd;
+  }
+  if (announces(features, "CSID") && announces(features, "SSCN")) {
+    return ServerKind::proftpd;
+  }
+  return is_vsftpd_repertoire(features) ? ServerKind::vsftpd : ServerKind::unknown;
+}
+
+/// "3.0.3" of "(vsFTPd 3.0.3)": the word behind the name, when it begins with a digit.
+std::string version_behind(std::string_view text, std::size_t at) {
+  const std::string_view rest = ascii::trim(text.substr(at));
+  if (rest.empty() || !ascii::is_digit(rest.front())) {
+    return {};
+  }
+  const std::size_t end = rest.find_first_not_of("0123456789.abcdefghijklmnopqrstuvwxyz-");
+  return std::string(rest.substr(0, std::min(end, rest.size())));
+}
+
+void identify(ServerProfile& profile, const Reply& greeting, const Features& features) {
+  const std::string text = ascii::lower(greeting.text());
+  for (const Signature& signature : kSignatures) {
+    const std::size_t at = text.find(signature.word);
+    if (at != std::string::npos) {
+      profile.kind = signature.kind;
+      profile.version = version_behind(text, at + signature.word.size());
+      return;
+    }
+  }
+  profile.kind = kind_by_features(features);
+}
+
+/// OPTS MLST replaces the set of facts: what is on, and what we want besides.
+std::string choose_facts(const Features& features) {
+  constexpr std::array<std::string_view, 6> kWanted = {"type", "size",   "modify",
+                                                       "perm", "unique", "unix.mode"};
+  std::string all;
+  bool some_are_off = false;
+  for (const std::string& fact : features.mlst_facts) {
+    const auto& active = features.mlst_active_facts;
+    const bool is_on = std::find(active.begin(), active.end(), fact) != active.end();
+    const bool is_wanted = std::find(kWanted.begin(), kWanted.end(), fact) != kWanted.end();
+    some_are_off = some_are_off || (is_wanted && !is_on);
+    if (is_on || is_wanted) {
+      all.append(fact).append(";");
+    }
+  }
+  return some_are_off ? all : std::string();
+}
+
+void apply_features(ServerProfile& profile, const Features& features) {
+  profile.has_mlst = features.mlst;
+  profile.has_mlsd = features.mlsd;
+  profile.opts_mlst = choose_facts(features);
+  profile.utf8 = features.utf8;
+  profile.opts_utf8 = features.utf8;
+  profile.mfmt = features.mfmt;
+  profile.mff_modify = features.mff && features.has_mff_fact("modify");
+  profile.mff_unix_mode = features.mff && features.has_mff_fact("unix.mode");
+  profile.site_symlink = features.has_site("SYMLINK");
+  profile.site_utime = features.has_site("UTIME");
+  profile.avbl = features.avbl;
+}
+
+/// Observed on vsftpd 3.0.3, ProFTPD 1.3.8, Pure-FTPd 1.0.50, pyftpdlib 1.5.7.
+void apply_habits(ServerProfile& profile) {
+  const bool is_known = profile.kind != ServerKind::unknown;
+  profile.stat_lists = is_known;
+  profile.pipelines = is_known;
+  profile.rename_replaces = is_known;
+  profile.rest_stor_keeps_tail = is_known;
+  profile.early_data_handshake = is_known;
+  profile.next_epsv_behind_transfer = is_known;
+  switch (profile.kind) {
+    case ServerKind::vsftpd:
+      profile.mdtm_set = true;
+      profile.sets_directory_times = false;
+      profile.empty_listing_may_be_denial = true;
+      profile.empty_listing_may_be_missing = true;
+      break;
+    case ServerKind::proftpd:
+      profile.mlst_links = LinkView::mixed;
+      profile.mlsd_hides_dangling_links = true;
+      profile.site_symlink_resolves = true;
+      profile.empty_listing_may_be_denial = true;
+      break;
+    case ServerKind::pureftpd:
+      profile.opts_utf8 = false;  // always UTF-8; OPTS UTF8 is 504
+      profile.site_utime = true;  // announced by SITE HELP alone
+      profile.listing_limit = 10'000;
+      profile.rest_stor_keeps_tail = false;
+      profile.mangles_trailing_blank = true;
+      profile.empty_listing_may_be_denial = true;
+      profile.empty_listing_may_be_missing = true;
+      break;
+    case ServerKind::pyftpdlib:
+      profile.opts_utf8 = false;  // always UTF-8; OPTS UTF8 is 501
+      profile.mlst_links = LinkView::followed;
+      profile.mlsd_links = LinkView::followed;
+      profile.sets_directory_times = false;
+      profile.mlsd_hides_dangling_links = true;
+      profile.list_command = "LIST";  // shows dot files; "-a" would be a name
+      profile.stat_command = "STAT .";
+      profile.early_data_handshake = false;
+      profile.next_epsv_behind_transfer = false;
+      break;
+    case ServerKind::unknown:
+      // A flag that is taken for a name fails, or lists nothing: plain LIST is understood by all.
+      profile.list_command = "LIST";
+      profile.stat_command = "STAT .";
+      break;
+  }
+}
+
+}  // namespace
+
+const char* to_string(ServerKind kind) noexcept {
+  switch (kind) {
+    case ServerKind::vsftpd:
+      return "vsftpd";
+    case ServerKind::proftpd:
+      return "ProFTPD";
+    case ServerKind::pureftpd:
+      return "Pure-FTPd";
+    case ServerKind::pyftpdlib:
+      return "pyftpdlib";
+    case ServerKind::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string ServerProfile::describe() const {
+  struct Item {
+    bool shown;
+    std::string_view words;
+  };
+  const Item items[] = {
+      {has_mlsd, "MLSD"},
+      {has_mlst, "MLST"},
+      {!has_mlsd, list_command},
+      {stat_lists, stat_command},
+      {utf8, "UTF-8"},
+      {rest, "REST"},
+      {size, "SIZE"},
+      {mdtm, "MDTM"},
+      {mfmt, "MFMT"},
+      {mff_modify || mff_unix_mode, "MFF"},
+      {mdtm_set, "MDTM (set)"},
+      {site_chmod, "SITE CHMOD"},
+      {site_symlink, "SITE SYMLINK"},
+      {site_utime, "SITE UTIME"},
+      {avbl, "AVBL"},
+      {epsv, "EPSV"},
+      {!epsv && pasv, "PASV"},
+      {pipelines, "pipelining"},
+  };
+  std::string text = to_string(kind);
+  if (!version.empty()) {
+    text.append(" ").append(version);
+  }
+  std::string_view separator = ": ";
+  for (const Item& item : items) {
+    if (item.shown) {
+      text.append(separator).append(item.words);
+      separator = ", ";
+    }
+  }
+  return text;
+}
+
+ServerProfile recognise_server(const Reply& greeting, const Reply& syst, const Features& features) {
+  ServerProfile profile;
+  if (syst.is_completion() && !syst.lines.empty()) {
+    profile.system = ascii::trim(syst.lines.front());
+  }
+  identify(profile, greeting, features);
+  apply_features(profile, features);
+  apply_habits(profile);
+  return profile;
+}
+
+}  // namespace ftpsfs::ftp

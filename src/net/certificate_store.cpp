@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+//
+// See certificate_store.hpp.
+#include "ftpsfs/net/certificate_store.hpp"
+
+#include <fmt/core.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+namespace ftpsfs::net {
+namespace {
+
+namespace stdfs = std::filesystem;
+
+struct FreeCertificate {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+using Certificate = std::unique_ptr<X509, FreeCertificate>;
+
+Error bad_path(const char* kind, const std::string& path, const std::string& why) {
+  return make_error(Errc::invalid_argument, fmt::format("{} {}: {}", kind, path, why));
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::error_code code;
+  if (stdfs::is_directory(path, code)) {
+    return bad_path("CA file", path, "is a directory (use capath=)");
+  }
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
+                                                             std::fclose);
+  if (!file) {
+    return bad_path("CA file", path, std::generic_category().message(errno));
+  }
+  std::string bytes;
+  std::array<char, 16384> part{};
+  while (const std::size_t got = std::fread(part.data(), 1, part.size(), file.get())) {
+    bytes.append(part.data(), got);
+  }
+  if (std::ferror(file.get()) != 0) {
+    return bad_path("CA file", path, std::generic_category().message(errno));
+  }
+  return bytes;
+}
+
+/// Every certificate of a PEM bundle; keys and other blocks between them are passed over.
+std::vector<Certificate> parse_pem(const std::string& bytes) {
+  std::vector<Certificate> found;
+  const std::unique_ptr<BIO, int (*)(BIO*)> source(
+      BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())), BIO_free);
+  while (X509* const next = PEM_read_bio_X509_AUX(source.get(), nullptr, nullptr, nullptr)) {
+    found.emplace_back(next);
+  }
+  return found;
+}
+
+Certificate parse_der(const std::string& bytes) {
+  const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+  return Certificate(d2i_X509(nullptr, &at, static_cast<long>(bytes.size())));
+}
+
+/// @return how many were new or known: none at all means that the file holds no certificate.
+std::size_t add_all(X509_STORE* store, const std::string& bytes) {
+  std::vector<Certificate> found = parse_pem(bytes);
+  if (found.empty()) {
+    if (Certificate der = parse_der(bytes)) {
+      found.push_back(std::move(der));
+    }
+  }
+  for (const Certificate& each : found) {
+    X509_STORE_add_cert(store, each.get());
+  }
+  ERR_clear_error();  // the end of a bundle, and a certificate named twice, leave traces
+  return found.size();
+}
+
+Result<std::size_t> add_directory(X509_STORE* store, const std::string& path) {
+  std::error_code code;
+  stdfs::directory_iterator each(path, code);
+  if (code) {
+    return bad_path("CA directory", path, code.message());
+  }
+  // All files are read now rather than looked up by hash: it needs no c_rehash, and it works after
+  // a change of root or user.
+  std::size_t count = 0;
+  for (; each != stdfs::directory_iterator(); each.increment(code)) {
+    std::error_code ignored;
+    if (each->is_regular_file(ignored)) {
+      if (const auto bytes = read_file(each->path().string())) {
+        count += add_all(store, *bytes);
+      }
+    }
+    if (code) {
+      break;
+    }
+  }
+  if (code) {
+    return bad_path("CA directory", path, code.message());
+  }
+  if (count == 0) {
+    return bad_path("CA directory", path, "holds no certificate");
+  }
+  return count;
+}
+
+}  // namespace
+
+Result<CertificateStore> CertificateStore::load(const std::vector<std::string>& ca_files,
+                                                const std::vector<std::string>& ca_directories) {
+  CertificateStore result;
+  result.store_ = std::shared_ptr<X509_STORE>(X509_STORE_new(), X509_STORE_free);
+  X509_STORE* const store = result.store_.get();
+  if (ca_files.empty() && ca_directories.empty()) {
+    X509_STORE_set_default_paths(store);
+    ERR_clear_error();  // a system without authorities fails at the first server, by name
+    return result;
+  }
+  for (const std::string& path : ca_files) {
+    FTPSFS_TRY_ASSIGN(const std::string bytes, read_file(path));
+    const std::size_t count = add_all(store, bytes);
+    if (count == 0) {
+      return bad_path("CA file", path, "holds no certificate (PEM or DER)");
+    }
+    result.size_ += count;
+  }
+  for (const std::string& path : ca_directories) {
+    FTPSFS_TRY_ASSIGN(const std::size_t count, add_directory(store, path));
+    result.size_ += count;
+  }
+  // What the user named is trusted as it is: the server's own certificate, or an intermediate one.
+  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+  return result;
+}
+
+}  // namespace ftpsfs::net

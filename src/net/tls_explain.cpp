@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+//
+// See tls_explain.hpp.
+#include "tls_explain.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/core.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <cctype>
+#include <ctime>
+#include <memory>
+#include <vector>
+
+namespace ftpsfs::net {
+namespace {
+
+std::string from_memory(BIO* bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
+
+std::string address_text(const ASN1_OCTET_STRING* octets) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  constexpr int kIpv4Length = 4;
+  const int family = ASN1_STRING_length(octets) == kIpv4Length ? AF_INET : AF_INET6;
+  ::inet_ntop(family, ASN1_STRING_get0_data(octets), text.data(), text.size());
+  return text.data();
+}
+
+std::string string_text(const ASN1_STRING* text) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+std::string common_name(const X509* certificate) {
+  const X509_NAME* const subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  return at < 0 ? std::string()
+                : string_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+}
+
+}  // namespace
+
+std::string one_line(const X509_NAME* name) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> out(BIO_new(BIO_s_mem()), BIO_free);
+  X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
+  return from_memory(out.get());
+}
+
+std::string to_text(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) {
+    return "an unreadable date";
+  }
+  constexpr int kTmYear0 = 1900;
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", parts.tm_year + kTmYear0,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::string fingerprint(const X509* certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) {
+    return {};
+  }
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) {
+    text += fmt::format("{}{:02x}", i == 0 ? "" : ":", digest[i]);
+  }
+  return text;
+}
+
+std::string names_of(const X509* certificate) {
+  std::string names;
+  const auto add = [&names](const std::string& name) {
+    names += names.empty() ? name : ", " + name;
+  };
+  const std::unique_ptr<GENERAL_NAMES, void (*)(GENERAL_NAMES*)> alternatives(
+      static_cast<GENERAL_NAMES*>(
+          X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
+      GENERAL_NAMES_free);
+  for (int i = 0; i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
+    const GENERAL_NAME* const each = sk_GENERAL_NAME_value(alternatives.get(), i);
+    if (each->type == GEN_DNS) {
+      add(string_text(each->d.dNSName));
+    } else if (each->type == GEN_IPADD) {
+      add(address_text(each->d.iPAddress));
+    }
+  }
+  return names.empty() ? common_name(certificate) : names;
+}
+
+Error explain_certificate(int code, const X509* certificate, const std::string& host) {
+  const auto untrusted = [](std::string text) {
+    return make_error(Errc::untrusted, std::move(text));
+  };
+  if (certificate == nullptr) {
+    return untrusted(fmt::format("the server's certificate was not accepted: {}",
+                                 X509_verify_cert_error_string(code)));
+  }
+  const std::string subject = one_line(X509_get_subject_name(certificate));
+  switch (code) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return untrusted(
+          fmt::format("the certificate {} expired on {}: the server needs a new one (or this "
+                      "computer's clock is wrong; verify=none would accept it, unsafely)",
+                      subject, to_text(X509_get0_notAfter(certificate))));
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return untrusted(
+          fmt::format("the certificate {} is valid only from {}: check this "
+                      "computer's clock",
+                      subject, to_text(X509_get0_notBefore(certificate))));
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return untrusted(
+          fmt::format("the server's certificate {} is self-signed and not trusted: check its "
+                      "fingerprint ({}), save it to a file and use cacert=FILE",
+                      subject, fingerprint(certificate)));
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return untrusted(
+          fmt::format("the server's certificate was issued by an unknown authority, {}: if you "
+                      "trust it, use cacert=FILE with that authority's certificate",
+                      one_line(X509_get_issuer_name(certificate))));
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return untrusted(
+          fmt::format("the server's certificate is for {}, not for {}: connect by a name that it "
+                      "has, or use verify=ca to accept any name",
+                      names_of(certificate), host));
+    default:
+      return untrusted(fmt::format("the server's certificate {} was not accepted: {}", subject,
+                                   X509_verify_cert_error_string(code)));
+  }
+}
+
+std::string take_openssl_reason() {
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  if (code == 0) {
+    return {};
+  }
+  if (const char* const reason = ERR_reason_error_string(code)) {
+    return reason;
+  }
+  std::array<char, 256> text{};
+  ERR_error_string_n(code, text.data(), text.size());
+  return text.data();
+}
+
+Error explain_handshake(const std::string& reason, std::string_view first_bytes) {
+  const auto is_digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
+  // "220 ready" or "220-Welcome": an FTP greeting, where a TLS record was due.
+  if (first_bytes.size() >= 4 && is_digit(first_bytes[0]) && is_digit(first_bytes[1]) &&
+      is_digit(first_bytes[2]) && (first_bytes[3] == ' ' || first_bytes[3] == '-')) {
+    return make_error(Errc::tls_failed, "this port speaks explicit TLS: use ftpes://");
+  }
+  constexpr char kHandshakeRecord = 0x16;
+  constexpr char kAlertRecord = 0x15;
+  if (!first_bytes.empty() && first_bytes[0] != kHandshakeRecord &&
+      first_bytes[0] != kAlertRecord) {
+    return make_error(Errc::tls_failed, "the server does not speak TLS on this port");
+  }
+  if (reason == "unsupported protocol" || reason == "tlsv1 alert protocol version" ||
+      reason == "wrong version number" || reason == "no protocols available") {
+    return make_error(Errc::tls_failed,
+                      "the server and ftpsfs have no TLS version in common (" + reason + ")");
+  }
+  return make_error(
+      Errc::tls_failed,
+      "TLS handshake failed: " + (reason.empty() ? std::string("no reason given") : reason));
+}
+
+}  // namespace ftpsfs::net

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/remote/entry.hpp"
+
+#include <algorithm>
+
+namespace ftpsfs::remote {
+namespace {
+
+std::int64_t grain_seconds(TimeGrain grain) noexcept {
+  switch (grain) {
+    case TimeGrain::second:
+      return 1;
+    case TimeGrain::minute:
+      return 60;
+    case TimeGrain::day:
+      return 24 * 60 * 60;
+  }
+  return 1;
+}
+
+std::int64_t floor_to(std::int64_t value, std::int64_t step) noexcept {
+  const std::int64_t rest = value % step;
+  return value - (rest < 0 ? rest + step : rest);
+}
+
+}  // namespace
+
+bool may_be_equal(const FileTime& a, const FileTime& b) noexcept {
+  const std::int64_t step = std::max(grain_seconds(a.grain), grain_seconds(b.grain));
+  return floor_to(a.unix_seconds, step) == floor_to(b.unix_seconds, step);
+}
+
+FileVersion version_of(const Entry& entry) {
+  return {entry.size, entry.mtime, entry.unique};
+}
+
+bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept {
+  if (a.size && b.size && *a.size != *b.size) {
+    return false;
+  }
+  if (a.mtime && b.mtime && !may_be_equal(*a.mtime, *b.mtime)) {
+    return false;
+  }
+  return a.unique.empty() || b.unique.empty() || a.unique == b.unique;
+}
+
+}  // namespace ftpsfs::remote

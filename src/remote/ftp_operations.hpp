@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+//
+// File operations on one leased session. None of them takes another lease, and none returns
+// Errc::refused: an ambiguous refusal is settled by looking at the parent directory, on the same
+// session. Private to FtpRemote.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ftpsfs/ftp/file_facts.hpp"
+#include "ftpsfs/remote/entry.hpp"
+#include "ftpsfs/remote/remote_path.hpp"
+#include "ftpsfs/session/session.hpp"
+
+namespace ftpsfs::remote {
+
+// ---- ftp_list.cpp ----
+
+/// All children of a directory, or an error.
+Result<Listing> fetch_children(session::Session& session, const RemotePath& directory,
+                               const Wait& wait);
+
+Result<std::vector<std::optional<FileTime>>> fetch_exact_times(session::Session& session,
+                                                               const RemotePath& directory,
+                                                               std::span<const std::string> names,
+                                                               const Wait& wait);
+
+// ---- ftp_stat.cpp ----
+
+Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, const Wait& wait);
+
+// ---- ftp_settle.cpp: what a refusal means, told by what is there ----
+
+/// Is it a refusal whose words do not say which errno it is?
+bool is_ambiguous(const Error& error);
+
+Error settle_change_directory(session::Session& session, const RemotePath& directory, Error error,
+                              const Wait& wait);
+Error settle_read(session::Session& session, const RemotePath& path, Error error, const Wait& wait);
+/// STOR, APPE, MKD and the target of a rename: something that would be made at `path`.
+Error settle_creation(session::Session& session, const RemotePath& path, Error error,
+                      const Wait& wait);
+Error settle_remove_file(session::Session& session, const RemotePath& path, Error error,
+                         const Wait& wait);
+Error settle_remove_directory(session::Session& session, const RemotePath& path, Error error,
+                              const Wait& wait);
+Error settle_rename(session::Session& session, const RemotePath& from, const RemotePath& to,
+                    Error error, const Wait& wait);
+/// chmod and utimens. @param otherwise what it means when the name is there.
+Error settle_change(session::Session& session, const RemotePath& path, Error error, Errc otherwise,
+                    const Wait& wait);
+
+// ---- ftp_mutations.cpp: each is sent once ----
+
+/// Would the server make something of exactly this name?
+/// @errors invalid_argument: Pure-FTPd makes "x_" of "x ".
+Result<void> check_new_name(const session::Session& session, const RemotePath& path);
+
+Result<void> send_make_directory(session::Session& session, const RemotePath& path,
+                                 const Wait& wait);
+Result<void> send_remove_directory(session::Session& session, const RemotePath& path,
+                                   const Wait& wait);
+Result<void> send_remove_file(session::Session& session, const RemotePath& path, const Wait& wait);
+Result<void> send_rename(session::Session& session, const RemotePath& from, const RemotePath& to,
+                         const Wait& wait);
+Result<void> send_make_symlink(session::Session& session, const std::string& target,
+                               const RemotePath& path, const Wait& wait);
+Result<void> send_set_mode(session::Session& session, const RemotePath& path, std::uint16_t mode,
+                           const Wait& wait);
+Result<void> send_set_mtime(session::Session& session, const RemotePath& path,
+                            std::int64_t unix_seconds, const Wait& wait);
+Result<Space> fetch_space(session::Session& session, const RemotePath& path, const Wait& wait);
+
+}  // namespace ftpsfs::remote

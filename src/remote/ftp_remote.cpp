@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/remote/ftp_remote.hpp"
+
+#include <utility>
+
+#include "ftp_core.hpp"
+#include "ftp_operations.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+using session::Purpose;
+using session::Session;
+
+session::PoolSettings pool_settings(const FtpRemoteSettings& settings) {
+  session::PoolSettings pool;
+  pool.max_sessions = settings.max_conns;
+  pool.connect_timeout = settings.session.connect_timeout;
+  return pool;
+}
+
+/// Is the name there? For changes whose reply was lost.
+Result<bool> exists(Session& session, const RemotePath& path, const Wait& wait) {
+  const auto entry = fetch_entry(session, path, wait);
+  if (entry) {
+    return true;
+  }
+  if (entry.error().code == Errc::not_found || entry.error().code == Errc::not_directory) {
+    return false;
+  }
+  return entry.error();
+}
+
+}  // namespace
+
+FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
+    : settings_(std::move(settings)),
+      transport_(settings_.session.host, settings_.session.port, std::move(tls)),
+      pool_(
+          pool_settings(settings_),
+          [this](const Wait& wait) -> Result<std::unique_ptr<session::PooledSession>> {
+            FTPSFS_TRY_ASSIGN(auto opened, Session::open(settings_.session, transport_, knowledge_,
+                                                         traffic_, wait));
+            return std::unique_ptr<session::PooledSession>(std::move(opened));
+          },
+          clock_) {}
+
+FtpRemote::FtpRemote(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+FtpRemote::~FtpRemote() = default;
+
+Result<std::unique_ptr<FtpRemote>> FtpRemote::connect(FtpRemoteSettings settings,
+                                                      const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(auto tls, net::TlsContext::create(settings.session.tls));
+  auto core = std::make_unique<Core>(std::move(settings), std::move(tls));
+  std::string start;
+  std::string description;
+  {
+    FTPSFS_TRY_ASSIGN(const auto lease, core->pool().acquire(Purpose::metadata, wait));
+    const Session& session = session_of(lease);
+    start = session.start_directory();
+    description = session.tls();
+  }
+  std::unique_ptr<FtpRemote> remote(new FtpRemote(std::move(core)));
+  if (auto path = RemotePath::parse(start)) {
+    remote->start_directory_ = *std::move(path);
+  }
+  remote->tls_ = std::move(description);
+  return remote;
+}
+
+RemotePath FtpRemote::start_directory() const {
+  return start_directory_;
+}
+
+FtpRemoteCounters FtpRemote::counters() const {
+  FtpRemoteCounters now;
+  now.pool = core_->pool().counters();
+  now.bytes_read = core_->traffic().bytes_read;
+  now.bytes_written = core_->traffic().bytes_written;
+  now.data_connections = core_->traffic().data_connections;
+  return now;
+}
+
+void FtpRemote::close(const Wait& wait) {
+  core_->pool().close(wait);
+}
+
+RemoteTraits FtpRemote::traits() const {
+  const ftp::ServerProfile known = core_->knowledge().profile();
+  RemoteTraits traits;
+  traits.stat_is_cheap = known.has_mlst && known.mlst_links != ftp::LinkView::followed;
+  traits.exact_listing = known.has_mlsd;
+  traits.can_set_mtime = known.mfmt || known.mff_modify || known.mdtm_set || known.site_utime;
+  traits.can_set_mode = known.site_chmod || known.mff_unix_mode;
+  traits.can_symlink = known.site_symlink;
+  const bool is_private = core_->settings().session.protection == session::Protection::private_data;
+  traits.description = known.describe() + "; " + tls_ +
+                       (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");
+  return traits;
+}
+
+// ---- What may be repeated ----
+
+Result<Entry> FtpRemote::stat(const RemotePath& path, const Wait& wait) {
+  return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
+    return fetch_entry(session, path, limit);
+  });
+}
+
+Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait) {
+  return core_->repeat(Purpose::listing, wait, [&path](Session& session, const Wait& limit) {
+    return fetch_children(session, path, limit);
+  });
+}
+
+Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(
+    const RemotePath& directory, std::span<const std::string> names, const Wait& wait) {
+  return core_->repeat(Purpose::metadata, wait,
+                       [&directory, names](Session& session, const Wait& limit) {
+                         return fetch_exact_times(session, directory, names, limit);
+                       });
+}
+
+Result<Space> FtpRemote::space(const RemotePath& path, const Wait& wait) {
+  return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
+    return fetch_space(session, path, limit);
+  });
+}
+
+Result<std::unique_ptr<RemoteReader>> FtpRemote::open_reader(const RemotePath& path,
+                                                             std::uint64_t offset,
+                                                             YieldRequest on_yield,
+                                                             const Wait& wait) {
+  return open_ftp_reader(*core_, path, offset, std::move(on_yield), wait);
+}
+
+Result<std::unique_ptr<RemoteWriter>> FtpRemote::open_writer(const RemotePath& path, WriteMode mode,
+                                                             YieldRequest on_yield,
+                                                             const Wait& wait) {
+  return open_ftp_writer(*core_, path, mode, std::move(on_yield), wait);
+}
+
+// ---- What is sent once ----
+
+Result<void> FtpRemote::make_directory(const RemotePath& path, const Wait& wait) {
+  return core_->mutate(
+      wait,
+      [&path](Session& session, const Wait& limit) {
+        return send_make_directory(session, path, limit);
+      },
+      [&path](Session& session, const Wait& limit) { return exists(session, path, limit); });
+}
+
+Result<void> FtpRemote::remove_directory(const RemotePath& path, const Wait& wait) {
+  return core_->mutate(
+      wait,
+      [&path](Session& session, const Wait& limit) {
+        return send_remove_directory(session, path, limit);
+      },
+      [&path](Session& session, const Wait& limit) -> Result<bool> {
+        FTPSFS_TRY_ASSIGN(const bool there, exists(session, path, limit));
+        return !there;
+      });
+}
+
+Result<void> FtpRemote::remove_file(const RemotePath& path, const Wait& wait) {
+  return core_->mutate(
+      wait,
+      [&path](Session& session, const Wait& limit) {
+        return send_remove_file(session, path, limit);
+      },
+      [&path](Session& session, const Wait& limit) -> Result<bool> {
+        FTPSFS_TRY_ASSIGN(const bool there, exists(session, path, limit));
+        return !there;
+      });
+}
+
+Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, const Wait& wait) {
+  if (to.str().starts_with(from.str() + "/")) {
+    return make_error(Errc::invalid_argument, "a directory cannot be moved into itself");
+  }
+  return core_->mutate(
+      wait,
+      [&from, &to](Session& session, const Wait& limit) {
+        return send_rename(session, from, to, limit);
+      },
+      [&from, &to](Session& session, const Wait& limit) -> Result<bool> {
+        FTPSFS_TRY_ASSIGN(const bool source, exists(session, from, limit));
+        FTPSFS_TRY_ASSIGN(const bool target, exists(session, to, limit));
+        return !source && target;
+      });
+}
+
+Result<void> FtpRemote::make_symlink(const std::string& target, const RemotePath& path,
+                                     const Wait& wait) {
+  return core_->mutate(
+      wait,
+      [&target, &path](Session& session, const Wait& limit) {
+        return send_make_symlink(session, target, path, limit);
+      },
+      [&path](Session& session, const Wait& limit) { return exists(session, path, limit); });
+}
+
+// Setting an attribute twice is setting it once.
+
+Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) {
+  return core_->repeat(Purpose::metadata, wait, [&path, mode](Session& session, const Wait& limit) {
+    return send_set_mode(session, path, mode, limit.uncancellable());
+  });
+}
+
+Result<void> FtpRemote::set_mtime(const RemotePath& path, std::int64_t unix_seconds,
+                                  const Wait& wait) {
+  return core_->repeat(Purpose::metadata, wait,
+                       [&path, unix_seconds](Session& session, const Wait& limit) {
+                         return send_set_mtime(session, path, unix_seconds, limit.uncancellable());
+                       });
+}
+
+}  // namespace ftpsfs::remote

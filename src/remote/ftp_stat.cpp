@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+//
+// One name. MLST where its answer can be trusted; else the parent's listing, with MDTM for the
+// exact time. Servers differ in what MLST says of symlinks: Pure-FTPd shows them; ProFTPD shows a
+// file or a directory with the link's own size and mode 0777; pyftpdlib shows the target.
+#include <algorithm>
+#include <utility>
+
+#include "ftp_operations.hpp"
+#include "ftpsfs/ftp/mlsx.hpp"
+#include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/remote/ftp_entry.hpp"
+#include "ftpsfs/session/download.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+bool is_gone(int code) {
+  return code == 500 || code == 502 || code == 504;
+}
+
+Entry unknown_directory(const RemotePath& path) {
+  Entry entry;
+  entry.name = std::string(path.name());
+  entry.type = FileType::directory;
+  return entry;
+}
+
+/// Nobody lists the parent for us: what can be learned without.
+Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error error,
+                       const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", path.str(), wait));
+  if (changed.is_completion()) {
+    return unknown_directory(path);
+  }
+  FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), wait));
+  if (!stamp.size) {
+    return error;
+  }
+  Entry entry;
+  entry.name = std::string(path.name());
+  entry.size = stamp.size;
+  if (stamp.mtime) {
+    entry.mtime = FileTime{*stamp.mtime, TimeGrain::second};
+  }
+  return entry;
+}
+
+Result<void> refine_time(session::Session& session, const RemotePath& path, Entry& entry,
+                         const Wait& wait) {
+  const bool coarse = entry.mtime && entry.mtime->grain != TimeGrain::second;
+  if (!coarse || entry.type != FileType::regular) {
+    return {};
+  }
+  FTPSFS_TRY_ASSIGN(const auto times,
+                    fetch_exact_times(session, path.parent(), std::span(&entry.name, 1), wait));
+  if (times.front()) {
+    entry.mtime = times.front();
+  }
+  return {};
+}
+
+Result<Entry> find_in_parent(session::Session& session, const RemotePath& path, const Wait& wait) {
+  if (path.is_root()) {
+    return unknown_directory(path);
+  }
+  auto listing = fetch_children(session, path.parent(), wait);
+  if (!listing) {
+    if (listing.error().code == Errc::access_denied || listing.error().code == Errc::io_error) {
+      return feel_for(session, path, std::move(listing).error(), wait);
+    }
+    return std::move(listing).error();
+  }
+  const auto found =
+      std::find_if(listing->entries.begin(), listing->entries.end(),
+                   [&path](const Entry& entry) { return entry.name == path.name(); });
+  if (found == listing->entries.end()) {
+    return make_error(Errc::not_found, path.str() + ": no such name in its directory");
+  }
+  Entry entry = std::move(*found);
+  FTPSFS_TRY(refine_time(session, path, entry, wait));
+  return entry;
+}
+
+/// Could it be a symlink in disguise?
+bool may_be_link(const ftp::ServerProfile& known, const ftp::FileFacts& facts) {
+  constexpr unsigned kEveryBit = 0777;
+  if (known.mlst_links == ftp::LinkView::shown || facts.kind == ftp::FactKind::symlink) {
+    return false;
+  }
+  return !facts.unix_mode || *facts.unix_mode == kEveryBit;
+}
+
+/// MLST was refused in words that do not tell why. A directory that can be entered has no secrets
+/// from stat(2): then the name is not there.
+Result<Entry> ask_parent(session::Session& session, const RemotePath& path,
+                         const ftp::Reply& refusal, const Wait& wait) {
+  const Error error = ftp::make_refusal("MLST", refusal);
+  if (error.code != Errc::refused) {
+    return error;
+  }
+  const RemotePath parent = path.parent();
+  FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", parent.str(), wait));
+  if (changed.is_completion()) {
+    return make_error(Errc::not_found, error.text, error.reply_code);
+  }
+  Error why = ftp::make_refusal("CWD", changed);
+  return is_ambiguous(why) ? settle_change_directory(session, parent, std::move(why), wait) : why;
+}
+
+}  // namespace
+
+Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, const Wait& wait) {
+  const ftp::ServerProfile known = session.profile();
+  const bool hides_links = known.mlst_links == ftp::LinkView::followed;
+  if (!known.has_mlst || (hides_links && !path.is_root())) {
+    return find_in_parent(session, path, wait);
+  }
+  FTPSFS_TRY_ASSIGN(const auto reply, session.command("MLST", path.str(), wait));
+  if (is_gone(reply.code)) {
+    session.knowledge().forget(&ftp::ServerProfile::has_mlst);
+    return find_in_parent(session, path, wait);
+  }
+  if (!reply.is_completion()) {
+    if (path.is_root()) {
+      return unknown_directory(path);
+    }
+    // Where MLST follows links, a dangling one is refused too: only the listing shows it.
+    return known.mlst_links == ftp::LinkView::shown ? ask_parent(session, path, reply, wait)
+                                                    : find_in_parent(session, path, wait);
+  }
+  FTPSFS_TRY_ASSIGN(const auto facts, ftp::parse_mlst(reply));
+  const bool target_unknown = facts.kind == ftp::FactKind::symlink && !facts.symlink_target;
+  if (!path.is_root() && (target_unknown || may_be_link(known, facts))) {
+    return find_in_parent(session, path, wait);
+  }
+  return to_entry(facts, path.name());
+}
+
+}  // namespace ftpsfs::remote

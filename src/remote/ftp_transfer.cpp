@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+//
+// Readers and writers: a lease with a transfer on it. The session goes back to the pool as soon as
+// the transfer has ended, even when the object lives on.
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "ftp_core.hpp"
+#include "ftp_operations.hpp"
+#include "ftpsfs/session/download.hpp"
+#include "ftpsfs/session/upload.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+FileVersion to_version(const session::FileStamp& stamp) {
+  FileVersion version;
+  version.size = stamp.size;
+  if (stamp.mtime) {
+    version.mtime = FileTime{*stamp.mtime, TimeGrain::second};
+  }
+  return version;
+}
+
+class FtpReader final : public RemoteReader {
+ public:
+  FtpReader(session::Lease lease, std::unique_ptr<session::Download> download, std::uint64_t skip)
+      : lease_(std::move(lease)),
+        download_(std::move(download)),
+        version_(to_version(download_->stamp())),
+        skip_(skip) {}
+  ~FtpReader() override { end(); }
+  FtpReader(const FtpReader&) = delete;
+  FtpReader& operator=(const FtpReader&) = delete;
+
+  const FileVersion& version() const override { return version_; }
+
+  Result<std::size_t> read(std::span<std::byte> buffer, const Wait& wait) override {
+    if (download_ == nullptr) {
+      return failure_ ? Result<std::size_t>(*failure_) : Result<std::size_t>(0U);
+    }
+    FTPSFS_TRY(skip_bytes(wait));
+    return pass_on(download_ != nullptr ? download_->read(buffer, wait)
+                                        : Result<std::size_t>(std::size_t{0}));
+  }
+
+  void offer(YieldRequest on_yield) { lease_.offer(std::move(on_yield)); }
+
+ private:
+  /// Servers without REST send from the beginning.
+  Result<void> skip_bytes(const Wait& wait) {
+    std::array<std::byte, 16384> waste;
+    while (skip_ > 0 && download_ != nullptr) {
+      const auto room = std::span(waste).first(std::min<std::uint64_t>(skip_, waste.size()));
+      FTPSFS_TRY_ASSIGN(const std::size_t got, pass_on(download_->read(room, wait)));
+      skip_ = got == 0 ? 0 : skip_ - got;
+    }
+    return {};
+  }
+
+  /// At the end, good or bad, the session is free for others.
+  Result<std::size_t> pass_on(Result<std::size_t> got) {
+    if (got) {
+      if (*got == 0) {
+        end();
+      }
+      return got;
+    }
+    const Errc code = got.error().code;
+    const bool may_go_on = (code == Errc::timed_out || code == Errc::cancelled) &&
+                           got.error().fate == SessionFate::usable;
+    if (!may_go_on) {
+      failure_ = got.error();
+      lease_.note(*failure_);
+      end();
+    }
+    return got;
+  }
+
+  void end() {
+    download_.reset();
+    lease_.give_back();
+  }
+
+  session::Lease lease_;
+  std::unique_ptr<session::Download> download_;
+  const FileVersion version_;
+  std::uint64_t skip_;
+  std::optional<Error> failure_;
+};
+
+class FtpWriter final : public RemoteWriter {
+ public:
+  FtpWriter(FtpRemote::Core& core, session::Lease lease, std::unique_ptr<session::Upload> upload,
+            std::string path)
+      : core_(core), lease_(std::move(lease)), upload_(std::move(upload)), path_(std::move(path)) {}
+  ~FtpWriter() override { end(); }
+  FtpWriter(const FtpWriter&) = delete;
+  FtpWriter& operator=(const FtpWriter&) = delete;
+
+  Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
+    return upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait));
+  }
+
+  Result<FileVersion> finish(const Wait& wait) override {
+    if (upload_ == nullptr) {
+      return ended();
+    }
+    FTPSFS_TRY(pass_on(upload_->finish(wait)));
+    auto stamp = session::fetch_stamp(session_of(lease_), path_, wait);
+    if (!stamp) {
+      lease_.note(stamp.error());
+    }
+    end();
+    // The upload is whole: a link that dies just now does not make it fail.
+    if (!stamp && is_link_failure(stamp.error().code) && !wait.expired()) {
+      stamp = core_.repeat(session::Purpose::metadata, wait,
+                           [this](session::Session& session, const Wait& limit) {
+                             return session::fetch_stamp(session, path_, limit);
+                           });
+    }
+    if (!stamp) {
+      return std::move(stamp).error();
+    }
+    return to_version(*stamp);
+  }
+
+  void offer(YieldRequest on_yield) { lease_.offer(std::move(on_yield)); }
+
+ private:
+  Error ended() const {
+    return failure_.value_or(make_error(Errc::io_error, "the upload has ended"));
+  }
+
+  Result<void> pass_on(Result<void> done) {
+    if (!done) {
+      failure_ = done.error();
+      lease_.note(*failure_);
+      end();
+    }
+    return done;
+  }
+
+  void end() {
+    upload_.reset();
+    lease_.give_back();
+  }
+
+  FtpRemote::Core& core_;
+  session::Lease lease_;
+  std::unique_ptr<session::Upload> upload_;
+  const std::string path_;
+  std::optional<Error> failure_;
+};
+
+struct OpenedDownload {
+  std::unique_ptr<session::Download> download;
+  std::uint64_t skip = 0;
+};
+
+Result<OpenedDownload> open_download(session::Session& session, const RemotePath& path,
+                                     std::uint64_t offset, const Wait& wait) {
+  if (session.profile().rest || offset == 0) {
+    auto download = session::Download::open(session, path.str(), offset, wait);
+    if (download) {
+      return OpenedDownload{*std::move(download), 0};
+    }
+    if (download.error().code != Errc::unsupported || offset == 0) {
+      return std::move(download).error();
+    }
+    // No REST here: the transfer that began at the start is cut by the next command.
+  }
+  FTPSFS_TRY_ASSIGN(auto download, session::Download::open(session, path.str(), 0, wait));
+  return OpenedDownload{std::move(download), offset};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, const RemotePath& path,
+                                                      std::uint64_t offset, YieldRequest on_yield,
+                                                      const Wait& wait) {
+  auto opened = core.repeat_with_lease(
+      session::Purpose::read, wait,
+      [&path, offset](session::Lease& lease,
+                      const Wait& limit) -> Result<std::unique_ptr<FtpReader>> {
+        session::Session& session = session_of(lease);
+        auto download = open_download(session, path, offset, limit);
+        if (!download) {
+          Error error = std::move(download).error();
+          return is_ambiguous(error) ? settle_read(session, path, std::move(error), limit) : error;
+        }
+        return std::make_unique<FtpReader>(std::move(lease), std::move(download->download),
+                                           download->skip);
+      });
+  if (!opened) {
+    return std::move(opened).error();
+  }
+  if (on_yield) {
+    (*opened)->offer(std::move(on_yield));
+  }
+  return std::unique_ptr<RemoteReader>(*std::move(opened));
+}
+
+Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, const RemotePath& path,
+                                                      WriteMode mode, YieldRequest on_yield,
+                                                      const Wait& wait) {
+  // Nothing has been written before the 1xx: STOR that failed by the link may be sent again. It may
+  // have truncated the name, which is what it was asked for; APPE adds nothing yet.
+  auto opened = core.repeat_with_lease(
+      session::Purpose::write, wait,
+      [&core, &path, mode](session::Lease& lease,
+                           const Wait& limit) -> Result<std::unique_ptr<FtpWriter>> {
+        session::Session& session = session_of(lease);
+        FTPSFS_TRY(check_new_name(session, path));
+        auto upload = session::Upload::open(session, path.str(), mode == WriteMode::append, limit);
+        if (!upload) {
+          Error error = std::move(upload).error();
+          return is_ambiguous(error) ? settle_creation(session, path, std::move(error), limit)
+                                     : error;
+        }
+        return std::make_unique<FtpWriter>(core, std::move(lease), *std::move(upload), path.str());
+      });
+  if (!opened) {
+    return std::move(opened).error();
+  }
+  if (on_yield) {
+    (*opened)->offer(std::move(on_yield));
+  }
+  return std::unique_ptr<RemoteWriter>(*std::move(opened));
+}
+
+}  // namespace ftpsfs::remote

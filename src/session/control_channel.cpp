@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/session/control_channel.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "ftpsfs/base/log.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+constexpr const char* kReplyWords = "the server's reply";
+constexpr const char* kClosedWords = "the server closed the connection";
+
+}  // namespace
+
+ControlChannel::ControlChannel(std::unique_ptr<net::ByteStream> stream)
+    : stream_(std::move(stream)) {}
+
+Error ControlChannel::fail(Error error) {
+  error.fate = SessionFate::broken;
+  if (!failure_) {
+    failure_ = error;
+  }
+  return error;
+}
+
+Result<std::unique_ptr<net::ByteStream>> ControlChannel::release_stream() {
+  // What the kernel already holds counts as well: a TLS server is silent until the ClientHello.
+  FTPSFS_TRY(try_take_input());
+  if (!parser_.empty() || !owed_.empty()) {
+    return fail(make_broken(Errc::protocol_error,
+                            "the server's reply to AUTH TLS is followed by more bytes: somebody on "
+                            "the way may have injected them"));
+  }
+  return std::move(stream_);
+}
+
+void ControlChannel::adopt_stream(std::unique_ptr<net::ByteStream> stream) {
+  stream_ = std::move(stream);
+}
+
+Result<ftp::Reply> ControlChannel::read_greeting(const Wait& wait) {
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(auto reply, next_reply(wait));
+    log::debug("< {}", reply.text());
+    // RFC 959 §5.4: "120 Service ready in nnn minutes" precedes a later 220.
+    if (!reply.is_preliminary()) {
+      return reply;
+    }
+  }
+}
+
+Result<void> ControlChannel::check_ready() {
+  if (failure_) {
+    return *failure_;
+  }
+  if (!owed_.empty()) {
+    return {};
+  }
+  FTPSFS_TRY(try_take_input());
+  if (auto stray = parser_.next()) {
+    log::debug("< {} (unasked)", stray->text());
+    return fail(make_broken(stray->code == 421 ? Errc::closed : Errc::protocol_error,
+                            "the server said unasked: " + stray->text(), stray->code));
+  }
+  return {};
+}
+
+Result<void> ControlChannel::feed(std::span<const std::byte> bytes) {
+  auto fed =
+      parser_.feed(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  if (!fed) {
+    return fail(std::move(fed).error());
+  }
+  return {};
+}
+
+Result<bool> ControlChannel::try_take_input() {
+  std::array<std::byte, 16384> buffer;
+  bool any = false;
+  for (;;) {
+    if (ending_) {
+      return fail(*ending_);
+    }
+    auto got = stream_->try_read(buffer);
+    if (got && !got->has_value()) {
+      return any;
+    }
+    if (!got || **got == 0) {
+      ending_ = got ? make_error(Errc::closed, kClosedWords) : std::move(got).error();
+      // Replies that came before the end still count: a 421 says why it came.
+      if (any) {
+        return any;
+      }
+      continue;
+    }
+    any = true;
+    FTPSFS_TRY(feed(std::span(buffer).first(**got)));
+  }
+}
+
+Result<void> ControlChannel::take_input(const Wait& wait) {
+  if (ending_) {
+    return fail(*ending_);
+  }
+  std::array<std::byte, 16384> buffer;
+  auto got = stream_->read(buffer, wait);
+  if (!got) {
+    if (got.error().code == Errc::cancelled) {
+      return wait.give_up(kReplyWords);
+    }
+    if (got.error().code == Errc::timed_out) {
+      return fail(wait.give_up(kReplyWords));
+    }
+    return fail(std::move(got).error());
+  }
+  if (*got == 0) {
+    return fail(make_error(Errc::closed, kClosedWords));
+  }
+  return feed(std::span(buffer).first(*got));
+}
+
+Result<ftp::Reply> ControlChannel::next_reply(const Wait& wait) {
+  if (failure_) {
+    return *failure_;
+  }
+  for (;;) {
+    if (auto reply = parser_.next()) {
+      return *std::move(reply);
+    }
+    FTPSFS_TRY(take_input(wait));
+  }
+}
+
+Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
+  log::debug("< {}", reply.text());
+  if (reply.code == 421) {
+    return fail(make_broken(Errc::closed, "the server ended the session: " + reply.text(), 421));
+  }
+  if (!reply.is_preliminary() && !owed_.empty()) {
+    owed_.pop_front();
+  }
+  return reply;
+}
+
+Result<ftp::Reply> ControlChannel::receive(const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(auto reply, next_reply(wait));
+  if (owed_.empty()) {
+    return fail(make_broken(Errc::protocol_error,
+                            "the server sent a reply too many: " + reply.text(), reply.code));
+  }
+  return accept(std::move(reply));
+}
+
+Result<std::optional<ftp::Reply>> ControlChannel::try_receive() {
+  if (failure_) {
+    return *failure_;
+  }
+  auto reply = parser_.next();
+  if (!reply) {
+    FTPSFS_TRY(try_take_input());
+    reply = parser_.next();
+  }
+  if (!reply) {
+    return std::optional<ftp::Reply>();
+  }
+  FTPSFS_TRY_ASSIGN(auto accepted, accept(*std::move(reply)));
+  return std::optional<ftp::Reply>(std::move(accepted));
+}
+
+Result<void> ControlChannel::write_record(std::string_view record, const Wait& wait) {
+  auto left = std::as_bytes(std::span(record));
+  while (!left.empty()) {
+    auto taken = stream_->try_write(left);
+    if (!taken) {
+      return fail(std::move(taken).error());
+    }
+    left = left.subspan(*taken);
+    if (*taken > 0) {
+      continue;
+    }
+    // Replies are read meanwhile: a server that cannot send would stop reading our commands.
+    auto progress = stream_->wait_for_progress(true, wait);
+    if (!progress) {
+      return fail(std::move(progress).error());
+    }
+    FTPSFS_TRY(try_take_input());
+  }
+  return {};
+}
+
+Result<void> ControlChannel::send(std::span<const ftp::Command> commands, const Wait& wait) {
+  FTPSFS_TRY(check_ready());
+  std::string record;
+  for (const ftp::Command& command : commands) {
+    log::debug("> {}", command.log_form());
+    record += command.wire();
+    owed_.push_back(command.log_form());
+  }
+  auto written = write_record(record, wait);
+  std::fill(record.begin(), record.end(), '\0');  // it may have held PASS
+  return written;
+}
+
+Result<std::vector<ftp::Reply>> ControlChannel::exchange(std::span<const ftp::Command> commands,
+                                                         const Wait& wait) {
+  if (!owed_.empty()) {
+    FTPSFS_TRY(settle(wait));
+  }
+  std::vector<ftp::Reply> replies;
+  replies.reserve(commands.size());
+  std::size_t sent = 0;
+  while (replies.size() < commands.size()) {
+    while (sent < commands.size() && (owed_.empty() || (pipelining_ && owed_.size() < kMaxOwed))) {
+      std::size_t count = 0;
+      std::size_t bytes = 0;
+      while (sent + count < commands.size() && owed_.size() + count < kMaxOwed) {
+        const std::size_t next = commands[sent + count].wire().size();
+        if (count > 0 && bytes + next > kMaxRecordBytes) {
+          break;
+        }
+        bytes += next;
+        ++count;
+      }
+      FTPSFS_TRY(send(commands.subspan(sent, count), wait));
+      sent += count;
+    }
+    FTPSFS_TRY_ASSIGN(auto reply, receive(wait));
+    if (!reply.is_preliminary()) {
+      replies.push_back(std::move(reply));
+    }
+  }
+  return replies;
+}
+
+Result<ftp::Reply> ControlChannel::exchange(const ftp::Command& command, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(auto replies, exchange(std::span(&command, 1), wait));
+  return std::move(replies.front());
+}
+
+Result<void> ControlChannel::settle(const Wait& wait) {
+  while (!owed_.empty()) {
+    auto reply = receive(wait);
+    if (!reply) {
+      return fail(std::move(reply).error());
+    }
+  }
+  return {};
+}
+
+Result<void> ControlChannel::settle_with_mark(const ftp::Command& mark, int mark_code,
+                                              const Wait& wait) {
+  auto sent = send(std::span(&mark, 1), wait);
+  if (!sent) {
+    return fail(std::move(sent).error());
+  }
+  for (;;) {
+    auto reply = next_reply(wait);
+    if (!reply) {
+      return fail(std::move(reply).error());
+    }
+    log::debug("< {}", reply->text());
+    if (reply->code == mark_code) {
+      owed_.clear();
+      return {};
+    }
+    const bool of_the_transfer = reply->is_preliminary() || reply->is_completion() ||
+                                 (reply->is_transient_negative() && reply->code != 421) ||
+                                 reply->code == 551;
+    if (!of_the_transfer) {
+      return fail(make_broken(Errc::protocol_error, "out of step after a cut: " + reply->text(),
+                              reply->code));
+    }
+  }
+}
+
+bool ControlChannel::is_quiet() {
+  return !failure_ && stream_ != nullptr && owed_.empty() && parser_.empty() &&
+         !stream_->has_pending_input();
+}
+
+}  // namespace ftpsfs::session

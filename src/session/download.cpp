@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/session/download.hpp"
+
+#include <utility>
+
+#include "ftpsfs/ftp/features.hpp"
+#include "ftpsfs/ftp/refusal.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+bool is_gone(int code) {
+  return code == 500 || code == 502 || code == 504;
+}
+
+/// A read that ended without its authentication: TLS reports it as `truncated` with a plain FIN.
+bool is_bare_end(const Error& error, const net::ByteStream& data) {
+  return error.code == Errc::truncated && data.end() == net::EndOfStream::plain;
+}
+
+}  // namespace
+
+// ---- SIZE and MDTM ----
+
+Result<std::vector<ftp::Command>> stamp_commands(const Session& session, const std::string& path) {
+  const ftp::ServerProfile known = session.profile();
+  std::vector<ftp::Command> commands;
+  if (known.size) {
+    FTPSFS_TRY_ASSIGN(auto size, ftp::Command::make("SIZE", path));
+    commands.push_back(std::move(size));
+  }
+  if (known.mdtm) {
+    FTPSFS_TRY_ASSIGN(auto mdtm, ftp::Command::make("MDTM", path));
+    commands.push_back(std::move(mdtm));
+  }
+  return commands;
+}
+
+FileStamp read_stamp(Session& session, std::span<const ftp::Command> commands,
+                     std::span<const ftp::Reply> replies) {
+  FileStamp stamp;
+  for (std::size_t i = 0; i < commands.size() && i < replies.size(); ++i) {
+    const bool is_size = commands[i].verb() == "SIZE";
+    if (is_gone(replies[i].code)) {
+      session.knowledge().forget(is_size ? &ftp::ServerProfile::size : &ftp::ServerProfile::mdtm);
+    } else if (is_size) {
+      if (auto size = ftp::parse_size(replies[i])) {
+        stamp.size = *size;
+      }
+    } else if (auto mtime = ftp::parse_mdtm(replies[i])) {
+      stamp.mtime = *mtime;
+    }
+  }
+  return stamp;
+}
+
+Result<FileStamp> fetch_stamp(Session& session, const std::string& path, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const auto questions, stamp_commands(session, path));
+  FTPSFS_TRY_ASSIGN(const auto answers, session.exchange(questions, wait));
+  return read_stamp(session, questions, answers);
+}
+
+// ---- Download ----
+
+Result<std::unique_ptr<Download>> Download::open(Session& session, const std::string& path,
+                                                 std::uint64_t offset, const Wait& wait) {
+  std::vector<ftp::Command> commands;
+  if (offset > 0) {
+    FTPSFS_TRY_ASSIGN(auto rest, ftp::Command::make("REST", std::to_string(offset)));
+    commands.push_back(std::move(rest));
+  }
+  FTPSFS_TRY_ASSIGN(auto retr, ftp::Command::make("RETR", path));
+  commands.push_back(std::move(retr));
+  FTPSFS_TRY_ASSIGN(const auto questions, stamp_commands(session, path));
+  FTPSFS_TRY_ASSIGN(const auto port, session.request_port(questions, wait));
+
+  std::unique_ptr<Download> download(new Download(session));
+  download->stamp_ = read_stamp(session, questions, port.ahead);
+  download->position_ = offset;
+  // Behind the end servers disagree: 554, or an empty transfer.
+  if (offset > 0 && download->stamp_.size && offset >= *download->stamp_.size) {
+    download->phase_ = Phase::done;
+    return download;
+  }
+  FTPSFS_TRY_ASSIGN(download->data_, session.dial_data(port, wait));
+  auto over = session.start_transfer(commands, *download->data_, wait);
+  if (!over) {
+    download->failure_ = over.error();
+    return std::move(over).error();
+  }
+  if (*over) {
+    download->data_.reset();
+    download->phase_ = Phase::done;
+  }
+  return download;
+}
+
+Download::~Download() {
+  // FIN would kill ProFTPD's control connection; the session settles what it is owed.
+  if (data_ != nullptr && phase_ != Phase::done) {
+    data_->reset();
+  }
+}
+
+Result<std::size_t> Download::read(std::span<std::byte> buffer, const Wait& wait) {
+  if (failure_) {
+    return *failure_;
+  }
+  if (phase_ == Phase::data) {
+    auto got = data_->read(buffer, wait);
+    if (got && *got > 0) {
+      position_ += *got;
+      session_.counters().bytes_read += *got;
+      return got;
+    }
+    if (!got && !is_bare_end(got.error(), *data_)) {
+      const Errc code = got.error().code;
+      if (code != Errc::timed_out && code != Errc::cancelled) {
+        failure_ = session_.explain_broken_data("RETR", std::move(got).error());
+        return *failure_;
+      }
+      return got;
+    }
+    authenticated_ = got.has_value() && data_->end() == net::EndOfStream::authenticated;
+    // vsftpd and ProFTPD hold their 226 until our side is closed too.
+    data_.reset();
+    phase_ = Phase::verdict;
+  }
+  if (phase_ == Phase::verdict) {
+    FTPSFS_TRY(await_end(wait));
+  }
+  return std::size_t{0};
+}
+
+Result<void> Download::await_end(const Wait& wait) {
+  auto verdict = session_.await_verdict(wait);
+  if (!verdict) {
+    if (verdict.error().code != Errc::cancelled) {
+      failure_ = verdict.error();
+    }
+    return std::move(verdict).error();
+  }
+  phase_ = Phase::done;
+  auto whole =
+      verdict->is_completion() ? check_whole() : Result<void>(ftp::make_refusal("RETR", *verdict));
+  if (!whole) {
+    failure_ = whole.error();
+    // A file that was being sent is there: what ended it is no answer about its name.
+    if (failure_->code == Errc::refused) {
+      failure_->code = Errc::io_error;
+    }
+    return *failure_;
+  }
+  return {};
+}
+
+/// A bare FIN may be anyone's doing. It counts when an independent size says that all is here.
+Result<void> Download::check_whole() const {
+  if (authenticated_) {
+    return {};
+  }
+  const bool is_private = session_.settings().protection == Protection::private_data;
+  if (stamp_.size ? position_ >= *stamp_.size : !is_private) {
+    return {};
+  }
+  return make_error(Errc::truncated,
+                    "RETR: the data ended without TLS's close_notify, or before the file's size");
+}
+
+// ---- Listings ----
+
+namespace {
+
+Result<std::string> read_all(Session& session, net::ByteStream& data, const Wait& wait) {
+  constexpr std::size_t kStep = std::size_t{64} * 1024;
+  std::string text;
+  std::size_t used = 0;
+  for (;;) {
+    if (text.size() - used < kStep / 2) {
+      if (text.size() >= kMaxListingBytes) {
+        return make_broken(Errc::protocol_error, "the server's listing has no end");
+      }
+      text.resize(text.size() < kStep ? kStep : text.size() * 2);
+    }
+    const auto room = std::as_writable_bytes(std::span(text)).subspan(used);
+    FTPSFS_TRY_ASSIGN(const std::size_t got, data.read(room, wait));
+    if (got == 0) {
+      text.resize(used);
+      return text;
+    }
+    used += got;
+    session.counters().bytes_read += got;
+  }
+}
+
+}  // namespace
+
+Result<ListingBody> fetch_listing(Session& session, const std::string& directory,
+                                  const std::string& list, const Wait& wait) {
+  const std::size_t blank = list.find(' ');
+  const std::string verb = list.substr(0, blank);
+  FTPSFS_TRY_ASSIGN(
+      const auto command,
+      ftp::Command::make(verb, blank == std::string::npos ? "" : list.substr(blank + 1)));
+  std::vector<ftp::Command> ahead;
+  if (!directory.empty()) {
+    FTPSFS_TRY_ASSIGN(auto change, ftp::Command::make("CWD", directory));
+    ahead.push_back(std::move(change));
+  }
+  FTPSFS_TRY_ASSIGN(const auto port, session.request_port(ahead, wait));
+  if (!port.ahead.empty() && !port.ahead.front().is_completion()) {
+    return ftp::make_refusal("CWD", port.ahead.front());
+  }
+  FTPSFS_TRY_ASSIGN(auto data, session.dial_data(port, wait));
+  auto over = session.start_transfer(std::span(&command, 1), *data, wait);
+  if (!over) {
+    data->reset();
+    return std::move(over).error();
+  }
+  ListingBody body;
+  if (*over) {
+    return body;
+  }
+  auto text = read_all(session, *data, wait);
+  if (!text) {
+    if (is_bare_end(text.error(), *data)) {
+      text.error().text = "the listing was cut off (no close_notify)";
+    }
+    data->reset();
+    return session.explain_broken_data(verb, std::move(text).error());
+  }
+  body.text = *std::move(text);
+  data.reset();
+  FTPSFS_TRY_ASSIGN(body.verdict, session.await_verdict(wait));
+  if (!body.verdict.is_completion()) {
+    return ftp::make_refusal(verb, body.verdict);
+  }
+  return body;
+}
+
+}  // namespace ftpsfs::session

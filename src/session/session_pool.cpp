@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/session/session_pool.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "ftpsfs/base/log.hpp"
+#include "session_pool_member.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+bool is_bulk(Purpose purpose) {
+  return purpose == Purpose::read || purpose == Purpose::write;
+}
+
+/// How long give_back() waits for an on_yield that runs: it must not block, so this is a bug's end.
+constexpr Duration kCallbackLimit = std::chrono::seconds(10);
+constexpr Duration kGoodbyeLimit = std::chrono::seconds(1);
+
+}  // namespace
+
+// ---- Lease ----
+
+Lease::Lease(Lease&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)),
+      member_(std::exchange(other.member_, nullptr)),
+      idle_before_(other.idle_before_),
+      broken_(other.broken_) {}
+
+Lease& Lease::operator=(Lease&& other) noexcept {
+  if (this != &other) {
+    give_back();
+    pool_ = std::exchange(other.pool_, nullptr);
+    member_ = std::exchange(other.member_, nullptr);
+    idle_before_ = other.idle_before_;
+    broken_ = other.broken_;
+  }
+  return *this;
+}
+
+PooledSession& Lease::session() const {
+  return *member_->session;
+}
+
+void Lease::offer(std::function<void()> on_yield) {
+  pool_->offer(member_, std::move(on_yield));
+}
+
+void Lease::note(const Error& error) noexcept {
+  if (error.fate == SessionFate::broken) {
+    broken_ = true;
+  }
+}
+
+void Lease::give_back() noexcept {
+  if (member_ != nullptr) {
+    std::exchange(pool_, nullptr)->release(std::exchange(member_, nullptr), broken_);
+  }
+}
+
+// ---- SessionPool: life ----
+
+SessionPool::SessionPool(PoolSettings settings, SessionFactory factory, const Clock& clock)
+    : settings_(settings),
+      factory_(std::move(factory)),
+      clock_(clock),
+      limit_(std::max(1U, settings.max_sessions)) {
+  if (settings_.keeper_thread) {
+    keeper_ = std::jthread([this](const std::stop_token& stop) { run_keeper(stop); });
+  }
+}
+
+SessionPool::~SessionPool() {
+  close(Wait::for_at_most(kGoodbyeLimit));
+  const MutexLock lock(mutex_);
+  assert(members_.empty() && "a lease outlives its pool");
+}
+
+void SessionPool::close(const Wait& wait) {
+  {
+    const MutexLock lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+  if (keeper_.joinable()) {
+    keeper_.request_stop();
+    keeper_.join();
+  }
+  std::list<Member*> unsettled;
+  {
+    const MutexLock lock(mutex_);
+    keeper_ended_ = true;
+    unsettled.swap(settling_);
+    settling_count_ = 0;
+  }
+  for (Member* const member : unsettled) {
+    finish_release(member, true);
+  }
+  std::vector<std::unique_ptr<Member>> idle;
+  {
+    const MutexLock lock(mutex_);
+    for (auto at = members_.begin(); at != members_.end();) {
+      if ((*at)->leased) {
+        ++at;
+      } else {
+        idle.push_back(std::move(*at));
+        at = members_.erase(at);
+      }
+    }
+  }
+  for (auto& member : idle) {
+    member->session->quit(wait.no_longer_than(kGoodbyeLimit));
+  }
+}
+
+PoolCounters SessionPool::counters() const {
+  const MutexLock lock(mutex_);
+  PoolCounters now = counters_;
+  now.limit = limit_;
+  now.open = count_live();
+  now.waiting = static_cast<unsigned>(queue_.size());
+  now.idle = static_cast<unsigned>(std::count_if(
+      members_.begin(), members_.end(), [](const auto& member) { return !member->leased; }));
+  return now;
+}
+
+// ---- SessionPool: admission ----
+
+Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_be_alive) {
+  bool first_in_line = false;
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(Member* const member, admit(purpose, first_in_line, wait));
+    auto lease = make_ready(member, wait, must_be_alive);
+    if (lease) {
+      return lease;
+    }
+    MutexLock lock(mutex_);
+    const Verdict verdict = judge_failed_dial(lease.error(), wait);
+    auto requests = serve_queue();
+    changed_.notify_all();
+    lock.unlock();
+    send_requests(std::move(requests));
+    if (verdict == Verdict::give_up) {
+      return std::move(lease).error();
+    }
+    first_in_line = true;  // it has waited for its turn already
+  }
+}
+
+Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_line,
+                                                const Wait& wait) {
+  Waiter waiter{purpose, nullptr};
+  MutexLock lock(mutex_);
+  const auto place = queue_.insert(first_in_line ? queue_.begin() : queue_.end(), &waiter);
+  for (;;) {
+    if (auto refused = refusal()) {
+      queue_.erase(place);
+      return *std::move(refused);
+    }
+    auto requests = serve_queue();
+    if (!requests.empty()) {
+      lock.unlock();
+      send_requests(std::move(requests));
+      lock.lock();
+    }
+    if (waiter.member != nullptr) {
+      return waiter.member;
+    }
+    // A backoff that ends is nobody's event: wake up for it.
+    const bool backing_off = outage_ && next_dial_ > SteadyClock::now();
+    const Wait limit = backing_off ? Wait{std::min(next_dial_, wait.deadline), wait.stop} : wait;
+    changed_.wait(mutex_, limit, [this, &waiter, backing_off]() FTPSFS_NO_ANALYSIS {
+      const bool still_backing_off = outage_ && next_dial_ > SteadyClock::now();
+      return waiter.member != nullptr || refusal().has_value() || backing_off != still_backing_off;
+    });
+    if (waiter.member != nullptr) {
+      return waiter.member;
+    }
+    if (wait.stop.stop_requested() || wait.expired()) {
+      queue_.erase(place);
+      return wait.give_up("a free connection");
+    }
+  }
+}
+
+std::optional<Error> SessionPool::refusal() const {
+  if (closed_) {
+    return make_error(Errc::closed, "the connection to the server is being shut down");
+  }
+  if (login_refused_) {
+    return login_refused_;
+  }
+  // In a long outage programs get their error at once, and one of them dials now and then.
+  if (outage_ && count_live() == 0 && SteadyClock::now() < next_dial_ &&
+      SteadyClock::now() - outage_began_ > settings_.outage_grace) {
+    return outage_;
+  }
+  return std::nullopt;
+}
+
+unsigned SessionPool::count_live() const {
+  return static_cast<unsigned>(std::count_if(members_.begin(), members_.end(),
+                                             [](const auto& member) { return member->live; }));
+}
+
+unsigned SessionPool::count_bulk() const {
+  return static_cast<unsigned>(
+      std::count_if(members_.begin(), members_.end(),
+                    [](const auto& member) { return member->leased && is_bulk(member->purpose); }));
+}
+
+unsigned SessionPool::bulk_limit() const {
+  return std::max(1U, limit_ - 1);
+}
+
+void SessionPool::grant(Waiter& waiter, Member& member) {
+  member.leased = true;
+  member.purpose = waiter.purpose;
+  member.grant = ++grants_;
+  member.asked = false;
+  member.on_yield = nullptr;
+  waiter.member = &member;
+}
+
+bool SessionPool::try_grant(Waiter& waiter, bool may_dial) {
+  if (is_bulk(waiter.purpose) && count_bulk() >= bulk_limit()) {
+    return false;
+  }
+  // The session used last is the warmest; the others may grow old and be closed.
+  Member* best = nullptr;
+  for (const auto& member : members_) {
+    if (!member->leased && (best == nullptr || member->idle_since > best->idle_since)) {
+      best = member.get();
+    }
+  }
+  if (best != nullptr) {
+    grant(waiter, *best);
+    return true;
+  }
+  const unsigned live = count_live();
+  const bool someone_dials = members_.size() > live;
+  if (!may_dial || members_.size() >= limit_ || (live == 0 && someone_dials) ||
+      (outage_ && SteadyClock::now() < next_dial_)) {
+    return false;
+  }
+  members_.push_back(std::make_unique<Member>());
+  grant(waiter, *members_.back());
+  return true;
+}
+
+std::vector<SessionPool::Request> SessionPool::serve_queue() {
+  bool any = false;
+  // A session that is being settled comes back after one round trip; a login takes five.
+  std::size_t coming_back = settling_count_;
+  for (auto at = queue_.begin(); at != queue_.end();) {
+    if (!closed_ && !login_refused_ && try_grant(**at, coming_back == 0)) {
+      at = queue_.erase(at);
+      any = true;
+    } else {
+      coming_back -= coming_back > 0 ? 1 : 0;
+      ++at;
+    }
+  }
+  if (any) {
+    changed_.notify_all();
+  }
+  return choose_requests();
+}
+
+// ---- SessionPool: preemption ----
+
+std::vector<SessionPool::Request> SessionPool::choose_requests() {
+  const unsigned bulk = count_bulk();
+  std::size_t needed = 0;
+  if (bulk >= bulk_limit()) {
+    needed = static_cast<std::size_t>(
+        std::count_if(queue_.begin(), queue_.end(),
+                      [](const Waiter* waiter) { return is_bulk(waiter->purpose); }));
+  }
+  // Leases for metadata end by themselves; only when streams hold everything must one give way.
+  if (!queue_.empty() && bulk == members_.size() && (bulk >= limit_ || outage_)) {
+    needed = std::max<std::size_t>(needed, 1);
+  }
+  const auto asked = static_cast<std::size_t>(
+      std::count_if(members_.begin(), members_.end(),
+                    [](const auto& member) { return member->leased && member->asked; }));
+  std::vector<Request> requests;
+  while (asked + requests.size() < needed) {
+    Member* oldest = nullptr;
+    for (const auto& member : members_) {
+      if (member->leased && member->on_yield && !member->asked &&
+          (oldest == nullptr || member->grant < oldest->grant)) {
+        oldest = member.get();
+      }
+    }
+    if (oldest == nullptr) {
+      break;
+    }
+    oldest->asked = true;
+    oldest->caller = std::this_thread::get_id();
+    requests.push_back(Request{oldest->grant, std::exchange(oldest->on_yield, nullptr)});
+    ++counters_.preemptions;
+  }
+  return requests;
+}
+
+void SessionPool::send_requests(std::vector<Request> requests) {
+  for (Request& request : requests) {
+    request.on_yield();
+    request.on_yield = nullptr;  // what it captured dies while the holder still waits
+    const MutexLock lock(mutex_);
+    for (const auto& member : members_) {
+      if (member->grant == request.grant) {
+        member->caller = std::thread::id();
+      }
+    }
+    changed_.notify_all();
+  }
+}
+
+void SessionPool::offer(Member* member, std::function<void()> on_yield) {
+  MutexLock lock(mutex_);
+  member->on_yield = std::move(on_yield);
+  auto requests = choose_requests();
+  lock.unlock();
+  send_requests(std::move(requests));
+}
+
+void SessionPool::wait_for_callback(Member* member) {
+  member->on_yield = nullptr;
+  // The callback may itself be what gives the session back.
+  if (member->caller == std::this_thread::get_id()) {
+    return;
+  }
+  if (!changed_.wait(mutex_, Wait::for_at_most(kCallbackLimit),
+                     [member] { return member->caller == std::thread::id(); })) {
+    log::error("a stream blocks in its answer to a request to give way");
+  }
+}
+
+// ---- SessionPool: return ----
+
+std::unique_ptr<SessionPool::Member> SessionPool::remove(Member* member) {
+  const auto at = std::find_if(members_.begin(), members_.end(),
+                               [member](const auto& each) { return each.get() == member; });
+  std::unique_ptr<Member> removed = std::move(*at);
+  members_.erase(at);
+  return removed;
+}
+
+void SessionPool::release(Member* member, bool broken) noexcept {
+  if (!broken && member->session != nullptr && !member->session->is_quiet()) {
+    if (leave_to_keeper(member)) {
+      return;
+    }
+    broken = !member->session->settle(Wait::for_at_most(settings_.settle_timeout));
+  }
+  finish_release(member, broken);
+}
+
+/// An interrupted program must not wait for the replies that its command still owes: the keeper
+/// reads them. @return false when there is no keeper (any more).
+bool SessionPool::leave_to_keeper(Member* member) {
+  const MutexLock lock(mutex_);
+  if (!settings_.keeper_thread || keeper_ended_) {
+    return false;
+  }
+  wait_for_callback(member);
+  // It is on its way back: no other stream need give way for it.
+  member->asked = true;
+  settling_.push_back(member);
+  ++settling_count_;
+  changed_.notify_all();
+  return true;
+}
+
+void SessionPool::settle_all(const std::stop_token& stop) {
+  for (;;) {
+    Member* member = nullptr;
+    {
+      const MutexLock lock(mutex_);
+      if (settling_.empty()) {
+        return;
+      }
+      member = settling_.front();
+      settling_.pop_front();
+    }
+    const auto settled = member->session->settle(Wait::for_at_most(settings_.settle_timeout, stop));
+    finish_release(member, !settled);
+  }
+}
+
+void SessionPool::finish_release(Member* member, bool broken) noexcept {
+  std::unique_ptr<Member> dropped;
+  MutexLock lock(mutex_);
+  wait_for_callback(member);
+  const bool closing = closed_;
+  if (broken || closing) {
+    dropped = remove(member);
+    counters_.replaced += broken ? 1 : 0;
+  } else {
+    member->leased = false;
+    member->asked = false;
+    member->idle_since = clock_.now();
+    member->last_sign_of_life = member->idle_since;
+  }
+  auto requests = serve_queue();
+  lock.unlock();
+  send_requests(std::move(requests));
+  if (dropped != nullptr && !broken) {
+    dropped->session->quit(Wait::for_at_most(kGoodbyeLimit));
+  }
+}
+
+}  // namespace ftpsfs::session

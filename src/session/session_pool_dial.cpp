@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+//
+// SessionPool: getting a granted lease a session that works, what failed dials teach, and the
+// keeper's rounds.
+#include <algorithm>
+#include <cctype>
+#include <string>
+#include <utility>
+
+#include "ftpsfs/base/log.hpp"
+#include "session_pool_member.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+constexpr Duration kGoodbyeLimit = std::chrono::seconds(1);
+constexpr Duration kKeeperPeriod = std::chrono::seconds(5);
+
+/// Servers say 530 for a wrong password and for a full house. Only their words tell.
+bool speaks_of_a_limit(const Error& error) {
+  std::string text = error.text;
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* words : {"too many", "maximum", "max number", "limit", "already logged in",
+                            "connections from", "try again later"}) {
+    if (text.find(words) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// ProFTPD ends the connection without a word when its limit is reached; others say 421 or 530.
+bool may_be_a_limit(const Error& error) {
+  return error.reply_code == 421 || error.reply_code == 530 || error.code == Errc::login_refused ||
+         error.code == Errc::closed;
+}
+
+}  // namespace
+
+Result<Lease> SessionPool::make_ready(Member* member, const Wait& wait, bool must_be_alive) {
+  Lease lease;
+  while (member->session != nullptr) {
+    const Duration idle = std::chrono::duration_cast<Duration>(clock_.now() - member->idle_since);
+    if (is_fit(*member, wait.uncancellable(), must_be_alive && idle > settings_.probe_after)) {
+      lease.idle_before_ = idle;
+      break;
+    }
+    replace_session(member);
+  }
+  if (member->session == nullptr) {
+    auto dialled = dial(member, wait);
+    if (!dialled) {
+      return std::move(dialled).error();
+    }
+  }
+  lease.pool_ = this;
+  lease.member_ = member;
+  return lease;
+}
+
+bool SessionPool::is_fit(Member& member, const Wait& wait, bool must_be_alive) {
+  if (!member.session->is_quiet()) {
+    log::debug("an idle session has died");
+    return false;
+  }
+  if (!must_be_alive) {
+    return true;
+  }
+  auto probed = member.session->probe(wait.no_longer_than(settings_.probe_timeout));
+  if (!probed) {
+    log::debug("an idle session does not answer: {}", probed.error().text);
+  }
+  return probed.has_value();
+}
+
+/// The member loses its dead session and gets another idle one, when there is one.
+void SessionPool::replace_session(Member* member) {
+  std::unique_ptr<PooledSession> dead = std::move(member->session);
+  std::unique_ptr<Member> merged;
+  MutexLock lock(mutex_);
+  ++counters_.replaced;
+  member->live = false;
+  for (const auto& other : members_) {
+    if (!other->leased) {
+      member->session = std::move(other->session);
+      member->idle_since = other->idle_since;
+      member->live = true;
+      merged = remove(other.get());
+      break;
+    }
+  }
+  auto requests = serve_queue();
+  lock.unlock();
+  send_requests(std::move(requests));
+}
+
+Result<void> SessionPool::dial(Member* member, const Wait& wait) {
+  auto opened = factory_(wait.no_longer_than(settings_.connect_timeout));
+  MutexLock lock(mutex_);
+  if (!opened) {
+    ++counters_.failed_logins;
+    remove(member);
+    return std::move(opened).error();
+  }
+  member->session = *std::move(opened);
+  member->live = true;
+  ++counters_.logins;
+  ever_logged_in_ = true;
+  outage_.reset();
+  backoff_ = Duration{0};
+  // Others held back until the password was proved.
+  auto requests = serve_queue();
+  lock.unlock();
+  send_requests(std::move(requests));
+  return {};
+}
+
+SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wait) {
+  const unsigned live = count_live();
+  if (closed_ || error.code == Errc::cancelled || wait.expired()) {
+    return Verdict::give_up;
+  }
+  if (live > 0 && may_be_a_limit(error)) {
+    learn_limit(error, live);
+    return Verdict::try_again;
+  }
+  if (error.code == Errc::login_refused && !speaks_of_a_limit(error)) {
+    if (ever_logged_in_) {  // else the caller is about to tell it
+      log::error("the server refuses the login from now on; no other is tried: {}", error.text);
+    }
+    login_refused_ = error;
+    changed_.notify_all();
+    return Verdict::give_up;
+  }
+  if (!is_link_failure(error.code) && error.code != Errc::login_refused) {
+    return Verdict::give_up;
+  }
+  note_outage(error);
+  if (live > 0) {
+    return Verdict::try_again;
+  }
+  const bool ride_out =
+      ever_logged_in_ && SteadyClock::now() - outage_began_ < settings_.outage_grace;
+  return ride_out ? Verdict::try_again : Verdict::give_up;
+}
+
+void SessionPool::learn_limit(const Error& error, unsigned live) {
+  limit_ = std::min(limit_, live);
+  limit_learned_ = clock_.now();
+  // Perhaps the password was changed while older sessions live on: then every further login would
+  // be one more failure on the account.
+  limit_is_final_ =
+      limit_is_final_ || (error.code == Errc::login_refused && !speaks_of_a_limit(error));
+  log::info("the server lets no more in; going on with {} connections: {}", limit_, error.text);
+}
+
+void SessionPool::note_outage(const Error& error) {
+  const SteadyTime now = SteadyClock::now();
+  if (!outage_) {
+    outage_began_ = now;
+    backoff_ = settings_.first_backoff;
+  } else {
+    backoff_ = std::min(backoff_ * 2, settings_.longest_backoff);
+  }
+  outage_ = error;
+  next_dial_ = now + backoff_;
+  log::debug("no connection: {}; next attempt in {} ms", error.text, backoff_.count());
+}
+
+// ---- The keeper ----
+
+void SessionPool::grow_limit(SteadyTime now) {
+  if (limit_ < settings_.max_sessions && !limit_is_final_ &&
+      now - limit_learned_ >= settings_.limit_memory) {
+    ++limit_;
+    limit_learned_ = now;
+  }
+}
+
+/// Leases an idle session that is too many or was idle for too long.
+SessionPool::Member* SessionPool::take_due_for_closing(SteadyTime now) {
+  const MutexLock lock(mutex_);
+  std::vector<Member*> idle;
+  for (const auto& member : members_) {
+    if (!member->leased) {
+      idle.push_back(member.get());
+    }
+  }
+  std::sort(idle.begin(), idle.end(),
+            [](const Member* a, const Member* b) { return a->idle_since > b->idle_since; });
+  for (std::size_t i = settings_.warm_sessions; i < idle.size(); ++i) {
+    if (now - idle[i]->idle_since >= settings_.idle_close) {
+      idle[i]->leased = true;
+      idle[i]->purpose = Purpose::metadata;
+      return idle[i];
+    }
+  }
+  return nullptr;
+}
+
+/// Leases an idle session that has been silent for long.
+SessionPool::Member* SessionPool::take_due_for_probe(SteadyTime now) {
+  const MutexLock lock(mutex_);
+  for (const auto& member : members_) {
+    if (!member->leased && now - member->last_sign_of_life >= settings_.keep_alive) {
+      member->leased = true;
+      member->purpose = Purpose::metadata;
+      return member.get();
+    }
+  }
+  return nullptr;
+}
+
+void SessionPool::keep_house(const std::stop_token& stop) {
+  const SteadyTime now = clock_.now();
+  {
+    const MutexLock lock(mutex_);
+    grow_limit(now);
+  }
+  while (Member* const member = take_due_for_closing(now)) {
+    member->session->quit(Wait::for_at_most(kGoodbyeLimit));
+    MutexLock lock(mutex_);
+    const auto dropped = remove(member);
+    auto requests = serve_queue();
+    lock.unlock();
+    send_requests(std::move(requests));
+  }
+  while (Member* const member = take_due_for_probe(now)) {
+    const bool alive = is_fit(*member, Wait::for_at_most(settings_.probe_timeout, stop), true);
+    std::unique_ptr<Member> dropped;
+    MutexLock lock(mutex_);
+    if (alive) {
+      // Its place among the idle stays: keep-alive is no use.
+      member->leased = false;
+      member->last_sign_of_life = clock_.now();
+    } else {
+      dropped = remove(member);
+      ++counters_.replaced;
+    }
+    auto requests = serve_queue();
+    lock.unlock();
+    send_requests(std::move(requests));
+  }
+}
+
+void SessionPool::run_keeper(const std::stop_token& stop) {
+  SteadyTime next_round = SteadyClock::now() + kKeeperPeriod;
+  while (!stop.stop_requested()) {
+    {
+      const MutexLock lock(mutex_);
+      changed_.wait(mutex_, Wait{next_round, stop},
+                    [this]() FTPSFS_NO_ANALYSIS { return !settling_.empty(); });
+    }
+    settle_all(stop);
+    if (!stop.stop_requested() && SteadyClock::now() >= next_round) {
+      keep_house(stop);
+      next_round = SteadyClock::now() + kKeeperPeriod;
+    }
+  }
+}
+
+}  // namespace ftpsfs::session

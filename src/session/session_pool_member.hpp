@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// What the pool remembers of one session, and of one caller in its queue. Private to the pool; all
+// fields are guarded by its mutex, save `session`, which belongs to whoever leased the member.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "ftpsfs/session/session_pool.hpp"
+
+namespace ftpsfs::session {
+
+struct Lease::Member {
+  std::unique_ptr<PooledSession> session;  ///< null while it is being dialled
+  bool live = false;                       ///< logged in; the session may be used again
+  bool leased = false;
+  Purpose purpose = Purpose::metadata;
+  std::uint64_t grant = 0;  ///< counts leases: small is old
+  std::function<void()> on_yield;
+  bool asked = false;
+  std::thread::id caller;  ///< the thread that runs on_yield now
+  SteadyTime idle_since;
+  SteadyTime last_sign_of_life;  ///< also by keep-alive
+};
+
+struct SessionPool::Waiter {
+  Purpose purpose;
+  Member* member;  ///< set when the turn has come
+};
+
+}  // namespace ftpsfs::session

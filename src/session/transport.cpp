@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/session/transport.hpp"
+
+#include <utility>
+
+namespace ftpsfs::session {
+
+NetTransport::NetTransport(std::string host, std::uint16_t port,
+                           std::shared_ptr<const net::TlsContext> context)
+    : host_(std::move(host)), port_(port), context_(std::move(context)) {}
+
+Result<net::Socket> NetTransport::dial_control(const Wait& wait) {
+  return net::connect_tcp(host_, port_, wait);
+}
+
+Result<std::unique_ptr<net::ByteStream>> NetTransport::secure_control(net::Socket socket,
+                                                                      const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(auto stream, net::TlsStream::open_control(std::move(socket), context_, host_));
+  FTPSFS_TRY(stream->handshake(wait));
+  return std::unique_ptr<net::ByteStream>(std::move(stream));
+}
+
+Result<net::Socket> NetTransport::dial_data(const net::ByteStream& control, std::uint16_t port,
+                                            const Wait& wait) {
+  return net::connect_to(control.peer_address().with_port(port), wait);
+}
+
+Result<std::unique_ptr<net::ByteStream>> NetTransport::prepare_data(net::Socket socket,
+                                                                    net::ByteStream& control) {
+  auto* tls_control = dynamic_cast<net::TlsStream*>(&control);
+  if (tls_control == nullptr) {
+    return make_broken(Errc::tls_failed, "no TLS on the control connection");
+  }
+  FTPSFS_TRY_ASSIGN(auto stream, net::TlsStream::open_data(std::move(socket), *tls_control));
+  return std::unique_ptr<net::ByteStream>(std::move(stream));
+}
+
+Result<bool> NetTransport::handshake_data(net::ByteStream& data, net::ByteStream& control,
+                                          const Wait& wait) {
+  auto* stream = dynamic_cast<net::TlsStream*>(&data);
+  if (stream == nullptr) {
+    return make_broken(Errc::tls_failed, "no TLS on the data connection");
+  }
+  FTPSFS_TRY_ASSIGN(const auto outcome, stream->handshake(wait, &control));
+  return outcome == net::TlsStream::Handshake::done;
+}
+
+bool NetTransport::answers_with_tls(const Wait& wait) {
+  auto socket = net::connect_tcp(host_, port_, wait);
+  if (!socket) {
+    return false;
+  }
+  auto stream = net::TlsStream::open_control(*std::move(socket), context_, host_);
+  if (!stream) {
+    return false;
+  }
+  auto outcome = (*stream)->handshake(wait);
+  // A certificate that is not trusted is TLS nevertheless.
+  return outcome.has_value() || outcome.error().code == Errc::untrusted;
+}
+
+std::string NetTransport::describe_tls(const net::ByteStream& control) {
+  const auto* stream = dynamic_cast<const net::TlsStream*>(&control);
+  if (stream == nullptr) {
+    return {};
+  }
+  const net::TlsPeerInfo info = stream->peer_info();
+  return info.version + " " + info.cipher;
+}
+
+}  // namespace ftpsfs::session

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/session/upload.hpp"
+
+#include <utility>
+
+#include "ftpsfs/ftp/refusal.hpp"
+
+namespace ftpsfs::session {
+
+Result<std::unique_ptr<Upload>> Upload::open(Session& session, const std::string& path, bool append,
+                                             const Wait& wait) {
+  std::unique_ptr<Upload> upload(new Upload(session, append));
+  FTPSFS_TRY_ASSIGN(const auto command, ftp::Command::make(upload->verb(), path));
+  FTPSFS_TRY_ASSIGN(const auto port, session.request_port({}, wait));
+  FTPSFS_TRY_ASSIGN(upload->data_, session.dial_data(port, wait));
+  auto over = session.start_transfer(std::span(&command, 1), *upload->data_, wait);
+  if (over && *over) {
+    over = make_broken(Errc::protocol_error, "the server ended an upload before it began");
+  }
+  if (!over) {
+    upload->failure_ = over.error();
+    return std::move(over).error();
+  }
+  return upload;
+}
+
+Upload::~Upload() {
+  if (data_ != nullptr) {
+    data_->reset();
+  }
+}
+
+Error Upload::fail(Error error) {
+  // What was under way is no answer about the name.
+  if (error.code == Errc::refused) {
+    error.code = Errc::io_error;
+  }
+  failure_ = error;
+  return error;
+}
+
+Result<void> Upload::write(std::span<const std::byte> data, const Wait& wait) {
+  if (failure_) {
+    return *failure_;
+  }
+  auto written = data_->write_all(data, wait);
+  if (!written) {
+    // A full disk shows as a reset here and as a 452 there.
+    return fail(session_.explain_broken_data(verb(), std::move(written).error()));
+  }
+  session_.counters().bytes_written += data.size();
+  return {};
+}
+
+Result<void> Upload::finish(const Wait& wait) {
+  if (failure_) {
+    return *failure_;
+  }
+  auto ended = data_->close_write(wait);
+  if (ended) {
+    ended = data_->drain_to_end(wait);
+  }
+  if (!ended) {
+    return fail(session_.explain_broken_data(verb(), std::move(ended).error()));
+  }
+  data_.reset();
+  auto verdict = session_.await_verdict(wait);
+  if (!verdict) {
+    return fail(std::move(verdict).error());
+  }
+  if (!verdict->is_completion()) {
+    return fail(ftp::make_refusal(verb(), *verdict));
+  }
+  return {};
+}
+
+}  // namespace ftpsfs::session

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/transfer/read_stream.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/mutex.hpp"
+#include "read_window.hpp"
+
+namespace ftpsfs::transfer {
+namespace {
+
+/// How long a failure answers further reads before the stream tries again.
+constexpr Duration kErrorStays{1000};
+
+}  // namespace
+
+/// Shared with the pump and with the session pool's yield request, which may come late.
+class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
+ public:
+  Core(remote::Remote& remote, PathProvider path, VersionCheck check, MemoryBudget& budget,
+       const Limits& limits)
+      : remote_(remote),
+        path_(std::move(path)),
+        check_(std::move(check)),
+        budget_(budget),
+        limits_(limits) {}
+
+  std::optional<Slices> find(std::uint64_t offset, std::size_t size,
+                             std::optional<std::uint64_t> expected_size) {
+    MutexLock lock(mutex_);
+    if (has_grown(offset, size, expected_size)) {
+      return std::nullopt;
+    }
+    return find_locked(offset, size);
+  }
+
+  Result<Slices> read(std::uint64_t offset, std::size_t size,
+                      std::optional<std::uint64_t> expected_size, const Wait& wait);
+  void shut_down();
+
+ private:
+  /// Are bytes asked for behind an end of file that is the end no longer?
+  bool has_grown(std::uint64_t offset, std::size_t size,
+                 std::optional<std::uint64_t> expected_size) const FTPSFS_REQUIRES(mutex_) {
+    return at_end_ && expected_size && *expected_size > window_.end() &&
+           offset + size > window_.end() && offset <= *expected_size;
+  }
+  std::optional<Slices> find_locked(std::uint64_t offset, std::size_t size) FTPSFS_REQUIRES(mutex_);
+  bool reachable(std::uint64_t offset) const FTPSFS_REQUIRES(mutex_) {
+    return offset >= window_.begin() && offset <= window_.end() + limits_.skip_bytes;
+  }
+  /// The pump stops filling here. The window opens as sequential reading goes on, so that random
+  /// reads do not fetch megabytes that nobody wants.
+  std::uint64_t high_water(std::uint64_t share) const FTPSFS_REQUIRES(mutex_) {
+    const std::uint64_t earned = 2 * (position_ - run_start_) + ReadWindow::kChunkBytes;
+    return std::max(position_ + std::min(share, earned), demand_end_);
+  }
+  void ensure_pump() FTPSFS_REQUIRES(mutex_);
+  void restart_at(std::uint64_t offset) FTPSFS_REQUIRES(mutex_);
+
+  void pump(const std::stop_token& stop);
+  enum class Next : std::uint8_t { reopen, rest };
+  Next transfer(const std::stop_token& stop);
+  Next fill(remote::RemoteReader& reader, std::uint64_t generation, const std::stop_token& stop);
+  bool wait_for_room(const std::stop_token& stop, std::uint64_t generation) FTPSFS_REQUIRES(mutex_);
+  Next failed(Error error, std::uint64_t generation, const std::stop_token& stop);
+  Next ended(const remote::FileVersion& version, std::uint64_t generation);
+  void request_yield(std::uint64_t generation);
+
+  remote::Remote& remote_;
+  const PathProvider path_;
+  const VersionCheck check_;
+  MemoryBudget& budget_;
+  const Limits limits_;
+
+  Mutex mutex_;
+  ConditionVariable changed_;
+  ReadWindow window_ FTPSFS_GUARDED_BY(mutex_);
+  bool at_end_ FTPSFS_GUARDED_BY(mutex_) =
+      false;  ///< window_.end() is the verified end of the file
+  std::optional<Error> error_ FTPSFS_GUARDED_BY(mutex_);
+  SteadyTime error_until_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t demand_end_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< somebody waits for bytes up to here
+  std::uint64_t position_ FTPSFS_GUARDED_BY(mutex_) = 0;    ///< end of the furthest byte given out
+  int waiting_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< readers whose bytes this window will bring
+  int retries_left_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  /// Set: the session is wanted elsewhere. Bytes up to here were asked for before and come first.
+  std::optional<std::uint64_t> yield_at_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t run_start_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< where sequential reading began
+  bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool shut_down_ FTPSFS_GUARDED_BY(mutex_) = false;
+  /// Counts restarts: what belongs to an older one is dropped.
+  std::uint64_t generation_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  /// Interrupts the pump's read in the current generation.
+  std::stop_source cut_ FTPSFS_GUARDED_BY(mutex_);
+  std::jthread thread_ FTPSFS_GUARDED_BY(mutex_);
+};
+
+std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::size_t size) {
+  if (offset < window_.begin()) {
+    return std::nullopt;
+  }
+  std::uint64_t end = offset + size;
+  if (end > window_.end()) {
+    if (!at_end_) {
+      return std::nullopt;
+    }
+    end = std::max(offset, window_.end());
+  }
+  Slices result = window_.slices(offset, static_cast<std::size_t>(end - offset));
+  if (end > position_) {
+    position_ = end;
+    changed_.notify_all();  // the pump may have waited for room
+  }
+  return result;
+}
+
+Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
+                                      std::optional<std::uint64_t> expected_size,
+                                      const Wait& wait) {
+  MutexLock lock(mutex_);
+  if (at_end_ && expected_size && *expected_size > window_.end() && offset + size > window_.end() &&
+      offset <= *expected_size) {
+    at_end_ = false;  // the file has grown: go on from the old end
+  }
+  bool counted = false;
+  Result<Slices> result = Slices{};
+  for (;;) {
+    if (auto found = find_locked(offset, size)) {
+      result = *std::move(found);
+      break;
+    }
+    if (error_ && SteadyClock::now() < error_until_) {
+      result = *error_;
+      break;
+    }
+    error_.reset();
+    if (shut_down_) {
+      result = make_error(Errc::cancelled, "the file is being closed");
+      break;
+    }
+    if (!reachable(offset)) {
+      if (counted) {
+        counted = false;
+        --waiting_;
+      }
+      // Those whose bytes the present window will bring come first: else two readers of distant
+      // regions could drag the stream to and fro for ever.
+      if (waiting_ == 0) {
+        restart_at(offset);
+        continue;
+      }
+    } else {
+      if (!counted) {
+        counted = true;
+        ++waiting_;
+      }
+      demand_end_ = std::max(demand_end_, offset + size);
+      ensure_pump();
+    }
+    changed_.notify_all();
+    const std::uint64_t end = window_.end();
+    const std::uint64_t generation = generation_;
+    const bool woken = changed_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
+      return error_.has_value() || at_end_ || window_.end() != end || generation_ != generation ||
+             shut_down_ || !pumping_ || (!counted && waiting_ == 0);
+    });
+    if (!woken) {
+      result = wait.give_up("data from the server");
+      break;
+    }
+  }
+  if (counted && --waiting_ == 0) {
+    demand_end_ = 0;
+    changed_.notify_all();
+  }
+  return result;
+}
+
+void ReadStream::Core::restart_at(std::uint64_t offset) {
+  ++generation_;
+  window_.restart(offset);
+  position_ = run_start_ = offset;
+  demand_end_ = 0;
+  at_end_ = false;
+  cut_.request_stop();
+  cut_ = std::stop_source();
+  changed_.notify_all();
+}
+
+void ReadStream::Core::ensure_pump() {
+  if (pumping_ || at_end_) {
+    return;
+  }
+  pumping_ = true;
+  retries_left_ = limits_.retries;
+  // The old thread, if any, has nothing left to do but to end: it takes no lock any more.
+  thread_ =
+      std::jthread([self = shared_from_this()](const std::stop_token& stop) { self->pump(stop); });
+}
+
+void ReadStream::Core::shut_down() {
+  std::jthread thread;
+  {
+    MutexLock lock(mutex_);
+    shut_down_ = true;
+    cut_.request_stop();
+    thread_.request_stop();
+    thread = std::move(thread_);
+    changed_.notify_all();
+  }
+}  // joins here, without the mutex
+
+void ReadStream::Core::pump(const std::stop_token& stop) {
+  try {
+    while (!stop.stop_requested() && transfer(stop) == Next::reopen) {
+    }
+  } catch (const std::exception& exception) {
+    log::error("reading: {}", exception.what());
+    MutexLock lock(mutex_);
+    error_ = make_error(Errc::io_error, exception.what());
+    error_until_ = SteadyClock::now() + kErrorStays;
+  }
+  MutexLock lock(mutex_);
+  pumping_ = false;
+  changed_.notify_all();
+}
+
+ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
+  std::uint64_t offset = 0;
+  std::uint64_t generation = 0;
+  std::stop_token cut;
+  {
+    MutexLock lock(mutex_);
+    offset = window_.end();
+    generation = generation_;
+    yield_at_.reset();
+    cut = cut_.get_token();
+  }
+  auto path = path_();
+  if (!path) {
+    return failed(std::move(path).error(), generation, stop);
+  }
+  auto reader = remote_.open_reader(
+      *path, offset,
+      [weak = weak_from_this(), generation] {
+        if (const auto self = weak.lock()) {
+          self->request_yield(generation);
+        }
+      },
+      Wait::for_at_most(limits_.stall_timeout, cut));
+  if (!reader) {
+    return failed(std::move(reader).error(), generation, stop);
+  }
+  if (auto same = check_((*reader)->version(), offset); !same) {
+    return failed(std::move(same).error(), generation, stop);
+  }
+  return fill(**reader, generation, stop);
+}
+
+ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
+                                              std::uint64_t generation,
+                                              const std::stop_token& stop) {
+  const MemoryBudget::Share share(budget_);
+  for (;;) {
+    ReadWindow::Room room;
+    std::stop_token cut;
+    {
+      MutexLock lock(mutex_);
+      while (generation_ == generation && !yield_at_ && !stop.stop_requested() &&
+             window_.end() >= high_water(share.bytes())) {
+        if (!wait_for_room(stop, generation)) {
+          break;
+        }
+      }
+      if (generation_ != generation) {
+        return Next::reopen;
+      }
+      if (stop.stop_requested() || (yield_at_ && window_.end() >= *yield_at_) ||
+          window_.end() >= high_water(share.bytes())) {
+        return Next::rest;
+      }
+      const std::uint64_t keep_from = std::max(position_, limits_.retain_bytes);
+      window_.drop_before(keep_from - limits_.retain_bytes);
+      room = window_.room();
+      cut = cut_.get_token();
+    }
+    auto got = reader.read(room.space, Wait::for_at_most(limits_.stall_timeout, cut));
+    if (!got) {
+      return failed(std::move(got).error(), generation, stop);
+    }
+    if (*got == 0) {
+      return ended(reader.version(), generation);
+    }
+    MutexLock lock(mutex_);
+    if (generation_ != generation) {
+      return Next::reopen;
+    }
+    window_.commit(*got);
+    retries_left_ = limits_.retries;
+    changed_.notify_all();
+  }
+}
+
+/// @return false when nobody has read for so long that the session is better given back.
+bool ReadStream::Core::wait_for_room(const std::stop_token& stop, std::uint64_t generation) {
+  const std::uint64_t position = position_;
+  const std::uint64_t demand = demand_end_;
+  return changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
+                       [&]() FTPSFS_NO_ANALYSIS {
+                         return position_ != position || demand_end_ != demand ||
+                                generation_ != generation || yield_at_.has_value();
+                       });
+}
+
+ReadStream::Core::Next ReadStream::Core::ended(const remote::FileVersion& version,
+                                               std::uint64_t generation) {
+  MutexLock lock(mutex_);
+  if (generation_ != generation) {
+    return Next::reopen;
+  }
+  if (version.size && window_.end() < *version.size) {
+    // Authenticated and confirmed, yet short of what SIZE said: perhaps it was cut while we read.
+    if (retries_left_-- > 0) {
+      return Next::reopen;
+    }
+    error_ = make_error(Errc::io_error, fmt::format("the server sent {} of {} bytes", window_.end(),
+                                                    *version.size));
+    error_until_ = SteadyClock::now() + kErrorStays;
+  } else {
+    at_end_ = true;
+  }
+  changed_.notify_all();
+  return Next::rest;
+}
+
+ReadStream::Core::Next ReadStream::Core::failed(Error error, std::uint64_t generation,
+                                                const std::stop_token& stop) {
+  MutexLock lock(mutex_);
+  if (stop.stop_requested() || shut_down_) {
+    return Next::rest;
+  }
+  if (generation_ != generation) {
+    return Next::reopen;  // it was cut on purpose
+  }
+  if (yield_at_ && error.code == Errc::cancelled) {
+    return Next::rest;
+  }
+  if (is_link_failure(error.code) && retries_left_-- > 0) {
+    log::info("download interrupted at byte {} ({}); resuming", window_.end(), error.text);
+    return Next::reopen;
+  }
+  error_ = std::move(error);
+  error_until_ = SteadyClock::now() + kErrorStays;
+  changed_.notify_all();
+  return Next::rest;
+}
+
+void ReadStream::Core::request_yield(std::uint64_t generation) {
+  MutexLock lock(mutex_);
+  if (generation_ != generation) {
+    return;  // that transfer is being cut already
+  }
+  yield_at_ = std::max(demand_end_, window_.end());
+  if (demand_end_ <= window_.end()) {
+    // Nobody waits for bytes: the read under way is only read-ahead and may be cut.
+    cut_.request_stop();
+    cut_ = std::stop_source();
+  }
+  changed_.notify_all();
+}
+
+ReadStream::ReadStream(remote::Remote& remote, PathProvider path, VersionCheck check,
+                       MemoryBudget& budget, const Limits& limits)
+    : core_(std::make_shared<Core>(remote, std::move(path), std::move(check), budget, limits)) {}
+
+ReadStream::~ReadStream() {
+  core_->shut_down();
+}
+
+std::optional<Slices> ReadStream::find(std::uint64_t offset, std::size_t size,
+                                       std::optional<std::uint64_t> expected_size) {
+  return core_->find(offset, size, expected_size);
+}
+
+Result<Slices> ReadStream::read(std::uint64_t offset, std::size_t size,
+                                std::optional<std::uint64_t> expected_size, const Wait& wait) {
+  return core_->read(offset, size, expected_size, wait);
+}
+
+}  // namespace ftpsfs::transfer

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/transfer/staging.hpp"
+
+#include "ftpsfs/base/log.hpp"
+
+namespace ftpsfs::transfer {
+namespace {
+
+constexpr std::size_t kPiece = 1ULL << 20;
+
+Result<remote::FileVersion> send_once(const StagedFile& file, remote::Remote& remote,
+                                      const PathProvider& path, MemoryBudget& budget,
+                                      const Limits& limits, const std::stop_token& stop) {
+  WriteStream stream(remote, path, remote::WriteMode::replace, 0, budget, limits);
+  const std::uint64_t size = file.size();
+  for (std::uint64_t offset = 0; offset < size;) {
+    FTPSFS_TRY_ASSIGN(const Slices slices, file.read(offset, kPiece));
+    if (slices.empty()) {
+      return make_error(Errc::io_error, "the local copy ended early");
+    }
+    for (const Slice& slice : slices) {
+      // Twice the stall time: the stream reports its own failure first.
+      FTPSFS_TRY(stream.write(slice, Wait::for_at_most(2 * limits.stall_timeout, stop)));
+      offset += slice.bytes.size();
+    }
+  }
+  return stream.finish(stop);
+}
+
+}  // namespace
+
+Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProvider& path,
+                        const VersionCheck& check, MemoryBudget& budget, const Limits& limits,
+                        const std::stop_token& stop) {
+  ReadStream stream(remote, path, check, budget, limits);
+  std::uint64_t offset = 0;
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(const Slices slices,
+                      stream.read(offset, kPiece, std::nullopt,
+                                  Wait::for_at_most(2 * limits.stall_timeout, stop)));
+    for (const Slice& slice : slices) {
+      FTPSFS_TRY(file.write(offset, slice.bytes));
+      offset += slice.bytes.size();
+    }
+    if (total_bytes(slices) < kPiece) {
+      return {};
+    }
+  }
+}
+
+Result<remote::FileVersion> send_from(const StagedFile& file, remote::Remote& remote,
+                                      const PathProvider& path, MemoryBudget& budget,
+                                      const Limits& limits, const std::stop_token& stop) {
+  for (int retries = limits.retries;; --retries) {
+    auto sent = send_once(file, remote, path, budget, limits, stop);
+    if (sent || !is_link_failure(sent.error().code) || retries == 0 || stop.stop_requested()) {
+      return sent;
+    }
+    log::info("upload interrupted ({}); beginning again", sent.error().text);
+  }
+}
+
+}  // namespace ftpsfs::transfer

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// LIST listings in every dialect, at two times of the calendar.
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "ftpsfs/ftp/list_unix.hpp"
+#include "ftpsfs/ftp/listing.hpp"
+#include "invariant.hpp"
+
+namespace {
+
+using ftpsfs::WallTime;
+
+void check(std::string_view body, WallTime now) {
+  using namespace ftpsfs::ftp;
+  using ftpsfs::fuzz::demand;
+  if (const auto facts = parse_unix_line(body, now)) {
+    demand(facts->modify && facts->unix_mode && *facts->unix_mode <= 07777);
+    demand(facts->symlink_target || body.ends_with(facts->name));
+  }
+  ListingNotes notes;
+  const auto entries = parse_list(body, now, &notes);
+  if (!entries) {
+    demand(notes.unparsed_lines > 0);
+    return;
+  }
+  std::set<std::string> names;
+  for (const FileFacts& entry : *entries) {
+    demand(!entry.name.empty() && entry.name != "." && entry.name != "..");
+    demand(entry.name.size() <= kMaxNameBytes);
+    demand(entry.name.find_first_of(std::string_view("/\r\n\0", 4)) == std::string::npos);
+    demand(names.insert(entry.name).second);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  check(body, WallTime(std::chrono::seconds(1'795'230'245)));  // 2026-11-21
+  check(body, WallTime(std::chrono::seconds(951'782'399)));    // the eve of 29 February 2000
+  return 0;
+}

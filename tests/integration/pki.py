@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Throw-away certificates for the tests: a CA, another CA, and server certificates that are
+right, made out to a wrong name, expired, self-signed or issued by the other CA.
+
+Made with the openssl command, so that nothing but what a developer has at hand is needed.
+Keys are P-256: making one takes milliseconds, and so does a handshake.
+"""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate with its key; `pem` holds both, as some servers want one file."""
+
+    cert: Path
+    key: Path
+    pem: Path
+
+
+def _openssl(*args, cwd):
+    done = subprocess.run(["openssl", *map(str, args)], cwd=cwd, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    if done.returncode != 0:
+        raise RuntimeError(f"openssl {args[0]}: {done.stdout.decode(errors='replace')}")
+
+
+class Pki:
+    """All certificates of one test run, in one folder."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._ca("ca", "ftpsfs test CA")
+        self._ca("other-ca", "some other CA")
+        self.ca = self.folder / "ca.crt"
+        self.other_ca = self.folder / "other-ca.crt"
+        self.good = self._server("good", "DNS:localhost,IP:127.0.0.1,IP:::1")
+        self.wrong_name = self._server("wrong-name", "DNS:ftp.elsewhere.example")
+        self.name_only = self._server("name-only", "DNS:localhost")
+        self.expired = self._server("expired", "DNS:localhost,IP:127.0.0.1", expired=True)
+        self.other_issuer = self._server("other-issuer", "DNS:localhost,IP:127.0.0.1", issuer="other-ca")
+        self.capath = self._hashed_folder()
+
+    def _key(self, name):
+        _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key", cwd=self.folder)
+
+    def _ca(self, name, common_name):
+        self._key(name)
+        _openssl("req", "-x509", "-new", "-key", f"{name}.key", "-sha256", "-days", "30",
+                 "-subj", f"/O=ftpsfs tests/CN={common_name}", "-out", f"{name}.crt",
+                 "-addext", "keyUsage=critical,keyCertSign,cRLSign", cwd=self.folder)
+
+    def _server(self, name, alt_names, issuer="ca", expired=False):
+        self._key(name)
+        common_name = alt_names.split(",")[0].split(":", 1)[1]
+        _openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/O=ftpsfs tests/CN={common_name}",
+                 "-out", f"{name}.csr", cwd=self.folder)
+        extensions = self.folder / f"{name}.ext"
+        extensions.write_text(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                              f"extendedKeyUsage=serverAuth\nsubjectAltName={alt_names}\n"
+                              "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
+        if expired:
+            self._sign_in_the_past(name, issuer)
+        else:
+            _openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key",
+                     "-CAcreateserial", "-days", "30", "-sha256", "-extfile", extensions,
+                     "-out", f"{name}.crt", cwd=self.folder)
+        pem = self.folder / f"{name}.pem"
+        pem.write_bytes((self.folder / f"{name}.key").read_bytes() + (self.folder / f"{name}.crt").read_bytes())
+        return Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key", pem)
+
+    def _sign_in_the_past(self, name, issuer):
+        """`openssl x509` cannot choose the start of a validity; `openssl ca` can."""
+        (self.folder / "index.txt").write_text("")
+        (self.folder / "serial.txt").write_text("1000\n")
+        (self.folder / "ca.cnf").write_text(
+            "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nserial=serial.txt\nnew_certs_dir=.\n"
+            "default_md=sha256\npolicy=p\n[p]\norganizationName=optional\ncommonName=supplied\n")
+        _openssl("ca", "-batch", "-config", "ca.cnf", "-cert", f"{issuer}.crt", "-keyfile", f"{issuer}.key",
+                 "-startdate", "20200101000000Z", "-enddate", "20200201000000Z", "-extfile", f"{name}.ext",
+                 "-in", f"{name}.csr", "-notext", "-out", f"{name}.crt", cwd=self.folder)
+
+    def _hashed_folder(self):
+        """A folder as `capath=` wants it: the CA under its subject's hash."""
+        folder = self.folder / "capath"
+        folder.mkdir(exist_ok=True)
+        (folder / "ca.crt").write_bytes(self.ca.read_bytes())
+        _openssl("rehash", folder, cwd=self.folder)
+        return folder

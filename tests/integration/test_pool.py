@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Many things at once on few connections: with one, two or eight of them nothing may ever hang."""
+
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from box import sha256
+
+MEBIBYTE = 1 << 20
+
+pytestmark = pytest.mark.seconds(120)
+connections = pytest.mark.parametrize("max_conns", [1, 2, 8])
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+@connections
+def test_listing_while_a_reading_handle_is_open(box, max_conns):
+    data = noise(6 * MEBIBYTE)
+    box.put("large", data)
+    box.put("dir/inner", b"inner")
+    mount = box.mount(max_conns=max_conns)
+    with open(mount / "large", "rb", buffering=0) as file:
+        got = file.read(200_000)
+        assert os.listdir(mount / "dir") == ["inner"]
+        got += file.read(200_000)
+        assert (mount / "dir/inner").read_bytes() == b"inner"
+        box.sh("ls -lR > /dev/null; mkdir new; echo x > new/file")
+        while part := file.read(MEBIBYTE):
+            got += part
+    assert got == data
+
+
+@pytest.mark.smoke
+@connections
+def test_twenty_files_written_in_turn_by_one_program(box, max_conns):
+    mount = box.mount(max_conns=max_conns)
+    chunks = [[noise(50_000, seed=100 * turn + number) for number in range(20)] for turn in range(4)]
+    files = [open(mount / f"file{number:02d}", "wb", buffering=0) for number in range(20)]
+    for turn in chunks:
+        for file, chunk in zip(files, turn):
+            file.write(chunk)
+    for file in files:
+        file.close()
+    for number in range(20):
+        expected = b"".join(turn[number] for turn in chunks)
+        assert (box.remote / f"file{number:02d}").read_bytes() == expected, number
+
+
+@pytest.mark.smoke
+@connections
+def test_tar_from_the_mount_into_the_mount(box, max_conns):
+    for number in range(6):
+        box.put(f"a/file{number}", noise(MEBIBYTE, seed=number))
+    box.mount(max_conns=max_conns)
+    box.sh("tar c a > b; mkdir out; tar x -C out < b")
+    for number in range(6):
+        assert (box.remote / f"out/a/file{number}").read_bytes() == noise(MEBIBYTE, seed=number)
+
+
+@connections
+def test_copying_within_the_mount(box, max_conns):
+    box.put("source", noise(8 * MEBIBYTE))
+    box.mount(max_conns=max_conns)
+    box.sh("cat source > copy1; cp source copy2; dd if=source of=copy3 bs=100k status=none")
+    for number in (1, 2, 3):
+        assert sha256(box.remote / f"copy{number}") == sha256(box.remote / "source")
+
+
+@connections
+def test_twenty_readers_in_turn(box, max_conns):
+    contents = [noise(700_000, seed=number) for number in range(20)]
+    for number, content in enumerate(contents):
+        box.put(f"file{number}", content)
+    mount = box.mount(max_conns=max_conns)
+    files = [open(mount / f"file{number}", "rb", buffering=0) for number in range(20)]
+    got = [b""] * 20
+    while True:
+        parts = [file.read(100_000) for file in files]
+        if not any(parts):
+            break
+        got = [so_far + part for so_far, part in zip(got, parts)]
+    for file in files:
+        file.close()
+    assert got == contents
+
+
+@connections
+def test_a_crowd_of_programs(box, max_conns):
+    for number in range(10):
+        box.put(f"in/file{number}", noise(400_000, seed=number))
+    mount = box.mount(max_conns=max_conns)
+
+    def work(number):
+        box.sh(f"mkdir out{number}; cp in/file{number} out{number}/copy; cat in/* > out{number}/all; ls -l in > /dev/null;"
+               f"mv out{number}/copy out{number}/moved; rm out{number}/all; stat in/file{number} > /dev/null")
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(work, range(10)))
+    for number in range(10):
+        assert (box.remote / f"out{number}/moved").read_bytes() == noise(400_000, seed=number)
+        assert os.listdir(mount / f"out{number}") == ["moved"]
+
+
+@pytest.mark.real
+def test_no_more_connections_than_allowed(box):
+    for number in range(8):
+        box.put(f"file{number}", noise(3 * MEBIBYTE, seed=number))
+    mount = box.mount(max_conns=2)
+    port = f":{box.server.port:04X}"
+
+    def control_connections():
+        count = 0
+        with open("/proc/net/tcp") as table:
+            for line in table.readlines()[1:]:
+                fields = line.split()
+                count += fields[2].endswith(port) and fields[3] == "01"
+        return count
+
+    before = control_connections()  # other boxes of this run have none: they are unmounted
+
+    def read(number):
+        (mount / f"file{number}").read_bytes()
+        return control_connections()
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(read, range(8)))
+    assert before <= 2 and max(seen) <= 2, (before, seen)

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""What is read through the mount is what lies on the server, however it is asked for."""
+
+import errno
+import hashlib
+import os
+import random
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from box import sha256, wait_for
+from mount import LOCAL, sanitized
+
+MEBIBYTE = 1 << 20
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+@pytest.mark.smoke
+def test_files_of_many_sizes_read_as_they_are(box):
+    sizes = [0, 1, 511, 4095, 4096, 4097, 65536, 131072, 131073, 262144, MEBIBYTE + 1, 3 * MEBIBYTE]
+    for size in sizes:
+        box.put(f"file{size}", noise(size, seed=size), mtime=1_500_000_000 + size)
+    mount = box.mount()
+    assert sorted(os.listdir(mount)) == sorted(f"file{size}" for size in sizes)
+    for size in sizes:
+        seen = (mount / f"file{size}").stat()
+        assert (seen.st_size, int(seen.st_mtime)) == (size, 1_500_000_000 + size)
+        assert (mount / f"file{size}").read_bytes() == noise(size, seed=size)
+
+
+def test_large_file_has_the_same_sha256(box):
+    box.put("large", noise(24 * MEBIBYTE))
+    mount = box.mount()
+    out = box.run(["sha256sum", mount / "large"]).stdout.split()[0].decode()
+    assert out == sha256(box.remote / "large")
+    assert sha256(mount / "large") == out  # from the kernel's cache, or read again: the same
+
+
+@pytest.mark.real
+def test_memory_stays_bounded_while_a_large_file_is_read(box):
+    if sanitized():
+        pytest.skip("a sanitizer multiplies memory")
+    with open(box.remote / "large", "wb") as file:
+        file.truncate(300 * MEBIBYTE)
+    mount = box.mount()
+    box.run(["dd", f"if={mount}/large", "of=/dev/null", "bs=1M"])
+    assert box.last.peak_memory() < 64 * MEBIBYTE
+
+
+def test_dd_reads_any_block(box):
+    data = noise(5 * MEBIBYTE)
+    box.put("blocks", data)
+    mount = box.mount()
+    for skip, count in [(0, 1), (7, 3), (639, 1), (600, 100), (1, 1), (300, 2)]:
+        got = box.run(["dd", f"if={mount}/blocks", "bs=8192", f"skip={skip}", f"count={count}", "status=none"]).stdout
+        assert got == data[skip * 8192:(skip + count) * 8192], (skip, count)
+
+
+def test_jumps_forth_and_back_give_the_right_bytes(box):
+    data = noise(8 * MEBIBYTE)
+    box.put("jumps", data)
+    mount = box.mount()
+    chance = random.Random(2)
+    with open(mount / "jumps", "rb", buffering=0) as file:
+        for _ in range(60):
+            offset, length = chance.randrange(len(data)), chance.randrange(1, 200_000)
+            assert os.pread(file.fileno(), length, offset) == data[offset:offset + length]
+
+
+def test_reading_backwards(box):
+    data = noise(MEBIBYTE)
+    box.put("back", data)
+    mount = box.mount()
+    with open(mount / "back", "rb", buffering=0) as file:
+        parts = [os.pread(file.fileno(), 65536, offset) for offset in range(len(data) - 65536, -1, -65536)]
+    assert b"".join(reversed(parts)) == data
+
+
+def test_reading_past_the_end_gives_nothing(box):
+    box.put("short", b"0123456789")
+    mount = box.mount()
+    with open(mount / "short", "rb", buffering=0) as file:
+        assert os.pread(file.fileno(), 100, 5) == b"56789"
+        assert os.pread(file.fileno(), 100, 10) == b""
+        assert os.pread(file.fileno(), 100, 10**12) == b""
+
+
+def test_a_reader_that_stops_early_does_no_harm(box):
+    box.put("large", noise(16 * MEBIBYTE))
+    box.put("other", b"other\n")
+    mount = box.mount()
+    for _ in range(5):
+        assert len(box.sh("head -c 100000 large || true").stdout) == 100_000
+        assert (mount / "other").read_bytes() == b"other\n"
+
+
+def test_parallel_readers_of_several_files(box):
+    for number in range(12):
+        box.put(f"part{number}", noise(2 * MEBIBYTE, seed=number))
+    mount = box.mount()
+
+    def check(number):
+        return box.run(["sha256sum", mount / f"part{number}"]).stdout.split()[0].decode()
+
+    with ThreadPoolExecutor(12) as pool:
+        sums = list(pool.map(check, range(12)))
+    assert sums == [sha256(box.remote / f"part{number}") for number in range(12)]
+
+
+def test_parallel_readers_of_one_file(box):
+    data = noise(6 * MEBIBYTE)
+    box.put("shared", data)
+    mount = box.mount()
+
+    def read(start):
+        with open(mount / "shared", "rb") as file:
+            file.seek(start)
+            return hashlib.sha256(file.read()).digest()
+
+    starts = [index * MEBIBYTE for index in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(read, starts)) == [hashlib.sha256(data[start:]).digest() for start in starts]
+
+
+@pytest.mark.smoke
+def test_file_over_four_gibibytes(box):
+    size = (5 << 30) + 123
+    path = box.put("huge")
+    with open(path, "r+b") as file:
+        file.truncate(size)
+        file.seek((4 << 30) - 4)
+        file.write(b"boundary")
+        file.seek(size - 7)
+        file.write(b"the end")
+    mount = box.mount()
+    assert (mount / "huge").stat().st_size == size
+    assert box.run(["tail", "-c", "7", mount / "huge"]).stdout == b"the end"
+    middle = box.run(["dd", f"if={mount}/huge", "bs=4", f"skip={(1 << 30) - 1}", "count=2", "status=none"]).stdout
+    assert middle == b"boundary"
+
+
+MMAP_READER = """
+import mmap, sys, hashlib
+with open(sys.argv[1], "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as pages:
+    assert pages[1000000:1000010] == bytes.fromhex(sys.argv[2])
+    print(hashlib.sha256(pages).hexdigest())
+"""
+
+
+def test_mmap_reads(box):
+    data = noise(2 * MEBIBYTE + 77)
+    box.put("mapped", data)
+    mount = box.mount()
+    out = box.run(["/usr/bin/python3", "-c", MMAP_READER, mount / "mapped", data[1000000:1000010].hex()]).stdout
+    assert out.split()[0].decode() == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.smoke
+def test_tail_follows_a_growing_file(box):
+    path = box.put("log", b"line 1\n")
+    mount = box.mount(attr_timeout=1, dir_cache_timeout=1)
+    tail = box.start(["tail", "-n", "+1", "-s", "0.2", "-f", mount / "log"], stdout=subprocess.PIPE)
+    os.set_blocking(tail.stdout.fileno(), False)
+    seen = b""
+
+    def has(line):
+        def look():
+            nonlocal seen
+            seen += tail.stdout.read() or b""
+            return line in seen
+        return look
+
+    assert wait_for(has(b"line 1\n"))
+    for number in range(2, 5):
+        with open(path, "ab") as file:
+            file.write(f"line {number}\n".encode())
+        assert wait_for(has(f"line {number}\n".encode()), seconds=20), seen
+    assert seen == b"line 1\nline 2\nline 3\nline 4\n"
+
+
+@pytest.mark.smoke
+def test_a_new_open_sees_what_was_changed_elsewhere(box):
+    path = box.put("page", b"old " * 5000, mtime=1_600_000_000)
+    mount = box.mount(attr_timeout=1, entry_timeout=1, dir_cache_timeout=1)
+    assert (mount / "page").read_bytes() == b"old " * 5000
+    path.write_bytes(b"newer " * 7000)
+    os.utime(path, (1_600_000_100, 1_600_000_100))
+    time.sleep(1.5)
+    assert (mount / "page").read_bytes() == b"newer " * 7000
+    path.write_bytes(b"short")
+    os.utime(path, (1_600_000_200, 1_600_000_200))
+    time.sleep(1.5)
+    assert (mount / "page").read_bytes() == b"short"
+
+
+def test_an_open_file_never_mixes_two_versions(box):
+    old, new = noise(8 * MEBIBYTE, seed=1), noise(6 * MEBIBYTE, seed=2)
+    path = box.put("versions", old, mtime=1_600_000_000)
+    mount = box.mount(attr_timeout=1, entry_timeout=1, dir_cache_timeout=1)
+    with open(mount / "versions", "rb", buffering=0) as early:
+        assert os.pread(early.fileno(), 4096, 0) == old[:4096]
+        replacement = box.put("replacement", new, mtime=1_600_000_100)
+        replacement.rename(path)
+        time.sleep(1.5)
+        assert (mount / "versions").read_bytes() == new
+        if LOCAL:
+            return
+        for offset in (0, 3 * MEBIBYTE, 5 * MEBIBYTE):
+            try:
+                got = os.pread(early.fileno(), 65536, offset)
+            except OSError as error:
+                assert error.errno in (errno.ESTALE, errno.EIO)
+            else:
+                assert got == old[offset:offset + 65536], "bytes of the new version through the old handle"
+
+
+def test_pause_between_reads(box):
+    """The stream may be parked or lost meanwhile: the next read goes on where it stood."""
+    data = noise(4 * MEBIBYTE)
+    box.put("slow", data)
+    mount = box.mount()
+    with open(mount / "slow", "rb", buffering=0) as file:
+        got = file.read(100_000)
+        time.sleep(2)
+        while part := file.read(100_000):
+            got += part
+    assert got == data

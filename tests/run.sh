@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Installs what the tests need, builds, and runs the tests.
+#
+#   tests/run.sh                the unit tests plain and under ThreadSanitizer, AddressSanitizer and
+#                               UndefinedBehaviorSanitizer, the fuzz targets for some seconds each, and
+#                               the integration tests: real servers, real mounts
+#   tests/run.sh --full         also: clang's warnings and thread-safety analysis, clang-tidy,
+#                               clang-format, shellcheck, the integration tests under AddressSanitizer,
+#                               and a minute for each fuzz target
+#   tests/run.sh --quick        the plain unit tests alone
+#   tests/run.sh --no-install   any of these without a look at the installed packages
+#
+# A stage that fails does not stop the later ones; the exit code tells in the end.
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$root"
+
+mode=plain
+install=yes
+for argument in "$@"; do
+    case "$argument" in
+        --full) mode=full ;;
+        --quick) mode=quick ;;
+        --no-install) install=no ;;
+        *)
+            echo "usage: $0 [--full|--quick] [--no-install]" >&2
+            exit 1
+            ;;
+    esac
+done
+
+jobs="$(nproc)"
+failed=()
+
+stage() { # NAME COMMAND...
+    local name="$1" started=$SECONDS
+    shift
+    echo
+    echo "=== $name"
+    if "$@"; then
+        echo "=== $name: good ($((SECONDS - started)) s)"
+    else
+        echo "=== $name: FAILED ($((SECONDS - started)) s)"
+        failed+=("$name")
+    fi
+}
+
+# The same object is compiled once, wherever the work tree lies.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
+
+build() { # PRESET [CMAKE OPTION...]
+    local preset="$1"
+    shift
+    local -a launcher=()
+    if command -v ccache >/dev/null; then
+        launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    fi
+    cmake --preset "$preset" --log-level=WARNING "${launcher[@]}" "$@" >/dev/null || return 1
+    cmake --build --preset "$preset" -j "$jobs"
+}
+
+unit_tests_of() { # PRESET
+    build "$1" && ctest --preset "$1" -L unit -j "$jobs" --no-tests=error
+}
+
+fuzz_briefly() {
+    build fuzz && ctest --preset fuzz -L fuzz -j "$jobs" --no-tests=error
+}
+
+fuzz() { # SECONDS for each target
+    build fuzz || return 1
+    local target result=0
+    for target in build/fuzz/tests/fuzz/*_fuzz; do
+        local name corpus
+        name="$(basename "$target" _fuzz)"
+        corpus="$(mktemp -d)"
+        echo "--- $name, $1 s"
+        local -a seeds=()
+        [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
+        "$target" -max_total_time="$1" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+            -artifact_prefix="build/fuzz/$name-" "$corpus" "${seeds[@]}" || result=1
+        rm -rf "$corpus"
+    done
+    return "$result"
+}
+
+sources() { find src include tests -name '*.cpp' -o -name '*.hpp'; }
+
+format() {
+    local -a files
+    mapfile -t files < <(sources)
+    clang-format --dry-run -Werror "${files[@]}"
+}
+
+tidy() {
+    run-clang-tidy -quiet -p build/clang -j "$jobs" "$root/src/.*"
+}
+
+shell_scripts() {
+    local -a files
+    mapfile -t files < <(find . -path ./build -prune -o -name '*.sh' -print)
+    shellcheck .ci/run "${files[@]}"
+}
+
+asan_integration() {
+    build asan -DFTPSFS_INTEGRATION=ON && ctest --preset asan -L integration --no-tests=error
+}
+
+everything_plain() {
+    build release && ctest --preset release -j "$jobs" --no-tests=error
+}
+
+if [ "$install" = yes ]; then
+    if [ "$mode" = full ]; then contrib/install-deps.sh full; else contrib/install-deps.sh test; fi
+fi
+
+case "$mode" in
+    quick)
+        stage "unit tests" unit_tests_of debug
+        ;;
+    plain | full)
+        tests/integration/fetch-servers.sh >/dev/null
+        stage "unit tests, ThreadSanitizer" unit_tests_of tsan
+        stage "unit tests, AddressSanitizer and UndefinedBehaviorSanitizer" unit_tests_of asan
+        if [ "$mode" = full ]; then
+            stage "formatting" format
+            stage "shell scripts" shell_scripts
+            stage "unit tests, clang" unit_tests_of clang
+            stage "clang-tidy" tidy
+            stage "fuzzing" fuzz 60
+            stage "integration tests, AddressSanitizer" asan_integration
+        else
+            stage "fuzzing" fuzz_briefly
+        fi
+        # Last, so that the output ends with the count of all tests.
+        echo
+        echo "=== unit and integration tests"
+        everything_plain || failed+=("unit and integration tests")
+        ;;
+esac
+
+if [ "${#failed[@]}" -gt 0 ]; then
+    echo
+    printf 'tests/run.sh: failed: %s\n' "${failed[@]}"
+    exit 1
+fi

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+//
+// FakeRemote: readers and writers.
+#include <algorithm>
+#include <iterator>
+
+#include "support/fake_remote.hpp"
+
+namespace ftpsfs::test {
+
+using remote::FileType;
+using remote::FileVersion;
+using remote::RemotePath;
+
+/// What reader and writer have in common: a connection, a node, and an error that stays.
+class FakeRemote::Stream {
+ public:
+  Stream(FakeRemote& remote, std::string path, FakeNodePtr node, FakePlaces::Place place,
+         std::optional<FakePlan::ByteLimit> limit)
+      : remote_(remote),
+        path_(std::move(path)),
+        node_(std::move(node)),
+        place_(std::move(place)),
+        limit_(std::move(limit)) {}
+
+  void offer(remote::YieldRequest on_yield) {
+    if (on_yield) {
+      place_.offer(std::move(on_yield));
+    }
+  }
+
+ protected:
+  /// How many of `wanted` bytes may still move.
+  std::size_t allowed(std::size_t wanted) const {
+    return limit_ && limit_->bytes < wanted ? static_cast<std::size_t>(limit_->bytes) : wanted;
+  }
+  void moved(std::size_t bytes) {
+    if (limit_) {
+      limit_->bytes -= bytes;
+    }
+  }
+  /// An interrupted call may be made again; after any other error the stream is dead.
+  template <typename T>
+  Result<T> remember(Result<T> result, bool fatal_when_stopped) {
+    if (!result && (fatal_when_stopped || result.error().code != Errc::cancelled)) {
+      failed_ = result.error();
+      place_.give_back();
+    }
+    return result;
+  }
+
+  FakeRemote& remote_;
+  const std::string path_;
+  const FakeNodePtr node_;
+  FakePlaces::Place place_;
+  std::optional<FakePlan::ByteLimit> limit_;
+  std::optional<Error> failed_;
+};
+
+class FakeRemote::Reader final : public Stream, public remote::RemoteReader {
+ public:
+  using Stream::Stream;
+  void begin(std::uint64_t offset, FileVersion version) {
+    position_ = offset;
+    version_ = std::move(version);
+  }
+
+  const FileVersion& version() const override { return version_; }
+
+  Result<std::size_t> read(std::span<std::byte> buffer, const Wait& wait) override {
+    if (failed_) {
+      return *failed_;
+    }
+    if (ended_) {
+      return std::size_t{0};
+    }
+    auto result = remember(
+        remote_.call_on_stream(Op::read, path_, wait, [&] { return copy(buffer); }), false);
+    if (result && *result == 0) {
+      ended_ = true;
+      place_.give_back();
+    }
+    return result;
+  }
+
+ private:
+  Result<std::size_t> copy(std::span<std::byte> buffer) {
+    const std::string& content = node_->content;
+    const std::size_t left =
+        position_ < content.size() ? content.size() - static_cast<std::size_t>(position_) : 0;
+    const std::size_t size = allowed(std::min({left, buffer.size(), remote_.options_.read_chunk}));
+    if (size == 0 && limit_ && limit_->bytes == 0) {
+      return limit_->error;
+    }
+    const auto bytes =
+        std::as_bytes(std::span(content))
+            .subspan(std::min<std::size_t>(static_cast<std::size_t>(position_), content.size()),
+                     size);
+    std::copy(bytes.begin(), bytes.end(), buffer.begin());
+    position_ += size;
+    moved(size);
+    remote_.bytes_read_ += size;
+    return size;
+  }
+
+  FileVersion version_;
+  std::uint64_t position_ = 0;
+  bool ended_ = false;
+};
+
+class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
+ public:
+  using Stream::Stream;
+  ~Writer() override {
+    if (!finished_) {
+      const MutexLock lock(remote_.mutex_);
+      const std::uint64_t lost = std::min(remote_.options_.lost_on_abort, written_);
+      node_->content.resize(
+          node_->content.size() -
+          std::min<std::size_t>(static_cast<std::size_t>(lost), node_->content.size()));
+    }
+  }
+
+  Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
+    if (failed_) {
+      return *failed_;
+    }
+    return remember(remote_.call_on_stream(Op::write, path_, wait, [&] { return take(data); }),
+                    true);
+  }
+
+  Result<FileVersion> finish(const Wait& wait) override {
+    if (failed_) {
+      return *failed_;
+    }
+    auto result = remember(remote_.call_on_stream(Op::finish, path_, wait,
+                                                  [&]() -> Result<FileVersion> {
+                                                    finished_ = true;
+                                                    node_->mtime = remote_.now();
+                                                    return remote_.version_of(*node_);
+                                                  }),
+                           true);
+    place_.give_back();
+    return result;
+  }
+
+ private:
+  Result<void> take(std::span<const std::byte> data) {
+    const std::size_t size = allowed(data.size());
+    std::transform(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(size),
+                   std::back_inserter(node_->content),
+                   [](std::byte byte) { return static_cast<char>(byte); });
+    node_->mtime = remote_.now();
+    written_ += size;
+    moved(size);
+    remote_.bytes_written_ += size;
+    if (size < data.size()) {
+      return limit_->error;
+    }
+    return {};
+  }
+
+  std::uint64_t written_ = 0;
+  bool finished_ = false;
+};
+
+Result<std::unique_ptr<remote::RemoteReader>> FakeRemote::open_reader(const RemotePath& path,
+                                                                      std::uint64_t offset,
+                                                                      remote::YieldRequest on_yield,
+                                                                      const Wait& wait) {
+  using Opened = Result<std::unique_ptr<Reader>>;
+  FTPSFS_TRY_ASSIGN(FakePlaces::Place place, places_.acquire(wait));
+  FTPSFS_TRY_ASSIGN(
+      auto reader,
+      call_on_stream(Op::open_reader, path.str(), wait, [&]() FTPSFS_NO_ANALYSIS -> Opened {
+        FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
+        if (node->type == FileType::directory) {
+          return make_error(Errc::is_directory, path.str(), 550);
+        }
+        auto opened = std::make_unique<Reader>(*this, path.str(), node, std::move(place),
+                                               plan_.take_byte_limit(Op::read));
+        opened->begin(offset, version_of(*node));
+        return opened;
+      }));
+  reader->offer(std::move(on_yield));
+  return Result<std::unique_ptr<remote::RemoteReader>>(std::move(reader));
+}
+
+Result<std::unique_ptr<remote::RemoteWriter>> FakeRemote::open_writer(const RemotePath& path,
+                                                                      remote::WriteMode mode,
+                                                                      remote::YieldRequest on_yield,
+                                                                      const Wait& wait) {
+  using Opened = Result<std::unique_ptr<Writer>>;
+  FTPSFS_TRY_ASSIGN(FakePlaces::Place place, places_.acquire(wait));
+  FTPSFS_TRY_ASSIGN(
+      auto writer,
+      call_on_stream(Op::open_writer, path.str(), wait, [&]() FTPSFS_NO_ANALYSIS -> Opened {
+        FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.obtain_file(path, now()));
+        if (mode == remote::WriteMode::replace) {
+          node->content.clear();
+          node->mtime = now();
+        }
+        return std::make_unique<Writer>(*this, path.str(), node, std::move(place),
+                                        plan_.take_byte_limit(Op::write));
+      }));
+  writer->offer(std::move(on_yield));
+  return Result<std::unique_ptr<remote::RemoteWriter>>(std::move(writer));
+}
+
+}  // namespace ftpsfs::test

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// A true FTPS server inside the test process: real TLS on a loopback port, a tree in memory, one
+// thread for each connection, and a plan of faults. It answers in the manner of ProFTPD (texts,
+// MLST facts, "Opening BINARY mode data connection"). The destructor ends every connection and
+// joins every thread. Thread-safe: tests may add faults and read counts while it serves.
+//
+//   FaultyFtpsServer server;
+//   server.tree().add_file("/hello.txt", "hello\n");
+//   server.add_fault({.verb = "RETR", .kind = Fault::Kind::truncate, .bytes = 3});
+//   ... connect to 127.0.0.1:server.port() as "user" / "secret" with
+//       TestCertificates::instance().ca_file() ...
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/faulty_ftps_server_tree.hpp"
+#include "support/test_certificates.hpp"
+
+namespace ftpsfs::test {
+
+/// One thing that goes wrong, once (or `times` times), at the nth command of a verb counted over
+/// all connections from the moment it was added.
+struct Fault {
+  enum class Kind {
+    refuse,         ///< answers `reply` ("550 No.") and does nothing
+    stall,          ///< answers nothing at all until the client hangs up
+    reset,          ///< RST on the control connection (and on a data connection under way)
+    close,          ///< FIN on the control connection, no reply
+    truncate,       ///< transfer: after `bytes` the data connection gets a bare FIN (no
+                    ///< close_notify) and the reply is `reply`, or none when it is empty
+    cut_data,       ///< transfer: after `bytes` the data connection gets RST; the reply is `reply`,
+                    ///< or "426 Transfer aborted." when it is empty
+    stall_data,     ///< transfer: after `bytes` nothing moves until the client hangs up
+    silent_end,     ///< download: all bytes, but a bare FIN in place of close_notify; then 226
+    drop_reply,     ///< does the command, then RST in place of its final reply
+    replace_reply,  ///< does the command, then says `reply` in place of its final reply
+    inject,         ///< does the command; its final reply has `reply` in front (raw bytes)
+  };
+  std::string
+      verb{};  ///< "RETR"; "*" = any; "CONNECT" = a new control connection, before the banner
+  Kind kind = Kind::refuse;
+  int nth = 1;            ///< the first command of the verb is 1
+  int times = 1;          ///< how many in a row from the nth; -1 = always
+  std::string reply{};    ///< without CRLF; "421 Too many connections." and so on
+  std::uint64_t bytes{};  ///< of a transfer
+};
+
+struct FaultyServerOptions {
+  bool implicit_tls = false;
+  bool tls1_2_only = false;
+  bool tls_required = true;         ///< USER before AUTH is 530
+  bool clear_data_allowed = true;   ///< PROT C
+  bool require_resumption = false;  ///< 522 and the control connection ends, as vsftpd does
+  bool mlst = true;                 ///< MLST and MLSD, in FEAT too
+  bool epsv = true;                 ///< else 500
+  bool pasv_lies = false;           ///< 227 names 192.0.2.1 with the right port
+  bool mfmt = true;
+  bool rename_overwrites = true;      ///< else 550 File exists
+  bool one_command_dialogue = false;  ///< a second command in one TLS record is dropped
+  int max_connections = 0;            ///< more control connections get 421; 0 = no limit
+  std::string banner = "220 ProFTPD Server (Faulty) [127.0.0.1]";
+  std::string system = "215 UNIX Type: L8";
+  std::string user = "user";
+  std::string password = "secret";
+  std::string home = "/";
+  ServerCertificate certificate = ServerCertificate::good;
+};
+
+class FaultyFtpsServer {
+ public:
+  struct Shared;  // between the connections: faulty_ftps_server_faults.hpp
+
+  explicit FaultyFtpsServer(FaultyServerOptions options = {});
+  ~FaultyFtpsServer();
+  FaultyFtpsServer(const FaultyFtpsServer&) = delete;
+  FaultyFtpsServer& operator=(const FaultyFtpsServer&) = delete;
+
+  std::uint16_t port() const;
+  FaultyTree& tree();
+
+  void add_fault(Fault fault);
+  void clear_faults();
+
+  /// Every command line received, in order, of all connections; a password is "PASS ***".
+  std::vector<std::string> commands() const;
+  int count(const std::string& verb) const;
+  int connections_accepted() const;
+  int connections_open() const;
+  int data_connections() const;          ///< with a finished handshake (or PROT C)
+  int data_connections_resumed() const;  ///< those that resumed a TLS session
+
+  /// RST on every control connection: the server "restarts", and serves new ones.
+  void reset_all_connections();
+  /// Refuses new TCP connections until called with true.
+  void set_listening(bool listening);
+
+ private:
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace ftpsfs::test

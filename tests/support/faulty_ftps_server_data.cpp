@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+//
+// See faulty_ftps_server_dialogue.hpp: data connections and what travels over them.
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "support/faulty_ftps_server_dialogue.hpp"
+
+namespace ftpsfs::test {
+namespace {
+
+constexpr int kPatienceMs = 10'000;
+
+bool is_data_fault(Fault::Kind kind) {
+  return kind == Fault::Kind::truncate || kind == Fault::Kind::cut_data ||
+         kind == Fault::Kind::stall_data;
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
+  std::uint16_t port = 0;
+  // Both families keep it behind the family's own two bytes.
+  std::copy_n(reinterpret_cast<const char*>(&storage) + sizeof(sa_family_t), sizeof port,
+              reinterpret_cast<char*>(&port));
+  return ntohs(port);
+}
+
+}  // namespace
+
+// --------------------------------------------------------------------------- the connection
+
+bool FaultyDialogue::open_passive() {
+  close_data();
+  std::uint16_t any = 0;
+  passive_ = listen_on_loopback(any);
+  return static_cast<bool>(passive_);
+}
+
+void FaultyDialogue::epsv(const std::string& /*argument*/) {
+  if (!shared_.options.epsv) {
+    return say("500 EPSV not understood");
+  }
+  open_passive();
+  say(fmt::format("229 Entering Extended Passive Mode (|||{}|)", port_of(passive_.get())));
+}
+
+void FaultyDialogue::pasv(const std::string& /*argument*/) {
+  open_passive();
+  const unsigned port = port_of(passive_.get());
+  say(fmt::format("227 Entering Passive Mode ({},{},{}).",
+                  shared_.options.pasv_lies ? "192,0,2,1" : "127,0,0,1", port >> 8U, port & 0xFFU));
+}
+
+void FaultyDialogue::accept_data() {
+  std::array<pollfd, 2> waiting{pollfd{passive_.get(), POLLIN, 0},
+                                pollfd{control_.fd(), POLLRDHUP, 0}};
+  const bool come =
+      ::poll(waiting.data(), waiting.size(), kPatienceMs) > 0 && (waiting[0].revents & POLLIN) != 0;
+  UniqueFd fd(come ? ::accept4(passive_.get(), nullptr, nullptr, SOCK_CLOEXEC) : -1);
+  passive_.reset();
+  if (fd) {
+    data_ = std::make_unique<ServerConnection>(std::move(fd));
+    control_.attach(data_.get());
+  }
+}
+
+/// The data connection of a transfer, encrypted where it should be. On failure the reply is said.
+bool FaultyDialogue::secure_data() {
+  if (!passive_) {
+    say("425 Unable to build data connection: no EPSV or PASV before");
+    return false;
+  }
+  say("150 Opening BINARY mode data connection");
+  accept_data();
+  if (data_ == nullptr) {
+    say("425 Unable to build data connection: nobody came");
+    return false;
+  }
+  if (data_encrypted_) {
+    if (!data_->start_tls(shared_.tls, number_)) {
+      close_data();
+      say("425 Unable to build data connection: TLS handshake failed");
+      return false;
+    }
+    if (shared_.options.require_resumption && data_->resumed_number() != number_) {
+      // As vsftpd: the control connection dies with it.
+      say("522 SSL connection failed: session reuse required");
+      control_.finish();
+      over_ = true;
+      return false;
+    }
+    shared_.data_connections_resumed += data_->resumed() ? 1 : 0;
+  }
+  ++shared_.data_connections;
+  return true;
+}
+
+void FaultyDialogue::close_data() {
+  control_.attach(nullptr);
+  data_.reset();
+  passive_.reset();
+}
+
+// --------------------------------------------------------------------------------- faults
+
+bool FaultyDialogue::data_fault_reached(std::uint64_t moved) {
+  return fault_ && is_data_fault(fault_->kind) && moved >= fault_->bytes;
+}
+
+void FaultyDialogue::end_by_fault() {
+  const Fault fault = *std::exchange(fault_, {});
+  if (fault.kind == Fault::Kind::truncate) {
+    data_->bare_fin();
+    close_data();
+    if (!fault.reply.empty()) {
+      say(fault.reply);
+    }
+    return;
+  }
+  if (fault.kind == Fault::Kind::stall_data) {
+    std::array<pollfd, 2> waiting{pollfd{data_->fd(), POLLRDHUP, 0},
+                                  pollfd{control_.fd(), POLLRDHUP, 0}};
+    ::poll(waiting.data(), waiting.size(), -1);
+  } else {
+    data_->reset();
+  }
+  close_data();
+  say(fault.reply.empty() ? "426 Transfer aborted. Data connection closed" : fault.reply);
+}
+
+// ------------------------------------------------------------------------------- transfers
+
+void FaultyDialogue::send_transfer(const Source& source) {
+  constexpr std::size_t kChunk = std::size_t{64} * 1024;
+  if (!secure_data()) {
+    return close_data();
+  }
+  std::uint64_t moved = 0;
+  while (!data_fault_reached(moved)) {
+    std::size_t limit = kChunk;
+    if (fault_ && is_data_fault(fault_->kind)) {
+      limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, fault_->bytes - moved));
+    }
+    const std::string part = source(moved, limit);
+    if (part.empty()) {
+      break;
+    }
+    if (!data_->write(part)) {
+      close_data();
+      return say("426 Transfer aborted. Data connection closed");
+    }
+    moved += part.size();
+  }
+  if (data_fault_reached(moved)) {
+    return end_by_fault();
+  }
+  if (fault_ && fault_->kind == Fault::Kind::silent_end) {
+    data_->bare_fin();
+  } else {
+    data_->finish();
+  }
+  data_->await_end();  // as vsftpd and ProFTPD: no 226 before the client closes
+  close_data();
+  say("226 Transfer complete");
+}
+
+void FaultyDialogue::receive_transfer(const std::string& path, std::uint64_t keep) {
+  if (const auto refusal = shared_.tree.create(path, keep)) {
+    return refuse(path, *refusal);
+  }
+  if (!secure_data()) {
+    return close_data();
+  }
+  std::array<char, 16384> part{};
+  std::uint64_t moved = 0;
+  while (!data_fault_reached(moved)) {
+    std::size_t limit = part.size();
+    if (fault_ && is_data_fault(fault_->kind)) {
+      limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, fault_->bytes - moved));
+    }
+    const long got = data_->read(part.data(), limit);
+    if (got <= 0) {
+      break;
+    }
+    shared_.tree.append(path, {part.data(), static_cast<std::size_t>(got)});
+    moved += static_cast<std::uint64_t>(got);
+  }
+  if (data_fault_reached(moved)) {
+    return end_by_fault();
+  }
+  const bool whole = data_->clean_end();
+  data_->finish();
+  close_data();
+  say(whole ? "226 Transfer complete" : "426 Failure reading network stream.");
+}
+
+// ------------------------------------------------------------------------------- commands
+
+void FaultyDialogue::rest(const std::string& argument) {
+  restart_ = std::strtoull(argument.c_str(), nullptr, 10);
+  say(fmt::format("350 Restarting at {}. Send STORE or RETRIEVE to initiate transfer", restart_));
+}
+
+void FaultyDialogue::retr(const std::string& argument) {
+  const std::uint64_t start = std::exchange(restart_, 0);
+  const std::string path = path_of(argument);
+  const auto found = shared_.tree.find(path);
+  if (!found || found->node.directory) {
+    return refuse(argument, found ? "Not a regular file" : "No such file or directory");
+  }
+  send_transfer([&](std::uint64_t offset, std::size_t limit) {
+    return shared_.tree.read_at(path, start + offset, limit);
+  });
+}
+
+void FaultyDialogue::stor(const std::string& argument) {
+  receive_transfer(path_of(argument), std::exchange(restart_, 0));
+}
+
+void FaultyDialogue::appe(const std::string& argument) {
+  const auto found = shared_.tree.find(path_of(argument));
+  restart_ = 0;
+  receive_transfer(path_of(argument), found ? found->size : 0);
+}
+
+void FaultyDialogue::list(const std::string& argument) {
+  const auto listing = unix_listing(argument);
+  if (!listing) {
+    return say("450 " + argument + ": No such file or directory");
+  }
+  send_transfer([&](std::uint64_t offset, std::size_t limit) {
+    return listing->substr(std::min<std::size_t>(offset, listing->size()), limit);
+  });
+}
+
+void FaultyDialogue::nlst(const std::string& argument) {
+  const auto entries = shared_.tree.list(path_of(argument));
+  if (!entries) {
+    return say("450 " + argument + ": No such file or directory");
+  }
+  std::string names;
+  for (const FaultyTree::Named& entry : *entries) {
+    names += entry.name + "\r\n";
+  }
+  send_transfer([&](std::uint64_t offset, std::size_t limit) {
+    return names.substr(std::min<std::size_t>(offset, names.size()), limit);
+  });
+}
+
+void FaultyDialogue::mlsd(const std::string& argument) {
+  if (!shared_.options.mlst) {
+    return say("500 MLSD not understood");
+  }
+  const auto listing = machine_listing(argument);
+  if (!listing) {
+    const bool exists = shared_.tree.exists(path_of(argument));
+    return refuse(argument, exists ? "Not a directory" : "No such file or directory");
+  }
+  send_transfer([&](std::uint64_t offset, std::size_t limit) {
+    return listing->substr(std::min<std::size_t>(offset, listing->size()), limit);
+  });
+}
+
+}  // namespace ftpsfs::test

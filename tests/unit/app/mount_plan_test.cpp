@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/mount_plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace ftpsfs::app {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class Plan : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::access("/dev/fuse", F_OK) != 0) {
+      GTEST_SKIP() << "no /dev/fuse";
+    }
+    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = std::filesystem::canonical(name).string();
+    std::filesystem::create_directory(directory_ + "/mnt");
+    options_.staging_directory = directory_;
+  }
+  void TearDown() override {
+    if (!directory_.empty()) {
+      std::filesystem::remove_all(directory_);
+    }
+  }
+
+  Result<MountPlan> make(const std::string& url = "ftpes://me@host/dir") {
+    return make_mount_plan(options_, url, "mnt", directory_);
+  }
+  std::string failure() {
+    const auto plan = make();
+    return plan ? "no failure" : plan.error().text;
+  }
+
+  std::string directory_;
+  Options options_;
+};
+
+TEST_F(Plan, HasAnAbsoluteMountPoint) {
+  const auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_EQ(plan->mount_point, directory_ + "/mnt");
+  EXPECT_EQ(plan->staging_directory, directory_);
+  EXPECT_TRUE(plan->warnings.empty());
+}
+
+TEST_F(Plan, RefusesAMountPointThatIsNoDirectory) {
+  std::filesystem::remove(directory_ + "/mnt");
+  EXPECT_THAT(failure(), HasSubstr("mkdir"));
+  std::ofstream(directory_ + "/mnt") << "x";
+  EXPECT_THAT(failure(), HasSubstr("not a directory"));
+}
+
+TEST_F(Plan, TakesADirectoryThatIsNotEmpty) {
+  std::ofstream(directory_ + "/mnt/file") << "x";
+  EXPECT_TRUE(make());
+}
+
+TEST_F(Plan, NamesCaFilesThatAreMissing) {
+  options_.ca_files = {directory_ + "/ca.pem"};
+  EXPECT_THAT(failure(), HasSubstr("cacert=" + directory_ + "/ca.pem"));
+  options_.ca_files = {directory_};
+  EXPECT_THAT(failure(), HasSubstr("capath"));
+  options_.ca_files = {};
+  options_.ca_directories = {"/dev/null"};
+  EXPECT_THAT(failure(), HasSubstr("not a directory"));
+}
+
+TEST_F(Plan, RefusesWhatExcludesItself) {
+  options_.tls_min = net::TlsVersion::tls1_3;
+  options_.tls_max = net::TlsVersion::tls1_2;
+  EXPECT_THAT(failure(), HasSubstr("tls_min"));
+  options_.tls_min = net::TlsVersion::tls1_2;
+  options_.allow_other = options_.allow_root = true;
+  EXPECT_THAT(failure(), HasSubstr("exclude"));
+}
+
+TEST_F(Plan, WarnsOfWhatIsNotSafe) {
+  options_.verify = net::TlsVerify::none;
+  options_.protection = session::Protection::clear_data;
+  const auto plan = make("ftpes://me:hunter2@host/");
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(plan->warnings, Contains(HasSubstr("verify=none")));
+  EXPECT_THAT(plan->warnings, Contains(HasSubstr("prot=clear")));
+  EXPECT_THAT(plan->warnings, Contains(HasSubstr("credentials=FILE")));
+  EXPECT_THAT(plan->warnings, Not(Contains(HasSubstr("hunter2"))));
+}
+
+TEST_F(Plan, ShowsNoUserAndNoPasswordAsSource) {
+  EXPECT_EQ(mount_options(*make("ftpes://me:hunter2@host:2121/dir")).fsname,
+            "ftpes://host:2121/dir");
+  options_.fsname = "mine";
+  EXPECT_EQ(mount_options(*make()).fsname, "mine");
+}
+
+TEST_F(Plan, KnowsTheDirectoryOnTheServer) {
+  const auto start = remote::RemotePath::parse("/home/me").value();
+  EXPECT_EQ(remote_root(*make("ftpes://host/a/b"), start)->str(), "/a/b");
+  EXPECT_EQ(remote_root(*make("ftpes://host/"), start)->str(), "/");
+  EXPECT_EQ(remote_root(*make("ftpes://host"), start)->str(), "/home/me");
+  EXPECT_EQ(remote_root(*make("host:"), start)->str(), "/home/me");
+  EXPECT_EQ(remote_root(*make("host:sub/dir"), start)->str(), "/home/me/sub/dir");
+  EXPECT_FALSE(remote_root(*make("host:/../x"), start));
+}
+
+TEST_F(Plan, CarriesTheOptionsToTheFloorsBelow) {
+  options_.max_conns = 3;
+  options_.timeout = std::chrono::seconds(7);
+  options_.umask = 022;
+  options_.file_mask = 0177;
+  options_.uid = 12;
+  options_.read_only = true;
+  options_.allow_root = true;
+  options_.auto_unmount = true;
+  options_.kernel_flags = {"noexec"};
+  options_.dir_cache_timeout = std::chrono::seconds(9);
+  auto plan = make("ftps://host/");
+  ASSERT_TRUE(plan) << plan.error().text;
+  plan->credentials.username = "me";
+  plan->credentials.password = Secret(std::string_view("word"));
+
+  const auto remote = remote_settings(*plan);
+  EXPECT_EQ(remote.max_conns, 3U);
+  EXPECT_EQ(remote.session.port, 990);
+  EXPECT_EQ(remote.session.mode, session::TlsMode::implicit_tls);
+  EXPECT_EQ(remote.session.username, "me");
+  EXPECT_EQ(remote.session.password.reveal(), "word");
+  EXPECT_EQ(remote.session.timeout, std::chrono::seconds(7));
+
+  const auto files = filesystem_settings(*plan, remote::RemotePath());
+  EXPECT_EQ(files.uid, 12U);
+  EXPECT_EQ(files.gid, ::getgid());
+  EXPECT_EQ(files.file_mask, 0177);
+  EXPECT_EQ(files.directory_mask, 022);
+  EXPECT_TRUE(files.read_only);
+  EXPECT_EQ(files.dir_cache_timeout, std::chrono::seconds(9));
+  EXPECT_EQ(files.staging_directory, directory_);
+
+  const auto mount = mount_options(*plan);
+  EXPECT_TRUE(mount.read_only);
+  EXPECT_TRUE(mount.default_permissions);
+  EXPECT_EQ(mount.mount_point, directory_ + "/mnt");
+  EXPECT_THAT(mount.others, testing::UnorderedElementsAre("noexec", "allow_root", "auto_unmount"));
+
+  EXPECT_GE(serve_settings(*plan).operation_timeout,
+            plan->options.connect_timeout + plan->options.timeout);
+}
+
+}  // namespace
+}  // namespace ftpsfs::app

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/option_parser.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ftpsfs::app {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+Result<CommandLine> parse(std::vector<std::string> arguments) {
+  return parse_command_line(arguments, "/start");
+}
+Result<CommandLine> parse_helper(std::vector<std::string> arguments) {
+  return parse_mount_helper_line(arguments, "/start");
+}
+std::string failure(std::vector<std::string> arguments) {
+  const auto line = parse(std::move(arguments));
+  return line ? "no failure" : line.error().text;
+}
+
+TEST(OptionParser, FirstWordMayNameACommand) {
+  EXPECT_EQ(parse({"h:/", "/m"})->command, Command::mount);
+  EXPECT_EQ(parse({"umount", "/m"})->command, Command::umount);
+  EXPECT_EQ(parse({"status"})->command, Command::status);
+  EXPECT_EQ(parse({"refresh", "/m"})->command, Command::refresh);
+  EXPECT_EQ(parse({"log-level", "/m", "debug"})->command, Command::log_level);
+  EXPECT_EQ(parse({"help"})->command, Command::help);
+  EXPECT_EQ(parse({"version"})->command, Command::version);
+}
+
+TEST(OptionParser, CommandsHaveTheirOwnOptions) {
+  EXPECT_TRUE(parse({"status", "--json"})->options.json);
+  EXPECT_EQ(parse({"umount", "--timeout=5", "/m"})->options.umount_timeout,
+            std::chrono::seconds(5));
+  EXPECT_THAT(failure({"umount", "--json", "/m"}), HasSubstr("--json"));
+  EXPECT_THAT(failure({"--json", "h:/", "/m"}), HasSubstr("--json"));
+  EXPECT_THAT(failure({"status", "-o", "ro"}), HasSubstr("unknown option -o"));
+}
+
+TEST(OptionParser, OptionsMayStandAnywhere) {
+  const auto line = parse({"h:/p", "-f", "/m", "--ro"});
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->positionals, ElementsAre("h:/p", "/m"));
+  EXPECT_TRUE(line->options.foreground);
+  EXPECT_TRUE(line->options.read_only);
+}
+
+TEST(OptionParser, TwoDashesEndTheOptions) {
+  EXPECT_THAT(parse({"--", "-f", "--x"})->positionals, ElementsAre("-f", "--x"));
+}
+
+TEST(OptionParser, ShortFlagsMayBeJoined) {
+  const auto line = parse({"-fvvoro,noexec", "h:/", "/m"});
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_TRUE(line->options.foreground);
+  EXPECT_EQ(line->options.verbose, 2U);
+  EXPECT_TRUE(line->options.read_only);
+  EXPECT_THAT(failure({"-fq"}), HasSubstr("-q"));
+  EXPECT_THAT(failure({"-o"}), HasSubstr("-o"));
+}
+
+TEST(OptionParser, DashesAndUnderscoresAreEqual) {
+  EXPECT_EQ(parse({"--max-conns=2"})->options.max_conns, 2U);
+  EXPECT_EQ(parse({"--max_conns=2"})->options.max_conns, 2U);
+  EXPECT_EQ(parse({"-o", "max-conns=2"})->options.max_conns, 2U);
+}
+
+TEST(OptionParser, TheLastOfTwoCounts) {
+  EXPECT_EQ(parse({"--max-conns=2", "-omax_conns=3"})->options.max_conns, 3U);
+  EXPECT_FALSE(parse({"-o", "ro,rw"})->options.read_only);
+  EXPECT_TRUE(parse({"-o", "rw,ro"})->options.read_only);
+  EXPECT_EQ(parse({"-o", "cacert=/a,cacert=/b"})->options.ca_files.size(), 2U);
+}
+
+TEST(OptionParser, VerbosityRaisesTheLogLevel) {
+  EXPECT_EQ(parse({})->options.effective_log_level(), log::Level::warning);
+  EXPECT_EQ(parse({"-v"})->options.effective_log_level(), log::Level::info);
+  EXPECT_EQ(parse({"-v", "-v"})->options.effective_log_level(), log::Level::debug);
+  EXPECT_EQ(parse({"-vvvvvv"})->options.effective_log_level(), log::Level::trace);
+  EXPECT_EQ(parse({"-d", "--log-level=error"})->options.effective_log_level(), log::Level::error);
+  EXPECT_TRUE(parse({"-d"})->options.foreground);
+}
+
+TEST(OptionParser, BackslashesProtectCommasInLists) {
+  EXPECT_THAT(split_option_list("a,b=c"), ElementsAre("a", "b=c"));
+  EXPECT_THAT(split_option_list("a=x\\,y,b"), ElementsAre("a=x,y", "b"));
+  EXPECT_THAT(split_option_list("a=x\\\\,b"), ElementsAre("a=x\\", "b"));
+  EXPECT_THAT(split_option_list("u=DOM\\user"), ElementsAre("u=DOM\\user"));
+  EXPECT_THAT(split_option_list("a\\"), ElementsAre("a\\"));
+  EXPECT_THAT(split_option_list(""), ElementsAre(""));
+  EXPECT_EQ(parse({"-o", "username=a\\,b,,ro,"})->options.username, "a,b");
+}
+
+TEST(OptionParser, ValuesMayHoldEqualSigns) {
+  EXPECT_EQ(parse({"--username=a=b"})->options.username, "a=b");
+  EXPECT_EQ(parse({"-o", "username=a=b"})->options.username, "a=b");
+}
+
+TEST(OptionParser, UnknownOptionsAreNamedWithTheNearestKnownOne) {
+  EXPECT_THAT(failure({"--max-con=3"}), AllOf(HasSubstr("--max-con"), HasSubstr("max_conns?")));
+  EXPECT_THAT(failure({"-o", "read_only"}), HasSubstr("unknown option read_only"));
+  EXPECT_THAT(failure({"-o", "qqqqqqqq"}), Not(HasSubstr("did you mean")));
+}
+
+TEST(OptionParser, APasswordIsNoOptionAndIsNotRepeated) {
+  for (const auto& words : {std::vector<std::string>{"-o", "password=hunter2"},
+                            {"--password=hunter2"},
+                            {"--password", "hunter2"},
+                            {"-o", "pass=hunter2"}}) {
+    EXPECT_THAT(failure(words), AllOf(HasSubstr("credentials="), Not(HasSubstr("hunter2"))));
+  }
+}
+
+TEST(OptionParser, WordsOfFstabAreAcceptedAndIgnored) {
+  const auto line = parse({"-o",
+                           "_netdev,noauto,auto,user,users,nofail,defaults,x-systemd.automount,"
+                           "x-gvfs-name=a b,comment=anything,nonempty,subtype=other",
+                           "h:/", "/m"});
+  EXPECT_TRUE(line) << line.error().text;
+  EXPECT_THAT(failure({"-o", "user=me"}), HasSubstr("username=NAME"));
+  EXPECT_THAT(failure({"-o", "remount"}), HasSubstr("unmount first"));
+}
+
+TEST(MountHelper, FlagsMeanWhatMountMeans) {
+  const auto line =
+      parse_helper({"h:/p", "/m", "-sfnvr", "-t", "fuse.ftpsfs", "-N", "ns", "-o", "rw,user=joe"});
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_THAT(line->positionals, ElementsAre("h:/p", "/m"));
+  EXPECT_TRUE(line->options.fake);
+  EXPECT_FALSE(line->options.foreground);
+  EXPECT_EQ(line->options.verbose, 1U);
+  EXPECT_FALSE(line->options.read_only) << "the list comes behind the flags";
+}
+
+TEST(MountHelper, SloppyPassesOverUnknownOptionsButNotBadOnes) {
+  EXPECT_TRUE(parse_helper({"h:/", "/m", "-s", "-o", "frobnicate=1,ro"}));
+  EXPECT_FALSE(parse_helper({"h:/", "/m", "-o", "frobnicate=1,ro"}));
+  EXPECT_FALSE(parse_helper({"h:/", "/m", "-s", "-o", "max_conns=many"}));
+  EXPECT_FALSE(parse_helper({"h:/", "/m", "-s", "-o", "password=x"}));
+}
+
+TEST(MountHelper, UnknownFlagsAndMissingValuesAreRefused) {
+  EXPECT_FALSE(parse_helper({"h:/", "/m", "-q"}));
+  EXPECT_FALSE(parse_helper({"h:/", "/m", "-o"}));
+  EXPECT_FALSE(parse_helper({"h:/", "/m", "--ro"}));
+}
+
+}  // namespace
+}  // namespace ftpsfs::app

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/private_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace ftpsfs::app {
+namespace {
+
+using testing::HasSubstr;
+
+class PrivateDirectory : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = std::filesystem::canonical(name).string();
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::string directory_;
+};
+
+TEST_F(PrivateDirectory, IsMadeWithItsParents) {
+  const std::string path = directory_ + "/a/b";
+  ASSERT_TRUE(ensure_private_directory(path));
+  EXPECT_TRUE(is_private_directory(path, ::geteuid()));
+  EXPECT_TRUE(ensure_private_directory(path)) << "a second time it is found";
+  EXPECT_FALSE(is_private_directory(path, ::geteuid() + 1));
+}
+
+TEST_F(PrivateDirectory, IsRefusedWhenOthersMayEnterIt) {
+  const std::string path = directory_ + "/open";
+  ASSERT_EQ(::mkdir(path.c_str(), 0700), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+  EXPECT_EQ(ensure_private_directory(path).error().code, Errc::access_denied);
+}
+
+TEST_F(PrivateDirectory, IsRefusedWhenItIsALink) {
+  const std::string link = directory_ + "/link";
+  ASSERT_EQ(::symlink(directory_.c_str(), link.c_str()), 0);
+  EXPECT_EQ(ensure_private_directory(link).error().code, Errc::access_denied);
+}
+
+TEST_F(PrivateDirectory, IsRefusedWhenItIsAFile) {
+  EXPECT_FALSE(ensure_private_directory("/dev/null"));
+  EXPECT_FALSE(ensure_private_directory("/dev/null/x"));
+}
+
+TEST_F(PrivateDirectory, StagingNeverLiesInsideTheMount) {
+  const std::string inside = directory_ + "/mnt/staging";
+  std::filesystem::create_directories(inside);
+  EXPECT_THAT(make_staging_directory(inside, directory_ + "/mnt").error().text,
+              HasSubstr("inside the mount point"));
+  EXPECT_TRUE(make_staging_directory(inside, directory_ + "/m"));
+  EXPECT_FALSE(make_staging_directory(directory_ + "/missing", "/m"));
+  EXPECT_FALSE(make_staging_directory("/dev/null", "/m"));
+}
+
+TEST_F(PrivateDirectory, StagingHasADefaultPlace) {
+  ::setenv("XDG_CACHE_HOME", directory_.c_str(), 1);
+  ::setenv("TMPDIR", directory_.c_str(), 1);
+  const auto staging = make_staging_directory("", "/some/mount");
+  ASSERT_TRUE(staging) << staging.error().text;
+  EXPECT_TRUE(is_private_directory(*staging, ::geteuid()));
+  if (::geteuid() != 0) {
+    EXPECT_EQ(*staging, directory_ + "/ftpsfs");
+    // A mount over the cache itself: the next place is taken.
+    EXPECT_THAT(make_staging_directory("", directory_ + "/ftpsfs").value(), HasSubstr("staging"));
+  }
+  ::unsetenv("XDG_CACHE_HOME");
+  ::unsetenv("TMPDIR");
+}
+
+TEST_F(PrivateDirectory, ControlDirectoriesFollowTheUser) {
+  ::setenv("XDG_RUNTIME_DIR", "/somewhere", 1);
+  EXPECT_THAT(control_directories(0), testing::ElementsAre("/run/ftpsfs", "/tmp/ftpsfs-0"));
+  EXPECT_THAT(control_directories(4242),
+              testing::IsSupersetOf({"/run/user/4242/ftpsfs", "/tmp/ftpsfs-4242"}));
+  ::unsetenv("XDG_RUNTIME_DIR");
+}
+
+}  // namespace
+}  // namespace ftpsfs::app

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/status_protocol.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ftpsfs::app {
+namespace {
+
+using testing::HasSubstr;
+
+std::string line_of(std::string text) {
+  EXPECT_TRUE(text.ends_with('\n'));
+  EXPECT_EQ(text.find('\n'), text.size() - 1) << "one line";
+  text.pop_back();
+  return text;
+}
+
+TEST(StatusProtocol, RequestsSurviveTheJourney) {
+  for (const ControlVerb verb :
+       {ControlVerb::status, ControlVerb::refresh, ControlVerb::log_level}) {
+    const auto request = decode_request(line_of(encode(ControlRequest{verb, log::Level::debug})));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->verb, verb);
+    if (verb == ControlVerb::log_level) {
+      EXPECT_EQ(request->level, log::Level::debug);
+    }
+  }
+}
+
+TEST(StatusProtocol, ReportsSurviveTheJourney) {
+  StatusReport report;
+  report.pid = 42;
+  report.mount_point = "/mnt/ä \"b\"";
+  report.server = "vsFTPd\nTLSv1.3";
+  report.read_only = true;
+  report.bytes_read = 1ULL << 63;
+  report.connections_open = 3;
+  const auto reply = decode_reply(line_of(encode(ControlReply{{}, report})));
+  ASSERT_TRUE(reply);
+  ASSERT_TRUE(reply->status);
+  EXPECT_EQ(*reply->status, report);
+  EXPECT_FALSE(reply->error);
+}
+
+TEST(StatusProtocol, ErrorsSurviveTheJourney) {
+  const auto reply = decode_reply(line_of(encode(ControlReply{"no", {}})));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->error, "no");
+}
+
+TEST(StatusProtocol, NamesThatAreNoUtf8DoNotBreakIt) {
+  StatusReport report;
+  report.source = "ftpes://h/\xff\xfe";
+  EXPECT_TRUE(decode_reply(line_of(encode(ControlReply{{}, report}))));
+  EXPECT_THAT(as_json(report), HasSubstr("ftpes://h/"));
+}
+
+TEST(StatusProtocol, WhatCannotBeReadIsAnError) {
+  for (const char* line :
+       {"", "{", "[]", "1", "{}", R"({"v":"1","request":"status"})", R"({"v":1})",
+        R"({"v":1,"request":"explode"})", R"({"v":1,"request":1})",
+        R"({"v":1,"request":"log-level"})", R"({"v":1,"request":"log-level","level":"loud"})"}) {
+    EXPECT_FALSE(decode_request(line)) << line;
+  }
+  for (const char* line : {"", "{}", R"({"v":1})", R"({"v":1,"ok":"yes"})"}) {
+    EXPECT_FALSE(decode_reply(line)) << line;
+  }
+  EXPECT_EQ(decode_request(R"({"v":2,"request":"status"})").error().code, Errc::unsupported);
+}
+
+TEST(StatusProtocol, FieldsOfAnotherTypeAreLeftAtTheirDefault) {
+  const auto reply = decode_reply(
+      R"({"v":1,"ok":true,"status":{"pid":"x","server":7,"inodes":-1,"read_only":1,"new":[]}})");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(*reply->status, StatusReport());
+}
+
+TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {
+  StatusReport report;
+  report.source = "ftpes://h/p";
+  report.mount_point = "/mnt";
+  report.bytes_read = 3ULL << 20;
+  report.failed_uploads = 2;
+  report.uptime_seconds = 3700;
+  const std::string text = as_text(report);
+  EXPECT_THAT(text, HasSubstr("ftpes://h/p on /mnt\n"));
+  EXPECT_THAT(text, HasSubstr("3.0 MiB read"));
+  EXPECT_THAT(text, HasSubstr("2 failed uploads"));
+  EXPECT_THAT(text, HasSubstr("up 1 h 1 min"));
+}
+
+}  // namespace
+}  // namespace ftpsfs::app

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/status_socket.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+
+namespace ftpsfs::app {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr auto kLimit = std::chrono::seconds(10);
+
+class RecordingHandler final : public ControlHandler {
+ public:
+  StatusReport status() override {
+    StatusReport report;
+    report.pid = ::getpid();
+    report.mount_point = "/mnt";
+    return report;
+  }
+  void refresh() override { ++refreshes; }
+  void set_log_level(log::Level asked) override { level = asked; }
+
+  std::atomic<int> refreshes = 0;
+  std::atomic<log::Level> level = log::Level::off;
+};
+
+class Control : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    auto socket = StatusSocket::listen(directory_, mount_.mount_point, handler_);
+    ASSERT_TRUE(socket) << socket.error().text;
+    socket_ = std::move(socket).value();
+  }
+  void TearDown() override {
+    socket_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string path() const { return directory_ + "/" + control_socket_name(mount_.mount_point); }
+
+  Result<ControlReply> ask(const ControlRequest& request) {
+    FTPSFS_TRY_ASSIGN(auto connection, ControlConnection::open(mount_, {directory_}));
+    return connection.ask(request, Wait::for_at_most(kLimit));
+  }
+
+  /// Sends raw bytes and returns what comes back until the end.
+  std::string raw(const std::string& text) {
+    const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path().c_str(), sizeof(address.sun_path) - 1);
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    ::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    std::string reply;
+    std::array<char, 4096> buffer{};
+    for (ssize_t got = 1; got > 0;) {
+      got = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+      reply.append(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    }
+    return reply;
+  }
+
+  const MountEntry mount_{"/some/mount", "ftpes://h/", ::geteuid()};
+  RecordingHandler handler_;
+  std::string directory_;
+  std::unique_ptr<StatusSocket> socket_;
+};
+
+TEST_F(Control, AnswersRequests) {
+  const auto reply = ask({ControlVerb::status, {}});
+  ASSERT_TRUE(reply) << reply.error().text;
+  ASSERT_TRUE(reply->status);
+  EXPECT_EQ(reply->status->mount_point, "/mnt");
+  EXPECT_TRUE(ask({ControlVerb::refresh, {}}));
+  EXPECT_EQ(handler_.refreshes, 1);
+  EXPECT_TRUE(ask({ControlVerb::log_level, log::Level::trace}));
+  EXPECT_EQ(handler_.level, log::Level::trace);
+}
+
+TEST_F(Control, TellsTheProcessThatServes) {
+  const auto connection = ControlConnection::open(mount_, {directory_});
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(connection->server_process(), ::getpid());
+}
+
+TEST_F(Control, TheSocketIsForItsOwnerOnly) {
+  struct stat status {};
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(Control, BadRequestsGetAnErrorAndNothingElseHappens) {
+  EXPECT_THAT(raw("nonsense\n"), HasSubstr("\"ok\":false"));
+  EXPECT_THAT(raw("{\"v\":9,\"request\":\"status\"}\n"), HasSubstr("another version"));
+  EXPECT_THAT(raw(std::string(kLongestRequest + 5000, 'x') + "\n"), HasSubstr("too long"));
+  EXPECT_TRUE(ask({ControlVerb::status, {}})) << "and the next one is served";
+}
+
+TEST_F(Control, OnlyOneRequestIsReadFromAConversation) {
+  raw("{\"v\":1,\"request\":\"refresh\"}\n{\"v\":1,\"request\":\"refresh\"}\n");
+  EXPECT_EQ(handler_.refreshes, 1);
+}
+
+TEST_F(Control, AnEarlierSocketUnderTheNameIsReplaced) {
+  RecordingHandler second_handler;
+  auto second = StatusSocket::listen(directory_, mount_.mount_point, second_handler);
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(ask({ControlVerb::refresh, {}}));
+  EXPECT_EQ(second_handler.refreshes, 1);
+  socket_.reset();
+  EXPECT_TRUE(std::filesystem::exists(path())) << "the older one must not remove the newer one's";
+  second = StatusSocket::listen(directory_, mount_.mount_point, second_handler);
+  std::move(second).value().reset();
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(Control, NobodyListensIsToldApart) {
+  socket_.reset();
+  const auto reply = ask({ControlVerb::status, {}});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::not_found);
+}
+
+TEST_F(Control, DirectoriesOpenToOthersAreNotTrusted) {
+  ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
+  EXPECT_EQ(ask({ControlVerb::status, {}}).error().code, Errc::not_found);
+  ASSERT_EQ(::chmod(directory_.c_str(), 0700), 0);
+}
+
+TEST_F(Control, NamesFollowFromTheMountPoint) {
+  EXPECT_EQ(control_socket_name("/a"), control_socket_name("/a"));
+  EXPECT_NE(control_socket_name("/a"), control_socket_name("/b"));
+  EXPECT_EQ(control_socket_name("/some/long/path").size(), 21U);
+}
+
+TEST_F(Control, TooLongADirectoryIsAnError) {
+  RecordingHandler handler;
+  const auto socket = StatusSocket::listen("/" + std::string(120, 'x'), "/m", handler);
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().code, Errc::name_too_long);
+}
+
+}  // namespace
+}  // namespace ftpsfs::app

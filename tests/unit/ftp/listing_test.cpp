@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/ftp/listing.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "samples.hpp"
+
+namespace ftpsfs::ftp {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+const WallTime kNow = WallTime(std::chrono::seconds(1'795'230'245));  // 2026-11-21 02:04:05
+
+std::vector<std::string> names(const std::vector<FileFacts>& entries) {
+  std::vector<std::string> result;
+  for (const FileFacts& entry : entries) {
+    result.push_back(entry.name);
+  }
+  return result;
+}
+
+const FileFacts& find(const std::vector<FileFacts>& entries, std::string_view name) {
+  static const FileFacts kNone;
+  const auto entry = std::find_if(entries.begin(), entries.end(),
+                                  [&](const FileFacts& facts) { return facts.name == name; });
+  EXPECT_NE(entry, entries.end()) << name;
+  return entry == entries.end() ? kNone : *entry;
+}
+
+/// The four servers served this same directory.
+TEST(Listing, OfTheServersByList) {
+  for (const char* name : {"vsftpd.list", "proftpd.list", "pureftpd.list", "pyftpdlib.list"}) {
+    ListingNotes notes;
+    const auto entries = parse_list(read_sample(name), kNow, &notes);
+    ASSERT_TRUE(entries) << name;
+    EXPECT_THAT(names(*entries),
+                UnorderedElementsAre(" lead", "-dash", ".dot", "abslink", "back\\slash", "dangling",
+                                     "dir", "empty", "hello.txt", "link", "linkdir", "locked",
+                                     "qu\"ote's", "readonlydir", "secret.txt", "star*?", "trail ",
+                                     "two words [x].txt", "ünï.txt"))
+        << name;
+    EXPECT_EQ(find(*entries, "hello.txt").size, 6U);
+    EXPECT_EQ(find(*entries, "hello.txt").modify, (FactTime{1'599'955'200, FactGrain::day}));
+    EXPECT_EQ(find(*entries, ".dot").modify, (FactTime{1'795'226'640, FactGrain::minute})) << name;
+    EXPECT_EQ(find(*entries, "dangling").symlink_target, "nowhere");
+    EXPECT_EQ(find(*entries, "locked").unix_mode, 0700);
+    EXPECT_EQ(notes.unparsed_lines + notes.hostile_names + notes.duplicates, 0U) << name;
+    EXPECT_FALSE(notes.unterminated);
+  }
+}
+
+TEST(Listing, OfTheServersByMlsd) {
+  for (const char* name : {"proftpd.mlsd", "pureftpd.mlsd", "pyftpdlib.mlsd"}) {
+    ListingNotes notes;
+    const auto entries = parse_mlsd(read_sample(name), &notes);
+    ASSERT_TRUE(entries) << name;
+    EXPECT_EQ(find(*entries, "hello.txt").modify, (FactTime{1'600'000'000, FactGrain::second}));
+    EXPECT_EQ(find(*entries, "hello.txt").size, 6U);
+    EXPECT_EQ(find(*entries, " lead").size, 1U);
+    EXPECT_EQ(find(*entries, "trail ").size, 1U);
+    EXPECT_EQ(find(*entries, "dir").kind, FactKind::dir);
+    const bool tells_self = std::string_view(name) != "pyftpdlib.mlsd";
+    EXPECT_EQ(notes.self.has_value(), tells_self) << name;
+    EXPECT_EQ(notes.unparsed_lines + notes.hostile_names + notes.duplicates, 0U) << name;
+  }
+  const auto pure = parse_mlsd(read_sample("pureftpd.mlsd"));
+  EXPECT_EQ(find(*pure, "dangling").kind, FactKind::symlink);
+  EXPECT_EQ(find(*pure, "link").kind, FactKind::symlink);
+}
+
+TEST(Listing, OfAStatReply) {
+  for (const char* name : {"vsftpd.dialogue", "proftpd.dialogue", "pureftpd.dialogue"}) {
+    ListingNotes notes;
+    const auto entries = parse_list(answer_to(name, "STAT -a .").body(), kNow, &notes);
+    ASSERT_TRUE(entries) << name;
+    EXPECT_THAT(names(*entries), ElementsAre("inner.txt")) << name;
+    EXPECT_TRUE(notes.self) << name;
+  }
+  EXPECT_THAT(names(*parse_list(answer_to("pyftpdlib.dialogue", "STAT .").body(), kNow)),
+              ElementsAre("inner.txt"));
+}
+
+TEST(Listing, EmptyIsASuccess) {
+  for (const char* body : {"", "\r\n", "\n\n", "total 0\r\n"}) {
+    ListingNotes notes;
+    const auto entries = parse_list(body, kNow, &notes);
+    ASSERT_TRUE(entries) << body;
+    EXPECT_TRUE(entries->empty());
+    EXPECT_EQ(notes.unparsed_lines, 0U);
+  }
+  EXPECT_TRUE(parse_mlsd("")->empty());
+  EXPECT_TRUE(parse_mlsd("type=cdir; /some/where\r\ntype=pdir; /some\r\n")->empty());
+}
+
+TEST(Listing, ThatNobodyCanReadIsAnErrorAndNotAnEmptyDirectory) {
+  const auto list = parse_list("11-21-26  02:04AM   <DIR>   dir\r\n", kNow);
+  ASSERT_FALSE(list);
+  EXPECT_EQ(list.error().code, Errc::io_error);
+  EXPECT_THAT(list.error().text, HasSubstr("11-21-26  02:04AM"));
+  ListingNotes notes;
+  EXPECT_FALSE(parse_mlsd("-rw-r--r-- 1 0 0 1 Nov 21 02:04 x\r\nrubbish\r\n", &notes));
+  EXPECT_EQ(notes.unparsed_lines, 2U);
+  EXPECT_FALSE(parse_list("ls: .: Permission denied\n", kNow));
+  EXPECT_LT(parse_list(std::string(100'000, 'x') + "\n", kNow).error().text.size(), 300U);
+}
+
+TEST(Listing, CountsLinesItCannotRead) {
+  ListingNotes notes;
+  const auto entries =
+      parse_list("total 4\n-rw-r--r-- 1 0 0 1 Nov 21 02:04 x\nwhat is this\n", kNow, &notes);
+  EXPECT_THAT(names(*entries), ElementsAre("x"));
+  EXPECT_EQ(notes.unparsed_lines, 1U);
+}
+
+TEST(Listing, LeavesOutHostileNames) {
+  using namespace std::string_literals;
+  const std::string too_long(kMaxNameBytes + 1, 'n');
+  const std::string longest(kMaxNameBytes, 'n');
+  std::string mlsd;
+  std::string list;
+  const std::string all[] = {"../up"s, "/etc/passwd"s, "a/b"s,  "nul\0nul"s, "cr\rcr"s,   too_long,
+                             ""s,      "ok"s,          longest, "...",       "..\\weird"s};
+  for (const std::string& name : all) {
+    mlsd += "type=file; " + name + "\r\n";
+    list += "-rw-r--r-- 1 0 0 1 Nov 21 02:04 " + name + "\r\n";
+  }
+  ListingNotes notes;
+  EXPECT_THAT(names(*parse_mlsd(mlsd, &notes)), ElementsAre("ok", longest, "...", "..\\weird"));
+  EXPECT_EQ(notes.hostile_names, 7U);
+  EXPECT_THAT(names(*parse_list(list, kNow, &notes)),
+              ElementsAre("ok", longest, "...", "..\\weird"));
+  EXPECT_EQ(notes.hostile_names, 7U);
+  EXPECT_EQ(notes.unparsed_lines, 0U) << "notes begin anew with each listing";
+}
+
+TEST(Listing, LeavesOutItselfAndItsParent) {
+  ListingNotes notes;
+  const auto entries = parse_list(
+      "drwxr-xr-x 6 0 0 4096 Nov 21 02:04 .\n"
+      "drwx------ 6 0 0 4096 Nov 21 02:04 ..\n"
+      "-rw-r--r-- 1 0 0 1 Nov 21 02:04 .x\n",
+      kNow, &notes);
+  EXPECT_THAT(names(*entries), ElementsAre(".x"));
+  ASSERT_TRUE(notes.self);
+  EXPECT_EQ(notes.self->unix_mode, 0755);
+}
+
+TEST(Listing, OfTwoLinesWithOneNameKeepsTheLast) {
+  ListingNotes notes;
+  const auto entries =
+      parse_mlsd("type=file;size=1; a\ntype=file;size=2; b\ntype=dir;size=3; a\n", &notes);
+  EXPECT_THAT(names(*entries), ElementsAre("a", "b"));
+  EXPECT_EQ((*entries)[0].size, 3U);
+  EXPECT_EQ((*entries)[0].kind, FactKind::dir);
+  EXPECT_EQ(notes.duplicates, 1U);
+}
+
+TEST(Listing, NoticesAnEndInsideALine) {
+  ListingNotes notes;
+  EXPECT_TRUE(parse_mlsd("type=file; a\r\ntype=file; b", &notes));
+  EXPECT_TRUE(notes.unterminated);
+  EXPECT_TRUE(parse_mlsd("type=file; a\r\n", &notes));
+  EXPECT_FALSE(notes.unterminated);
+}
+
+TEST(Listing, LinesMayEndWithLfAlone) {
+  EXPECT_THAT(names(*parse_mlsd("type=file; a\ntype=file; b\r\n\ntype=file; c\n")),
+              ElementsAre("a", "b", "c"));
+}
+
+TEST(Listing, OfTwentyThousandNames) {
+  std::string body;
+  for (int i = 0; i < 20'000; ++i) {
+    body += "-rw-r--r--    1 65534    65534    1 Nov 21 02:04 file" + std::to_string(i) + "\r\n";
+  }
+  const auto entries = parse_list(body, kNow);
+  ASSERT_TRUE(entries);
+  EXPECT_EQ(entries->size(), 20'000U);
+  EXPECT_EQ(entries->back().name, "file19999");
+}
+
+TEST(ListingVerdict, HearsConfessions) {
+  EXPECT_EQ(judge_listing_reply(reply_of("226 Directory send OK.")), ListingVerdict::whole);
+  EXPECT_EQ(judge_listing_reply(reply_of("226-Options: -a -l \n226 21 matches total")),
+            ListingVerdict::whole);
+  EXPECT_EQ(judge_listing_reply(reply_of("226-Options: -l\n226 Output truncated to 10000 matches")),
+            ListingVerdict::truncated);
+  EXPECT_EQ(judge_listing_reply(reply_of("226 Transfer done (but failed to open directory).")),
+            ListingVerdict::denied);
+}
+
+}  // namespace
+}  // namespace ftpsfs::ftp

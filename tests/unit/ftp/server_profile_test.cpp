@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/ftp/server_profile.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+
+#include "samples.hpp"
+
+namespace ftpsfs::ftp {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+ServerProfile profile_of(const std::string& dialogue) {
+  return recognise_server(answer_to(dialogue, "(connect)"), answer_to(dialogue, "SYST"),
+                          parse_features(answer_to(dialogue, "FEAT")));
+}
+
+TEST(ServerProfile, OfVsftpd) {
+  const ServerProfile profile = profile_of("vsftpd.dialogue");
+  EXPECT_EQ(profile.kind, ServerKind::vsftpd);
+  EXPECT_EQ(profile.version, "3.0.3");
+  EXPECT_EQ(profile.system, "UNIX Type: L8");
+  EXPECT_FALSE(profile.has_mlsd || profile.has_mlst || profile.mfmt || profile.site_symlink);
+  EXPECT_TRUE(profile.mdtm_set && profile.site_chmod && profile.size && profile.rest);
+  EXPECT_TRUE(profile.stat_lists && profile.pipelines && profile.empty_listing_may_be_denial);
+  EXPECT_FALSE(profile.sets_directory_times);
+  EXPECT_EQ(profile.list_command, "LIST -a");
+  EXPECT_EQ(profile.stat_command, "STAT -a .");
+  EXPECT_EQ(profile.opts_mlst, "");
+}
+
+TEST(ServerProfile, OfProftpd) {
+  const ServerProfile profile = profile_of("proftpd.dialogue");
+  EXPECT_EQ(profile.kind, ServerKind::proftpd);
+  EXPECT_EQ(profile.version, "") << "the greeting tells none";
+  EXPECT_TRUE(profile.has_mlsd && profile.has_mlst && profile.mfmt && profile.mff_modify);
+  EXPECT_TRUE(profile.mff_unix_mode && profile.site_symlink && profile.site_utime);
+  EXPECT_TRUE(profile.opts_utf8 && profile.utf8 && profile.site_symlink_resolves);
+  EXPECT_FALSE(profile.mdtm_set);
+  EXPECT_EQ(profile.mlst_links, LinkView::mixed);
+  EXPECT_EQ(profile.mlsd_links, LinkView::shown);
+  EXPECT_TRUE(profile.mlsd_hides_dangling_links);
+  EXPECT_EQ(profile.opts_mlst, "") << "all facts are on";
+  EXPECT_EQ(profile.list_command, "LIST -a");
+}
+
+TEST(ServerProfile, OfPureFtpd) {
+  const ServerProfile profile = profile_of("pureftpd.dialogue");
+  EXPECT_EQ(profile.kind, ServerKind::pureftpd);
+  EXPECT_TRUE(profile.has_mlsd && profile.has_mlst && profile.mfmt && profile.site_utime);
+  EXPECT_FALSE(profile.opts_utf8 || profile.site_symlink || profile.rest_stor_keeps_tail);
+  EXPECT_TRUE(profile.utf8);
+  EXPECT_EQ(profile.listing_limit, 10'000U);
+  EXPECT_EQ(profile.opts_mlst, "");
+  EXPECT_TRUE(profile.next_epsv_behind_transfer && profile.early_data_handshake);
+}
+
+TEST(ServerProfile, OfPyftpdlib) {
+  const ServerProfile profile = profile_of("pyftpdlib.dialogue");
+  EXPECT_EQ(profile.kind, ServerKind::pyftpdlib);
+  EXPECT_EQ(profile.list_command, "LIST");
+  EXPECT_EQ(profile.stat_command, "STAT .");
+  EXPECT_EQ(profile.opts_mlst, "type;perm;size;modify;unique;unix.mode;");
+  EXPECT_EQ(profile.mlst_links, LinkView::followed);
+  EXPECT_FALSE(profile.early_data_handshake || profile.next_epsv_behind_transfer);
+  EXPECT_FALSE(profile.sets_directory_times || profile.opts_utf8);
+  EXPECT_TRUE(profile.pipelines && profile.mlsd_hides_dangling_links);
+}
+
+TEST(ServerProfile, VersionsFromTheGreeting) {
+  const auto version = [](std::string_view greeting) {
+    return recognise_server(reply_of(greeting), Reply{}, Features{}).version;
+  };
+  EXPECT_EQ(version("220 ProFTPD 1.3.5e Server (Debian) [::1]"), "1.3.5e");
+  EXPECT_EQ(version("220 pyftpdlib 1.5.7 ready."), "1.5.7");
+  EXPECT_EQ(version("220 (vsFTPd 2.0.8+ (ext.1) ready...)"), "2.0.8");
+  EXPECT_EQ(version("220 ProFTPD"), "");
+}
+
+TEST(ServerProfile, RecognisedByFeaturesBehindAnotherGreeting) {
+  for (const auto& [dialogue, kind] : {std::pair{"vsftpd.dialogue", ServerKind::vsftpd},
+                                       std::pair{"proftpd.dialogue", ServerKind::proftpd},
+                                       std::pair{"pureftpd.dialogue", ServerKind::pureftpd},
+                                       std::pair{"pyftpdlib.dialogue", ServerKind::unknown}}) {
+    const ServerProfile profile = recognise_server(reply_of("220 Welcome to ACME"), Reply{},
+                                                   parse_features(answer_to(dialogue, "FEAT")));
+    EXPECT_EQ(profile.kind, kind) << dialogue;
+    EXPECT_EQ(profile.version, "");
+  }
+}
+
+TEST(ServerProfile, OfAnUnknownServerIsCautious) {
+  const ServerProfile profile = recognise_server(
+      reply_of("220 Hello"), reply_of("502 no"),
+      parse_features(reply_of("211-F\n SIZE\n AVBL\n SITE SYMLINK\n MFMT\n211 End")));
+  EXPECT_EQ(profile.kind, ServerKind::unknown);
+  EXPECT_EQ(profile.system, "");
+  EXPECT_TRUE(profile.size && profile.mdtm && profile.rest && profile.epsv && profile.pasv);
+  EXPECT_TRUE(profile.avbl && profile.site_symlink && profile.mfmt);
+  EXPECT_FALSE(profile.has_mlst || profile.mdtm_set || profile.pipelines || profile.stat_lists);
+  EXPECT_FALSE(profile.early_data_handshake || profile.rename_replaces);
+  EXPECT_EQ(profile.list_command, "LIST");
+}
+
+TEST(ServerProfile, KnowsNothingOfAServerThatTellsNothing) {
+  const ServerProfile profile = recognise_server(Reply{}, Reply{}, Features{});
+  EXPECT_EQ(profile.kind, ServerKind::unknown);
+  EXPECT_TRUE(profile.epsv);
+}
+
+TEST(ServerProfile, DescribesItself) {
+  const std::string vsftpd = profile_of("vsftpd.dialogue").describe();
+  EXPECT_THAT(vsftpd, HasSubstr("vsftpd 3.0.3: LIST -a, STAT -a ., REST, SIZE, MDTM, MDTM (set)"));
+  EXPECT_THAT(vsftpd, Not(HasSubstr("MLSD")));
+  EXPECT_THAT(profile_of("proftpd.dialogue").describe(), HasSubstr("ProFTPD: MLSD, MLST, "));
+  EXPECT_THAT(profile_of("pureftpd.dialogue").describe(), HasSubstr("Pure-FTPd: MLSD"));
+  EXPECT_THAT(profile_of("pyftpdlib.dialogue").describe(), HasSubstr("pyftpdlib: MLSD"));
+  EXPECT_EQ(recognise_server(Reply{}, Reply{}, Features{}).describe().substr(0, 8), "unknown:");
+}
+
+}  // namespace
+}  // namespace ftpsfs::ftp

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+//
+// What happens when links, servers and replies fail: nothing wrong is shown, nothing is done twice,
+// and what can be repeated is repeated unnoticed.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "remote_fixture.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+using test::Fault;
+
+class Faults : public RemoteFixture {
+ protected:
+  void SetUp() override {
+    start();
+    tree().add_file("/f", std::string(200'000, 'f'));
+    tree().add_directory("/d");
+    tree().add_file("/d/x", "x");
+    connect();
+  }
+};
+
+TEST_F(Faults, ARestartOfTheServerGoesUnnoticed) {
+  EXPECT_TRUE(remote_->stat(at("/f"), soon()));
+  server_->reset_all_connections();
+  EXPECT_TRUE(remote_->stat(at("/f"), soon()));
+  server_->reset_all_connections();
+  EXPECT_TRUE(remote_->list(at("/d"), soon()));
+  server_->reset_all_connections();
+  EXPECT_TRUE(remote_->make_directory(at("/new"), soon()));
+  EXPECT_EQ(server_->count("MKD"), 1);
+}
+
+/// Every command of every scenario fails once, in each way; the loop ends when no fault is met.
+class EachPoint : public Faults, public ::testing::WithParamInterface<Fault::Kind> {};
+
+TEST_P(EachPoint, IdempotentOperationsSucceedAllTheSame) {
+  for (int nth = 1; nth < 60; ++nth) {
+    server_->clear_faults();
+    server_->add_fault({.verb = "*", .kind = GetParam(), .nth = nth});
+    const auto before = server_->commands().size();
+    const auto entry = remote_->stat(at("/f"), soon());
+    ASSERT_TRUE(entry) << nth << ": " << entry.error().text;
+    const auto listing = remote_->list(at("/d"), soon());
+    ASSERT_TRUE(listing) << nth << ": " << listing.error().text;
+    ASSERT_EQ(listing->entries.size(), 1U) << nth;
+    const auto reader = remote_->open_reader(at("/f"), 100'000, {}, soon());
+    ASSERT_TRUE(reader) << nth << ": " << reader.error().text;
+    if (server_->commands().size() - before < static_cast<std::size_t>(nth)) {
+      SUCCEED() << nth << " points";
+      return;
+    }
+  }
+  FAIL() << "no end of the loop";
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EachPoint,
+                         ::testing::Values(Fault::Kind::reset, Fault::Kind::close),
+                         [](const auto& tested) {
+                           return tested.param == Fault::Kind::reset ? "reset" : "close";
+                         });
+
+TEST_F(Faults, ATruncatedDownloadIsNeverAnEnd) {
+  server_->add_fault({.verb = "RETR",
+                      .kind = Fault::Kind::truncate,
+                      .reply = "226 Transfer complete.",
+                      .bytes = 1000});
+  expect_error(read("/f"), Errc::truncated);
+  EXPECT_TRUE(read("/f"));
+}
+
+TEST_F(Faults, ADownloadCutByTheServerIsAnError) {
+  server_->add_fault({.verb = "RETR", .kind = Fault::Kind::cut_data, .bytes = 1000});
+  auto result = read("/f");
+  ASSERT_FALSE(result);
+  EXPECT_TRUE(is_link_failure(result.error().code)) << result.error().text;
+  EXPECT_EQ(read("/f")->size(), 200'000U);
+}
+
+TEST_F(Faults, AMissingCloseNotifyCountsWithTheVerdictAndTheSize) {
+  server_->add_fault({.verb = "RETR", .kind = Fault::Kind::silent_end});
+  auto result = read("/f");
+  ASSERT_TRUE(result) << result.error().text;
+  EXPECT_EQ(result->size(), 200'000U);
+}
+
+TEST_F(Faults, AListingWithoutItsEndIsAnError) {
+  server_->add_fault({.verb = "MLSD",
+                      .kind = Fault::Kind::truncate,
+                      .times = -1,
+                      .reply = "226 Transfer complete.",
+                      .bytes = 20});
+  auto listing = remote_->list(at("/d"), soon());
+  ASSERT_FALSE(listing);
+  EXPECT_EQ(listing.error().code, Errc::truncated);
+}
+
+TEST_F(Faults, ACutListingIsFetchedAgain) {
+  server_->add_fault({.verb = "MLSD", .kind = Fault::Kind::cut_data, .bytes = 20});
+  auto listing = remote_->list(at("/d"), soon());
+  ASSERT_TRUE(listing) << listing.error().text;
+  EXPECT_EQ(listing->entries.size(), 1U);
+}
+
+TEST_F(Faults, AStalledReadTimesOutAndCanBeCut) {
+  server_->add_fault({.verb = "RETR", .kind = Fault::Kind::stall_data, .bytes = 0});
+  auto reader = remote_->open_reader(at("/f"), 0, {}, soon());
+  ASSERT_TRUE(reader) << reader.error().text;
+  std::vector<std::byte> buffer(1000);
+  auto got = (*reader)->read(buffer, Wait::for_at_most(std::chrono::milliseconds(50)));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Errc::timed_out);
+  reader->reset();
+  EXPECT_TRUE(remote_->stat(at("/f"), soon()));
+}
+
+TEST_F(Faults, AnInterruptedCallLeavesNoStaleReply) {
+  server_->add_fault({.verb = "MLST", .kind = Fault::Kind::stall});
+  std::stop_source stop;
+  std::jthread interrupter([&] {
+    while (server_->count("MLST") == 0) {
+      std::this_thread::yield();
+    }
+    stop.request_stop();
+  });
+  auto entry = remote_->stat(at("/f"), Wait{soon().deadline, stop.get_token()});
+  ASSERT_FALSE(entry);
+  EXPECT_EQ(entry.error().code, Errc::cancelled);
+  auto next = remote_->stat(at("/d/x"), soon());
+  ASSERT_TRUE(next) << next.error().text;
+  EXPECT_EQ(next->name, "x");
+  EXPECT_EQ(next->size, 1U);
+}
+
+// ---- Lost replies: look, and do nothing twice ----
+
+TEST_F(Faults, ALostReplyToMkdirIsSettledByLooking) {
+  server_->add_fault({.verb = "MKD", .kind = Fault::Kind::drop_reply});
+  EXPECT_TRUE(remote_->make_directory(at("/new"), soon()));
+  EXPECT_EQ(server_->count("MKD"), 1);
+}
+
+TEST_F(Faults, ALostReplyToRenameIsSettledByLooking) {
+  server_->add_fault({.verb = "RNTO", .kind = Fault::Kind::drop_reply});
+  EXPECT_TRUE(remote_->rename(at("/f"), at("/g"), soon()));
+  EXPECT_EQ(server_->count("RNTO"), 1);
+  EXPECT_TRUE(tree().exists("/g"));
+}
+
+TEST_F(Faults, LostRepliesToRemovalsAreSettledByLooking) {
+  server_->add_fault({.verb = "DELE", .kind = Fault::Kind::drop_reply});
+  EXPECT_TRUE(remote_->remove_file(at("/d/x"), soon()));
+  EXPECT_EQ(server_->count("DELE"), 1);
+  server_->add_fault({.verb = "RMD", .kind = Fault::Kind::drop_reply});
+  EXPECT_TRUE(remote_->remove_directory(at("/d"), soon()));
+  EXPECT_EQ(server_->count("RMD"), 1);
+}
+
+TEST_F(Faults, WhatADeadConnectionDidNotDoIsSentOnceAgain) {
+  server_->add_fault({.verb = "DELE", .kind = Fault::Kind::reset});
+  EXPECT_TRUE(remote_->remove_file(at("/f"), soon()));
+  EXPECT_FALSE(tree().exists("/f"));
+  server_->add_fault({.verb = "MKD", .kind = Fault::Kind::reset, .times = -1});
+  EXPECT_FALSE(remote_->make_directory(at("/new"), soon()));
+  EXPECT_FALSE(tree().exists("/new"));
+}
+
+/// The server may still be at it: a second command could do it twice.
+TEST_F(Faults, WhatTimedOutIsNotSentAgain) {
+  server_->add_fault({.verb = "MKD", .kind = Fault::Kind::stall, .times = -1});
+  auto made =
+      remote_->make_directory(at("/new"), Wait::for_at_most(std::chrono::milliseconds(600)));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Errc::timed_out);
+  EXPECT_EQ(server_->count("MKD"), 1);
+}
+
+TEST_F(Faults, ALostVerdictOfAnUploadIsAnError) {
+  server_->add_fault({.verb = "STOR", .kind = Fault::Kind::drop_reply});
+  auto written = write("/new", "content");
+  ASSERT_FALSE(written);
+  EXPECT_TRUE(is_link_failure(written.error().code));
+  EXPECT_EQ(server_->count("STOR"), 1);
+}
+
+TEST_F(Faults, AFullDiskIsNoSpace) {
+  server_->add_fault({.verb = "STOR",
+                      .kind = Fault::Kind::cut_data,
+                      .reply = "452 No space left on device",
+                      .bytes = 1000});
+  expect_error(write("/new", std::string(5'000'000, 'x')), Errc::no_space);
+  EXPECT_TRUE(remote_->stat(at("/f"), soon()));
+}
+
+/// The link dies between the verdict and the question for the size: the upload was whole.
+TEST_F(Faults, ALinkThatDiesBehindTheVerdictDoesNotFailTheUpload) {
+  ASSERT_TRUE(write("/new", "1"));
+  server_->add_fault({.verb = "SIZE", .kind = Fault::Kind::reset});
+  auto written = write("/new", "content");
+  ASSERT_TRUE(written) << written.error().text;
+  EXPECT_EQ(written->size, 7U);
+  EXPECT_EQ(server_->count("STOR"), 2);
+}
+
+TEST_F(Faults, InjectedRepliesNeverAnswerALaterCommand) {
+  server_->add_fault({.verb = "MLST",
+                      .kind = Fault::Kind::inject,
+                      .reply = "250-Begin\r\n type=file;size=666; /evil\r\n250 End\r\n"});
+  (void)remote_->stat(at("/f"), soon());
+  auto next = remote_->stat(at("/d/x"), soon());
+  ASSERT_TRUE(next) << next.error().text;
+  EXPECT_EQ(next->size, 1U);
+}
+
+TEST_F(Faults, A530AfterTheLoginIsTriedOnANewOne) {
+  server_->add_fault({.verb = "MLST",
+                      .kind = Fault::Kind::refuse,
+                      .reply = "530 Please login with USER and PASS."});
+  auto entry = remote_->stat(at("/f"), soon());
+  EXPECT_TRUE(entry) << entry.error().text;
+}
+
+TEST_F(Faults, A425IsTriedAgain) {
+  server_->add_fault(
+      {.verb = "RETR", .kind = Fault::Kind::refuse, .reply = "425 Can't open data connection."});
+  EXPECT_TRUE(read("/f"));
+}
+
+// ---- The pool in the large ----
+
+class OneConnection : public RemoteFixture {
+ protected:
+  void SetUp() override {
+    start({.require_resumption = true, .max_connections = 1});
+    tree().add_file("/f", std::string(4'000'000, 'f'));
+    settings_.max_conns = 8;
+    connect();
+  }
+};
+
+/// A stream as the floor above will have it: it leaves when asked, and resumes.
+TEST_F(OneConnection, AnOpenReaderGivesWayToAStat) {
+  std::atomic<bool> asked{false};
+  auto reader = remote_->open_reader(
+      at("/f"), 0,
+      [&asked] {
+        asked = true;
+        asked.notify_all();
+      },
+      soon());
+  ASSERT_TRUE(reader) << reader.error().text;
+  std::vector<std::byte> buffer(1000);
+  ASSERT_TRUE((*reader)->read(buffer, soon()));
+  std::jthread owner([&] {
+    asked.wait(false);
+    reader->reset();
+  });
+  auto entry = remote_->stat(at("/f"), soon());
+  EXPECT_TRUE(entry) << entry.error().text;
+  owner.join();
+  auto again = remote_->open_reader(at("/f"), 3'999'000, {}, soon());
+  ASSERT_TRUE(again) << again.error().text;
+  EXPECT_EQ(read_on(**again)->size(), 1000U);
+}
+
+TEST_F(OneConnection, AFinishedReaderHoldsNoSession) {
+  auto reader = remote_->open_reader(at("/f"), 3'999'999, {}, soon());
+  ASSERT_TRUE(reader);
+  EXPECT_EQ(read_on(**reader)->size(), 1U);
+  EXPECT_TRUE(remote_->stat(at("/f"), soon()));
+}
+
+TEST_F(OneConnection, ClosingEndsEverything) {
+  remote_->close(soon());
+  expect_error(remote_->stat(at("/f"), soon()), Errc::closed);
+  EXPECT_EQ(server_->count("QUIT"), 1);
+}
+
+}  // namespace
+}  // namespace ftpsfs::remote

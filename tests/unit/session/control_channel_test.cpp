@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+//
+// One test for each rule of the control connection, against a scripted peer.
+#include "ftpsfs/session/control_channel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/scripted_peer.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+using test::ScriptedPeer;
+
+Wait soon() {
+  return Wait::for_at_most(std::chrono::seconds(10));
+}
+
+ftp::Command command(std::string_view verb, std::string_view argument = {}) {
+  return *ftp::Command::make(verb, argument);
+}
+
+std::unique_ptr<ControlChannel> channel_to(ScriptedPeer& peer) {
+  return std::make_unique<ControlChannel>(std::make_unique<net::SocketStream>(peer.client()));
+}
+
+TEST(ControlChannel, AnswersOneCommand) {
+  ScriptedPeer peer;
+  peer.expect("NOOP").reply("200 fine").expect_end();
+  auto channel = channel_to(peer);
+  auto reply = channel->exchange(command("NOOP"), soon());
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->code, 200);
+  EXPECT_TRUE(channel->is_quiet());
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, SkipsThePreliminaryGreeting) {
+  ScriptedPeer peer;
+  peer.reply("120 in a minute").reply("220 ready").expect_end();
+  auto channel = channel_to(peer);
+  auto greeting = channel->read_greeting(soon());
+  ASSERT_TRUE(greeting);
+  EXPECT_EQ(greeting->code, 220);
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, AFlightGoesOutInOneRecordAndIsAnsweredInOrder) {
+  ScriptedPeer peer;
+  peer.expect_bytes("SIZE /a\r\nMDTM /a\r\nEPSV\r\n")
+      .chop(1)
+      .send("213 5\r\n550-no\r\n550 time\r\n229 (|||7|)\r\n")
+      .expect_end();
+  auto channel = channel_to(peer);
+  const std::vector<ftp::Command> flight{command("SIZE", "/a"), command("MDTM", "/a"),
+                                         command("EPSV")};
+  auto replies = channel->exchange(flight, soon());
+  ASSERT_TRUE(replies);
+  ASSERT_EQ(replies->size(), 3U);
+  EXPECT_EQ((*replies)[0].code, 213);
+  EXPECT_EQ((*replies)[1].code, 550);
+  EXPECT_EQ((*replies)[2].code, 229);
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+/// Two of these commands do not fit into one record.
+TEST(ControlChannel, AnUnknownServerHasOneRecordInFlight) {
+  const std::string path(1500, 'p');
+  ScriptedPeer peer;
+  for (int i = 0; i < 3; ++i) {
+    // The second command must not be there before the first is answered.
+    peer.expect_bytes("MDTM " + path + "\r\n").reply("213 20200101000000");
+  }
+  peer.expect_end();
+  auto channel = channel_to(peer);
+  const std::vector<ftp::Command> flight(3, command("MDTM", path));
+  auto replies = channel->exchange(flight, soon());
+  ASSERT_TRUE(replies);
+  EXPECT_EQ(replies->size(), 3U);
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, APipeliningServerHasSeveralRecordsInFlight) {
+  const std::string path(1500, 'p');
+  const std::string line = "MDTM " + path + "\r\n";
+  ScriptedPeer peer;
+  peer.expect_bytes(line + line + line);
+  peer.reply("213 1").reply("213 2").reply("213 3").expect_end();
+  auto channel = channel_to(peer);
+  channel->allow_pipelining(true);
+  const std::vector<ftp::Command> flight(3, command("MDTM", path));
+  EXPECT_TRUE(channel->exchange(flight, soon()));
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+/// A server that cannot send its replies stops reading: both sides must not wait for each other.
+TEST(ControlChannel, ReadsWhileItWrites) {
+  constexpr int kCommands = 3000;
+  const std::string path(1500, 'p');
+  ScriptedPeer peer;
+  for (int i = 0; i < kCommands; ++i) {
+    peer.expect("MDTM " + path).send("213 " + std::string(4000, 'x') + "\r\n");
+  }
+  peer.expect_end();
+  auto channel = channel_to(peer);
+  channel->allow_pipelining(true);
+  const std::vector<ftp::Command> flight(kCommands, command("MDTM", path));
+  auto replies = channel->exchange(flight, soon());
+  ASSERT_TRUE(replies);
+  EXPECT_EQ(replies->size(), std::size_t{kCommands});
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, BytesBehindTheReplyToAuthAreAnAttack) {
+  ScriptedPeer peer;
+  peer.expect("AUTH TLS").send("234 go\r\n331 injected\r\n").expect_end();
+  auto channel = channel_to(peer);
+  auto reply = channel->exchange(command("AUTH", "TLS"), soon());
+  ASSERT_TRUE(reply);
+  auto released = channel->release_stream();
+  ASSERT_FALSE(released);
+  EXPECT_EQ(released.error().code, Errc::protocol_error);
+  EXPECT_TRUE(channel->broken());
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, A421IsTheEndOfTheSession) {
+  ScriptedPeer peer;
+  peer.expect("NOOP").reply("421 Timeout.").close();
+  auto channel = channel_to(peer);
+  auto reply = channel->exchange(command("NOOP"), soon());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::closed);
+  EXPECT_EQ(reply.error().reply_code, 421);
+  EXPECT_EQ(reply.error().fate, SessionFate::broken);
+  EXPECT_NE(reply.error().text.find("Timeout."), std::string::npos);
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, AnUnasked421ReachesTheNextCommandWithItsWords) {
+  ScriptedPeer peer;
+  peer.reply("421 Idle too long.").close();
+  auto channel = channel_to(peer);
+  EXPECT_EQ(peer.finish(), "");
+  EXPECT_FALSE(channel->is_quiet());
+  auto reply = channel->exchange(command("DELE", "/x"), soon());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::closed);
+  EXPECT_NE(reply.error().text.find("Idle too long."), std::string::npos);
+}
+
+TEST(ControlChannel, AReplyTooManyBreaksTheChannelBeforeTheNextCommand) {
+  ScriptedPeer peer;
+  peer.expect("NOOP").send("200 one\r\n200 two\r\n").expect_end();
+  auto channel = channel_to(peer);
+  EXPECT_TRUE(channel->exchange(command("NOOP"), soon()));
+  EXPECT_FALSE(channel->is_quiet());
+  auto next = channel->exchange(command("DELE", "/x"), soon());
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code, Errc::protocol_error);
+  EXPECT_EQ(next.error().fate, SessionFate::broken);
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, TheEndOfTheConnectionIsClosed) {
+  ScriptedPeer peer;
+  peer.expect("NOOP").close();
+  auto channel = channel_to(peer);
+  auto reply = channel->exchange(command("NOOP"), soon());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::closed);
+  EXPECT_EQ(reply.error().fate, SessionFate::broken);
+  // Sticky.
+  EXPECT_EQ(channel->exchange(command("NOOP"), soon()).error().code, Errc::closed);
+}
+
+TEST(ControlChannel, NoiseInPlaceOfAReplyIsAProtocolError) {
+  ScriptedPeer peer;
+  peer.expect("NOOP").send("HTTP/1.1 400 Bad Request\r\n").expect_end();
+  auto channel = channel_to(peer);
+  auto reply = channel->exchange(command("NOOP"), soon());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::protocol_error);
+  EXPECT_TRUE(channel->broken());
+}
+
+TEST(ControlChannel, ATimeoutBreaksTheChannel) {
+  ScriptedPeer peer;
+  peer.expect("NOOP").stall();
+  auto channel = channel_to(peer);
+  auto reply = channel->exchange(command("NOOP"), Wait::for_at_most(std::chrono::milliseconds(30)));
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::timed_out);
+  EXPECT_EQ(reply.error().fate, SessionFate::broken);
+}
+
+/// Cancels while the reply is awaited; the peer answers when it is told to.
+class Cancelled : public ::testing::Test {
+ protected:
+  void cancel_a_size(ScriptedPeer& peer) {
+    channel_ = channel_to(peer);
+    auto reply =
+        channel_->exchange(command("SIZE", "/a"), Wait{soon().deadline, stop_.get_token()});
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().code, Errc::cancelled);
+    EXPECT_EQ(reply.error().fate, SessionFate::usable);
+    EXPECT_EQ(channel_->owed(), 1U);
+    EXPECT_FALSE(channel_->is_quiet());
+  }
+
+  std::stop_source stop_;
+  std::unique_ptr<ControlChannel> channel_;
+};
+
+TEST_F(Cancelled, TheStaleReplyNeverAnswersTheNextCommand) {
+  ScriptedPeer peer;
+  peer.expect("SIZE /a").run([this] { stop_.request_stop(); });
+  peer.reply("213 111").expect("SIZE /b").reply("213 222").expect_end();
+  cancel_a_size(peer);
+  auto reply = channel_->exchange(command("SIZE", "/b"), soon());
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->text(), "213 222");
+  EXPECT_TRUE(channel_->is_quiet());
+  channel_.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST_F(Cancelled, SettleReadsWhatIsOwed) {
+  ScriptedPeer peer;
+  peer.expect("SIZE /a").run([this] { stop_.request_stop(); });
+  peer.reply("213 111").expect_end();
+  cancel_a_size(peer);
+  EXPECT_TRUE(channel_->settle(soon()));
+  EXPECT_TRUE(channel_->is_quiet());
+  channel_.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST_F(Cancelled, SettleHasADeadline) {
+  ScriptedPeer peer;
+  peer.expect("SIZE /a").run([this] { stop_.request_stop(); });
+  peer.stall();
+  cancel_a_size(peer);
+  EXPECT_FALSE(channel_->settle(Wait::for_at_most(std::chrono::milliseconds(30))));
+  EXPECT_TRUE(channel_->broken());
+  channel_.reset();  // the peer waits for it
+}
+
+class Cut : public ::testing::TestWithParam<std::vector<std::string>> {};
+
+/// Servers disagree on what a cut transfer is answered with; the mark ends all doubt.
+TEST_P(Cut, TheMarkBringsTheDialogueBackIntoStep) {
+  ScriptedPeer peer;
+  peer.expect("RETR /a").reply("150 here it comes").expect("EPSV");
+  for (const std::string& reply : GetParam()) {
+    peer.reply(reply);
+  }
+  peer.reply("229 Entering (|||4711|)").expect("NOOP").reply("200 in step").expect_end();
+  auto channel = channel_to(peer);
+  const std::vector<ftp::Command> retr{command("RETR", "/a")};
+  ASSERT_TRUE(channel->send(retr, soon()));
+  ASSERT_EQ(channel->receive(soon())->code, 150);
+  EXPECT_EQ(channel->owed(), 1U);
+  ASSERT_TRUE(channel->settle_with_mark(command("EPSV"), 229, soon()));
+  EXPECT_TRUE(channel->is_quiet());
+  EXPECT_EQ(channel->exchange(command("NOOP"), soon())->text(), "200 in step");
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Replies, Cut,
+                         ::testing::Values(std::vector<std::string>{"226 done"},
+                                           std::vector<std::string>{"426 cut"},
+                                           std::vector<std::string>{"426 cut", "226 aborted"},
+                                           std::vector<std::string>{"551 error on output"},
+                                           std::vector<std::string>{}));
+
+TEST(ControlChannel, AnUnexpectedReplyBeforeTheMarkBreaksTheChannel) {
+  ScriptedPeer peer;
+  peer.expect("RETR /a").reply("150 here").expect("EPSV").reply("500 what?").expect_end();
+  auto channel = channel_to(peer);
+  const std::vector<ftp::Command> retr{command("RETR", "/a")};
+  ASSERT_TRUE(channel->send(retr, soon()));
+  ASSERT_TRUE(channel->receive(soon()));
+  EXPECT_FALSE(channel->settle_with_mark(command("EPSV"), 229, soon()));
+  EXPECT_TRUE(channel->broken());
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+}  // namespace
+}  // namespace ftpsfs::session

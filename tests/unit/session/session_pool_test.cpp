@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: MIT
+//
+// The pool's rules, one test each, without a socket.
+#include "ftpsfs/session/session_pool.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "fake_sessions.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+Wait soon() {
+  return Wait::for_at_most(std::chrono::seconds(20));
+}
+Wait at_once() {
+  return Wait::for_at_most(std::chrono::milliseconds(20));
+}
+
+class Pool : public ::testing::Test {
+ protected:
+  SessionPool& make(unsigned max_sessions) {
+    settings_.max_sessions = max_sessions;
+    settings_.keeper_thread = false;
+    pool_.emplace(settings_, server_.factory(), clock_);
+    return *pool_;
+  }
+
+  /// Starts an acquire on another thread and returns when it waits in the queue.
+  std::future<Result<Lease>> wait_in_queue(Purpose purpose, Wait wait = soon()) {
+    const unsigned before = pool_->counters().waiting;
+    auto future = std::async(std::launch::async,
+                             [this, purpose, wait] { return pool_->acquire(purpose, wait); });
+    while (pool_->counters().waiting == before) {
+      std::this_thread::yield();
+    }
+    return future;
+  }
+
+  static bool is_ready(std::future<Result<Lease>>& future) {
+    return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+
+  PoolSettings settings_;
+  ManualClock clock_;
+  FakeServer server_;
+  std::optional<SessionPool> pool_;
+};
+
+TEST_F(Pool, DialsOnDemandAndUsesIdleSessionsAgain) {
+  SessionPool& pool = make(3);
+  EXPECT_EQ(server_.dials, 0);
+  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
+  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
+  EXPECT_EQ(server_.dials, 1);
+  EXPECT_EQ(pool.counters().idle, 1U);
+}
+
+TEST_F(Pool, OpensNoMoreThanItsLimit) {
+  SessionPool& pool = make(2);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  auto second = pool.acquire(Purpose::metadata, soon());
+  auto third = pool.acquire(Purpose::metadata, at_once());
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code, Errc::timed_out);
+  EXPECT_EQ(server_.dials, 2);
+  EXPECT_EQ(pool.counters().waiting, 0U);
+}
+
+TEST_F(Pool, AWaiterCanBeInterrupted) {
+  SessionPool& pool = make(1);
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  std::stop_source stop;
+  auto waiting = wait_in_queue(Purpose::metadata, Wait{soon().deadline, stop.get_token()});
+  stop.request_stop();
+  auto got = waiting.get();
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Errc::cancelled);
+}
+
+TEST_F(Pool, WaitersAreServedInTheOrderOfTheirComing) {
+  SessionPool& pool = make(1);
+  auto lease = std::optional(*pool.acquire(Purpose::metadata, soon()));
+  auto first = wait_in_queue(Purpose::metadata);
+  auto second = wait_in_queue(Purpose::metadata);
+  lease.reset();
+  auto got = first.get();
+  ASSERT_TRUE(got);
+  EXPECT_FALSE(is_ready(second));
+  (*got).give_back();
+  EXPECT_TRUE(second.get());
+}
+
+TEST_F(Pool, ABrokenSessionIsNotUsedAgain) {
+  SessionPool& pool = make(1);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->note(make_broken(Errc::timed_out, "gone"));
+  }
+  EXPECT_EQ(server_.alive, 0);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, ASessionThatCannotSettleIsDropped) {
+  SessionPool& pool = make(1);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).owes = true;
+    fake(*lease).settle_fails = true;
+  }
+  EXPECT_EQ(server_.alive, 0);
+  EXPECT_EQ(pool.counters().replaced, 1U);
+}
+
+TEST_F(Pool, TheKeeperSettlesWhatComesBackWithRepliesOwed) {
+  settings_.max_sessions = 1;
+  settings_.keeper_thread = true;
+  SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
+  {
+    auto lease = pool.acquire(Purpose::read, soon());
+    fake(*lease).owes = true;
+  }
+  EXPECT_TRUE(pool.acquire(Purpose::read, soon()));
+  EXPECT_EQ(server_.settled, 1);
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, ADeadIdleSessionIsReplacedUnnoticed) {
+  SessionPool& pool = make(1);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).dead = true;
+  }
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(lease);
+  EXPECT_FALSE(fake(*lease).dead);
+  EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, ADeadSessionGivesWayToAnotherIdleOne) {
+  SessionPool& pool = make(2);
+  {
+    auto first = pool.acquire(Purpose::metadata, soon());
+    auto second = pool.acquire(Purpose::metadata, soon());
+    clock_.advance(std::chrono::seconds(1));
+    fake(*second).dead = true;
+    first->give_back();
+    clock_.advance(std::chrono::seconds(1));
+    second->give_back();
+  }
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(server_.dials, 2);
+  EXPECT_EQ(pool.counters().open, 1U);
+}
+
+TEST_F(Pool, ProbesALongIdleSessionBeforeWhatMustNotBeLost) {
+  SessionPool& pool = make(1);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).hangs = true;
+  }
+  clock_.advance(settings_.probe_after + std::chrono::seconds(1));
+  auto lease = pool.acquire(Purpose::metadata, soon(), true);
+  ASSERT_TRUE(lease);
+  EXPECT_FALSE(fake(*lease).hangs);
+  EXPECT_EQ(server_.probes, 1);
+}
+
+TEST_F(Pool, StreamsLeaveOneSessionForMetadata) {
+  SessionPool& pool = make(3);
+  auto first = pool.acquire(Purpose::read, soon());
+  auto second = pool.acquire(Purpose::write, soon());
+  auto third = wait_in_queue(Purpose::read);
+  EXPECT_FALSE(is_ready(third));
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));  // not held up by the stream before it
+  first->give_back();
+  EXPECT_TRUE(third.get());
+}
+
+TEST_F(Pool, TheOldestStreamIsAskedToGiveWayToAnother) {
+  SessionPool& pool = make(3);
+  auto first = std::optional(*pool.acquire(Purpose::read, soon()));
+  auto second = std::optional(*pool.acquire(Purpose::read, soon()));
+  int asked_first = 0;
+  int asked_second = 0;
+  std::promise<void> asked;
+  first->offer([&] {
+    ++asked_first;
+    asked.set_value();
+  });
+  second->offer([&] { ++asked_second; });
+  auto waiting =
+      std::async(std::launch::async, [&pool] { return pool.acquire(Purpose::write, soon()); });
+  asked.get_future().wait();
+  first.reset();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(asked_first, 1);
+  EXPECT_EQ(asked_second, 0);
+  EXPECT_EQ(pool.counters().preemptions, 1U);
+}
+
+TEST_F(Pool, AStreamThatOffersWhileSomebodyWaitsIsAskedAtOnce) {
+  SessionPool& pool = make(1);
+  auto stream = pool.acquire(Purpose::read, soon());
+  auto waiting = wait_in_queue(Purpose::metadata);
+  bool asked = false;
+  stream->offer([&asked] { asked = true; });
+  EXPECT_TRUE(asked);
+  stream->give_back();
+  EXPECT_TRUE(waiting.get());
+}
+
+TEST_F(Pool, AStreamMayEndInsideTheRequest) {
+  SessionPool& pool = make(1);
+  auto stream = pool.acquire(Purpose::read, soon());
+  stream->offer([&stream] { stream->give_back(); });
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
+TEST_F(Pool, MetadataAsksNoStreamWhileOtherMetadataHoldsASession) {
+  SessionPool& pool = make(2);
+  auto stream = pool.acquire(Purpose::read, soon());
+  bool asked = false;
+  stream->offer([&asked] { asked = true; });
+  auto metadata = pool.acquire(Purpose::metadata, soon());
+  auto waiting = wait_in_queue(Purpose::metadata);
+  EXPECT_FALSE(asked);
+  metadata->give_back();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_FALSE(asked);
+}
+
+TEST_F(Pool, NoRequestComesAfterGivingBack) {
+  SessionPool& pool = make(1);
+  bool asked = false;
+  {
+    auto stream = pool.acquire(Purpose::read, soon());
+    stream->offer([&asked] { asked = true; });
+  }
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
+  EXPECT_FALSE(asked);
+}
+
+// ---- What refused logins teach ----
+
+TEST_F(Pool, LearnsTheServersLimitAndGoesOnWithFewer) {
+  SessionPool& pool = make(8);
+  server_.room = 2;
+  auto first = pool.acquire(Purpose::metadata, soon());
+  auto second = pool.acquire(Purpose::metadata, soon());
+  auto third = wait_in_queue(Purpose::metadata);
+  while (pool.counters().limit != 2) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(is_ready(third));
+  second->give_back();
+  EXPECT_TRUE(third.get());
+  EXPECT_EQ(server_.dials, 3);
+}
+
+TEST_F(Pool, AnEndOfFileAtLoginIsALimitToo) {
+  SessionPool& pool = make(8);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  server_.fail_next(make_broken(Errc::closed, "closed"));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
+  EXPECT_EQ(pool.counters().limit, 1U);
+}
+
+TEST_F(Pool, TheLimitGrowsBackMuchLater) {
+  SessionPool& pool = make(3);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  server_.fail_next(make_broken(Errc::closed, "421 full", 421));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
+  EXPECT_EQ(pool.counters().limit, 1U);
+  clock_.advance(settings_.limit_memory);
+  pool.keep_house();
+  EXPECT_EQ(pool.counters().limit, 2U);
+}
+
+TEST_F(Pool, A530BesideLiveSessionsIsALimit) {
+  SessionPool& pool = make(8);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  server_.fail_next(make_broken(Errc::login_refused, "530 Sorry, too many for you", 530));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
+  first->give_back();
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
+TEST_F(Pool, ARefusedPasswordEndsAllLogins) {
+  SessionPool& pool = make(8);
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
+  auto first = pool.acquire(Purpose::metadata, soon());
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, Errc::login_refused);
+  auto second = pool.acquire(Purpose::metadata, soon());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::login_refused);
+  EXPECT_NE(second.error().text.find("Login incorrect."), std::string::npos);
+  EXPECT_EQ(server_.dials, 1);
+}
+
+/// A changed password after an outage must cost one failure, not one for each waiter.
+TEST_F(Pool, WhileNothingLivesOnlyOneDials) {
+  SessionPool& pool = make(8);
+  std::promise<void> gate;
+  std::shared_future<void> open = gate.get_future().share();
+  server_.on_dial = [open] { open.wait(); };
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530), 8);
+  std::vector<std::future<Result<Lease>>> all;
+  for (int i = 0; i < 8; ++i) {
+    all.push_back(std::async(std::launch::async,
+                             [&pool] { return pool.acquire(Purpose::metadata, soon()); }));
+  }
+  while (pool.counters().waiting < 7 || server_.dialling < 1) {
+    std::this_thread::yield();
+  }
+  gate.set_value();
+  for (auto& each : all) {
+    auto got = each.get();
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, Errc::login_refused);
+  }
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, TheFirstLoginTellsItsErrorAtOnce) {
+  SessionPool& pool = make(8);
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"));
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error().code, Errc::unreachable);
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, AShortOutageIsRiddenOut) {
+  settings_.first_backoff = std::chrono::milliseconds(1);
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 3);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 5);
+}
+
+TEST_F(Pool, InALongOutageTheErrorComesAtOnce) {
+  settings_.first_backoff = std::chrono::milliseconds(0);
+  settings_.outage_grace = Duration{0};
+  settings_.longest_backoff = std::chrono::hours(1);
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
+  EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, AnUntrustedCertificateIsNotTriedAgain) {
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.fail_next(make_error(Errc::untrusted, "who is this?"));
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::untrusted);
+}
+
+// ---- The keeper, and the end ----
+
+TEST_F(Pool, TheKeeperKeepsWarmSessionsAliveAndClosesOthers) {
+  settings_.warm_sessions = 1;
+  SessionPool& pool = make(3);
+  {
+    auto first = pool.acquire(Purpose::metadata, soon());
+    auto second = pool.acquire(Purpose::metadata, soon());
+    auto third = pool.acquire(Purpose::metadata, soon());
+  }
+  clock_.advance(settings_.keep_alive);
+  pool.keep_house();
+  EXPECT_EQ(server_.probes, 3);
+  EXPECT_EQ(server_.alive, 3);
+  clock_.advance(settings_.idle_close - settings_.keep_alive);
+  pool.keep_house();
+  EXPECT_EQ(server_.quits, 2);
+  EXPECT_EQ(server_.alive, 1);
+  clock_.advance(settings_.keep_alive);
+  pool.keep_house();
+  EXPECT_EQ(server_.alive, 1);
+  EXPECT_EQ(server_.probes, 4);
+}
+
+TEST_F(Pool, TheKeeperDropsTheDead) {
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).hangs = true;
+  }
+  clock_.advance(settings_.keep_alive);
+  pool.keep_house();
+  EXPECT_EQ(server_.alive, 0);
+}
+
+TEST_F(Pool, ClosingWakesWaitersAndSaysGoodbye) {
+  SessionPool& pool = make(2);
+  auto stream = pool.acquire(Purpose::metadata, soon());
+  { const auto idle = pool.acquire(Purpose::metadata, soon()); }
+  auto other = pool.acquire(Purpose::metadata, soon());
+  auto waiting = wait_in_queue(Purpose::metadata);
+  other->give_back();
+  EXPECT_TRUE(waiting.get());
+  auto again = pool.acquire(Purpose::metadata, soon());
+  auto second_waiter = wait_in_queue(Purpose::metadata);
+  pool.close(soon());
+  EXPECT_EQ(second_waiter.get().error().code, Errc::closed);
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::closed);
+  stream->give_back();
+  again->give_back();
+  EXPECT_EQ(server_.quits, 2);
+  EXPECT_EQ(server_.alive, 0);
+}
+
+}  // namespace
+}  // namespace ftpsfs::session

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/transfer/read_stream.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "stream_fixture.hpp"
+
+namespace ftpsfs::transfer {
+namespace {
+
+constexpr std::size_t kMebibyte = 1ULL << 20;
+
+class ReadStreamTest : public StreamFixture {
+ protected:
+  std::string read(ReadStream& stream, std::uint64_t offset, std::size_t size,
+                   std::optional<std::uint64_t> expected = std::nullopt) {
+    const auto slices = stream.read(offset, size, expected, patience());
+    EXPECT_TRUE(slices) << (slices ? "" : slices.error().text);
+    return slices ? text_of(*slices) : std::string();
+  }
+};
+
+TEST_F(ReadStreamTest, SequentialReadingIsOneTransfer) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(3 * kMebibyte + 17);
+  remote.put("/f", data);
+  const auto stream = reader(remote);
+  std::string got;
+  while (got.size() < data.size()) {
+    got += read(*stream, got.size(), 100'000);
+  }
+  EXPECT_TRUE(got == data);
+  EXPECT_EQ(read(*stream, data.size(), 10), "");
+  EXPECT_EQ(remote.calls(Op::open_reader), 1U);
+}
+
+TEST_F(ReadStreamTest, ParallelReadsOutOfOrderStayInTheWindow) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(2 * kMebibyte);
+  remote.put("/f", data);
+  const auto stream = reader(remote);
+  EXPECT_EQ(read(*stream, 0, 1000), data.substr(0, 1000));
+  std::vector<std::jthread> threads;
+  std::atomic<int> wrong{0};
+  for (const std::size_t offset : {262144UL, 131072UL, 524288UL, 393216UL, 0UL}) {
+    threads.emplace_back([&, offset] {
+      const auto slices = stream->read(offset, 131072, std::nullopt, patience());
+      wrong += slices && text_of(*slices) == data.substr(offset, 131072) ? 0 : 1;
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(remote.calls(Op::open_reader), 1U);
+}
+
+TEST_F(ReadStreamTest, AJumpRestartsAtTheOffset) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(12 * kMebibyte);
+  remote.put("/f", data);
+  const auto stream = reader(remote);
+  EXPECT_EQ(read(*stream, 10 * kMebibyte, 4096), data.substr(10 * kMebibyte, 4096));
+  EXPECT_EQ(read(*stream, 0, 4096), data.substr(0, 4096));
+  EXPECT_EQ(remote.calls(Op::open_reader), 2U);
+  EXPECT_LT(remote.bytes_read(), 6 * kMebibyte);
+}
+
+TEST_F(ReadStreamTest, MemoryIsBoundedAheadOfTheReader) {
+  FakeRemote remote(clock);
+  remote.put("/f", pattern(32 * kMebibyte));
+  const auto stream = reader(remote);
+  for (std::size_t offset = 0; offset < 8 * kMebibyte; offset += kMebibyte) {
+    read(*stream, offset, kMebibyte);
+  }
+  EXPECT_LE(remote.bytes_read(), 8 * kMebibyte + (8ULL << 20) + kMebibyte);
+}
+
+TEST_F(ReadStreamTest, ALinkFailureIsResumedFromTheOffset) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(kMebibyte);
+  remote.put("/f", data);
+  remote.fail_after_bytes(Op::read, 300'000, make_error(Errc::closed, "reset"));
+  const auto stream = reader(remote);
+  EXPECT_TRUE(read(*stream, 0, kMebibyte) == data);
+  EXPECT_EQ(remote.calls(Op::open_reader), 2U);
+}
+
+TEST_F(ReadStreamTest, AFailureThatStaysReachesTheReader) {
+  FakeRemote remote(clock);
+  remote.put("/f", pattern(1000));
+  remote.fail_all(make_error(Errc::closed, "down"));
+  const auto stream = reader(remote);
+  const auto slices = stream->read(0, 10, std::nullopt, patience());
+  ASSERT_FALSE(slices);
+  EXPECT_EQ(slices.error().code, Errc::closed);
+}
+
+TEST_F(ReadStreamTest, ARefusalIsNotRepeated) {
+  FakeRemote remote(clock);
+  const auto stream = reader(remote);  // there is no such file
+  const auto slices = stream->read(0, 10, std::nullopt, patience());
+  ASSERT_FALSE(slices);
+  EXPECT_EQ(slices.error().code, Errc::not_found);
+  EXPECT_EQ(remote.calls(Op::open_reader), 1U);
+}
+
+TEST_F(ReadStreamTest, AnotherVersionShowsNoByte) {
+  FakeRemote remote(clock);
+  remote.put("/f", "new content");
+  const auto stream = reader(remote, [](const remote::FileVersion&, std::uint64_t) {
+    return Result<void>(make_error(Errc::stale, "changed"));
+  });
+  const auto slices = stream->read(0, 5, std::nullopt, patience());
+  ASSERT_FALSE(slices);
+  EXPECT_EQ(slices.error().code, Errc::stale);
+}
+
+TEST_F(ReadStreamTest, GrowthIsFollowedAtTheEnd) {
+  FakeRemote remote(clock);
+  remote.put("/f", "one\n");
+  const auto stream = reader(remote);
+  EXPECT_EQ(read(*stream, 0, 100), "one\n");
+  EXPECT_EQ(read(*stream, 4, 100, 4), "");
+  remote.grow("/f", "two\n");
+  EXPECT_FALSE(stream->find(4, 100, 8));  // memory alone must not call it the end
+  EXPECT_EQ(read(*stream, 4, 100, 8), "two\n");
+}
+
+TEST_F(ReadStreamTest, AnInterruptedReaderReturnsAndOthersGoOn) {
+  FakeRemote remote(clock);
+  remote.put("/f", "data");
+  const auto stream = reader(remote);
+  Gate gate = remote.hold(Op::open_reader);
+  std::stop_source interrupt;
+  std::optional<Result<Slices>> result;
+  std::jthread waiting([&] {
+    result = stream->read(0, 4, std::nullopt,
+                          Wait::for_at_most(std::chrono::seconds(20), interrupt.get_token()));
+  });
+  ASSERT_TRUE(gate.await_blocked());
+  interrupt.request_stop();
+  waiting.join();
+  ASSERT_FALSE(*result);
+  EXPECT_EQ(result->error().code, Errc::cancelled);
+  gate.open();
+  EXPECT_EQ(read(*stream, 0, 4), "data");
+}
+
+TEST_F(ReadStreamTest, GivesWayToOthersAndResumes) {
+  FakeRemoteOptions options;
+  options.max_conns = 1;
+  FakeRemote remote(clock, options);
+  const std::string data = pattern(4 * kMebibyte);
+  remote.put("/f", data);
+  const auto stream = reader(remote);
+  EXPECT_EQ(read(*stream, 0, 1000), data.substr(0, 1000));
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(remote.stat(*remote::RemotePath::parse("/f"), patience()));
+    const std::size_t offset = 1000 + static_cast<std::size_t>(round) * 1'000'000;
+    EXPECT_TRUE(read(*stream, offset, 1'000'000) == data.substr(offset, 1'000'000));
+  }
+}
+
+TEST_F(ReadStreamTest, TwoReadersOfDistantRegionsBothAdvance) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(16 * kMebibyte);
+  remote.put("/f", data);
+  const auto stream = reader(remote);
+  std::atomic<int> wrong{0};
+  const auto walk = [&](std::size_t start) {
+    for (std::size_t step = 0; step < 8; ++step) {
+      const std::size_t offset = start + step * 4096;
+      const auto slices = stream->read(offset, 4096, std::nullopt, patience());
+      wrong += slices && text_of(*slices) == data.substr(offset, 4096) ? 0 : 1;
+    }
+  };
+  std::jthread first([&] { walk(0); });
+  std::jthread second([&] { walk(12 * kMebibyte); });
+  first.join();
+  second.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace ftpsfs::transfer

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+//
+// A server in memory with one file, and short ways to read and write it by streams.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "ftpsfs/transfer/read_stream.hpp"
+#include "ftpsfs/transfer/write_stream.hpp"
+#include "support/fake_remote.hpp"
+
+namespace ftpsfs::transfer {
+
+using test::FakeRemote;
+using test::FakeRemoteOptions;
+using test::Gate;
+using test::Op;
+
+inline std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  std::uint32_t state = 12345;
+  for (char& c : text) {
+    state = state * 1664525U + 1013904223U;
+    c = static_cast<char>(state >> 24U);
+  }
+  return text;
+}
+
+inline Slice slice_of(const std::string& text) {
+  return copy_of(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+inline std::string text_of(const Slices& slices) {
+  std::string text;
+  for (const Slice& slice : slices) {
+    text.append(reinterpret_cast<const char*>(slice.bytes.data()), slice.bytes.size());
+  }
+  return text;
+}
+
+class StreamFixture : public ::testing::Test {
+ protected:
+  static Wait patience() { return Wait::for_at_most(std::chrono::seconds(20)); }
+
+  PathProvider path() const {
+    return [] { return remote::RemotePath::parse("/f"); };
+  }
+  static VersionCheck no_check() {
+    return [](const remote::FileVersion&, std::uint64_t) { return Result<void>(); };
+  }
+  std::unique_ptr<ReadStream> reader(FakeRemote& remote, VersionCheck check = no_check()) {
+    return std::make_unique<ReadStream>(remote, path(), std::move(check), budget, limits);
+  }
+  std::unique_ptr<WriteStream> writer(FakeRemote& remote,
+                                      remote::WriteMode mode = remote::WriteMode::replace,
+                                      std::uint64_t base = 0) {
+    return std::make_unique<WriteStream>(remote, path(), mode, base, budget, limits);
+  }
+
+  ManualClock clock;
+  MemoryBudget budget{8ULL << 20};
+  Limits limits;
+};
+
+}  // namespace ftpsfs::transfer

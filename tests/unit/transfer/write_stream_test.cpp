@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/transfer/write_stream.hpp"
+
+#include <thread>
+
+#include "ftpsfs/transfer/staging.hpp"
+#include "stream_fixture.hpp"
+
+namespace ftpsfs::transfer {
+namespace {
+
+constexpr std::size_t kMebibyte = 1ULL << 20;
+
+class WriteStreamTest : public StreamFixture {
+ protected:
+  void write(WriteStream& stream, const std::string& text) {
+    const auto written = stream.write(slice_of(text), patience());
+    EXPECT_TRUE(written) << (written ? "" : written.error().text);
+  }
+};
+
+TEST_F(WriteStreamTest, ASmallFileTravelsAtFinish) {
+  FakeRemote remote(clock);
+  const auto stream = writer(remote);
+  write(*stream, "hello ");
+  write(*stream, "world");
+  EXPECT_EQ(remote.calls(Op::open_writer), 0U);
+  const auto version = stream->finish({});
+  ASSERT_TRUE(version);
+  EXPECT_EQ(version->size, 11U);
+  EXPECT_EQ(remote.content("/f"), "hello world");
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(WriteStreamTest, AnEmptyFileIsMade) {
+  FakeRemote remote(clock);
+  EXPECT_TRUE(writer(remote)->finish({}));
+  EXPECT_EQ(remote.content("/f"), "");
+}
+
+TEST_F(WriteStreamTest, ALargeFileIsOneTransfer) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(5 * kMebibyte);
+  const auto stream = writer(remote);
+  for (std::size_t offset = 0; offset < data.size(); offset += 128 * 1024) {
+    write(*stream, data.substr(offset, 128 * 1024));
+  }
+  EXPECT_EQ(stream->accepted(), data.size());
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data);
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(WriteStreamTest, WritingAfterFinishGoesOnWithAppend) {
+  FakeRemote remote(clock);
+  const auto stream = writer(remote);
+  write(*stream, "one");
+  ASSERT_TRUE(stream->finish({}));
+  write(*stream, "two");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_EQ(remote.content("/f"), "onetwo");
+}
+
+TEST_F(WriteStreamTest, AFullQueueHoldsTheWriterBack) {
+  FakeRemote remote(clock);
+  const Gate gate = remote.hold(Op::open_writer);
+  const auto stream = writer(remote);
+  const std::string piece = pattern(kMebibyte);
+  int taken = 0;
+  while (taken < 100) {
+    const auto result = stream->try_write(slice_of(piece));
+    if (!result) {
+      break;
+    }
+    ASSERT_TRUE(*result);
+    ++taken;
+  }
+  EXPECT_GE(taken, 1);
+  EXPECT_LE(taken, 8);
+}
+
+TEST_F(WriteStreamTest, AnInterruptedWriterHasWrittenNothing) {
+  FakeRemote remote(clock);
+  Gate gate = remote.hold(Op::open_writer);
+  const auto stream = writer(remote);
+  const std::string piece = pattern(kMebibyte);
+  while (stream->try_write(slice_of(piece))) {
+  }
+  const std::uint64_t accepted = stream->accepted();
+  std::stop_source interrupt;
+  interrupt.request_stop();
+  const auto result = stream->write(
+      slice_of(piece), Wait::for_at_most(std::chrono::seconds(20), interrupt.get_token()));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::cancelled);
+  EXPECT_EQ(stream->accepted(), accepted);
+  gate.open();
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_EQ(remote.content("/f")->size(), accepted);
+}
+
+TEST_F(WriteStreamTest, ASmallFileIsSentAgainAfterALinkFailure) {
+  FakeRemote remote(clock);
+  remote.fail_after_bytes(Op::write, 3, make_error(Errc::closed, "reset"));
+  const auto stream = writer(remote);
+  write(*stream, "hello world");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_EQ(remote.content("/f"), "hello world");
+  EXPECT_EQ(remote.calls(Op::open_writer), 2U);
+}
+
+TEST_F(WriteStreamTest, AnAppendOfUnknownFateIsNotRepeated) {
+  FakeRemote remote(clock);
+  remote.put("/f", "base");
+  remote.fail_next(Op::finish, "/f", make_error(Errc::closed, "lost reply"), test::Moment::after);
+  const auto stream = writer(remote, remote::WriteMode::append, 4);
+  write(*stream, "+tail");
+  const auto version = stream->finish({});
+  ASSERT_FALSE(version);
+  EXPECT_EQ(remote.content("/f"), "base+tail");
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(WriteStreamTest, TheFirstErrorIsSticky) {
+  FakeRemote remote(clock);
+  remote.fail_next(Op::open_writer, "/f", make_error(Errc::no_space, "552"));
+  const auto stream = writer(remote);
+  write(*stream, "x");
+  ASSERT_FALSE(stream->finish({}));
+  EXPECT_EQ(stream->finish({}).error().code, Errc::no_space);
+  EXPECT_EQ(stream->write(slice_of("y"), patience()).error().code, Errc::no_space);
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(WriteStreamTest, BytesNotSentCanBeTakenBack) {
+  FakeRemote remote(clock);
+  const auto stream = writer(remote);
+  write(*stream, "abc");
+  write(*stream, "def");
+  const auto slices = stream->take_back();
+  ASSERT_TRUE(slices);
+  EXPECT_EQ(text_of(*slices), "abcdef");
+  EXPECT_EQ(stream->accepted(), 0U);
+  EXPECT_FALSE(stream->started());
+}
+
+TEST_F(WriteStreamTest, ManyWritersShareOneConnection) {
+  FakeRemoteOptions options;
+  options.max_conns = 1;
+  FakeRemote remote(clock, options);
+  std::vector<std::unique_ptr<WriteStream>> streams;
+  for (int i = 0; i < 5; ++i) {
+    streams.push_back(std::make_unique<WriteStream>(
+        remote, [i] { return remote::RemotePath::parse("/f" + std::to_string(i)); },
+        remote::WriteMode::replace, 0, budget, limits));
+  }
+  const std::string piece = pattern(300'000);
+  for (int round = 0; round < 6; ++round) {
+    for (const auto& stream : streams) {
+      write(*stream, piece);
+    }
+  }
+  for (const auto& stream : streams) {
+    ASSERT_TRUE(stream->finish({}));
+  }
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(remote.content("/f" + std::to_string(i))->size(), 6 * piece.size());
+  }
+}
+
+TEST_F(WriteStreamTest, AStagedFileIsFetchedAndSentWhole) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(3 * kMebibyte + 5);
+  remote.put("/f", data);
+  const auto copy = StagedFile::create("/tmp");
+  ASSERT_TRUE(copy);
+  ASSERT_TRUE(fetch_into(**copy, remote, path(), no_check(), budget, limits, {}));
+  EXPECT_EQ((*copy)->size(), data.size());
+  ASSERT_TRUE((*copy)->write(10, slice_of("changed").bytes));
+  remote.fail_after_bytes(Op::write, 2 * kMebibyte, make_error(Errc::closed, "reset"));
+  ASSERT_TRUE(send_from(**copy, remote, path(), budget, limits, {}));
+  std::string expected = data;
+  expected.replace(10, 7, "changed");
+  EXPECT_TRUE(remote.content("/f") == expected);
+}
+
+TEST(StagedFile, TellsWhereItCannotLie) {
+  const auto copy = StagedFile::create("/nonexistent/place");
+  ASSERT_FALSE(copy);
+  EXPECT_NE(copy.error().text.find("/nonexistent/place"), std::string::npos);
+}
+
+TEST(StagedFile, GapsReadAsZeros) {
+  const auto copy = *StagedFile::create("/tmp");
+  ASSERT_TRUE(copy->write(5, slice_of("x").bytes));
+  EXPECT_EQ(text_of(*copy->read(0, 100)), std::string("\0\0\0\0\0x", 6));
+  ASSERT_TRUE(copy->truncate(2));
+  ASSERT_TRUE(copy->truncate(4));
+  EXPECT_EQ(text_of(*copy->read(0, 100)), std::string(4, '\0'));
+}
+
+}  // namespace
+}  // namespace ftpsfs::transfer
