@@ -153,6 +153,9 @@ launch() { # UNPACKED-SERVERS
     libraries="$(compgen -G "$multiarch" | head -n 1)"
     cat >"$demo/server/run" <<RUN
 set -e
+# The namespace begins with a copy of every mount; a copy of a FUSE mount would keep that filesystem
+# alive after it was unmounted outside.
+umount --all --lazy --types fuse.ftpsfs || true
 echo \$\$ >"$demo/server/pid"
 mount --bind "$demo/server/pam.d" /etc/pam.d
 mount --bind "$demo/server/passwd" /etc/passwd

@@ -194,7 +194,11 @@ std::optional<Result<void>> Filesystem::Impl::try_write(HandleId id, std::uint64
   if (!handle) {
     return Result<void>(bad_handle());
   }
-  return handle->file->try_write(*handle, offset, data);
+  auto taken = handle->file->try_write(*handle, offset, data);
+  if (taken) {
+    handle->interrupted = false;
+  }
+  return taken;
 }
 
 Result<void> Filesystem::Impl::write(HandleId id, std::uint64_t offset, const Slice& data,
@@ -203,7 +207,9 @@ Result<void> Filesystem::Impl::write(HandleId id, std::uint64_t offset, const Sl
   if (!handle) {
     return bad_handle();
   }
-  return handle->file->write(*handle, offset, data, request);
+  auto written = handle->file->write(*handle, offset, data, request);
+  handle->interrupted = !written && written.error().code == Errc::cancelled;
+  return written;
 }
 
 Result<void> Filesystem::Impl::flush(HandleId id, const Request& request) {
@@ -221,7 +227,12 @@ Result<void> Filesystem::Impl::flush(HandleId id, const Request& request) {
     return {};
   }
   if (!file->written_since_flush()) {
-    return file->verdict();
+    FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+    return file->begin_upload(request.wait.stop);
+  }
+  if (handle->interrupted) {
+    // Ctrl-C: the program knows that its writing was cut short. What was taken follows at release.
+    return make_error(Errc::cancelled, "interrupted while writing");
   }
   return sync(id, request);
 }
@@ -275,17 +286,26 @@ void Filesystem::Impl::close_file(const std::shared_ptr<OpenFile>& file) {
     open_files_.erase(found);
     last = true;
   }
-  if (last && file->hidden_on_server()) {
-    if (const auto path = tree_.path(file->ino())) {
-      if (auto removed = services_.remote.remove_file(*path, services_.own_wait()); !removed) {
-        log::warning("{} stays behind on the server: {}", path->str(), removed.error().text);
-      }
-    }
-    if (const auto location = inodes_.locate(file->ino())) {
-      inodes_.detach(location->parent, location->name);
-    }
+  if (last) {
+    remove_hidden(file);
   }
   inodes_.unpin(file->ino());
+}
+
+/// A removed file was kept on the server for its handles; they are gone, or about to go.
+void Filesystem::Impl::remove_hidden(const std::shared_ptr<OpenFile>& file) {
+  if (!file->hidden_on_server()) {
+    return;
+  }
+  file->mark_orphan(false);
+  if (const auto path = tree_.path(file->ino())) {
+    if (auto removed = services_.remote.remove_file(*path, services_.own_wait()); !removed) {
+      log::warning("{} stays behind on the server: {}", path->str(), removed.error().text);
+    }
+  }
+  if (const auto location = inodes_.locate(file->ino())) {
+    inodes_.detach(location->parent, location->name);
+  }
 }
 
 std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
@@ -308,6 +328,7 @@ std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
   });
   std::size_t unfinished = 0;
   for (const auto& file : files) {
+    remove_hidden(file);  // an unmount need not tell us of the last close
     if (!file->owes_upload()) {
       continue;
     }

@@ -102,16 +102,16 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry,
   return result;
 }
 
-EntryReply Filesystem::Impl::negative(milliseconds valid_for) const {
-  EntryReply reply;
-  reply.valid_for = std::min(valid_for, settings_.negative_timeout);
-  return reply;
+/// The kernel is not told to remember absence: asking us costs it little, and what others create
+/// must show up after a refresh, which cannot name what is not there.
+EntryReply Filesystem::Impl::negative() {
+  return EntryReply{};
 }
 
 EntryReply Filesystem::Impl::reply_for(Ino parent, const std::string& name,
                                        const Tree::Known& known, std::uint64_t lookups) {
   if (!known.entry) {
-    return negative(known.valid_for);
+    return negative();
   }
   const Ino ino = inodes_.acquire(parent, name, known.entry->type, lookups);
   EntryReply reply;
@@ -143,7 +143,7 @@ Tree::Known Filesystem::Impl::local_entry(const OpenFile& file, std::string_view
 
 std::optional<Result<EntryReply>> Filesystem::Impl::find_entry(Ino parent, std::string_view name) {
   if (HiddenNames::is_hidden(name)) {
-    return Result<EntryReply>(negative(settings_.negative_timeout));
+    return Result<EntryReply>(negative());
   }
   if (const auto file = pending_file(parent, name)) {
     return Result<EntryReply>(reply_for(parent, std::string(name), local_entry(*file, name), 1));
@@ -246,6 +246,9 @@ Result<FilesystemSpace> Filesystem::Impl::space(const Request& request) {
     }
   }
   FilesystemSpace result{kUnknownSpace, kUnknownSpace};
+  if (!services_.remote.traits().tells_space) {
+    return result;  // df must not wait for a server that has nothing to say
+  }
   if (const auto space = services_.remote.space(settings_.root, request.wait)) {
     result.free_bytes = space->free_bytes.value_or(kUnknownSpace);
     result.total_bytes = std::max(space->total_bytes.value_or(kUnknownSpace), result.free_bytes);

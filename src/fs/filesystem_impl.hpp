@@ -81,7 +81,7 @@ class Filesystem::Impl {
   Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for);
   EntryReply reply_for(Ino parent, const std::string& name, const Tree::Known& known,
                        std::uint64_t lookups);
-  EntryReply negative(std::chrono::milliseconds valid_for) const;
+  static EntryReply negative();
   std::uint32_t shown_mode(remote::FileType type, std::optional<std::uint16_t> mode) const;
   /// A file of this name that is open here and not on the server yet.
   std::shared_ptr<OpenFile> pending_file(Ino parent, std::string_view name);
@@ -106,6 +106,7 @@ class Filesystem::Impl {
                                const Request& request);
   Result<Tree::Known> revalidated(Ino ino, const Request& request);
   void close_file(const std::shared_ptr<OpenFile>& file);
+  void remove_hidden(const std::shared_ptr<OpenFile>& file);
 
   Result<void> remove_open_file(const std::shared_ptr<OpenFile>& file, Ino parent,
                                 const std::string& name, const Request& request);

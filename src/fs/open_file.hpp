@@ -14,6 +14,7 @@
 // members and is never held across I/O.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,6 +39,8 @@ struct FileHandle {
   std::shared_ptr<OpenFile> file;
   int flags = 0;
   pid_t opener = 0;  ///< process (not thread) that opened it; 0 when unknown
+  /// The last write was interrupted: the program is about to end, and its close must not wait.
+  std::atomic<bool> interrupted = false;
 
   // Guarded by the file's mutex.
   std::shared_ptr<transfer::ReadStream> stream;
@@ -78,6 +81,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// Makes everything written so far visible and confirmed under the file's name.
   /// @errors cancelled: nothing is lost, publish again. Others stay as the file's verdict.
   Result<void> publish(const std::stop_token& stop);
+  /// For a close before the first byte (a shell's redirect): a new file is made, and the hidden
+  /// file that will replace an existing one is begun, so that a refusal is told by the writes to
+  /// come, which programs heed, and not only by the last close, which shells ignore.
+  Result<void> begin_upload(const std::stop_token& stop);
   /// The name is about to go while handles stay: content that is not on the server yet stays
   /// local, what is there stays there (the caller renames it out of sight).
   /// @return whether the server has a file under the name.

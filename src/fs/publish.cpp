@@ -25,6 +25,30 @@ Result<void> OpenFile::publish(const std::stop_token& stop) {
   return publish_copy(std::get<Staged>(now), stop);
 }
 
+Result<void> OpenFile::begin_upload(const std::stop_token& stop) {
+  const Content now = content();
+  const auto* streaming = std::get_if<Streaming>(&now);
+  if (streaming == nullptr || streaming->stream->started() || is_orphan()) {
+    return verdict();
+  }
+  if (streaming->temporary.empty()) {
+    return publish_stream(*streaming, stop);
+  }
+  auto begun = streaming->stream->finish(stop);
+  if (begun) {
+    return {};
+  }
+  if (begun.error().code == Errc::cancelled) {
+    return std::move(begun).error();
+  }
+  {
+    const MutexLock lock(mutex_);
+    content_ = OnServer{};
+    ++epoch_;
+  }
+  return settle_verdict(std::move(begun).error());
+}
+
 Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::stop_token& stop) {
   auto version = streaming.stream->finish(stop);
   if (!version && version.error().code == Errc::cancelled) {

@@ -34,15 +34,16 @@ Executor::~Executor() {
 }
 
 bool Executor::submit(Task task) {
-  const MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   if (stopping_) {
     return false;
   }
   if (!idle_.empty()) {
-    Worker* const worker = idle_.back();
+    const std::shared_ptr<Worker> worker = workers_.at(idle_.back());
     idle_.pop_back();
     worker->task = std::move(task);
-    worker->wake.notify_one();
+    lock.unlock();
+    worker->wake.notify_one();  // without the mutex, which it needs first
     return true;
   }
   if (workers_.size() < settings_.max_threads && start_worker(task)) {
@@ -56,7 +57,7 @@ bool Executor::submit(Task task) {
 }
 
 bool Executor::start_worker(Task& task) {
-  auto worker = std::make_unique<Worker>();
+  auto worker = std::make_shared<Worker>();
   Worker* const self = worker.get();
   const auto [place, inserted] = workers_.emplace(self, std::move(worker));
   try {

@@ -93,6 +93,7 @@ RemoteTraits FtpRemote::traits() const {
   traits.can_set_mtime = known.mfmt || known.mff_modify || known.mdtm_set || known.site_utime;
   traits.can_set_mode = known.site_chmod || known.mff_unix_mode;
   traits.can_symlink = known.site_symlink;
+  traits.tells_space = known.avbl;
   const bool is_private = core_->settings().session.protection == session::Protection::private_data;
   traits.description = known.describe() + "; " + tls_ +
                        (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");

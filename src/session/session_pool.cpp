@@ -388,6 +388,10 @@ void SessionPool::settle_all(const std::stop_token& stop) {
       settling_.pop_front();
     }
     const auto settled = member->session->settle(Wait::for_at_most(settings_.settle_timeout, stop));
+    {
+      const MutexLock lock(mutex_);
+      --settling_count_;
+    }
     finish_release(member, !settled);
   }
 }

@@ -91,7 +91,7 @@ def test_server_killed_while_a_file_is_read(own_box):
     box = own_box
     with open(box.remote / "large", "wb") as file:
         file.truncate(800 << 20)
-    mount = box.mount(timeout=5, connect_timeout=3)
+    mount = box.mount(timeout=5, connect_timeout=3, dir_cache_timeout=0)
     with open(mount / "large", "rb", buffering=0) as file:
         file.read(1 << 20)
         box.server.kill()

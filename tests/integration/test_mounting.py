@@ -297,7 +297,7 @@ def test_unknown_options_are_named_with_the_nearest_known_one(box, program):
 
 
 @pytest.mark.parametrize("options", [{"max_conns": "many"}, {"max_conns": 0}, {"umask": "9"}, {"verify": "maybe"},
-                                     {"prot": "secret"}, {"timeout": "soon"}, {"uid": "no-such-user-here"}])
+                                     {"prot": "secret"}, {"attr_timeout": "soon"}, {"uid": "no-such-user-here"}])
 def test_bad_values_are_usage_errors(program, options):
     line = program.fail(code=EXIT_USAGE, **options)
     (name,) = options

@@ -65,7 +65,7 @@ class Executor {
 
   const ExecutorSettings settings_;
   mutable Mutex mutex_;
-  std::unordered_map<Worker*, std::unique_ptr<Worker>> workers_ FTPSFS_GUARDED_BY(mutex_);
+  std::unordered_map<Worker*, std::shared_ptr<Worker>> workers_ FTPSFS_GUARDED_BY(mutex_);
   std::vector<Worker*> idle_ FTPSFS_GUARDED_BY(mutex_);  ///< the last one is woken first
   std::deque<Task> queue_ FTPSFS_GUARDED_BY(mutex_);
   std::thread ended_ FTPSFS_GUARDED_BY(mutex_);  ///< joined by the next one that ends

@@ -44,7 +44,9 @@ class Vsftpd(Server):
         }
         config = self.config / "vsftpd.conf"
         config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        script = "set -e\n"
+        # The namespace begins with a copy of every mount. A copy of a FUSE mount would keep that
+        # filesystem alive after it was unmounted outside.
+        script = "set -e\numount --all --lazy --types fuse.ftpsfs || true\n"
         for stand_in, real in self._user_database():
             script += f"mount --bind {shlex.quote(str(stand_in))} {real}\n"
         script += f"exec {shlex.quote(str(binary))} {shlex.quote(str(config))}\n"

@@ -13,45 +13,26 @@
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
-#include <map>
 #include <memory>
 #include <ostream>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "ftpsfs/fs/filesystem.hpp"
-#include "support/fake_remote.hpp"
+#include "model_mount.hpp"
 
 namespace ftpsfs::fs {
 namespace {
 
 using namespace std::chrono_literals;
-using test::FakeRemote;
+using model::ModelMount;
+using model::Node;
+using model::NodePtr;
+using model::Place;
 using test::FakeRemoteOptions;
-
-constexpr const char* kRoot = "/srv/mounted";
-constexpr unsigned kNoReplace = 1;  // RENAME_NOREPLACE
-
-struct Node;
-using NodePtr = std::shared_ptr<Node>;
-struct Node {
-  enum class Kind { file, directory, symlink } kind = Kind::file;
-  std::string content;  ///< or the link's target
-  std::map<std::string, NodePtr> children;
-  std::optional<std::uint32_t> mode;  ///< only while it is known for sure
-  std::optional<std::int64_t> mtime;
-  int handles = 0;
-  bool is(Kind wanted) const { return kind == wanted; }
-};
 using Kind = Node::Kind;
 
-class DeafKernel final : public KernelCache {
- public:
-  void invalidate_entry(Ino, std::string) override {}
-  void invalidate_inode(Ino, bool) override {}
-};
+constexpr unsigned kNoReplace = 1;  // RENAME_NOREPLACE
 
 struct Handle {
   HandleId id = 0;
@@ -63,35 +44,14 @@ struct Handle {
   bool can_write() const { return (flags & O_ACCMODE) != O_RDONLY; }
 };
 
-/// A place in the tree: a directory and a name in it, there or not.
-struct Place {
-  std::vector<std::string> directories;
-  NodePtr directory;
-  std::string name;
-  NodePtr node;  ///< null: there is nothing
-  std::string text() const {
-    std::string result;
-    for (const std::string& part : directories) {
-      result += '/' + part;
-    }
-    return result + '/' + name;
-  }
-};
-
-class Model {
+class Model : private ModelMount {
  public:
-  Model(std::uint64_t seed, const FakeRemoteOptions& options)
-      : random_(seed), remote_(clock_, options) {
-    remote_.put_directory(kRoot);
-    Settings settings;
-    settings.root = *remote::RemotePath::parse(kRoot);
-    fs_ = std::make_unique<Filesystem>(remote_, settings, kernel_, clock_);
-    root_->kind = Kind::directory;
-  }
+  using ModelMount::ModelMount;
 
   void run(int steps) {
     for (int i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
-      clock_.advance(std::chrono::milliseconds(below(4) == 0 ? below(45'000) : below(500)));
+      clock_.advance(std::chrono::milliseconds(chance_.below(4) == 0 ? chance_.below(45'000)
+                                                                     : chance_.below(500)));
       step();
     }
     while (!handles_.empty()) {
@@ -101,115 +61,13 @@ class Model {
     EXPECT_EQ(fs_->counters().open_files, 0U);
     EXPECT_EQ(fs_->counters().failed_uploads, 0U);
     fs_.reset();
-    std::map<std::string, std::string> expected = {{"/srv/", ""}, {std::string(kRoot) + '/', ""}};
-    add_expected(*root_, kRoot, expected);
-    EXPECT_TRUE(remote_.snapshot() == expected) << describe(remote_.snapshot(), expected);
+    compare_server();
     if (::testing::Test::HasFailure()) {
       ADD_FAILURE() << "the last steps:\n" << trail();
     }
   }
 
  private:
-  // Chance.
-  std::size_t below(std::size_t limit) { return static_cast<std::size_t>(random_() % limit); }
-  std::string any_name() {
-    static const std::vector<std::string> kNames = {"a", "b", "c", "d e", "-x", "ü[1]", ".dot"};
-    return kNames[below(kNames.size())];
-  }
-  std::string any_bytes() {
-    const std::size_t size = below(40) == 0 ? 600'000 + below(100'000) : below(3000);
-    const char first = static_cast<char>('a' + below(26));
-    std::string bytes(size, first);
-    for (std::size_t i = 0; i < size; i += 97) {
-      bytes[i] = static_cast<char>('A' + (i + static_cast<std::size_t>(first)) % 26);
-    }
-    return bytes;
-  }
-  /// A few levels down at random; names that are there come more often.
-  Place any_place() {
-    Place place;
-    place.directory = root_;
-    while (below(3) != 0) {
-      std::vector<std::pair<std::string, NodePtr>> below_here;
-      for (const auto& [name, node] : place.directory->children) {
-        if (node->is(Kind::directory)) {
-          below_here.emplace_back(name, node);
-        }
-      }
-      if (below_here.empty()) {
-        break;
-      }
-      const auto& [name, node] = below_here[below(below_here.size())];
-      place.directories.push_back(name);
-      place.directory = node;
-    }
-    const auto& children = place.directory->children;
-    place.name =
-        !children.empty() && below(3) != 0
-            ? std::next(children.begin(), static_cast<std::ptrdiff_t>(below(children.size())))
-                  ->first
-            : any_name();
-    const auto found = children.find(place.name);
-    place.node = found == children.end() ? nullptr : found->second;
-    return place;
-  }
-
-  // The kernel's side: names are looked up one by one, and lookups given back.
-  Request request() const { return Request{::getpid(), patient()}; }
-  static Wait patient() { return Wait::for_at_most(20s); }
-  Ino look_up(Ino parent, const std::string& name) {
-    if (below(2) == 0) {
-      if (auto known = fs_->find_entry(parent, name)) {
-        return *known ? (*known)->attributes.ino : kNoIno;
-      }
-    }
-    const auto reply = fs_->lookup(parent, name, request());
-    EXPECT_TRUE(reply) << name << ": " << reply.error().text;
-    return reply ? reply->attributes.ino : kNoIno;
-  }
-  Ino counted(Ino ino) {
-    if (ino != kNoIno && ino != kRootIno) {
-      to_forget_.push_back(ino);
-    }
-    return ino;
-  }
-  Ino directory_of(const Place& place) {
-    Ino ino = kRootIno;
-    for (const std::string& part : place.directories) {
-      ino = counted(look_up(ino, part));
-    }
-    return ino;
-  }
-  Ino file_of(const Place& place) { return counted(look_up(directory_of(place), place.name)); }
-
-  // The verdicts.
-  template <typename T>
-  bool agree(const Result<T>& result, std::optional<Errc> expected) {
-    if (result) {
-      EXPECT_FALSE(expected) << "should have failed: " << to_string(*expected);
-    } else if (!expected) {
-      ADD_FAILURE() << to_string(result.error().code) << ": " << result.error().text;
-    } else {
-      EXPECT_EQ(to_string(result.error().code), std::string(to_string(*expected)));
-    }
-    return result && !expected;
-  }
-  void compare(const Attributes& shown, const Node& node) {
-    const mode_t type = node.is(Kind::directory) ? S_IFDIR
-                        : node.is(Kind::symlink) ? S_IFLNK
-                                                 : S_IFREG;
-    EXPECT_EQ(shown.mode & S_IFMT, type);
-    if (!node.is(Kind::directory)) {
-      EXPECT_EQ(shown.size, node.content.size());
-    }
-    if (node.mode) {
-      EXPECT_EQ(shown.mode & 07777U, *node.mode);
-    }
-    if (node.mtime) {
-      EXPECT_EQ(shown.mtime_seconds, *node.mtime);
-    }
-  }
-
   void step() {
     using Action = void (Model::*)();
     static const std::vector<std::pair<Action, std::size_t>> kActions = {
@@ -224,7 +82,7 @@ class Model {
     for (const auto& [action, weight] : kActions) {
       total += weight;
     }
-    std::size_t chosen = below(total);
+    std::size_t chosen = chance_.below(total);
     for (const auto& [action, weight] : kActions) {
       if (chosen < weight) {
         (this->*action)();
@@ -232,15 +90,12 @@ class Model {
       }
       chosen -= weight;
     }
-    for (const Ino ino : to_forget_) {
-      fs_->forget(ino, 1);
-    }
-    to_forget_.clear();
+    give_lookups_back();
   }
 
   // Actions. Each does the same to both sides and compares.
   void stat() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     note("stat " + place.text());
     const Ino ino = file_of(place);
     ASSERT_EQ(ino != kNoIno, place.node != nullptr) << place.text();
@@ -259,16 +114,16 @@ class Model {
   }
 
   void list() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     note("list above " + place.text());
     const auto opened = fs_->open_directory(directory_of(place), request());
     ASSERT_TRUE(agree(opened, std::nullopt));
-    const bool plus = below(2) == 0;
+    const bool plus = chance_.below(2) == 0;
     std::multiset<std::string> names;
     std::uint64_t offset = 0;
     for (bool more = true; more;) {
       more = false;
-      std::size_t room = 1 + below(4);
+      std::size_t room = 1 + chance_.below(4);
       const auto done = fs_->read_directory(
           *opened, offset, plus,
           [&](const DirectoryItem& item) {
@@ -301,7 +156,7 @@ class Model {
   int any_flags() {
     static constexpr int kModes[] = {O_RDONLY, O_WRONLY, O_RDWR, O_WRONLY | O_APPEND,
                                      O_RDWR | O_APPEND};
-    return kModes[below(5)];
+    return kModes[chance_.below(5)];
   }
   void remember(HandleId id, Ino ino, const NodePtr& node, int flags) {
     ++node->handles;
@@ -309,12 +164,12 @@ class Model {
   }
 
   void create() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     if (place.node || handles_.size() >= 6) {
       return;
     }
-    const std::uint32_t mode = below(2) == 0 ? 0644 : 0600;
-    const int flags = any_flags() | O_CREAT | (below(2) == 0 ? O_EXCL : 0);
+    const std::uint32_t mode = chance_.below(2) == 0 ? 0644 : 0600;
+    const int flags = any_flags() | O_CREAT | (chance_.below(2) == 0 ? O_EXCL : 0);
     note("create " + place.text());
     const auto made = fs_->create(directory_of(place), place.name, mode, flags, request());
     if (agree(made, std::nullopt)) {
@@ -326,17 +181,24 @@ class Model {
   }
 
   void open() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     if (!place.node || !place.node->is(Kind::file) || handles_.size() >= 6) {
       return;
     }
     int flags = any_flags();
-    if ((flags & O_ACCMODE) != O_RDONLY && below(3) == 0) {
+    if ((flags & O_ACCMODE) != O_RDONLY && chance_.below(3) == 0) {
       flags |= O_TRUNC;
     }
     note("open " + place.text() + " with " + std::to_string(flags));
-    const Ino ino = look_up(directory_of(place), place.name);
-    const auto opened = fs_->open(ino, flags, request());
+    const Ino directory = directory_of(place);
+    Ino ino = look_up(directory, place.name);
+    auto opened = fs_->open(ino, flags, request());
+    if (!opened && opened.error().code == Errc::stale) {
+      // The name has got another file elsewhere: the kernel looks it up once more.
+      counted(ino);
+      ino = look_up(directory, place.name);
+      opened = fs_->open(ino, flags, request());
+    }
     if (!agree(opened, std::nullopt)) {
       return;
     }
@@ -351,7 +213,7 @@ class Model {
     if (handles_.empty()) {
       return nullptr;
     }
-    Handle& handle = handles_[below(handles_.size())];
+    Handle& handle = handles_[chance_.below(handles_.size())];
     return !handle.lost && (handle.*fits)() ? &handle : nullptr;
   }
 
@@ -363,8 +225,8 @@ class Model {
     std::string& content = handle->node->content;
     const bool append = (handle->flags & O_APPEND) != 0;
     const std::size_t offset =
-        append || below(2) == 0 ? content.size() : below(content.size() + 1000);
-    const std::string bytes = any_bytes();
+        append || chance_.below(2) == 0 ? content.size() : chance_.below(content.size() + 1000);
+    const std::string bytes = chance_.any_bytes();
     if (bytes.empty()) {
       return;
     }
@@ -372,7 +234,7 @@ class Model {
          std::to_string(handle->ino));
     const Slice slice = copy_of(std::as_bytes(std::span(bytes)));
     std::optional<Result<void>> done;
-    if (below(2) == 0) {
+    if (chance_.below(2) == 0) {
       done = fs_->try_write(handle->id, offset, slice);
     }
     if (!done) {
@@ -391,8 +253,8 @@ class Model {
       return;
     }
     const std::string& content = handle->node->content;
-    const std::size_t offset = below(3) == 0 ? 0 : below(content.size() + 100);
-    const std::size_t size = below(2) == 0 ? 4096 : 700'000;
+    const std::size_t offset = chance_.below(3) == 0 ? 0 : chance_.below(content.size() + 100);
+    const std::size_t size = chance_.below(2) == 0 ? 4096 : 700'000;
     note("read " + std::to_string(size) + " at " + std::to_string(offset) + " of ino " +
          std::to_string(handle->ino));
     auto slices = fs_->find_content(handle->id, offset, size);
@@ -414,14 +276,15 @@ class Model {
   void flush() {
     if (Handle* handle = any_handle(&Handle::can_write)) {
       note("flush ino " + std::to_string(handle->ino));
-      agree(below(2) == 0 ? fs_->flush(handle->id, request()) : fs_->sync(handle->id, request()),
+      agree(chance_.below(2) == 0 ? fs_->flush(handle->id, request())
+                                  : fs_->sync(handle->id, request()),
             std::nullopt);
     }
   }
 
   void close_any() {
     if (!handles_.empty()) {
-      close(below(handles_.size()));
+      close(chance_.below(handles_.size()));
     }
   }
   void close(std::size_t i) {
@@ -438,7 +301,7 @@ class Model {
   }
 
   void make_directory() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     note("mkdir " + place.text());
     const auto made = fs_->make_directory(directory_of(place), place.name, 0755, request());
     if (agree(made, place.node ? std::optional(Errc::already_exists) : std::nullopt)) {
@@ -450,8 +313,8 @@ class Model {
   }
 
   void make_link() {
-    const Place place = any_place();
-    const std::string target = "../" + any_name();
+    const Place place = chance_.any_place(root_);
+    const std::string target = "../" + chance_.any_name();
     note("symlink " + place.text());
     const auto made = fs_->make_symlink(target, directory_of(place), place.name, request());
     if (agree(made, place.node ? std::optional(Errc::already_exists) : std::nullopt)) {
@@ -464,7 +327,7 @@ class Model {
   }
 
   void unlink() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     note("unlink " + place.text());
     const auto error = !place.node                       ? std::optional(Errc::not_found)
                        : place.node->is(Kind::directory) ? std::optional(Errc::is_directory)
@@ -475,7 +338,7 @@ class Model {
   }
 
   void remove_dir() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     note("rmdir " + place.text());
     const auto error = !place.node                        ? std::optional(Errc::not_found)
                        : !place.node->is(Kind::directory) ? std::optional(Errc::not_directory)
@@ -486,47 +349,19 @@ class Model {
     }
   }
 
-  static bool contains(const NodePtr& tree, const NodePtr& wanted) {
-    return tree == wanted ||
-           std::any_of(tree->children.begin(), tree->children.end(),
-                       [&](const auto& child) { return contains(child.second, wanted); });
-  }
-  static std::optional<Errc> rename_error(const Place& from, const Place& to, unsigned flags) {
-    if (!from.node) {
-      return Errc::not_found;
-    }
-    if (to.node && flags == kNoReplace) {
-      return Errc::already_exists;
-    }
-    if (from.node == to.node) {
-      return std::nullopt;
-    }
-    if (contains(from.node, to.directory)) {
-      return Errc::invalid_argument;
-    }
-    if (!to.node) {
-      return std::nullopt;
-    }
-    const bool onto_directory = to.node->is(Kind::directory);
-    if (from.node->is(Kind::directory) != onto_directory) {
-      return onto_directory ? Errc::is_directory : Errc::not_directory;
-    }
-    return to.node->children.empty() ? std::nullopt : std::optional(Errc::not_empty);
-  }
-
   void rename() {
-    const Place from = any_place();
-    const Place to = any_place();
+    const Place from = chance_.any_place(root_);
+    const Place to = chance_.any_place(root_);
     if (to.node && contains(to.node, from.directory) && from.node) {
       return;  // onto its own ancestor: the kernel answers that itself
     }
-    const unsigned flags = below(4) == 0 ? kNoReplace : 0;
+    const unsigned flags = chance_.below(4) == 0 ? kNoReplace : 0;
     note("rename " + from.text() + " -> " + to.text());
     const Ino from_directory = directory_of(from);
     const Ino to_directory = directory_of(to);
     const auto renamed =
         fs_->rename(from_directory, from.name, to_directory, to.name, flags, request());
-    if (!agree(renamed, rename_error(from, to, flags)) || from.node == to.node) {
+    if (!agree(renamed, rename_error(from, to, flags == kNoReplace)) || from.node == to.node) {
       return;
     }
     for (Handle& handle : handles_) {
@@ -537,11 +372,12 @@ class Model {
   }
 
   void truncate() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     if (!place.node || !place.node->is(Kind::file)) {
       return;
     }
-    const std::size_t size = below(2) == 0 ? 0 : below(place.node->content.size() + 2000);
+    const std::size_t size =
+        chance_.below(2) == 0 ? 0 : chance_.below(place.node->content.size() + 2000);
     note("truncate " + place.text() + " to " + std::to_string(size));
     AttributeChange change;
     change.size = size;
@@ -556,12 +392,12 @@ class Model {
   }
 
   void chmod() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     if (!place.node || place.node->is(Kind::symlink)) {
       return;
     }
     AttributeChange change;
-    change.mode = below(2) == 0 ? 0600 : 0755;
+    change.mode = chance_.below(2) == 0 ? 0600 : 0755;
     note("chmod " + place.text());
     if (agree(fs_->set_attributes(file_of(place), change, std::nullopt, request()), std::nullopt)) {
       place.node->mode = change.mode;
@@ -569,12 +405,13 @@ class Model {
   }
 
   void set_time() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     if (!place.node || !place.node->is(Kind::file)) {
       return;
     }
     AttributeChange change;
-    change.mtime = AttributeChange::Time{1'500'000'000 + static_cast<std::int64_t>(below(9999))};
+    change.mtime =
+        AttributeChange::Time{1'500'000'000 + static_cast<std::int64_t>(chance_.below(9999))};
     note("utimens " + place.text());
     if (agree(fs_->set_attributes(file_of(place), change, std::nullopt, request()), std::nullopt)) {
       place.node->mtime = change.mtime->unix_seconds;
@@ -583,14 +420,14 @@ class Model {
 
   /// Another client of the server changes a file that nobody has open here.
   void elsewhere() {
-    const Place place = any_place();
+    const Place place = chance_.any_place(root_);
     if (place.node && (!place.node->is(Kind::file) || place.node->handles > 0)) {
       return;
     }
     const auto node = std::make_shared<Node>();
-    node->content = any_bytes();
+    node->content = chance_.any_bytes();
     note("elsewhere: put " + place.text());
-    remote_.put(kRoot + place.text(), node->content);
+    remote_.put(model::kRoot + place.text(), node->content);
     place.directory->children[place.name] = node;
     fs_->refresh();
   }
@@ -600,54 +437,7 @@ class Model {
     fs_->refresh();
   }
 
-  // Reports.
-  void note(std::string what) { steps_.push_back(std::move(what)); }
-  std::string trail() const {
-    std::string text;
-    for (std::size_t i = steps_.size() > 60 ? steps_.size() - 60 : 0; i < steps_.size(); ++i) {
-      text += "  " + steps_[i] + '\n';
-    }
-    return text;
-  }
-  static void add_expected(const Node& directory, const std::string& path,
-                           std::map<std::string, std::string>& into) {
-    for (const auto& [name, node] : directory.children) {
-      const std::string where = path + '/' + name;
-      if (node->is(Kind::directory)) {
-        into[where + '/'];
-        add_expected(*node, where, into);
-      } else {
-        into[where] = node->is(Kind::symlink) ? "-> " + node->content : node->content;
-      }
-    }
-  }
-  static std::string describe(const std::map<std::string, std::string>& got,
-                              const std::map<std::string, std::string>& expected) {
-    std::string text = "the server differs from the model:\n";
-    for (const auto& [name, content] : got) {
-      if (expected.count(name) == 0) {
-        text += "  too much: " + name + '\n';
-      } else if (expected.at(name) != content) {
-        text += "  other content: " + name + '\n';
-      }
-    }
-    for (const auto& [name, content] : expected) {
-      if (got.count(name) == 0) {
-        text += "  missing: " + name + '\n';
-      }
-    }
-    return text;
-  }
-
-  std::mt19937_64 random_;
-  ManualClock clock_;
-  FakeRemote remote_;
-  DeafKernel kernel_;
-  std::unique_ptr<Filesystem> fs_;
-  NodePtr root_ = std::make_shared<Node>();
   std::vector<Handle> handles_;
-  std::vector<Ino> to_forget_;
-  std::vector<std::string> steps_;
 };
 
 struct ServerKind {

@@ -48,6 +48,38 @@ TEST_F(OpenFileTest, AFlushBeforeTheFirstBytePublishesNothing) {
   EXPECT_EQ(remote.content("/f"), "new");
 }
 
+TEST_F(OpenFileTest, AnEmptyNewFileIsThereWhenCloseReturns) {
+  const HandleId handle = create("f");
+  ASSERT_TRUE(fs->flush(handle, request()));
+  EXPECT_EQ(remote.content("/f"), "");
+  fs->release(handle, request());
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(OpenFileTest, ARefusalIsToldByTheFirstWriteOfAShellsRedirect) {
+  remote.put("/f", "old");
+  for (const bool is_new : {false, true}) {
+    remote.fail_next(Op::open_writer, "", make_error(Errc::access_denied, "550 denied"));
+    const HandleId handle = is_new ? create("g") : open(walk("f"), O_WRONLY | O_TRUNC);
+    EXPECT_FALSE(fs->flush(handle, request()));  // the shell does not look at this one
+    EXPECT_EQ(write(handle, 0, "x").error().code, Errc::access_denied);
+    fs->release(handle, request());
+  }
+  EXPECT_EQ(remote.content("/f"), "old");
+  EXPECT_FALSE(remote.exists("/g"));
+  EXPECT_THAT(hidden(), ElementsAre());
+}
+
+TEST_F(OpenFileTest, HiddenFilesAreRemovedAtTheEnd) {
+  remote.put("/f", "x");
+  const HandleId handle = open(walk("f"), O_RDONLY);
+  ASSERT_TRUE(fs->remove_file(kRootIno, "f", request()));
+  EXPECT_EQ(hidden().size(), 1U);
+  EXPECT_EQ(fs->finish_uploads(request().wait), 0U);
+  EXPECT_THAT(hidden(), ElementsAre());
+  fs->release(handle, request());
+}
+
 TEST_F(OpenFileTest, AFlushByAChildPublishesNothing) {
   remote.put("/f", "old");
   const HandleId handle = open(walk("f"), O_WRONLY | O_TRUNC);
@@ -294,6 +326,29 @@ TEST_F(OpenFileTest, AnInterruptedFlushLosesNothing) {
   gate.open();
   fs->release(handle, request());
   EXPECT_EQ(remote.content("/f"), "kept");
+}
+
+TEST_F(OpenFileTest, CloseAfterAnInterruptedWriteDoesNotWait) {
+  Gate gate = remote.hold(Op::open_writer);
+  const HandleId handle = create("f");
+  const std::string piece(1U << 20U, 'x');
+  std::stop_source interrupt;
+  interrupt.request_stop();
+  std::uint64_t offset = 0;
+  for (;;) {
+    const auto written =
+        fs->write(handle, offset, copy_of(std::as_bytes(std::span(piece.data(), piece.size()))),
+                  request(interrupt.get_token()));
+    if (!written) {
+      EXPECT_EQ(written.error().code, Errc::cancelled);
+      break;
+    }
+    offset += piece.size();
+  }
+  EXPECT_EQ(fs->flush(handle, request()).error().code, Errc::cancelled);
+  gate.open();
+  fs->release(handle, request());
+  EXPECT_EQ(remote.content("/f")->size(), offset);
 }
 
 TEST_F(OpenFileTest, UploadsUnderWayAreFinishedAtTheEnd) {
