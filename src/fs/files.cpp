@@ -162,7 +162,9 @@ Result<CreateReply> Filesystem::Impl::create(Ino parent, const std::string& name
   const Ino ino = inodes_.acquire(parent, name, remote::FileType::regular, 1);
   auto file = OpenFile::make_new(services_, ino, static_cast<std::uint16_t>(mode & 07777U));
   reply.open.handle = next_handle_++;
-  add_handle(ino, file, flags, request, reply.open.handle);
+  const auto handle = add_handle(ino, file, flags, request, reply.open.handle);
+  handle->created = true;
+  handle->opener = process_of(request.pid);
   const Tree::Known local = local_entry(*file, name);
   // Listings that are cached show the name at once.
   cache_.note_created(parent, *local.entry);
@@ -218,7 +220,7 @@ Result<void> Filesystem::Impl::flush(HandleId id, const Request& request) {
     return bad_handle();
   }
   const auto& file = handle->file;
-  if (!handle->writable()) {
+  if (!handle->publishes()) {
     return {};
   }
   // A child that inherited the descriptor and ends is not the end of the writing.
@@ -261,7 +263,7 @@ void Filesystem::Impl::release(HandleId id, const Request& request) {
     return;
   }
   const auto file = handle->file;
-  if (handle->writable() && file->owes_upload()) {
+  if (handle->publishes() && file->owes_upload()) {
     // Nobody hears an error of a release: it is logged and counted where it occurs.
     if (auto done = sync(id, request); !done && file->owes_upload()) {
       log::warning("an upload could not be finished: {}", done.error().text);

@@ -46,8 +46,13 @@ struct FileHandle {
   std::shared_ptr<transfer::ReadStream> stream;
   std::uint64_t stream_epoch = 0;
 
+  /// Opened with O_CREAT, even if only for reading: lock files are made this way.
+  bool created = false;
+
   bool writable() const;
   bool appends() const;
+  /// Is its close one that publishes?
+  bool publishes() const { return writable() || created; }
 };
 
 class OpenFile : public std::enable_shared_from_this<OpenFile> {

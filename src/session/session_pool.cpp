@@ -82,7 +82,7 @@ void SessionPool::close(const Wait& wait) {
   {
     const MutexLock lock(mutex_);
     closed_ = true;
-    changed_.notify_all();
+    wake_waiters();
   }
   if (keeper_.joinable()) {
     keeper_.request_stop();
@@ -139,7 +139,7 @@ Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_
     MutexLock lock(mutex_);
     const Verdict verdict = judge_failed_dial(lease.error(), wait);
     auto requests = serve_queue();
-    changed_.notify_all();
+    wake_waiters();  // what the dial taught concerns all
     lock.unlock();
     send_requests(std::move(requests));
     if (verdict == Verdict::give_up) {
@@ -151,7 +151,7 @@ Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_
 
 Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_line,
                                                 const Wait& wait) {
-  Waiter waiter{purpose, nullptr};
+  Waiter waiter(purpose);
   MutexLock lock(mutex_);
   const auto place = queue_.insert(first_in_line ? queue_.begin() : queue_.end(), &waiter);
   for (;;) {
@@ -171,7 +171,7 @@ Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_l
     // A backoff that ends is nobody's event: wake up for it.
     const bool backing_off = outage_ && next_dial_ > SteadyClock::now();
     const Wait limit = backing_off ? Wait{std::min(next_dial_, wait.deadline), wait.stop} : wait;
-    changed_.wait(mutex_, limit, [this, &waiter, backing_off]() FTPSFS_NO_ANALYSIS {
+    waiter.turn.wait(mutex_, limit, [this, &waiter, backing_off]() FTPSFS_NO_ANALYSIS {
       const bool still_backing_off = outage_ && next_dial_ > SteadyClock::now();
       return waiter.member != nullptr || refusal().has_value() || backing_off != still_backing_off;
     });
@@ -222,6 +222,13 @@ void SessionPool::grant(Waiter& waiter, Member& member) {
   member.asked = false;
   member.on_yield = nullptr;
   waiter.member = &member;
+  waiter.turn.notify_one();
+}
+
+void SessionPool::wake_waiters() {
+  for (Waiter* const waiter : queue_) {
+    waiter->turn.notify_one();
+  }
 }
 
 bool SessionPool::try_grant(Waiter& waiter, bool may_dial) {
@@ -251,20 +258,15 @@ bool SessionPool::try_grant(Waiter& waiter, bool may_dial) {
 }
 
 std::vector<SessionPool::Request> SessionPool::serve_queue() {
-  bool any = false;
   // A session that is being settled comes back after one round trip; a login takes five.
   std::size_t coming_back = settling_count_;
   for (auto at = queue_.begin(); at != queue_.end();) {
     if (!closed_ && !login_refused_ && try_grant(**at, coming_back == 0)) {
       at = queue_.erase(at);
-      any = true;
     } else {
       coming_back -= coming_back > 0 ? 1 : 0;
       ++at;
     }
-  }
-  if (any) {
-    changed_.notify_all();
   }
   return choose_requests();
 }
@@ -316,7 +318,7 @@ void SessionPool::send_requests(std::vector<Request> requests) {
         member->caller = std::thread::id();
       }
     }
-    changed_.notify_all();
+    callback_ended_.notify_all();
   }
 }
 
@@ -334,8 +336,8 @@ void SessionPool::wait_for_callback(Member* member) {
   if (member->caller == std::this_thread::get_id()) {
     return;
   }
-  if (!changed_.wait(mutex_, Wait::for_at_most(kCallbackLimit),
-                     [member] { return member->caller == std::thread::id(); })) {
+  if (!callback_ended_.wait(mutex_, Wait::for_at_most(kCallbackLimit),
+                            [member] { return member->caller == std::thread::id(); })) {
     log::error("a stream blocks in its answer to a request to give way");
   }
 }
@@ -372,7 +374,7 @@ bool SessionPool::leave_to_keeper(Member* member) {
   member->asked = true;
   settling_.push_back(member);
   ++settling_count_;
-  changed_.notify_all();
+  keeper_work_.notify_one();
   return true;
 }
 

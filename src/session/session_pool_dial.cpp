@@ -130,7 +130,6 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
       log::error("the server refuses the login from now on; no other is tried: {}", error.text);
     }
     login_refused_ = error;
-    changed_.notify_all();
     return Verdict::give_up;
   }
   if (!is_link_failure(error.code) && error.code != Errc::login_refused) {
@@ -249,8 +248,8 @@ void SessionPool::run_keeper(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
       const MutexLock lock(mutex_);
-      changed_.wait(mutex_, Wait{next_round, stop},
-                    [this]() FTPSFS_NO_ANALYSIS { return !settling_.empty(); });
+      keeper_work_.wait(mutex_, Wait{next_round, stop},
+                        [this]() FTPSFS_NO_ANALYSIS { return !settling_.empty(); });
     }
     settle_all(stop);
     if (!stop.stop_requested() && SteadyClock::now() >= next_round) {

@@ -27,8 +27,11 @@ struct Lease::Member {
 };
 
 struct SessionPool::Waiter {
-  Purpose purpose;
-  Member* member;  ///< set when the turn has come
+  explicit Waiter(Purpose wanted) : purpose(wanted) {}
+
+  const Purpose purpose;
+  Member* member = nullptr;  ///< set when the turn has come
+  ConditionVariable turn;    ///< one for each: a crowd is not woken for one grant
 };
 
 }  // namespace ftpsfs::session

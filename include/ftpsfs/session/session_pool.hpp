@@ -172,6 +172,7 @@ class SessionPool {
   std::vector<Request> serve_queue() FTPSFS_REQUIRES(mutex_);
   bool try_grant(Waiter& waiter, bool may_dial) FTPSFS_REQUIRES(mutex_);
   void grant(Waiter& waiter, Member& member) FTPSFS_REQUIRES(mutex_);
+  void wake_waiters() FTPSFS_REQUIRES(mutex_);
   std::vector<Request> choose_requests() FTPSFS_REQUIRES(mutex_);
   void send_requests(std::vector<Request> requests);
   std::optional<Error> refusal() const FTPSFS_REQUIRES(mutex_);
@@ -197,7 +198,8 @@ class SessionPool {
   const Clock& clock_;
 
   mutable Mutex mutex_;
-  ConditionVariable changed_;  ///< grants, ends of callbacks, refusals, the end of the pool
+  ConditionVariable callback_ended_;  ///< for who gives back a session that is being asked for
+  ConditionVariable keeper_work_;
   std::list<std::unique_ptr<Member>> members_ FTPSFS_GUARDED_BY(mutex_);
   std::list<Waiter*> queue_ FTPSFS_GUARDED_BY(mutex_);  ///< on their threads' stacks
   /// Given back with replies owed; the keeper reads them.

@@ -56,6 +56,12 @@ TEST_F(OpenFileTest, AnEmptyNewFileIsThereWhenCloseReturns) {
   EXPECT_EQ(remote.calls(Op::open_writer), 1U);
 }
 
+TEST_F(OpenFileTest, AFileCreatedForReadingIsMadeToo) {
+  const HandleId handle = create("lock", O_RDONLY);
+  ASSERT_TRUE(close(handle));
+  EXPECT_EQ(remote.content("/lock"), "");
+}
+
 TEST_F(OpenFileTest, ARefusalIsToldByTheFirstWriteOfAShellsRedirect) {
   remote.put("/f", "old");
   for (const bool is_new : {false, true}) {
