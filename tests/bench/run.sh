@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Builds the release and measures it beside curl on a real server. Arguments: see sequential.py.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+contrib/install-deps.sh test
+cmake --preset release >/dev/null
+cmake --build --preset release --target ftpsfs
+tests/integration/fetch-servers.sh >/dev/null
+export FTPSFS_BIN="${FTPSFS_BIN:-$PWD/build/release/ftpsfs}"
+export FTPSFS_SERVER_CACHE="${FTPSFS_SERVER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ftpsfs-test-servers}"
+exec /usr/bin/python3 -B tests/bench/sequential.py "$@"
