@@ -119,7 +119,13 @@ Result<void> Filesystem::Impl::set_mtime(Ino ino, const AttributeChange::Time& t
     return {};
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, tree_.path(ino));
-  FTPSFS_TRY(services_.remote.set_mtime(path, wanted, request.wait));
+  if (auto set = services_.remote.set_mtime(path, wanted, request.wait); !set) {
+    // Several servers set the times of files only. For a directory the time is then kept here,
+    // while it is cached: tar x, cp -a and rsync -a would call it a failure otherwise.
+    if (!S_ISDIR(now.mode) || set.error().code != Errc::unsupported) {
+      return set;
+    }
+  }
   update_cached(ino, [&](remote::Entry& entry) {
     entry.mtime = remote::FileTime{wanted, remote::TimeGrain::second};
   });

@@ -257,6 +257,30 @@ Result<void> Filesystem::Impl::sync(HandleId id, const Request& request) {
   return {};
 }
 
+/// Most closes owe nothing any more. Ended at once, they do not make an unlink(2) that follows
+/// believe that the file is still open.
+std::optional<std::shared_ptr<void>> Filesystem::Impl::try_release(HandleId id) {
+  auto handle = find_handle(id);
+  if (!handle) {
+    return std::shared_ptr<void>();
+  }
+  const auto& file = handle->file;
+  if (file->hidden_on_server() || (handle->publishes() && file->owes_upload())) {
+    return std::nullopt;
+  }
+  {
+    const MutexLock lock(mutex_);
+    handles_.erase(id);
+    const auto found = open_files_.find(file->ino());
+    if (found != open_files_.end() && --found->second.handles > 0) {
+      return handle;
+    }
+    open_files_.erase(found);
+  }
+  inodes_.unpin(file->ino());
+  return handle;
+}
+
 void Filesystem::Impl::release(HandleId id, const Request& request) {
   const auto handle = find_handle(id);
   if (!handle) {

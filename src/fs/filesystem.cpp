@@ -383,6 +383,9 @@ Result<void> Filesystem::flush(HandleId handle, const Request& request) {
 Result<void> Filesystem::sync(HandleId handle, const Request& request) {
   return impl_->sync(handle, request);
 }
+std::optional<std::shared_ptr<void>> Filesystem::try_release(HandleId handle) {
+  return impl_->try_release(handle);
+}
 void Filesystem::release(HandleId handle, const Request& request) {
   impl_->release(handle, request);
 }

@@ -55,6 +55,7 @@ class Filesystem::Impl {
                      const Request& request);
   Result<void> flush(HandleId handle, const Request& request);
   Result<void> sync(HandleId handle, const Request& request);
+  std::optional<std::shared_ptr<void>> try_release(HandleId handle);
   void release(HandleId handle, const Request& request);
   std::size_t finish_uploads(const Wait& wait);
 

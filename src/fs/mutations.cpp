@@ -111,6 +111,12 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
     FTPSFS_TRY(services_.remote.rename(path, aside, request.wait));
     inodes_.rename(parent, name, parent, hidden);
     file->mark_orphan(true);
+    if (find_open(file->ino()) != file) {
+      // Closed meanwhile, by somebody who could not know: nobody else will remove it.
+      if (auto removed = services_.remote.remove_file(aside, services_.own_wait()); !removed) {
+        log::warning("{} stays behind on the server: {}", aside.str(), removed.error().text);
+      }
+    }
   } else {
     inodes_.detach(parent, name);
     file->mark_orphan(false);

@@ -106,6 +106,15 @@ void Frontend::fsync(Ticket ticket, fuse_ino_t, int, fuse_file_info* info) {
 }
 
 void Frontend::release(Ticket ticket, fuse_ino_t, fuse_file_info* info) {
+  if (auto remains = filesystem_.try_release(info->fh)) {
+    reply("release", std::move(ticket), Result<void>());
+    // Cutting a transfer takes a moment: not here.
+    if (*remains &&
+        !settle_.submit([remains = *std::move(remains)]() mutable { remains.reset(); })) {
+      log::debug("a handle ends with the executor");
+    }
+    return;
+  }
   dispatch("release", std::move(ticket), OnInterrupt::worker_answers, Lane::settle,
            [this, handle = info->fh](const fs::Request& request) -> Result<void> {
              filesystem_.release(handle, request);

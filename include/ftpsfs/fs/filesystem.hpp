@@ -75,6 +75,9 @@ class Filesystem {
                      const Request& request);
   Result<void> flush(HandleId handle, const Request& request);
   Result<void> sync(HandleId handle, const Request& request);
+  /// Ends the handle when nothing is owed to the server. What must go, but may take a moment to (a
+  /// transfer to be cut), is given to the caller. On nullopt nothing was done.
+  std::optional<std::shared_ptr<void>> try_release(HandleId handle);
   /// Ends the handle; uploads what is still owed. Failures go to the log and to status.
   void release(HandleId handle, const Request& request);
 
