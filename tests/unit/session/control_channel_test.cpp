@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <semaphore>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -215,6 +216,7 @@ class Cancelled : public ::testing::Test {
     channel_ = channel_to(peer);
     auto reply =
         channel_->exchange(command("SIZE", "/a"), Wait{soon().deadline, stop_.get_token()});
+    noticed_.release();
     ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error().code, Errc::cancelled);
     EXPECT_EQ(reply.error().fate, SessionFate::usable);
@@ -222,13 +224,20 @@ class Cancelled : public ::testing::Test {
     EXPECT_FALSE(channel_->is_quiet());
   }
 
+  /// On the peer's thread. The reply must not overtake the stop: the caller may take either first.
+  void stop_and_wait() {
+    stop_.request_stop();
+    noticed_.acquire();
+  }
+
   std::stop_source stop_;
+  std::binary_semaphore noticed_{0};
   std::unique_ptr<ControlChannel> channel_;
 };
 
 TEST_F(Cancelled, TheStaleReplyNeverAnswersTheNextCommand) {
   ScriptedPeer peer;
-  peer.expect("SIZE /a").run([this] { stop_.request_stop(); });
+  peer.expect("SIZE /a").run([this] { stop_and_wait(); });
   peer.reply("213 111").expect("SIZE /b").reply("213 222").expect_end();
   cancel_a_size(peer);
   auto reply = channel_->exchange(command("SIZE", "/b"), soon());
@@ -241,7 +250,7 @@ TEST_F(Cancelled, TheStaleReplyNeverAnswersTheNextCommand) {
 
 TEST_F(Cancelled, SettleReadsWhatIsOwed) {
   ScriptedPeer peer;
-  peer.expect("SIZE /a").run([this] { stop_.request_stop(); });
+  peer.expect("SIZE /a").run([this] { stop_and_wait(); });
   peer.reply("213 111").expect_end();
   cancel_a_size(peer);
   EXPECT_TRUE(channel_->settle(soon()));
@@ -252,7 +261,7 @@ TEST_F(Cancelled, SettleReadsWhatIsOwed) {
 
 TEST_F(Cancelled, SettleHasADeadline) {
   ScriptedPeer peer;
-  peer.expect("SIZE /a").run([this] { stop_.request_stop(); });
+  peer.expect("SIZE /a").run([this] { stop_and_wait(); });
   peer.stall();
   cancel_a_size(peer);
   EXPECT_FALSE(channel_->settle(Wait::for_at_most(std::chrono::milliseconds(30))));
