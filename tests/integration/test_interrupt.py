@@ -68,7 +68,8 @@ def test_a_signal_ends_a_waiting_program_at_once(own_box, what, number):
 
 
 @pytest.mark.smoke
-@pytest.mark.xfail(strict=False, reason="open: a listing that waited is sometimes not answered soon after the thaw")
+@pytest.mark.xfail(strict=False, reason="open: vsftpd, stopped and continued, answers CWD but no more EPSV; "
+                   "only timeout= ends that wait")
 def test_what_is_cached_is_served_while_another_program_waits(own_box):
     """The thread that reads from the kernel never waits for the server."""
     box = own_box
