@@ -59,6 +59,9 @@ struct NamespaceCache::State {
       FTPSFS_REQUIRES(mutex);
   void erase(DirectoryRecord& record, std::string_view name, Dropped& dropped) const
       FTPSFS_REQUIRES(mutex);
+  /// Nothing is known of the name any more, nor which names there are.
+  void forget(DirectoryRecord& record, std::string_view name, Dropped& dropped)
+      FTPSFS_REQUIRES(mutex);
   /// Has the directory changed here since the ticket was taken?
   bool overtaken(const Ticket& ticket) const FTPSFS_REQUIRES(mutex) {
     return ticket.changes < records.last_change(ticket.version.directory);
@@ -112,6 +115,14 @@ void NamespaceCache::State::erase(DirectoryRecord& record, std::string_view name
     const std::string spelling = known->name();
     record.entries.writable(dropped).erase(spelling);
   }
+}
+
+void NamespaceCache::State::forget(DirectoryRecord& record, std::string_view name,
+                                   Dropped& dropped) {
+  erase(record, name, dropped);
+  forget_absent(record, name);
+  record.complete = false;
+  records.settle(record, dropped);
 }
 
 NamespaceCache::NamespaceCache(const Settings& settings, const Clock& clock)
@@ -264,6 +275,15 @@ void NamespaceCache::store_absent(const Ticket& ticket, std::string_view name) {
   s.records.settle(record, dropped);
 }
 
+void NamespaceCache::expire_entry(DirectoryId directory, std::string_view name) {
+  State& s = *state_;
+  Dropped dropped;
+  const MutexLock lock(s.mutex);
+  if (DirectoryRecord* record = s.records.find(directory)) {
+    s.forget(*record, name, dropped);
+  }
+}
+
 void NamespaceCache::note_created(DirectoryId directory, remote::Entry entry) {
   State& s = *state_;
   const SteadyTime now = s.clock.now();
@@ -315,11 +335,7 @@ void NamespaceCache::invalidate_entry(DirectoryId directory, std::string_view na
   State& s = *state_;
   Dropped dropped;
   const MutexLock lock(s.mutex);
-  DirectoryRecord& record = s.records.changing(directory);
-  s.erase(record, name, dropped);
-  s.forget_absent(record, name);
-  record.complete = false;
-  s.records.settle(record, dropped);
+  s.forget(s.records.changing(directory), name, dropped);
 }
 
 void NamespaceCache::invalidate_directory(DirectoryId directory) {

@@ -85,6 +85,9 @@ class NamespaceCache {
   Snapshot store_listing(const Ticket& ticket, remote::Listing listing);
   void store_entry(const Ticket& ticket, remote::Entry entry);
   void store_absent(const Ticket& ticket, std::string_view name);
+  /// What is known of the name is not good enough: the server shall be asked. No change was made
+  /// here, so fetches under way are kept, and may be shared.
+  void expire_entry(DirectoryId directory, std::string_view name);
 
   // What this mount has done itself.
   /// Also for an entry that was changed or replaced. Does not make a directory complete.
@@ -92,6 +95,7 @@ class NamespaceCache {
   void note_removed(DirectoryId directory, std::string_view name);
   void note_renamed(DirectoryId from, std::string_view name, DirectoryId to,
                     std::string_view new_name);
+  /// The outcome of a change is unknown.
   void invalidate_entry(DirectoryId directory, std::string_view name);
   void invalidate_directory(DirectoryId directory);
   void clear();
