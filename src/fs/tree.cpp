@@ -84,7 +84,7 @@ Result<Tree::Known> Tree::stat_one(Ino parent, const std::string& name, const Wa
 }
 
 Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, const Wait& wait) {
-  services_.cache.invalidate_entry(parent, name);
+  services_.cache.expire_entry(parent, name);
   FTPSFS_TRY_ASSIGN(const Snapshot listing, fetch_listing(parent, wait));
   const cache::CachedEntry* found = listing->find(name);
   if (found == nullptr) {
