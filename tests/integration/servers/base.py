@@ -15,6 +15,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from .freezer import Freezer
+
 USER = "tester"
 PASSWORD = "s3cret pass"  # with a blank, as people have them
 
@@ -101,6 +103,7 @@ class Server:
         self.config = self.folder / "config"
         self.log = self.folder / f"{self.name}.log"
         self.process = None
+        self._freezer = Freezer()
         for path in (self.folder, self.root, self.config):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o755)
@@ -178,10 +181,11 @@ class Server:
 
     def freeze(self):
         """A black hole: connections are accepted by the kernel, and nothing ever answers."""
-        self.signal_all(signal.SIGSTOP)
+        while self._freezer.freeze(self.pids()):
+            pass  # a process may have forked between the look and the stop
 
     def thaw(self):
-        self.signal_all(signal.SIGCONT)
+        self._freezer.thaw()
 
     def kill(self):
         """Ends all processes at once, as a crash would."""
@@ -191,6 +195,7 @@ class Server:
         for _ in range(2):
             self.signal_all(signal.SIGKILL)
         self.process.wait(timeout=20)
+        self.thaw()
         self.process = None
 
     def drop_connections(self):
