@@ -44,7 +44,7 @@ TEST(ServerProfile, OfProftpd) {
   EXPECT_EQ(profile.mlsd_links, LinkView::shown);
   EXPECT_TRUE(profile.mlsd_hides_dangling_links);
   EXPECT_EQ(profile.opts_mlst, "") << "all facts are on";
-  EXPECT_EQ(profile.list_command, "LIST -a");
+  EXPECT_EQ(profile.list_command, "LIST -a .");
 }
 
 TEST(ServerProfile, OfPureFtpd) {
