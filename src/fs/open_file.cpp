@@ -98,13 +98,14 @@ void OpenFile::note_written() {
 
 // Reading.
 
-std::shared_ptr<transfer::ReadStream> OpenFile::reader(FileHandle& handle) {
+std::shared_ptr<transfer::ReadStream> OpenFile::reader(FileHandle& handle, Outdated& outdated) {
   if (!handle.stream || handle.stream_epoch != epoch_) {
     auto check = [weak = weak_from_this(), epoch = epoch_](const remote::FileVersion& observed,
                                                            std::uint64_t offset) -> Result<void> {
       const auto self = weak.lock();
       return self ? self->check_version(observed, offset, epoch) : Result<void>();
     };
+    outdated = std::move(handle.stream);
     handle.stream = std::make_shared<transfer::ReadStream>(
         services_.remote, own_path(), std::move(check), services_.budget, services_.limits);
     handle.stream_epoch = epoch_;
@@ -128,6 +129,7 @@ std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::ui
 Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::size_t size,
                               const Request& request) {
   for (;;) {
+    Outdated outdated;  // its end joins a pump that may want the mutex: destroyed without it
     std::shared_ptr<transfer::ReadStream> stream;
     std::shared_ptr<transfer::StagedFile> copy;
     std::optional<std::uint64_t> known_size;
@@ -139,7 +141,7 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
       if (const auto* staged = std::get_if<Staged>(&content_)) {
         copy = staged->copy;
       } else if (std::holds_alternative<OnServer>(content_)) {
-        stream = reader(handle);
+        stream = reader(handle, outdated);
       }
     }
     if (copy) {

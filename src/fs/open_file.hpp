@@ -150,7 +150,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   transfer::PathProvider sibling_path(std::string name) const;
   transfer::PathProvider target_path(const std::string& temporary) const;
 
-  std::shared_ptr<transfer::ReadStream> reader(FileHandle& handle) FTPSFS_REQUIRES(mutex_);
+  using Outdated = std::shared_ptr<transfer::ReadStream>;
+  std::shared_ptr<transfer::ReadStream> reader(FileHandle& handle, Outdated& outdated)
+      FTPSFS_REQUIRES(mutex_);
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
                              std::uint64_t epoch);
 

@@ -163,10 +163,16 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
     changed_.notify_all();
     const std::uint64_t end = window_.end();
     const std::uint64_t generation = generation_;
-    const bool woken = changed_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
+    // Each predicate is false here: one that held already would spin, and never let the mutex go.
+    const auto brought = [&]() FTPSFS_NO_ANALYSIS {
       return error_.has_value() || at_end_ || window_.end() != end || generation_ != generation ||
-             shut_down_ || !pumping_ || (!counted && waiting_ == 0);
-    });
+             shut_down_ || !pumping_;
+    };
+    const auto my_turn = [&]() FTPSFS_NO_ANALYSIS {
+      return error_.has_value() || shut_down_ || waiting_ == 0 || reachable(offset);
+    };
+    const bool woken =
+        counted ? changed_.wait(mutex_, wait, brought) : changed_.wait(mutex_, wait, my_turn);
     if (!woken) {
       result = wait.give_up("data from the server");
       break;
@@ -194,11 +200,11 @@ void ReadStream::Core::ensure_pump() {
   if (pumping_ || at_end_) {
     return;
   }
-  pumping_ = true;
   retries_left_ = limits_.retries;
   // The old thread, if any, has nothing left to do but to end: it takes no lock any more.
   thread_ =
       std::jthread([self = shared_from_this()](const std::stop_token& stop) { self->pump(stop); });
+  pumping_ = true;  // not before: no thread may be had
 }
 
 void ReadStream::Core::shut_down() {

@@ -158,10 +158,10 @@ void WriteStream::Core::ensure_pump() {
   if (pumping_ || shut_down_ || error_) {
     return;
   }
-  pumping_ = true;
   // The old thread, if any, has nothing left to do but to end: it takes no lock any more.
   thread_ =
       std::jthread([self = shared_from_this()](const std::stop_token& stop) { self->pump(stop); });
+  pumping_ = true;  // not before: no thread may be had
 }
 
 void WriteStream::Core::shut_down() {

@@ -2,6 +2,7 @@
 #include "ftpsfs/transfer/read_stream.hpp"
 
 #include <algorithm>
+#include <latch>
 #include <thread>
 
 #include "stream_fixture.hpp"
@@ -158,6 +159,36 @@ TEST_F(ReadStreamTest, GivesWayToOthersAndResumes) {
     EXPECT_TRUE(remote.stat(*remote::RemotePath::parse("/f"), patience()));
     const std::size_t offset = 1000 + static_cast<std::size_t>(round) * 1'000'000;
     EXPECT_TRUE(read(*stream, offset, 1'000'000) == data.substr(offset, 1'000'000));
+  }
+}
+
+TEST_F(ReadStreamTest, ReadersBehindTheWindowWaitForTheOneAtItsEnd) {
+  limits.retain_bytes = 0;
+  limits.skip_bytes = 0;
+  const std::string data = pattern(3 * kMebibyte);
+  FakeRemote remote(clock);
+  remote.put("/f", data);
+  for (int round = 0; round < 10; ++round) {  // who wakes first is chance
+    const auto stream = reader(remote);
+    Gate gate = remote.hold(Op::read);
+    std::atomic<int> wrong{0};
+    std::vector<std::jthread> readers;
+    readers.emplace_back([&] {
+      // Up to behind the end: only the end itself satisfies it.
+      wrong += read(*stream, 2 * kMebibyte, 2 * kMebibyte) == data.substr(2 * kMebibyte) ? 0 : 1;
+    });
+    ASSERT_TRUE(gate.await_blocked());
+    std::latch begun(6);
+    for (int i = 0; i < 6; ++i) {
+      readers.emplace_back([&] {
+        begun.count_down();
+        wrong += read(*stream, 0, 4096) == data.substr(0, 4096) ? 0 : 1;
+      });
+    }
+    begun.wait();
+    gate.open();
+    readers.clear();
+    EXPECT_EQ(wrong, 0);
   }
 }
 
