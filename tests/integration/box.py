@@ -37,11 +37,12 @@ class ToolFailed(AssertionError):
 class Box:
     """What a test works with: `remote` is the server's directory, `mount()` gives it as a filesystem."""
 
-    def __init__(self, server, folder, name, prot="private"):
+    def __init__(self, server, folder, name, prot="private", network=None):
         self.server = server
         self.folder = Path(folder)
         self.name = name
         self.prot = prot
+        self.network = network
         self.remote = server.mkdir(name)
         self.mounts = []
         self.children = []
@@ -83,7 +84,7 @@ class Box:
         if LOCAL:
             return self.remote
         folder = self.folder / f"mount{len(self.mounts)}"
-        mount = Mount(folder, self.url(), {**self.default_options(), **options}, arguments)
+        mount = Mount(folder, self.url(), {**self.default_options(), **options}, arguments, self.network)
         self.mounts.append(mount)
         return mount.start()
 

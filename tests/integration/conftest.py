@@ -149,12 +149,12 @@ def box_on(request, workspace):
     """Makes a box on the given server. It is closed, and looked over, when the test is done."""
     made = []
 
-    def make(server):
+    def make(server, network=None):
         name = re.sub(r"[^A-Za-z0-9_]+", "-", request.node.name)[:60]
         number = next(_numbers)
         folder = workspace / f"box{number}"
         folder.mkdir()
-        box = Box(server, folder, f"{name}-{number}", prot=request.config.getoption("--prot"))
+        box = Box(server, folder, f"{name}-{number}", prot=request.config.getoption("--prot"), network=network)
         made.append(box)
         request.node.boxes = made
         return box

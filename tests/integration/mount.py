@@ -77,19 +77,21 @@ def write_credentials(path, user=USER, password=PASSWORD):
 class Mount:
     """One mount, by a process in the foreground whose log goes to a file."""
 
-    def __init__(self, folder, url, options, arguments=()):
+    def __init__(self, folder, url, options, arguments=(), network=None):
         self.folder = Path(folder)
         self.path = self.folder / "mnt"
         self.log = self.folder / "ftpsfs.log"
         self.url = url
         self.options = dict(options)
         self.arguments = list(arguments)
+        self.network = network  # a network namespace; the mount itself is seen everywhere
         self.process = None
         self.path.mkdir(parents=True, exist_ok=True)
 
     def command(self):
         joined = ",".join(name if value is True else f"{name}={value}" for name, value in self.options.items())
-        return [str(binary()), self.url, str(self.path), "-f", "-v", "--log-level=debug", *self.arguments,
+        enter = ["nsenter", f"--net={self.network}"] if self.network else []
+        return [*enter, str(binary()), self.url, str(self.path), "-f", "-v", "--log-level=debug", *self.arguments,
                 *(["-o", joined] if joined else [])]
 
     def start(self, seconds=30):

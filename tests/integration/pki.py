@@ -37,7 +37,7 @@ class Pki:
         self._ca("other-ca", "some other CA")
         self.ca = self.folder / "ca.crt"
         self.other_ca = self.folder / "other-ca.crt"
-        self.good = self._server("good", "DNS:localhost,IP:127.0.0.1,IP:::1")
+        self.good = self._server("good", "DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.77.0.2")
         self.wrong_name = self._server("wrong-name", "DNS:ftp.elsewhere.example")
         self.name_only = self._server("name-only", "DNS:localhost")
         self.expired = self._server("expired", "DNS:localhost,IP:127.0.0.1", expired=True)

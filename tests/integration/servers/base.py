@@ -15,6 +15,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from network import in_network
+
 from .freezer import Freezer
 
 USER = "tester"
@@ -90,7 +92,8 @@ class Server:
     has_set_mtime = True
     hides_dot_files_from_plain_list = False
 
-    def __init__(self, folder, pki, tls="1.3", implicit=False, certificate=None, listing_limit=30000, extra=None):
+    def __init__(self, folder, pki, tls="1.3", implicit=False, certificate=None, listing_limit=30000, extra=None,
+                 host="localhost", address="127.0.0.1", network=None):
         self.folder = Path(folder)
         self.pki = pki
         self.tls = tls
@@ -98,6 +101,9 @@ class Server:
         self.certificate = certificate or pki.good
         self.listing_limit = listing_limit
         self.extra = extra or {}  # settings in the server's own words
+        self.host = host
+        self.address = address
+        self.network = network  # a network namespace to live in, or None
         self.port = free_port()
         self.root = self.folder / "served"
         self.config = self.folder / "config"
@@ -147,7 +153,8 @@ class Server:
         """Starts the server (again, on the same port) and waits until it greets."""
         with open(self.log, "ab+") as log:
             # vsftpd says what is wrong with its settings on descriptor 0, as if to an FTP client.
-            self.process = subprocess.Popen(self.command(), stdin=log, stdout=log, stderr=log,
+            enter = ["nsenter", f"--net={self.network}"] if self.network else []
+            self.process = subprocess.Popen(enter + self.command(), stdin=log, stdout=log, stderr=log,
                                             env=self.environment(), cwd=self.folder, start_new_session=True)
         self.wait_ready()
         return self
@@ -157,16 +164,20 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=2) as probe:
-                    # An implicit server waits for a ClientHello; being connected is all there is to see.
-                    if self.implicit or probe.recv(1):
-                        return
-            except OSError:
-                time.sleep(0.05)
+            if in_network(self.network, self._greets):
+                return
+            time.sleep(0.05)
         tail = self.log_tail()
         self.kill()
         raise RuntimeError(f"{self.name} did not come up:\n{tail}")
+
+    def _greets(self):
+        try:
+            with socket.create_connection((self.address, self.port), timeout=2) as probe:
+                # An implicit server waits for a ClientHello; being connected is all there is to see.
+                return self.implicit or bool(probe.recv(1))
+        except OSError:
+            return False
 
     def pids(self):
         """The server's processes, the listening one among them."""
@@ -224,7 +235,7 @@ class Server:
 
     def url(self, path="/", user=USER):
         scheme = "ftps" if self.implicit else "ftpes"
-        return f"{scheme}://{user}@localhost:{self.port}{path}"
+        return f"{scheme}://{user}@{self.host}:{self.port}{path}"
 
     def log_tail(self, lines=40):
         try:

@@ -28,6 +28,15 @@ def _threads(pid):
         return []
 
 
+def _has_ended(thread):
+    """A zombie cannot be traced, and need not be."""
+    try:
+        with open(f"/proc/{thread}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 class Freezer:
     """Holds threads of other processes. To be used by one thread: a tracee belongs to the thread that
     stopped it."""
@@ -43,8 +52,10 @@ class Freezer:
                 _ptrace(_PTRACE_SEIZE, thread)
                 _ptrace(_PTRACE_INTERRUPT, thread)
                 os.waitpid(thread, _WALL)
-            except (ProcessLookupError, ChildProcessError):
-                continue  # it ended meanwhile
+            except OSError:
+                if _has_ended(thread):
+                    continue
+                raise
             self._held.add(thread)
         return len(self._held) - before
 

@@ -28,7 +28,7 @@ LoadModule mod_tls.c
 LoadModule mod_site_misc.c
 ServerName "ftpsfs test"
 ServerType standalone
-DefaultAddress 127.0.0.1
+DefaultAddress {self.address}
 SocketBindTight on
 Port {self.port}
 UseIPv6 off

@@ -16,7 +16,7 @@ class PureFtpd(Server):
     def command(self):
         binary = self.unpacked("usr/sbin/pure-ftpd")
         database = self._user_database()
-        return [str(binary), "-l", f"puredb:{database}", "-4", "-S", f"127.0.0.1,{self.port}", "-H", "-E", "-A",
+        return [str(binary), "-l", f"puredb:{database}", "-4", "-S", f"{self.address},{self.port}", "-H", "-E", "-A",
                 "-u", "1", "-U", "133:022", "-c", "200", "-C", "200", "-I", "15", "-z", "-D",
                 "-L", f"{self.listing_limit}:50", "-Y", "1", "-2", str(self.certificate.pem),
                 "-g", str(self.config / "pid"), "-f", "none"]

@@ -23,6 +23,7 @@ class ImplicitHandler(TLS_FTPHandler):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--root", required=True)
     parser.add_argument("--cert", required=True)
@@ -48,7 +49,7 @@ def main():
     handler.tls_control_required = True
     handler.banner = "pyftpdlib ready."
 
-    server = FTPServer(("127.0.0.1", args.port), handler)
+    server = FTPServer((args.address, args.port), handler)
     server.max_cons = 512
     server.max_cons_per_ip = 0
     # The port is bound and the certificate read: no more need for rights.

@@ -12,7 +12,8 @@ class Pyftpdlib(Server):
     implicit_capable = True
 
     def command(self):
-        return [sys.executable, str(Path(__file__).with_name("pyftpdlib_main.py")), "--port", str(self.port),
+        return [sys.executable, str(Path(__file__).with_name("pyftpdlib_main.py")), "--address", self.address,
+                "--port", str(self.port),
                 "--root", str(self.root), "--cert", str(self.certificate.pem), "--user", USER, "--password", PASSWORD,
                 "--tls", self.tls, *(["--implicit"] if self.implicit else [])]
 

@@ -27,7 +27,7 @@ class Vsftpd(Server):
         empty = self.config / "empty"
         empty.mkdir(exist_ok=True)
         settings = {
-            "listen": "YES", "listen_ipv6": "NO", "listen_address": "127.0.0.1", "listen_port": self.port,
+            "listen": "YES", "listen_ipv6": "NO", "listen_address": self.address, "listen_port": self.port,
             "background": "NO", "anonymous_enable": "NO", "local_enable": "YES", "write_enable": "YES",
             "nopriv_user": SERVER_USER,
             "chroot_local_user": "YES", "allow_writeable_chroot": "YES", "local_root": self.root,
