@@ -135,7 +135,7 @@ def make_server(request, workspace, pki):
     yield make
     for server in started:
         server.thaw()
-        server.kill()
+        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ class Server:
     hides_dot_files_from_plain_list = False
 
     def __init__(self, folder, pki, tls="1.3", implicit=False, certificate=None, listing_limit=30000, extra=None,
-                 host="localhost", address="127.0.0.1", network=None):
+                 host="localhost", address="127.0.0.1", network=None, disk_mib=None):
         self.folder = Path(folder)
         self.pki = pki
         self.tls = tls
@@ -113,6 +113,10 @@ class Server:
         for path in (self.folder, self.root, self.config):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o755)
+        self.has_own_disk = disk_mib is not None
+        if self.has_own_disk:  # one that can be filled
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk_mib}m,mode=755", "tmpfs", self.root],
+                           check=True, timeout=20)
         self.own(self.root)
 
     # -- for subclasses
@@ -208,6 +212,13 @@ class Server:
         self.process.wait(timeout=20)
         self.thaw()
         self.process = None
+
+    def close(self):
+        """Its end: nothing of it stays but files."""
+        self.kill()
+        if self.has_own_disk:
+            subprocess.run(["umount", "-l", self.root], check=False, timeout=20)
+            self.has_own_disk = False
 
     def drop_connections(self):
         """Kills what serves connections and leaves the listener, so that clients must log in anew."""

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""A disk that is full, there or here, must reach the program that writes, and cost nothing else."""
+
+import errno
+import os
+
+import pytest
+
+from box import wait_for
+
+pytestmark = pytest.mark.real
+
+MEBIBYTE = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def small_server(make_server):
+    server = make_server(disk_mib=8)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def small_box(small_server, box_on):
+    return box_on(small_server)
+
+
+def write_until_refused(path, mebibytes=24):
+    """The error of the write or of the close that tells; fails when none does."""
+    with pytest.raises(OSError) as refusal:
+        with open(path, "wb", buffering=0) as file:
+            for _ in range(mebibytes):
+                view = memoryview(os.urandom(MEBIBYTE))
+                while view:
+                    view = view[file.write(view):]
+    return refusal.value.errno
+
+
+@pytest.mark.smoke
+def test_a_full_server_is_told_to_the_writer(small_box):
+    box = small_box
+    mount = box.mount()
+    assert write_until_refused(mount / "big") in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    # The mount lives, and there is room again once something is deleted.
+    if (mount / "big").exists():
+        os.unlink(mount / "big")
+    (mount / "small").write_bytes(b"fits")
+    assert (box.remote / "small").read_bytes() == b"fits"
+
+
+def test_a_full_server_does_not_cost_the_old_content(small_box):
+    box = small_box
+    old = os.urandom(3 * MEBIBYTE)
+    box.put("file", old)
+    mount = box.mount()
+    write_until_refused(mount / "file")
+    assert (box.remote / "file").read_bytes() == old
+    assert wait_for(lambda: os.listdir(box.remote) == ["file"]), "the part of the upload stays behind"
+
+
+def test_a_full_staging_directory_is_told_to_the_writer(box):
+    """Random writes need a local copy; where that finds no room, the file on the server stays as it is."""
+    old = os.urandom(12 * MEBIBYTE)
+    box.put("file", old)
+    staging = box.folder / "staging"
+    staging.mkdir(mode=0o700)
+    box.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", staging])
+    try:
+        mount = box.mount(staging_dir=staging)
+        with pytest.raises(OSError) as refusal:
+            with open(mount / "file", "r+b") as file:
+                file.seek(MEBIBYTE)
+                file.write(b"in the middle")
+        assert refusal.value.errno == errno.ENOSPC
+        assert (box.remote / "file").read_bytes() == old
+        (mount / "other").write_bytes(b"goes on")
+        box.unmount()
+    finally:
+        box.run(["umount", "-l", staging])
