@@ -19,7 +19,6 @@ namespace ftpsfs::app {
 namespace {
 
 constexpr std::size_t kLargestFile = 64 * 1024;
-constexpr std::size_t kLongestPassword = 1024;  // fits a command line of every server
 constexpr auto kPromptLimit = std::chrono::minutes(5);
 
 Error bad_line(std::string_view origin, std::size_t number, std::string_view why) {

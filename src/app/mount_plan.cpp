@@ -179,7 +179,11 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.protection = options.protection;
   settings.session.connect_timeout = options.connect_timeout;
   settings.session.timeout = options.timeout;
+  settings.session.pipelining = options.pipelining;
+  settings.session.warm_data = options.warm_data;
+  settings.session.stat_listing = options.stat_listing;
   settings.max_conns = options.max_conns;
+  settings.warm_conns = options.warm_conns;
   return settings;
 }
 

@@ -163,6 +163,11 @@ StatusReport MountHandler::status() {
   report.replaced_connections = remote.pool.replaced;
   report.streams_moved = remote.pool.preemptions;
   report.data_connections = remote.data_connections;
+  report.warm_starts = remote.warm_starts;
+  report.full_handshakes = remote.full_handshakes;
+  report.fallbacks = remote.fallbacks;
+  report.commands = remote.commands;
+  report.flights = remote.flights;
   report.bytes_read = remote.bytes_read;
   report.bytes_written = remote.bytes_written;
   report.inodes = files.inodes;

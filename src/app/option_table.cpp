@@ -33,8 +33,13 @@ void store_mask(Options& options, const OptionValue& value) {
   options.*Member = static_cast<std::uint16_t>(std::get<std::uint64_t>(value));
 }
 
-void store_max_conns(Options& options, const OptionValue& value) {
-  options.max_conns = static_cast<unsigned>(std::get<std::uint64_t>(value));
+template <auto Member>
+void store_count(Options& options, const OptionValue& value) {
+  options.*Member = static_cast<unsigned>(std::get<std::uint64_t>(value));
+}
+template <auto Member>
+void store_switch(Options& options, const OptionValue& value) {
+  options.*Member = std::get<std::string>(value) == "on";
 }
 
 void store_verify(Options& options, const OptionValue& value) {
@@ -70,16 +75,16 @@ void store_kernel_flag(Options& options, const OptionValue&) {
   options.kernel_flags.emplace_back(Name.text);
 }
 
-using enum OptionKind;
+using K = OptionKind;
 using G = OptionGroup;
 
 // clang-format off
 const OptionRow kRows[] = {
   // The login.
-  {.name = "credentials", .kind = path, .group = G::login, .value_name = "FILE",
+  {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
    .help = "file with lines username=NAME and password=WORD; refused when group or others may read it",
    .store = store_text<&Options::credentials_file>},
-  {.name = "username", .kind = text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
+  {.name = "username", .kind = K::text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
    .help = "user to log in as; also in the URL or the credentials file",
    .store = store_text<&Options::username>},
   {.name = "password_stdin", .group = G::login,
@@ -87,67 +92,79 @@ const OptionRow kRows[] = {
    .store = store_flag<&Options::password_stdin>},
 
   // TLS.
-  {.name = "cacert", .kind = path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
+  {.name = "cacert", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
    .help = "trust the CAs in this file (PEM bundle or one DER certificate); may be given several times",
    .store = collect_text<&Options::ca_files>},
-  {.name = "capath", .kind = path, .group = G::tls, .value_name = "DIR",
+  {.name = "capath", .kind = K::path, .group = G::tls, .value_name = "DIR",
    .help = "trust the CAs in this directory; may be given several times",
    .store = collect_text<&Options::ca_directories>},
-  {.name = "verify", .kind = choice, .group = G::tls, .value_name = "full|ca|none", .default_text = "full",
+  {.name = "verify", .kind = K::choice, .group = G::tls, .value_name = "full|ca|none", .default_text = "full",
    .help = "what is checked of the server's certificate: chain and name, chain alone, or nothing (warns)",
    .store = store_verify, .choices = "full|ca|none"},
-  {.name = "prot", .kind = choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
+  {.name = "prot", .kind = K::choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
    .help = "are files and listings encrypted too? The control connection always is",
    .store = store_protection, .choices = "private|clear"},
-  {.name = "tls_min", .kind = choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.2",
+  {.name = "tls_min", .kind = K::choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.2",
    .help = "lowest TLS version",
    .store = [](Options& o, const OptionValue& v) { o.tls_min = tls_version(v); }, .choices = "1.2|1.3"},
-  {.name = "tls_max", .kind = choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.3",
+  {.name = "tls_max", .kind = K::choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.3",
    .help = "highest TLS version",
    .store = [](Options& o, const OptionValue& v) { o.tls_max = tls_version(v); }, .choices = "1.2|1.3"},
 
   // The connections.
-  {.name = "max_conns", .kind = number, .group = G::connection, .value_name = "N", .default_text = "8",
+  {.name = "max_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",
    .help = "most connections to the server at a time, 1 to 64",
-   .store = store_max_conns, .minimum = 1, .maximum = 64},
-  {.name = "connect_timeout", .kind = duration, .group = G::connection, .value_name = "TIME", .default_text = "15s",
+   .store = store_count<&Options::max_conns>, .minimum = 1, .maximum = 64},
+  {.name = "warm_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "4",
+   .help = "most data connections that are made ahead of need, 0 to 64",
+   .store = store_count<&Options::warm_conns>, .minimum = 0, .maximum = 64},
+  {.name = "connect_timeout", .kind = K::duration, .group = G::connection, .value_name = "TIME", .default_text = "15s",
    .help = "for one connection: dial, TLS and login together",
    .store = store_duration<&Options::connect_timeout>, .minimum = 100},
-  {.name = "timeout", .kind = duration, .group = G::connection, .value_name = "TIME", .default_text = "30s",
+  {.name = "timeout", .kind = K::duration, .group = G::connection, .value_name = "TIME", .default_text = "30s",
    .help = "for one operation, and for each stall of a transfer",
    .store = store_duration<&Options::timeout>, .minimum = 100},
+  {.name = "pipelining", .kind = K::choice, .group = G::connection, .value_name = "on|off", .default_text = "on",
+   .help = "several commands at a time, where the server bears it",
+   .store = store_switch<&Options::pipelining>, .choices = "on|off"},
+  {.name = "warm", .kind = K::choice, .group = G::connection, .value_name = "on|off", .default_text = "on",
+   .help = "data connections made ahead of need; off where something between cuts idle ones",
+   .store = store_switch<&Options::warm_data>, .choices = "on|off"},
+  {.name = "stat_list", .kind = K::choice, .group = G::connection, .value_name = "on|off", .default_text = "on",
+   .help = "listings by STAT over the control connection, where the server bears it",
+   .store = store_switch<&Options::stat_listing>, .choices = "on|off"},
 
   // What is remembered.
-  {.name = "dir_cache_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
+  {.name = "dir_cache_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
    .help = "how long listings and attributes are believed inside ftpsfs",
    .store = store_duration<&Options::dir_cache_timeout>},
-  {.name = "attr_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
+  {.name = "attr_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
    .help = "how long the kernel believes attributes",
    .store = store_duration<&Options::attr_timeout>},
-  {.name = "entry_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
+  {.name = "entry_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
    .help = "how long the kernel believes that a name exists",
    .store = store_duration<&Options::entry_timeout>},
-  {.name = "negative_timeout", .kind = duration, .group = G::cache, .value_name = "TIME", .default_text = "5s",
+  {.name = "negative_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "5s",
    .help = "how long it is believed that a name does not exist",
    .store = store_duration<&Options::negative_timeout>},
-  {.name = "staging_dir", .kind = path, .group = G::cache, .value_name = "DIR", .default_text = "~/.cache/ftpsfs",
+  {.name = "staging_dir", .kind = K::path, .group = G::cache, .value_name = "DIR", .default_text = "~/.cache/ftpsfs",
    .help = "where local copies lie for random writes (root: /var/cache/ftpsfs)",
    .store = store_text<&Options::staging_directory>},
 
   // Whose files they are.
-  {.name = "uid", .kind = user, .group = G::owner, .value_name = "USER", .default_text = "who mounts",
+  {.name = "uid", .kind = K::user, .group = G::owner, .value_name = "USER", .default_text = "who mounts",
    .help = "owner shown for all files, a name or a number",
    .store = store_id<&Options::uid>},
-  {.name = "gid", .kind = group, .group = G::owner, .value_name = "GROUP", .default_text = "who mounts",
+  {.name = "gid", .kind = K::group, .group = G::owner, .value_name = "GROUP", .default_text = "who mounts",
    .help = "group shown for all files, a name or a number",
    .store = store_id<&Options::gid>},
-  {.name = "umask", .kind = octal, .group = G::owner, .value_name = "OCTAL",
+  {.name = "umask", .kind = K::octal, .group = G::owner, .value_name = "OCTAL",
    .help = "show files as 666, programs and directories as 777, less these bits; without it as the server says",
    .store = store_mask<&Options::umask>},
-  {.name = "fmask", .kind = octal, .group = G::owner, .value_name = "OCTAL", .default_text = "umask",
+  {.name = "fmask", .kind = K::octal, .group = G::owner, .value_name = "OCTAL", .default_text = "umask",
    .help = "the same for files alone",
    .store = store_mask<&Options::file_mask>},
-  {.name = "dmask", .kind = octal, .group = G::owner, .value_name = "OCTAL", .default_text = "umask",
+  {.name = "dmask", .kind = K::octal, .group = G::owner, .value_name = "OCTAL", .default_text = "umask",
    .help = "the same for directories alone",
    .store = store_mask<&Options::directory_mask>},
 
@@ -167,7 +184,7 @@ const OptionRow kRows[] = {
   {.name = "auto_unmount",
    .help = "unmount even when ftpsfs is killed",
    .store = store_flag<&Options::auto_unmount>},
-  {.name = "fsname", .kind = text, .value_name = "NAME", .default_text = "the URL",
+  {.name = "fsname", .kind = K::text, .value_name = "NAME", .default_text = "the URL",
    .help = "source shown in /proc/mounts and by df; by default the URL without user and password",
    .store = store_text<&Options::fsname>},
   {.name = "nodev", .default_text = "yes",
@@ -187,7 +204,7 @@ const OptionRow kRows[] = {
                                  "strictatime diratime nodiratime mand nomand silent loud big_writes default_permissions",
    .help = "this and mount(8)'s other words for fstab (noauto, user, users, nofail, defaults, x-*, comment=*) are accepted and ignored"},
   // Always "ftpsfs": `ftpsfs status` finds its mounts by it.
-  {.name = "subtype", .kind = text},
+  {.name = "subtype", .kind = K::text},
 
   // How it runs.
   {.name = "foreground", .short_name = 'f', .group = G::run,
@@ -199,7 +216,7 @@ const OptionRow kRows[] = {
   {.name = "verbose", .short_name = 'v', .group = G::run,
    .help = "log more; twice: still more",
    .store = [](Options& o, const OptionValue&) { ++o.verbose; }},
-  {.name = "log_level", .aliases = "loglevel", .kind = choice, .group = G::run, .value_name = "LEVEL", .default_text = "warning",
+  {.name = "log_level", .aliases = "loglevel", .kind = K::choice, .group = G::run, .value_name = "LEVEL", .default_text = "warning",
    .help = "trace, debug, info, warning, error or off",
    .store = store_log_level, .choices = "trace|debug|info|warning|error|off"},
   {.name = "help", .short_name = 'h', .group = G::run,
@@ -213,7 +230,7 @@ const OptionRow kRows[] = {
   {.name = "json", .group = G::run,
    .help = "print one JSON object for each mount",
    .store = store_flag<&Options::json>, .scope = kStatusScope},
-  {.name = "timeout", .aliases = "wait", .kind = duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
+  {.name = "timeout", .aliases = "wait", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
    .help = "how long to wait for uploads to be finished",
    .store = store_duration<&Options::umount_timeout>, .scope = kUmountScope, .minimum = 0},
   {.name = "markdown", .group = G::run,

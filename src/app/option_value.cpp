@@ -33,23 +33,24 @@ std::optional<Number> whole_number(std::string_view text, int base = 10) {
   return value;
 }
 
-struct Unit {
+struct TimeUnit {
   std::string_view name;
   std::uint64_t milliseconds;
 };
-constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"", 1000}};
+constexpr TimeUnit kTimeUnits[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"", 1000}};
 
 /// "30", "1.0", "500ms", "2m". Plain numbers are seconds, with a fraction as libfuse allows it.
 std::optional<Duration> duration_value(std::string_view text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
   const std::string_view unit_name = text.substr(digits);
-  const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& candidate) {
-    return candidate.name == unit_name;
-  });
+  const auto* unit =
+      std::find_if(std::begin(kTimeUnits), std::end(kTimeUnits),
+                   [&](const TimeUnit& candidate) { return candidate.name == unit_name; });
   const std::string_view number = text.substr(0, digits);
   const std::size_t point = std::min(number.find('.'), number.size());
   const auto whole = whole_number<std::uint64_t>(number.substr(0, point));
-  if (unit == std::end(kUnits) || !whole || *whole > std::uint64_t{1} << 40U) {
+  if (unit == std::end(kTimeUnits) || !whole || *whole > std::uint64_t{1} << 40U) {
     return std::nullopt;
   }
   std::uint64_t milliseconds = *whole * unit->milliseconds;

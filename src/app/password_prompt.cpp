@@ -18,8 +18,6 @@
 namespace ftpsfs::app {
 namespace {
 
-constexpr std::size_t kLongestPassword = 1024;
-
 // A handler can reach nothing but this.
 volatile sig_atomic_t caught_signal = 0;
 

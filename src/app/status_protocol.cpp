@@ -33,6 +33,11 @@ void for_each_field(Report& report, Visitor visit) {
   visit("replaced_connections", report.replaced_connections);
   visit("streams_moved", report.streams_moved);
   visit("data_connections", report.data_connections);
+  visit("warm_starts", report.warm_starts);
+  visit("full_handshakes", report.full_handshakes);
+  visit("fallbacks", report.fallbacks);
+  visit("commands", report.commands);
+  visit("flights", report.flights);
   visit("bytes_read", report.bytes_read);
   visit("bytes_written", report.bytes_written);
   visit("inodes", report.inodes);
@@ -228,9 +233,11 @@ std::string as_text(const StatusReport& report) {
   out += fmt::format("  connections  {} open ({} idle) of {}; {} logins, {} failed, {} replaced\n",
                      r.connections_open, r.connections_idle, r.connections_limit, r.logins,
                      r.failed_logins, r.replaced_connections);
-  out += fmt::format("  transferred  {} read, {} written, {} data connections\n",
+  out += fmt::format("  transferred  {} read, {} written, {} data connections ({} made ahead)\n",
                      bytes_for_people(r.bytes_read), bytes_for_people(r.bytes_written),
-                     r.data_connections);
+                     r.data_connections, r.warm_starts);
+  out += fmt::format("  dialogue     {} commands in {} flights, {} fallbacks, {} full handshakes\n",
+                     r.commands, r.flights, r.fallbacks, r.full_handshakes);
   out += fmt::format("  files        {} open, {} with unfinished uploads, {} failed uploads\n",
                      r.open_files, r.unfinished_uploads, r.failed_uploads);
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",

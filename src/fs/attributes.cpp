@@ -62,7 +62,7 @@ Result<void> Filesystem::Impl::set_size(Ino ino, std::uint64_t size, const Reque
   if (auto pass = handle->file->enter(request.wait)) {
     done = handle->file->truncate(size, request.wait.stop);
     if (done) {
-      done = handle->file->publish(request.wait.stop);
+      done = handle->file->publish(request.wait.stop, handle->failures_before);
     }
   } else {
     done = std::move(pass).error();
@@ -93,6 +93,9 @@ Result<void> Filesystem::Impl::set_mode(Ino ino, std::uint32_t mode, const Reque
     return {};
   }
   const auto file = find_open(ino);
+  if (file && file->owes_upload() && !services_.remote.traits().can_set_mode) {
+    return make_error(Errc::unsupported, "the server cannot change modes");  // not now, nor later
+  }
   if (file && file->defer_mode(bits)) {
     return {};
   }
@@ -108,6 +111,9 @@ Result<void> Filesystem::Impl::set_mode(Ino ino, std::uint32_t mode, const Reque
 Result<void> Filesystem::Impl::set_mtime(Ino ino, const AttributeChange::Time& time,
                                          const Request& request) {
   const auto file = find_open(ino);
+  if (file && !time.now && file->owes_upload() && !services_.remote.traits().can_set_mtime) {
+    return make_error(Errc::unsupported, "the server cannot set times");  // not now, nor later
+  }
   // Bytes that are yet to arrive get the server's present time by themselves.
   if (file &&
       file->defer_mtime(time.now ? std::nullopt : std::optional<std::int64_t>(time.unix_seconds))) {

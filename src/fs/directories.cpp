@@ -20,7 +20,7 @@ Result<HandleId> Filesystem::Impl::open_directory(Ino ino, const Request& reques
   }
   for (const Ino open_ino : open_inos) {
     const auto location = inodes_.locate(open_ino);
-    if (location && location->parent == ino && pending_file(ino, location->name) &&
+    if (location && location->parent == ino && find_pending(ino, location->name) &&
         handle->listing->find(location->name) == nullptr) {
       handle->pending.emplace_back(location->name, open_ino);
     }
@@ -52,8 +52,8 @@ Result<void> Filesystem::Impl::read_directory(HandleId id, std::uint64_t offset,
     const std::string& name =
         i < listed ? handle->listing->at(i).entry.name : handle->pending[i - listed].first;
     Tree::Known known;
-    if (const auto file = pending_file(handle->ino, name)) {
-      known = local_entry(*file, name);
+    if (const auto local = find_pending(handle->ino, name)) {
+      known = local_entry(*local, name);
     } else if (auto fresh = tree_.find(handle->ino, name)) {
       known = *std::move(fresh);
     } else if (i < listed) {

@@ -42,16 +42,19 @@ std::shared_ptr<FileHandle> Filesystem::Impl::add_handle(Ino ino, std::shared_pt
   auto handle = std::make_shared<FileHandle>();
   handle->id = id;
   handle->flags = flags;
-  handle->opener = handle->writable() ? process_of(request.pid) : 0;
-  const MutexLock lock(mutex_);
-  OpenEntry& entry = open_files_[ino];
-  if (!entry.file) {
-    entry.file = std::move(file);
-    inodes_.pin(ino);
+  handle->opener = handle->publishes() ? process_of(request.pid) : 0;
+  {
+    const MutexLock lock(mutex_);
+    OpenEntry& entry = open_files_[ino];
+    if (!entry.file) {
+      entry.file = std::move(file);
+      inodes_.pin(ino);
+    }
+    ++entry.handles;
+    handle->file = entry.file;
+    handles_[id] = handle;
   }
-  ++entry.handles;
-  handle->file = entry.file;
-  handles_[id] = handle;
+  handle->failures_before = handle->file->failures();
   return handle;
 }
 
@@ -59,7 +62,7 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Request& reques
   FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
   FTPSFS_TRY_ASSIGN(Tree::Known found, existing(location.parent, location.name, request));
   if (found.entry->type != remote::FileType::regular ||
-      pending_file(location.parent, location.name) ||
+      find_pending(location.parent, location.name) ||
       services_.clock.now() - found.fetched_at < kOpenTrust) {
     return found;
   }
@@ -161,14 +164,15 @@ Result<CreateReply> Filesystem::Impl::create(Ino parent, const std::string& name
   }
   const Ino ino = inodes_.acquire(parent, name, remote::FileType::regular, 1);
   auto file = OpenFile::make_new(services_, ino, static_cast<std::uint16_t>(mode & 07777U));
+  const auto view = file->local_view();
+  const Tree::Known local = local_entry(view.value_or(OpenFile::LocalView{}), name);
   reply.open.handle = next_handle_++;
   const auto handle = add_handle(ino, file, flags, request, reply.open.handle);
   handle->created = true;
   handle->opener = process_of(request.pid);
-  const Tree::Known local = local_entry(*file, name);
   // Listings that are cached show the name at once.
   cache_.note_created(parent, *local.entry);
-  reply.entry.attributes = attributes(ino, *local.entry, std::chrono::milliseconds(0));
+  reply.entry.attributes = attributes(ino, *local.entry, std::chrono::milliseconds(0), view);
   return reply;
 }
 
@@ -190,26 +194,26 @@ Result<Slices> Filesystem::Impl::read(HandleId id, std::uint64_t offset, std::si
   return handle->file->read(*handle, offset, size, request);
 }
 
-std::optional<Result<void>> Filesystem::Impl::try_write(HandleId id, std::uint64_t offset,
+std::optional<Result<void>> Filesystem::Impl::try_write(HandleId id, WritePlace place,
                                                         const Slice& data) {
   const auto handle = find_handle(id);
   if (!handle) {
     return Result<void>(bad_handle());
   }
-  auto taken = handle->file->try_write(*handle, offset, data);
+  auto taken = handle->file->try_write(*handle, place, data);
   if (taken) {
     handle->interrupted = false;
   }
   return taken;
 }
 
-Result<void> Filesystem::Impl::write(HandleId id, std::uint64_t offset, const Slice& data,
+Result<void> Filesystem::Impl::write(HandleId id, WritePlace place, const Slice& data,
                                      const Request& request) {
   const auto handle = find_handle(id);
   if (!handle) {
     return bad_handle();
   }
-  auto written = handle->file->write(*handle, offset, data, request);
+  auto written = handle->file->write(*handle, place, data, request);
   handle->interrupted = !written && written.error().code == Errc::cancelled;
   return written;
 }
@@ -229,8 +233,8 @@ Result<void> Filesystem::Impl::flush(HandleId id, const Request& request) {
     return {};
   }
   if (!file->written_since_flush()) {
-    FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
-    return file->begin_upload(request.wait.stop);
+    FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
+    return file->begin_upload(request.wait.stop, handle->failures_before);
   }
   if (handle->interrupted) {
     // Ctrl-C: the program knows that its writing was cut short. What was taken follows at release.
@@ -245,16 +249,30 @@ Result<void> Filesystem::Impl::sync(HandleId id, const Request& request) {
     return bad_handle();
   }
   const auto& file = handle->file;
-  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
-  FTPSFS_TRY(file->publish(request.wait.stop));
+  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
+  FTPSFS_TRY(file->publish(request.wait.stop, handle->failures_before));
   const MutexLock lock(mutex_);
-  if (handle->appends()) {
+  if (handle->appended) {
     // The kernel placed the bytes where it believed the end to be.
     paged_versions_.erase(file->ino());
   } else {
     paged_versions_[file->ino()] = file->version();
   }
   return {};
+}
+
+/// What a handle for reading alone leaves behind is the others' business; the last one's, whatever
+/// is left of an upload that could not be finished before.
+bool Filesystem::Impl::must_publish(const FileHandle& handle) const {
+  if (!handle.file->owes_upload()) {
+    return false;
+  }
+  if (handle.publishes()) {
+    return true;
+  }
+  const MutexLock lock(mutex_);
+  const auto found = open_files_.find(handle.file->ino());
+  return found != open_files_.end() && found->second.handles == 1;
 }
 
 /// Most closes owe nothing any more. Ended at once, they do not make an unlink(2) that follows
@@ -265,17 +283,24 @@ std::optional<std::shared_ptr<void>> Filesystem::Impl::try_release(HandleId id) 
     return std::shared_ptr<void>();
   }
   const auto& file = handle->file;
-  if (file->hidden_on_server() || (handle->publishes() && file->owes_upload())) {
+  if (file->hidden_on_server() || must_publish(*handle)) {
     return std::nullopt;
   }
   {
     const MutexLock lock(mutex_);
     handles_.erase(id);
     const auto found = open_files_.find(file->ino());
-    if (found != open_files_.end() && --found->second.handles > 0) {
+    if (found == open_files_.end() || --found->second.handles > 0) {
       return handle;
     }
     open_files_.erase(found);
+  }
+  if (file->hidden_on_server()) {
+    // Removed since we looked, by somebody who still saw it open: what is to go is on the server.
+    return std::shared_ptr<void>(handle.get(), [this, handle](void*) {
+      remove_hidden(handle->file);
+      inodes_.unpin(handle->file->ino());
+    });
   }
   inodes_.unpin(file->ino());
   return handle;
@@ -287,7 +312,7 @@ void Filesystem::Impl::release(HandleId id, const Request& request) {
     return;
   }
   const auto file = handle->file;
-  if (handle->publishes() && file->owes_upload()) {
+  if (must_publish(*handle)) {
     // Nobody hears an error of a release: it is logged and counted where it occurs.
     if (auto done = sync(id, request); !done && file->owes_upload()) {
       log::warning("an upload could not be finished: {}", done.error().text);
@@ -325,7 +350,8 @@ void Filesystem::Impl::remove_hidden(const std::shared_ptr<OpenFile>& file) {
   }
   file->mark_orphan(false);
   if (const auto path = tree_.path(file->ino())) {
-    if (auto removed = services_.remote.remove_file(*path, services_.own_wait()); !removed) {
+    const auto removed = services_.remote.remove_file(*path, services_.own_wait());
+    if (!removed && removed.error().code != Errc::not_found) {
       log::warning("{} stays behind on the server: {}", path->str(), removed.error().text);
     }
   }

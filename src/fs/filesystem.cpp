@@ -73,6 +73,18 @@ std::uint32_t Filesystem::Impl::shown_mode(remote::FileType type,
 
 Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry,
                                         milliseconds valid_for) {
+  std::optional<OpenFile::LocalView> local;
+  if (const auto file = find_open(ino)) {
+    local = file->local_view();
+    if (!local) {
+      file->observe(entry);
+    }
+  }
+  return attributes(ino, entry, valid_for, local);
+}
+
+Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, milliseconds valid_for,
+                                        const std::optional<OpenFile::LocalView>& local) const {
   Attributes result;
   result.ino = ino;
   result.uid = settings_.uid;
@@ -85,17 +97,13 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry,
   result.mtime_seconds = entry.mtime ? entry.mtime->unix_seconds : 0;
   result.valid_for = std::min(valid_for, settings_.attr_timeout);
   std::optional<std::uint16_t> mode = entry.mode;
-  if (const auto file = find_open(ino)) {
-    if (const auto local = file->local_view()) {
-      result.size = local->size;
-      result.mtime_seconds = local->mtime_seconds;
-      mode = local->mode ? local->mode : mode;
-      result.valid_for = milliseconds(0);
-      if (file->is_orphan()) {
-        result.nlink = 0;
-      }
-    } else {
-      file->observe(entry);
+  if (local) {
+    result.size = local->size;
+    result.mtime_seconds = local->mtime_seconds;
+    mode = local->mode ? local->mode : mode;
+    result.valid_for = milliseconds(0);
+    if (local->orphan) {
+      result.nlink = 0;
     }
   }
   result.mode = shown_mode(entry.type, mode);
@@ -120,24 +128,22 @@ EntryReply Filesystem::Impl::reply_for(Ino parent, const std::string& name,
   return reply;
 }
 
-std::shared_ptr<OpenFile> Filesystem::Impl::pending_file(Ino parent, std::string_view name) {
+std::optional<OpenFile::LocalView> Filesystem::Impl::find_pending(Ino parent,
+                                                                  std::string_view name) const {
   const auto ino = inodes_.find(parent, name);
-  if (!ino) {
-    return nullptr;
-  }
-  auto file = find_open(*ino);
-  return file && file->owes_upload() && !file->is_orphan() ? file : nullptr;
+  const auto file = ino ? find_open(*ino) : nullptr;
+  auto local = file ? file->local_view() : std::nullopt;
+  return local && !local->orphan ? local : std::nullopt;
 }
 
-Tree::Known Filesystem::Impl::local_entry(const OpenFile& file, std::string_view name) const {
+Tree::Known Filesystem::Impl::local_entry(const OpenFile::LocalView& local,
+                                          std::string_view name) const {
   remote::Entry entry;
   entry.name = std::string(name);
   entry.type = remote::FileType::regular;
-  if (const auto local = file.local_view()) {
-    entry.size = local->size;
-    entry.mtime = remote::FileTime{local->mtime_seconds, remote::TimeGrain::second};
-    entry.mode = local->mode;
-  }
+  entry.size = local.size;
+  entry.mtime = remote::FileTime{local.mtime_seconds, remote::TimeGrain::second};
+  entry.mode = local.mode;
   return Tree::Known{std::move(entry), milliseconds(0), services_.clock.now()};
 }
 
@@ -145,8 +151,8 @@ std::optional<Result<EntryReply>> Filesystem::Impl::find_entry(Ino parent, std::
   if (HiddenNames::is_hidden(name)) {
     return Result<EntryReply>(negative());
   }
-  if (const auto file = pending_file(parent, name)) {
-    return Result<EntryReply>(reply_for(parent, std::string(name), local_entry(*file, name), 1));
+  if (const auto local = find_pending(parent, name)) {
+    return Result<EntryReply>(reply_for(parent, std::string(name), local_entry(*local, name), 1));
   }
   const auto known = tree_.find(parent, name);
   if (!known) {
@@ -168,8 +174,8 @@ Result<Tree::Known> Filesystem::Impl::known(Ino parent, const std::string& name,
   if (HiddenNames::is_hidden(name)) {
     return Tree::Known{std::nullopt, settings_.negative_timeout, services_.clock.now()};
   }
-  if (const auto file = pending_file(parent, name)) {
-    return local_entry(*file, name);
+  if (const auto local = find_pending(parent, name)) {
+    return local_entry(*local, name);
   }
   return tree_.fetch(parent, name, request.wait);
 }
@@ -189,8 +195,9 @@ std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino) {
     return Result<Attributes>(attributes(ino, Tree::root_entry(), settings_.attr_timeout));
   }
   if (const auto file = find_open(ino)) {
-    if (file->local_view()) {
-      return Result<Attributes>(attributes(ino, *local_entry(*file, "").entry, milliseconds(0)));
+    if (const auto local = file->local_view()) {
+      return Result<Attributes>(
+          attributes(ino, *local_entry(*local, "").entry, milliseconds(0), local));
     }
   }
   const auto location = inodes_.locate(ino);
@@ -369,13 +376,13 @@ Result<Slices> Filesystem::read(HandleId handle, std::uint64_t offset, std::size
                                 const Request& request) {
   return impl_->read(handle, offset, size, request);
 }
-std::optional<Result<void>> Filesystem::try_write(HandleId handle, std::uint64_t offset,
+std::optional<Result<void>> Filesystem::try_write(HandleId handle, WritePlace place,
                                                   const Slice& data) {
-  return impl_->try_write(handle, offset, data);
+  return impl_->try_write(handle, place, data);
 }
-Result<void> Filesystem::write(HandleId handle, std::uint64_t offset, const Slice& data,
+Result<void> Filesystem::write(HandleId handle, WritePlace place, const Slice& data,
                                const Request& request) {
-  return impl_->write(handle, offset, data, request);
+  return impl_->write(handle, place, data, request);
 }
 Result<void> Filesystem::flush(HandleId handle, const Request& request) {
   return impl_->flush(handle, request);

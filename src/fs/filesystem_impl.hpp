@@ -50,9 +50,8 @@ class Filesystem::Impl {
                                              std::size_t size);
   Result<Slices> read(HandleId handle, std::uint64_t offset, std::size_t size,
                       const Request& request);
-  std::optional<Result<void>> try_write(HandleId handle, std::uint64_t offset, const Slice& data);
-  Result<void> write(HandleId handle, std::uint64_t offset, const Slice& data,
-                     const Request& request);
+  std::optional<Result<void>> try_write(HandleId handle, WritePlace place, const Slice& data);
+  Result<void> write(HandleId handle, WritePlace place, const Slice& data, const Request& request);
   Result<void> flush(HandleId handle, const Request& request);
   Result<void> sync(HandleId handle, const Request& request);
   std::optional<std::shared_ptr<void>> try_release(HandleId handle);
@@ -80,13 +79,15 @@ class Filesystem::Impl {
  private:
   // Attributes from what is known; `known.entry` must be there.
   Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for);
+  Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for,
+                        const std::optional<OpenFile::LocalView>& local) const;
   EntryReply reply_for(Ino parent, const std::string& name, const Tree::Known& known,
                        std::uint64_t lookups);
   static EntryReply negative();
   std::uint32_t shown_mode(remote::FileType type, std::optional<std::uint16_t> mode) const;
   /// A file of this name that is open here and not on the server yet.
-  std::shared_ptr<OpenFile> pending_file(Ino parent, std::string_view name);
-  Tree::Known local_entry(const OpenFile& file, std::string_view name) const;
+  std::optional<OpenFile::LocalView> find_pending(Ino parent, std::string_view name) const;
+  Tree::Known local_entry(const OpenFile::LocalView& local, std::string_view name) const;
   Result<Tree::Known> known(Ino parent, const std::string& name, const Request& request);
   Result<Tree::Known> existing(Ino parent, const std::string& name, const Request& request);
   Result<void> writable() const;
@@ -106,6 +107,7 @@ class Filesystem::Impl {
   Result<OpenReply> open_known(Ino ino, const remote::Entry& entry, int flags,
                                const Request& request);
   Result<Tree::Known> revalidated(Ino ino, const Request& request);
+  bool must_publish(const FileHandle& handle) const;
   void close_file(const std::shared_ptr<OpenFile>& file);
   void remove_hidden(const std::shared_ptr<OpenFile>& file);
 
@@ -114,8 +116,14 @@ class Filesystem::Impl {
   Result<void> remove_leftovers(Ino directory, const Request& request);
   std::vector<std::shared_ptr<OpenFile>> files_below(Ino ino) const;
   Result<void> settle_below(Ino ino, const Request& request);
-  Result<void> clear_target(const Tree::Known& source, const Tree::Known& target, Ino new_parent,
-                            const std::string& new_name, const Request& request);
+  /// The open file that a rename is about to replace, kept from publishing until it has happened.
+  struct Displaced {
+    std::shared_ptr<OpenFile> file;
+    Gate::Pass pass{nullptr};
+  };
+  Result<Displaced> clear_target(const Tree::Known& source, const Tree::Known& target,
+                                 Ino new_parent, const std::string& new_name,
+                                 const Request& request);
 
   const Settings settings_;
   cache::NamespaceCache cache_;

@@ -10,43 +10,8 @@
 #include "ftpsfs/base/mutex.hpp"
 
 namespace ftpsfs::fs {
-namespace {
 
 namespace bmi = boost::multi_index;
-
-struct Node {
-  Ino ino = kNoIno;
-  Ino parent = kNoIno;  ///< kNoIno: nameless; then `name` is made unique from the number
-  std::string name;
-  remote::FileType type = remote::FileType::regular;
-  mutable std::uint64_t lookups = 0;
-  mutable std::uint64_t references = 0;  ///< children and pins
-  mutable std::list<Ino>::iterator idle;
-  mutable bool is_idle = false;
-};
-
-struct NameHash {
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-struct NameEqual {
-  bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-};
-
-struct ByIno {};
-struct ByName {};
-
-using NameKey = bmi::composite_key<Node, bmi::member<Node, Ino, &Node::parent>,
-                                   bmi::member<Node, std::string, &Node::name>>;
-using Nodes = bmi::multi_index_container<
-    Node, bmi::indexed_by<
-              bmi::hashed_unique<bmi::tag<ByIno>, bmi::member<Node, Ino, &Node::ino>>,
-              bmi::hashed_unique<bmi::tag<ByName>, NameKey,
-                                 bmi::composite_key_hash<std::hash<Ino>, NameHash>,
-                                 bmi::composite_key_equal_to<std::equal_to<Ino>, NameEqual>>>>;
-
-}  // namespace
 
 class InodeTable::Impl {
  public:
@@ -73,6 +38,38 @@ class InodeTable::Impl {
   std::vector<Ino> known_to_kernel() const;
 
  private:
+  struct Node {
+    Ino ino = kNoIno;
+    Ino parent = kNoIno;  ///< kNoIno: nameless; then `name` is made unique from the number
+    std::string name;
+    remote::FileType type = remote::FileType::regular;
+    mutable std::uint64_t lookups = 0;
+    mutable std::uint64_t references = 0;  ///< children and pins
+    mutable std::list<Ino>::iterator idle;
+    mutable bool is_idle = false;
+  };
+
+  struct NameHash {
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  struct NameEqual {
+    bool operator()(std::string_view a, std::string_view b) const { return a == b; }
+  };
+
+  struct ByIno {};
+  struct ByName {};
+
+  using NameKey = bmi::composite_key<Node, bmi::member<Node, Ino, &Node::parent>,
+                                     bmi::member<Node, std::string, &Node::name>>;
+  using Nodes = bmi::multi_index_container<
+      Node, bmi::indexed_by<
+                bmi::hashed_unique<bmi::tag<ByIno>, bmi::member<Node, Ino, &Node::ino>>,
+                bmi::hashed_unique<bmi::tag<ByName>, NameKey,
+                                   bmi::composite_key_hash<std::hash<Ino>, NameHash>,
+                                   bmi::composite_key_equal_to<std::equal_to<Ino>, NameEqual>>>>;
+
   using Position = Nodes::iterator;
 
   auto by_name(Ino parent, std::string_view name) const FTPSFS_REQUIRES(mutex_) {

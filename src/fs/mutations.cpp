@@ -11,6 +11,31 @@
 #include "ftpsfs/base/log.hpp"
 
 namespace ftpsfs::fs {
+namespace {
+
+/// An interrupted program has its answer before the outcome is known, and the kernel may have
+/// looked the name up again meanwhile: what it then remembered is to be forgotten in the end, when
+/// the caches here are right.
+class LateOutcome {
+ public:
+  LateOutcome(KernelCache& kernel, const Request& request, Ino parent, const std::string& name)
+      : kernel_(kernel), stop_(request.wait.stop), parent_(parent), name_(name) {}
+  ~LateOutcome() {
+    if (stop_.stop_requested()) {
+      kernel_.invalidate_entry(parent_, name_);
+    }
+  }
+  LateOutcome(const LateOutcome&) = delete;
+  LateOutcome& operator=(const LateOutcome&) = delete;
+
+ private:
+  KernelCache& kernel_;
+  const std::stop_token stop_;
+  const Ino parent_;
+  const std::string& name_;
+};
+
+}  // namespace
 
 Result<EntryReply> Filesystem::Impl::make_directory(Ino parent, const std::string& name,
                                                     std::uint32_t mode, const Request& request) {
@@ -69,6 +94,7 @@ Result<EntryReply> Filesystem::Impl::make_symlink(const std::string& target, Ino
 Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
                                            const Request& request) {
   FTPSFS_TRY(writable());
+  const LateOutcome late(services_.kernel, request, parent, name);
   FTPSFS_TRY_ASSIGN(const Tree::Known found, existing(parent, name, request));
   if (found.entry->type == remote::FileType::directory) {
     return make_error(Errc::is_directory, "is a directory");
@@ -128,6 +154,7 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
 Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& name,
                                                 const Request& request) {
   FTPSFS_TRY(writable());
+  const LateOutcome late(services_.kernel, request, parent, name);
   FTPSFS_TRY_ASSIGN(const Tree::Known found, existing(parent, name, request));
   if (found.entry->type != remote::FileType::directory) {
     return make_error(Errc::not_directory, "not a directory");
@@ -201,10 +228,13 @@ Result<void> Filesystem::Impl::settle_below(Ino ino, const Request& request) {
   return {};
 }
 
-/// Makes way for a rename onto an existing name.
-Result<void> Filesystem::Impl::clear_target(const Tree::Known& source, const Tree::Known& target,
-                                            Ino new_parent, const std::string& new_name,
-                                            const Request& request) {
+/// Makes way for a rename onto an existing name. What an open file there has accepted is only
+/// brought to a local copy: should the rename fail, it is still that file's own.
+Result<Filesystem::Impl::Displaced> Filesystem::Impl::clear_target(const Tree::Known& source,
+                                                                   const Tree::Known& target,
+                                                                   Ino new_parent,
+                                                                   const std::string& new_name,
+                                                                   const Request& request) {
   const bool from_directory = source.entry->type == remote::FileType::directory;
   const bool to_directory = target.entry->type == remote::FileType::directory;
   if (from_directory && !to_directory) {
@@ -215,16 +245,18 @@ Result<void> Filesystem::Impl::clear_target(const Tree::Known& source, const Tre
   }
   if (to_directory) {
     // No server renames over a directory; rename(2) allows an empty one to be replaced.
-    return remove_directory(new_parent, new_name, request);
+    FTPSFS_TRY(remove_directory(new_parent, new_name, request));
+    return Displaced{};
   }
+  Displaced displaced;
   if (const auto ino = inodes_.find(new_parent, new_name)) {
-    if (const auto file = find_open(*ino); file && file->owes_upload()) {
-      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+    if (auto file = find_open(*ino); file && file->owes_upload()) {
+      FTPSFS_TRY_ASSIGN(displaced.pass, file->enter(request.wait));
       FTPSFS_TRY(file->prepare_orphan(request.wait.stop));
-      file->mark_orphan(false);  // its bytes belong to a name that is about to be replaced
+      displaced.file = std::move(file);
     }
   }
-  return {};
+  return displaced;
 }
 
 Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino new_parent,
@@ -237,6 +269,8 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   if (HiddenNames::is_hidden(new_name)) {
     return make_error(Errc::not_permitted, "names of this form belong to ftpsfs itself");
   }
+  const LateOutcome late_from(services_.kernel, request, parent, name);
+  const LateOutcome late_to(services_.kernel, request, new_parent, new_name);
   FTPSFS_TRY_ASSIGN(const Tree::Known source, existing(parent, name, request));
   FTPSFS_TRY_ASSIGN(const Tree::Known target, known(new_parent, new_name, request));
   if (target.entry && (flags & RENAME_NOREPLACE) != 0) {
@@ -251,17 +285,23 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
     }
     FTPSFS_TRY(settle_below(*ino, request));
   }
+  Displaced displaced;
   if (target.entry) {
-    FTPSFS_TRY(clear_target(source, target, new_parent, new_name, request));
+    FTPSFS_TRY_ASSIGN(displaced, clear_target(source, target, new_parent, new_name, request));
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath from_directory, tree_.path(parent));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath to_directory, tree_.path(new_parent));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath from, from_directory.child(name));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath to, to_directory.child(new_name));
-  if (auto renamed = services_.remote.rename(from, to, request.wait); !renamed) {
+  // Settling and staging may have used up the time that the program had.
+  const Wait wait = Wait::for_at_most(services_.limits.stall_timeout, request.wait.stop);
+  if (auto renamed = services_.remote.rename(from, to, wait); !renamed) {
     cache_.invalidate_entry(parent, name);
     cache_.invalidate_entry(new_parent, new_name);
     return renamed;
+  }
+  if (displaced.file) {
+    displaced.file->mark_orphan(false);  // its bytes belong to a name that has been replaced
   }
   inodes_.rename(parent, name, new_parent, new_name);
   cache_.note_renamed(parent, name, new_parent, new_name);

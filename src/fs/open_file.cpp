@@ -14,13 +14,18 @@ namespace {
 /// A version seen this recently is trusted without asking again.
 constexpr std::chrono::milliseconds kVersionTrust{1000};
 
+/// Who holds the gate has deadlines of its own, for each step of what may be a long way: a large
+/// file on a slow link is fetched for hours. This only keeps the wait from being unbounded.
+constexpr std::chrono::hours kLongestWork{24};
+
 }  // namespace
 
 bool FileHandle::writable() const {
   return (flags & O_ACCMODE) != O_RDONLY;
 }
-bool FileHandle::appends() const {
-  return (flags & O_APPEND) != 0;
+
+bool FileHandle::publishes() const {
+  return writable() || created || (flags & O_TRUNC) != 0;
 }
 
 OpenFile::OpenFile(Services& services, Ino ino) : services_(services), ino_(ino) {}
@@ -41,6 +46,10 @@ std::shared_ptr<OpenFile> OpenFile::make_new(Services& services, Ino ino, std::u
   file->mode_ = mode;
   file->mode_owed_ = true;
   return file;
+}
+
+Result<Gate::Pass> OpenFile::enter_behind_others(const Wait& wait) {
+  return gate_.enter(Wait::for_at_most(kLongestWork, wait.stop));
 }
 
 transfer::PathProvider OpenFile::own_path() const {
@@ -68,14 +77,14 @@ OpenFile::Content OpenFile::content() const {
   return content_;
 }
 
-std::uint64_t OpenFile::size_locked() const {
+std::optional<std::uint64_t> OpenFile::size_locked() const {
   if (const auto* streaming = std::get_if<Streaming>(&content_)) {
-    return streaming->base + streaming->stream->accepted();
+    return streaming->end();
   }
   if (const auto* staged = std::get_if<Staged>(&content_)) {
     return staged->copy->size();
   }
-  return version_.size.value_or(0);
+  return version_.size;
 }
 
 bool OpenFile::owes_locked() const {
@@ -202,7 +211,7 @@ Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::u
 
 // Writing.
 
-std::optional<Result<void>> OpenFile::try_write(const FileHandle& handle, std::uint64_t offset,
+std::optional<Result<void>> OpenFile::try_write(FileHandle& handle, WritePlace place,
                                                 const Slice& data) {
   const auto pass = gate_.try_enter();
   if (!pass) {
@@ -210,75 +219,80 @@ std::optional<Result<void>> OpenFile::try_write(const FileHandle& handle, std::u
   }
   const MutexLock lock(mutex_);
   const auto* streaming = std::get_if<Streaming>(&content_);
-  if (streaming == nullptr || orphan_ ||
-      (!handle.appends() && offset != streaming->base + streaming->stream->accepted())) {
+  if (streaming == nullptr || orphan_ || (!place.append && place.offset != streaming->end())) {
     return std::nullopt;
   }
   auto taken = streaming->stream->try_write(data);
   if (taken && *taken) {
+    handle.appended = handle.appended || place.append;
     note_written();
   }
   return taken;
 }
 
-Result<void> OpenFile::write(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+Result<void> OpenFile::write(FileHandle& handle, WritePlace place, const Slice& data,
                              const Request& request) {
-  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter(request.wait));
-  FTPSFS_TRY(write_to(handle, offset, data, request));
+  // The time at the gate is not the server's silence: the request keeps what it had left.
+  const auto left = request.wait.deadline - SteadyClock::now();
+  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter_behind_others(request.wait));
+  FTPSFS_TRY(write_to(handle, place, data,
+                      Request{request.pid, {SteadyClock::now() + left, request.wait.stop}}));
+  handle.appended = handle.appended || place.append;
   const MutexLock lock(mutex_);
   note_written();
   return {};
 }
 
-Result<void> OpenFile::write_to(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+Result<void> OpenFile::write_to(const FileHandle& handle, WritePlace place, const Slice& data,
                                 const Request& request) {
   for (;;) {
     const Content now = content();
     if (const auto* staged = std::get_if<Staged>(&now)) {
-      FTPSFS_TRY(staged->copy->write(handle.appends() ? staged->copy->size() : offset, data.bytes));
+      FTPSFS_TRY(
+          staged->copy->write(place.append ? staged->copy->size() : place.offset, data.bytes));
       const MutexLock lock(mutex_);
       std::get<Staged>(content_).dirty = true;
       return {};
     }
     if (const auto* streaming = std::get_if<Streaming>(&now)) {
-      // What the kernel says of the offset under O_APPEND is only its idea of the size.
-      if (handle.appends() || offset == streaming->base + streaming->stream->accepted()) {
+      if (place.append || place.offset == streaming->end()) {
         return streaming->stream->write(data, request.wait);
       }
       FTPSFS_TRY(stage(request.wait.stop));
       continue;
     }
-    std::uint64_t size = 0;
+    std::optional<std::uint64_t> size;
     bool orphan = false;
     {
       const MutexLock lock(mutex_);
-      if (verdict_) {
+      if (verdict_ && failures_ > handle.failures_before) {
         return *verdict_;  // bytes of this file were lost before: no later ones may follow them
       }
-      size = version_.size.value_or(0);
+      size = version_.size;
       orphan = orphan_;
     }
-    if (!orphan && (handle.appends() || offset == size)) {
-      FTPSFS_TRY(begin_append(handle, size, request.wait));
+    // A size that is not told is not zero: only what says so itself may then go to the end.
+    if (!orphan && (place.append || place.offset == size)) {
+      FTPSFS_TRY(begin_append(place, size, request.wait));
     } else {
       FTPSFS_TRY(stage(request.wait.stop));
     }
   }
 }
 
-Result<void> OpenFile::begin_append(const FileHandle& handle, std::uint64_t offset,
+Result<void> OpenFile::begin_append(WritePlace place, std::optional<std::uint64_t> size,
                                     const Wait& wait) {
   bool recent = false;
   {
     const MutexLock lock(mutex_);
     recent = version_.size && services_.clock.now() - version_seen_ < kVersionTrust;
   }
-  std::uint64_t base = offset;
+  std::optional<std::uint64_t> base = size;
   if (!recent) {
     FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
     FTPSFS_TRY_ASSIGN(const remote::FileVersion version, services_.remote.version(path, wait));
-    base = version.size.value_or(offset);
-    if (base != offset && !handle.appends()) {
+    base = version.size ? version.size : size;
+    if (base != size && !place.append) {
       services_.kernel.invalidate_inode(ino_, true);
       return make_error(Errc::stale, "the file's size changed on the server while it was open");
     }
@@ -289,15 +303,21 @@ Result<void> OpenFile::begin_append(const FileHandle& handle, std::uint64_t offs
   return {};
 }
 
-OpenFile::Streaming OpenFile::make_stream(remote::WriteMode mode, std::uint64_t base,
+OpenFile::Streaming OpenFile::make_stream(remote::WriteMode mode, std::optional<std::uint64_t> base,
                                           std::string temporary) {
-  auto stream = std::make_shared<transfer::WriteStream>(
-      services_.remote, target_path(temporary), mode, base, services_.budget, services_.limits);
-  return Streaming{std::move(stream), base, std::move(temporary)};
+  // Without a base the size is only known to be no less than ours.
+  auto stream =
+      std::make_shared<transfer::WriteStream>(services_.remote, target_path(temporary), mode,
+                                              base.value_or(0), services_.budget, services_.limits);
+  return Streaming{std::move(stream), mode, base, std::move(temporary)};
 }
 
 void OpenFile::begin_replacement() {
   const Content before = content();
+  if (const auto* streaming = std::get_if<Streaming>(&before)) {
+    // It must not write to a name that is about to be removed, or begin to now.
+    streaming->stream->abandon();
+  }
   bool on_server = false;
   {
     const MutexLock lock(mutex_);
@@ -313,7 +333,7 @@ void OpenFile::begin_replacement() {
     const MutexLock lock(mutex_);
     on_server_ = on_server;
     content_ = std::move(fresh);
-    verdict_.reset();
+    forget_verdict();
     ++epoch_;
     note_written();
     written_ = false;  // a shell's redirect flushes before its first byte
@@ -328,7 +348,7 @@ void OpenFile::begin_replacement() {
 Result<void> OpenFile::truncate(std::uint64_t size, const std::stop_token& stop) {
   {
     const MutexLock lock(mutex_);
-    if (size == size_locked() && (owes_locked() || version_.size)) {
+    if (size == size_locked()) {
       return {};
     }
   }
@@ -391,7 +411,7 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
   std::shared_ptr<transfer::StagedFile> copy;
   if (!streaming.stream->started()) {
     // Nothing was sent: the bytes are all in memory, behind what the server has (append).
-    if (streaming.base > 0) {
+    if (streaming.mode == remote::WriteMode::append && streaming.base != 0) {
       FTPSFS_TRY_ASSIGN(copy, fetch_copy(own_path(), false, stop));
     } else {
       FTPSFS_TRY_ASSIGN(copy, transfer::StagedFile::create(services_.settings.staging_directory));

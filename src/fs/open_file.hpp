@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,10 @@ struct FileHandle {
   pid_t opener = 0;  ///< process (not thread) that opened it; 0 when unknown
   /// The last write was interrupted: the program is about to end, and its close must not wait.
   std::atomic<bool> interrupted = false;
+  /// Something was written at the end, wherever the kernel believed that to be.
+  std::atomic<bool> appended = false;
+  /// Failures of the file up to this one were before the open: they are not this program's.
+  std::uint64_t failures_before = 0;
 
   // Guarded by the file's mutex.
   std::shared_ptr<transfer::ReadStream> stream;
@@ -50,9 +55,8 @@ struct FileHandle {
   bool created = false;
 
   bool writable() const;
-  bool appends() const;
   /// Is its close one that publishes?
-  bool publishes() const { return writable() || created; }
+  bool publishes() const;
 };
 
 class OpenFile : public std::enable_shared_from_this<OpenFile> {
@@ -66,6 +70,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   /// Waits for the exclusive right to change the content's state.
   Result<Gate::Pass> enter(const Wait& wait) { return gate_.enter(wait); }
+  /// The same for what must not fail because another operation on the file, which works, takes
+  /// longer than one answer of the server may: until the stop token fires.
+  Result<Gate::Pass> enter_behind_others(const Wait& wait);
 
   // Reading. Needs no gate unless the content must be staged first.
   std::optional<Result<Slices>> find_content(FileHandle& handle, std::uint64_t offset,
@@ -74,9 +81,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
                       const Request& request);
 
   // Writing.
-  std::optional<Result<void>> try_write(const FileHandle& handle, std::uint64_t offset,
-                                        const Slice& data);
-  Result<void> write(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+  std::optional<Result<void>> try_write(FileHandle& handle, WritePlace place, const Slice& data);
+  Result<void> write(FileHandle& handle, WritePlace place, const Slice& data,
                      const Request& request);
 
   // With the gate's pass in the caller's hand:
@@ -84,12 +90,15 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void begin_replacement();
   Result<void> truncate(std::uint64_t size, const std::stop_token& stop);
   /// Makes everything written so far visible and confirmed under the file's name.
+  /// @param failures_before as in verdict(), which it gives when nothing is owed; default: no
+  /// program asks.
   /// @errors cancelled: nothing is lost, publish again. Others stay as the file's verdict.
-  Result<void> publish(const std::stop_token& stop);
+  Result<void> publish(const std::stop_token& stop,
+                       std::uint64_t failures_before = std::numeric_limits<std::uint64_t>::max());
   /// For a close before the first byte (a shell's redirect): a new file is made, and the hidden
   /// file that will replace an existing one is begun, so that a refusal is told by the writes to
   /// come, which programs heed, and not only by the last close, which shells ignore.
-  Result<void> begin_upload(const std::stop_token& stop);
+  Result<void> begin_upload(const std::stop_token& stop, std::uint64_t failures_before);
   /// The name is about to go while handles stay: content that is not on the server yet stays
   /// local, what is there stays there (the caller renames it out of sight).
   /// @return whether the server has a file under the name.
@@ -102,8 +111,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   /// The FLUSH policy: is there anything for a flush to publish?
   bool written_since_flush() const;
-  /// The last verdict, for a flush that has nothing to publish.
-  Result<void> verdict() const;
+  /// The last verdict, for a flush that has nothing to publish. Failures are counted, and only
+  /// those after the first `failures_before` are told.
+  Result<void> verdict(std::uint64_t failures_before) const;
+  std::uint64_t failures() const;
   bool owes_upload() const;
   bool is_orphan() const;
   bool hidden_on_server() const;
@@ -115,7 +126,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     std::uint64_t size = 0;
     std::int64_t mtime_seconds = 0;
     std::optional<std::uint16_t> mode;
+    bool orphan = false;
   };
+  /// To be taken once for an answer: when it is asked for again the upload may have ended.
   std::optional<LocalView> local_view() const;
 
   /// While an upload is owed: mode and time travel with it. @return false: nothing is owed.
@@ -135,8 +148,14 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   struct OnServer {};
   struct Streaming {
     std::shared_ptr<transfer::WriteStream> stream;
-    std::uint64_t base = 0;  ///< bytes of the file before the stream's first
-    std::string temporary;   ///< hidden name that receives them; empty: the file's own name
+    remote::WriteMode mode;
+    std::optional<std::uint64_t> base;  ///< bytes before the stream's first; absent: not told
+    std::string temporary;  ///< hidden name that receives them; empty: the file's own name
+
+    /// The file's size with the stream's bytes, if it is known.
+    std::optional<std::uint64_t> end() const {
+      return base ? std::optional(*base + stream->accepted()) : std::nullopt;
+    }
   };
   struct Staged {
     std::shared_ptr<transfer::StagedFile> copy;
@@ -159,13 +178,15 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Content content() const;
   enum class Comparison : std::uint8_t { same, grown, other };
   Comparison compare(const remote::Entry& entry) const FTPSFS_REQUIRES(mutex_);
-  std::uint64_t size_locked() const FTPSFS_REQUIRES(mutex_);
+  /// Absent: the server does not tell.
+  std::optional<std::uint64_t> size_locked() const FTPSFS_REQUIRES(mutex_);
   bool owes_locked() const FTPSFS_REQUIRES(mutex_);
   void note_written() FTPSFS_REQUIRES(mutex_);
-  Streaming make_stream(remote::WriteMode mode, std::uint64_t base, std::string temporary);
-  Result<void> write_to(const FileHandle& handle, std::uint64_t offset, const Slice& data,
+  Streaming make_stream(remote::WriteMode mode, std::optional<std::uint64_t> base,
+                        std::string temporary);
+  Result<void> write_to(const FileHandle& handle, WritePlace place, const Slice& data,
                         const Request& request);
-  Result<void> begin_append(const FileHandle& handle, std::uint64_t offset, const Wait& wait);
+  Result<void> begin_append(WritePlace place, std::optional<std::uint64_t> size, const Wait& wait);
 
   Result<void> stage(const std::stop_token& stop);
   Result<void> stage_from_stream(const Streaming& streaming, const std::stop_token& stop);
@@ -175,11 +196,14 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> publish_stream(const Streaming& streaming, const std::stop_token& stop);
   Result<void> publish_copy(const Staged& staged, const std::stop_token& stop);
   Result<void> install(remote::FileVersion version, const std::string& temporary);
-  Result<void> put_in_place(const std::string& temporary, const remote::RemotePath& path);
-  void apply_tail(const remote::RemotePath& path, remote::FileVersion& version);
+  Result<void> put_in_place(const std::string& temporary);
+  Result<void> move_part(const std::string& temporary, std::optional<std::uint16_t> keep_mode);
+  void apply_tail(const remote::RemotePath& path, bool made_file, remote::FileVersion& version);
+  void apply_mode(const remote::RemotePath& path, std::uint16_t mode, bool made_file);
   void learn_mode(const remote::RemotePath& path);
   void remember_published(const remote::FileVersion& version);
   Result<void> settle_verdict(Result<void> outcome);
+  void forget_verdict() FTPSFS_REQUIRES(mutex_);
   void remove_temporary(const std::string& temporary);
 
   Services& services_;
@@ -196,6 +220,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool written_ FTPSFS_GUARDED_BY(mutex_) = false;         ///< since the last flush that published
   std::int64_t changed_at_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< local time of the last change
   std::optional<Error> verdict_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t failures_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< the verdict's number
+  /// The verdict is of bytes that no later success brings back.
+  bool bytes_lost_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::optional<std::uint16_t> mode_ FTPSFS_GUARDED_BY(mutex_);  ///< what is shown, once known
   bool mode_owed_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::optional<std::int64_t> mtime_owed_ FTPSFS_GUARDED_BY(mutex_);

@@ -11,12 +11,9 @@
 
 namespace ftpsfs::fs {
 
-Result<void> OpenFile::publish(const std::stop_token& stop) {
-  {
-    const MutexLock lock(mutex_);
-    if (!owes_locked()) {
-      return verdict_ ? Result<void>(*verdict_) : Result<void>();
-    }
+Result<void> OpenFile::publish(const std::stop_token& stop, std::uint64_t failures_before) {
+  if (!owes_upload()) {
+    return verdict(failures_before);
   }
   const Content now = content();
   if (const auto* streaming = std::get_if<Streaming>(&now)) {
@@ -25,11 +22,11 @@ Result<void> OpenFile::publish(const std::stop_token& stop) {
   return publish_copy(std::get<Staged>(now), stop);
 }
 
-Result<void> OpenFile::begin_upload(const std::stop_token& stop) {
+Result<void> OpenFile::begin_upload(const std::stop_token& stop, std::uint64_t failures_before) {
   const Content now = content();
   const auto* streaming = std::get_if<Streaming>(&now);
   if (streaming == nullptr || streaming->stream->started() || is_orphan()) {
-    return verdict();
+    return verdict(failures_before);
   }
   if (streaming->temporary.empty()) {
     return publish_stream(*streaming, stop);
@@ -41,9 +38,12 @@ Result<void> OpenFile::begin_upload(const std::stop_token& stop) {
   if (begun.error().code == Errc::cancelled) {
     return std::move(begun).error();
   }
+  streaming->stream->abandon();
+  remove_temporary(streaming->temporary);
   {
     const MutexLock lock(mutex_);
     content_ = OnServer{};
+    bytes_lost_ = true;
     ++epoch_;
   }
   return settle_verdict(std::move(begun).error());
@@ -59,15 +59,15 @@ Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::sto
     installed = install(*std::move(version), streaming.temporary);
   } else {
     installed = std::move(version).error();
-    if (!streaming.temporary.empty()) {
-      remove_temporary(streaming.temporary);
-    }
+    streaming.stream->abandon();
+    remove_temporary(streaming.temporary);
   }
   {
     // The bytes of a failed stream are gone; what the server has stays what it was, or, under a
     // new name, a part that the verdict tells of.
     const MutexLock lock(mutex_);
     content_ = OnServer{};
+    bytes_lost_ = bytes_lost_ || !installed;
     ++epoch_;
   }
   return settle_verdict(std::move(installed));
@@ -103,25 +103,24 @@ Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token&
 
 /// The upload has arrived whole; now it gets its name, mode and time.
 Result<void> OpenFile::install(remote::FileVersion version, const std::string& temporary) {
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
   bool is_new = false;
   {
     const MutexLock lock(mutex_);
     is_new = !on_server_;
   }
   if (!temporary.empty()) {
-    FTPSFS_TRY(put_in_place(temporary, path));
+    FTPSFS_TRY(put_in_place(temporary));
   }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
   if (is_new && services_.new_file_mode == 0) {
     learn_mode(path);
   }
-  apply_tail(path, version);
+  apply_tail(path, is_new || !temporary.empty(), version);
   remember_published(version);
   return {};
 }
 
-Result<void> OpenFile::put_in_place(const std::string& temporary, const remote::RemotePath& path) {
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath part, sibling_path(temporary)());
+Result<void> OpenFile::put_in_place(const std::string& temporary) {
   std::optional<std::uint16_t> keep;
   {
     const MutexLock lock(mutex_);
@@ -129,17 +128,34 @@ Result<void> OpenFile::put_in_place(const std::string& temporary, const remote::
       keep = mode_;
     }
   }
-  if (keep && services_.remote.traits().can_set_mode) {
+  if (!services_.remote.traits().can_set_mode) {
+    keep.reset();
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath part, sibling_path(temporary)());
+  auto moved = move_part(temporary, keep);
+  if (!moved) {
+    // A directory above may have been renamed meanwhile.
+    if (const auto now = sibling_path(temporary)(); now && *now != part) {
+      moved = move_part(temporary, keep);
+    }
+  }
+  if (!moved) {
+    remove_temporary(temporary);
+  }
+  return moved;
+}
+
+Result<void> OpenFile::move_part(const std::string& temporary,
+                                 std::optional<std::uint16_t> keep_mode) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath part, sibling_path(temporary)());
+  if (keep_mode) {
     // Before the rename: nobody shall see the new content under weaker permissions.
-    if (auto kept = services_.remote.set_mode(part, *keep, services_.own_wait()); !kept) {
+    if (auto kept = services_.remote.set_mode(part, *keep_mode, services_.own_wait()); !kept) {
       log::info("{}: the old mode could not be kept: {}", path.str(), kept.error().text);
     }
   }
-  if (auto renamed = services_.remote.rename(part, path, services_.own_wait()); !renamed) {
-    remove_temporary(temporary);
-    return renamed;
-  }
-  return {};
+  return services_.remote.rename(part, path, services_.own_wait());
 }
 
 /// The first new file of a mount shows what mode the server gives, so that later ones need a
@@ -151,7 +167,9 @@ void OpenFile::learn_mode(const remote::RemotePath& path) {
   }
 }
 
-void OpenFile::apply_tail(const remote::RemotePath& path, remote::FileVersion& version) {
+/// What the link's death keeps from the server stays owed, for the next publishing.
+void OpenFile::apply_tail(const remote::RemotePath& path, bool made_file,
+                          remote::FileVersion& version) {
   std::optional<std::uint16_t> mode;
   std::optional<std::int64_t> mtime;
   {
@@ -160,25 +178,41 @@ void OpenFile::apply_tail(const remote::RemotePath& path, remote::FileVersion& v
       mode = mode_;
     }
     mtime = mtime_owed_;
-    mode_owed_ = false;
-    mtime_owed_.reset();
   }
-  if (mode && *mode != services_.new_file_mode.load()) {
-    const auto set = services_.remote.set_mode(path, *mode, services_.own_wait());
-    if (!set) {
-      log::info("{}: the mode could not be set: {}", path.str(), set.error().text);
-      const MutexLock lock(mutex_);
-      mode_ = services_.new_file_mode.load() != 0
-                  ? std::optional<std::uint16_t>(services_.new_file_mode.load())
-                  : std::nullopt;
-    }
+  if (mode) {
+    apply_mode(path, *mode, made_file);
   }
   if (mtime) {
-    if (auto set = services_.remote.set_mtime(path, *mtime, services_.own_wait()); set) {
+    const auto set = services_.remote.set_mtime(path, *mtime, services_.own_wait());
+    if (set) {
       version.mtime = remote::FileTime{*mtime, remote::TimeGrain::second};
     } else {
       log::warning("{}: the time could not be set: {}", path.str(), set.error().text);
     }
+    const MutexLock lock(mutex_);
+    if (mtime_owed_ == mtime && (set || !is_link_failure(set.error().code))) {
+      mtime_owed_.reset();
+    }
+  }
+}
+
+void OpenFile::apply_mode(const remote::RemotePath& path, std::uint16_t mode, bool made_file) {
+  // What the server gives to new files says nothing of one that was there before.
+  const std::uint16_t given = made_file ? services_.new_file_mode.load() : std::uint16_t{0};
+  Result<void> set;
+  if (given == 0 || mode != given) {
+    set = services_.remote.set_mode(path, mode, services_.own_wait());
+  }
+  if (!set) {
+    log::info("{}: the mode could not be set: {}", path.str(), set.error().text);
+  }
+  const MutexLock lock(mutex_);
+  if (mode_ != mode || (!set && is_link_failure(set.error().code))) {
+    return;  // still owed; perhaps another one by now
+  }
+  mode_owed_ = false;
+  if (!set) {
+    mode_ = given != 0 ? std::optional(given) : std::nullopt;
   }
 }
 
@@ -190,10 +224,11 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
   entry.unique = version.unique;
   {
     const MutexLock lock(mutex_);
-    entry.mode = mode_;
+    entry.mode = mode_owed_ ? std::nullopt : mode_;
     version_ = version;
     if (!version_.size) {
-      version_.size = entry.size = size_locked();
+      const std::optional<std::uint64_t> size = size_locked();
+      version_.size = entry.size = size;
     }
     version_seen_ = services_.clock.now();
     on_server_ = true;
@@ -210,9 +245,11 @@ Result<void> OpenFile::settle_verdict(Result<void> outcome) {
   {
     const MutexLock lock(mutex_);
     written_ = false;
-    verdict_.reset();
     if (!outcome) {
       verdict_ = outcome.error();
+      ++failures_;
+    } else if (!bytes_lost_) {
+      forget_verdict();  // a local copy was there for another try
     }
   }
   if (!outcome) {
@@ -225,6 +262,11 @@ Result<void> OpenFile::settle_verdict(Result<void> outcome) {
     }
   }
   return outcome;
+}
+
+void OpenFile::forget_verdict() {
+  verdict_.reset();
+  bytes_lost_ = false;
 }
 
 void OpenFile::remove_temporary(const std::string& temporary) {
@@ -267,9 +309,14 @@ bool OpenFile::written_since_flush() const {
   return written_;
 }
 
-Result<void> OpenFile::verdict() const {
+Result<void> OpenFile::verdict(std::uint64_t failures_before) const {
   const MutexLock lock(mutex_);
-  return verdict_ ? Result<void>(*verdict_) : Result<void>();
+  return verdict_ && failures_ > failures_before ? Result<void>(*verdict_) : Result<void>();
+}
+
+std::uint64_t OpenFile::failures() const {
+  const MutexLock lock(mutex_);
+  return failures_;
 }
 
 bool OpenFile::owes_upload() const {
@@ -303,10 +350,11 @@ std::optional<OpenFile::LocalView> OpenFile::local_view() const {
     return std::nullopt;
   }
   LocalView view;
-  view.size = size_locked();
+  view.size = size_locked().value_or(0);
   view.mtime_seconds = mtime_owed_.value_or(
       changed_at_ != 0 ? changed_at_ : (version_.mtime ? version_.mtime->unix_seconds : 0));
   view.mode = mode_;
+  view.orphan = orphan_;
   return view;
 }
 
@@ -366,11 +414,13 @@ bool OpenFile::is_replaced(const remote::Entry& entry) const {
 void OpenFile::note_mtime(std::int64_t unix_seconds) {
   const MutexLock lock(mutex_);
   version_.mtime = remote::FileTime{unix_seconds, remote::TimeGrain::second};
+  mtime_owed_.reset();
 }
 
 void OpenFile::note_mode(std::uint16_t mode) {
   const MutexLock lock(mutex_);
   mode_ = mode;
+  mode_owed_ = false;
 }
 
 }  // namespace ftpsfs::fs

@@ -7,11 +7,10 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/fuse/caller.hpp"
+#include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
 namespace {
-
-constexpr Duration kAlways = std::chrono::hours(24 * 365);
 
 void pause_for(Duration limit, const std::stop_token& stop) {
   Mutex mutex;
@@ -34,7 +33,7 @@ void CallerWatch::run(const std::stop_token& stop) noexcept {
   ::pthread_setname_np(::pthread_self(), "ftpsfs-watch");
   while (!stop.stop_requested()) {
     try {
-      if (requests_.wait_for_any(Wait::for_at_most(kAlways, stop))) {
+      if (requests_.wait_for_any(Wait::for_at_most(kNoLimit, stop))) {
         pause_for(kInterval, stop);
         look();
       }

@@ -9,11 +9,10 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
 namespace {
-
-constexpr Duration kAlways = std::chrono::hours(24 * 365);
 
 void run_guarded(const Executor::Task& task) noexcept {
   try {
@@ -125,7 +124,7 @@ void Executor::stop() {
       worker->wake.notify_one();
     }
     // Each task is bounded by its own deadline.
-    all_ended_.wait(mutex_, Wait::for_at_most(kAlways),
+    all_ended_.wait(mutex_, Wait::for_at_most(kNoLimit),
                     [this]() FTPSFS_NO_ANALYSIS { return workers_.empty(); });
     last = std::exchange(ended_, {});
   }

@@ -60,7 +60,9 @@ void Frontend::write(Ticket ticket, fuse_ino_t, fuse_bufvec* data, off_t offset,
     return;
   }
   const fs::Slice slice = own(buffer);
-  const auto to = static_cast<std::uint64_t>(offset);
+  // Pages of a shared mapping have their place even when the descriptor appends.
+  const bool append = (info->flags & O_APPEND) != 0 && info->writepage == 0;
+  const fs::WritePlace to{static_cast<std::uint64_t>(offset), append};
   if (const auto taken = filesystem_.try_write(info->fh, to, slice)) {
     reply("write", std::move(ticket), to_written(*taken, slice.bytes.size()));
     return;

@@ -10,13 +10,9 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/fuse/libfuse.hpp"
+#include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
-namespace {
-
-constexpr Duration kAlways = std::chrono::hours(24 * 365);
-
-}  // namespace
 
 Notifier::Notifier(std::size_t most_queued) : most_queued_(most_queued) {}
 
@@ -78,7 +74,7 @@ void Notifier::run(fuse_session* session) noexcept {
   while (attached_) {
     if (queue_.empty()) {
       overflowed_ = false;
-      changed_.wait(mutex_, Wait::for_at_most(kAlways),
+      changed_.wait(mutex_, Wait::for_at_most(kNoLimit),
                     [this]() FTPSFS_NO_ANALYSIS { return !attached_ || !queue_.empty(); });
       continue;
     }

@@ -14,15 +14,12 @@
 #include <filesystem>
 #include <system_error>
 
+#include "certificate_ptr.hpp"
+
 namespace ftpsfs::net {
 namespace {
 
 namespace stdfs = std::filesystem;
-
-struct FreeCertificate {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-using Certificate = std::unique_ptr<X509, FreeCertificate>;
 
 Error bad_path(const char* kind, const std::string& path, const std::string& why) {
   return make_error(Errc::invalid_argument, fmt::format("{} {}: {}", kind, path, why));
@@ -50,8 +47,8 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 /// Every certificate of a PEM bundle; keys and other blocks between them are passed over.
-std::vector<Certificate> parse_pem(const std::string& bytes) {
-  std::vector<Certificate> found;
+std::vector<CertificatePtr> parse_pem(const std::string& bytes) {
+  std::vector<CertificatePtr> found;
   const std::unique_ptr<BIO, int (*)(BIO*)> source(
       BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())), BIO_free);
   while (X509* const next = PEM_read_bio_X509_AUX(source.get(), nullptr, nullptr, nullptr)) {
@@ -60,20 +57,20 @@ std::vector<Certificate> parse_pem(const std::string& bytes) {
   return found;
 }
 
-Certificate parse_der(const std::string& bytes) {
+CertificatePtr parse_der(const std::string& bytes) {
   const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
-  return Certificate(d2i_X509(nullptr, &at, static_cast<long>(bytes.size())));
+  return CertificatePtr(d2i_X509(nullptr, &at, static_cast<long>(bytes.size())));
 }
 
 /// @return how many were new or known: none at all means that the file holds no certificate.
 std::size_t add_all(X509_STORE* store, const std::string& bytes) {
-  std::vector<Certificate> found = parse_pem(bytes);
+  std::vector<CertificatePtr> found = parse_pem(bytes);
   if (found.empty()) {
-    if (Certificate der = parse_der(bytes)) {
+    if (CertificatePtr der = parse_der(bytes)) {
       found.push_back(std::move(der));
     }
   }
-  for (const Certificate& each : found) {
+  for (const CertificatePtr& each : found) {
     X509_STORE_add_cert(store, each.get());
   }
   ERR_clear_error();  // the end of a bundle, and a certificate named twice, leave traces

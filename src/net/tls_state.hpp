@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "certificate_ptr.hpp"
 #include "ftpsfs/net/tls_stream.hpp"
 #include "tls_wire.hpp"
 
@@ -18,9 +19,6 @@ namespace ftpsfs::net {
 
 struct FreeSsl {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
-};
-struct FreeCertificate {
-  void operator()(X509* certificate) const { X509_free(certificate); }
 };
 
 struct TlsStream::State {
@@ -31,7 +29,7 @@ struct TlsStream::State {
   std::unique_ptr<SSL, FreeSsl> ssl;  // behind `wire`, so that it is freed first
 
   bool is_data = false;
-  std::unique_ptr<X509, FreeCertificate> required;  // data: the control connection's certificate
+  CertificatePtr required;  // data: the control connection's certificate
 
   bool handshake_done = false;
   bool write_closed = false;
@@ -40,7 +38,7 @@ struct TlsStream::State {
   short wanted = POLLIN;        // what the last call waits for
 
   int verify_code = X509_V_OK;
-  std::unique_ptr<X509, FreeCertificate> rejected;
+  CertificatePtr rejected;
 
   static Result<std::unique_ptr<State>> create(Socket socket,
                                                std::shared_ptr<const TlsContext> context,

@@ -11,6 +11,7 @@
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
+#include "ftpsfs/session/metadata_queue.hpp"
 #include "ftpsfs/session/server_knowledge.hpp"
 #include "ftpsfs/session/session.hpp"
 #include "ftpsfs/session/session_pool.hpp"
@@ -31,6 +32,7 @@ class FtpRemote::Core {
   session::SessionPool& pool() noexcept { return pool_; }
   session::ServerKnowledge& knowledge() noexcept { return knowledge_; }
   session::TrafficCounters& traffic() noexcept { return traffic_; }
+  session::MetadataQueue& questions() noexcept { return questions_; }
 
   /// Runs `operation(session, wait)`, which may be repeated: on another session when the link
   /// fails, within the deadline.
@@ -120,7 +122,8 @@ class FtpRemote::Core {
   session::NetTransport transport_;
   session::ServerKnowledge knowledge_;
   session::TrafficCounters traffic_;
-  session::SessionPool pool_;  // last: its keeper uses all of the above
+  session::SessionPool pool_;  // behind what its keeper uses
+  session::MetadataQueue questions_;
 };
 
 // ---- ftp_transfer.cpp ----

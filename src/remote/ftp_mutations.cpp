@@ -18,10 +18,6 @@ namespace {
 
 using Capability = session::ServerKnowledge::Capability;
 
-bool is_gone(int code) {
-  return code == 500 || code == 502 || code == 504;
-}
-
 /// One way to change an attribute: a capability, and the command that uses it.
 struct Way {
   Capability capability;
@@ -41,7 +37,7 @@ Result<void> try_ways(session::Session& session, std::span<const Way> ways, cons
     if (reply.is_completion()) {
       return {};
     }
-    if (!is_gone(reply.code)) {
+    if (!ftp::is_unknown_command(reply.code)) {
       return ftp::make_refusal(way.verb, reply);
     }
     session.knowledge().forget(way.capability);
@@ -157,7 +153,7 @@ Result<void> send_make_symlink(session::Session& session, const std::string& tar
   }
   FTPSFS_TRY_ASSIGN(const auto reply,
                     session.command("SITE", "SYMLINK " + resolved.str() + " " + path.str(), wait));
-  if (is_gone(reply.code)) {
+  if (ftp::is_unknown_command(reply.code)) {
     session.knowledge().forget(&ftp::ServerProfile::site_symlink);
     return make_error(Errc::unsupported, "SITE SYMLINK: " + reply.text(), reply.code);
   }
@@ -230,7 +226,7 @@ Result<Space> fetch_space(session::Session& session, const RemotePath& path, con
     return space;
   }
   FTPSFS_TRY_ASSIGN(const auto reply, session.command("AVBL", path.str(), wait));
-  if (is_gone(reply.code)) {
+  if (ftp::is_unknown_command(reply.code)) {
     session.knowledge().forget(&ftp::ServerProfile::avbl);
   }
   // "213 123456": the form of SIZE.

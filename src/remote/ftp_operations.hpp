@@ -14,6 +14,7 @@
 #include "ftpsfs/ftp/file_facts.hpp"
 #include "ftpsfs/remote/entry.hpp"
 #include "ftpsfs/remote/remote_path.hpp"
+#include "ftpsfs/session/download.hpp"
 #include "ftpsfs/session/session.hpp"
 
 namespace ftpsfs::remote {
@@ -24,6 +25,11 @@ namespace ftpsfs::remote {
 Result<Listing> fetch_children(session::Session& session, const RemotePath& directory,
                                const Wait& wait);
 
+/// One child with its exact time, in one round trip, where the parent is listed by STAT.
+/// @return nullopt where it is not.
+Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, const RemotePath& path,
+                                                 const Wait& wait);
+
 Result<std::vector<std::optional<FileTime>>> fetch_exact_times(session::Session& session,
                                                                const RemotePath& directory,
                                                                std::span<const std::string> names,
@@ -32,6 +38,17 @@ Result<std::vector<std::optional<FileTime>>> fetch_exact_times(session::Session&
 // ---- ftp_stat.cpp ----
 
 Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, const Wait& wait);
+
+/// Does MLST tell all of this path?
+bool answers_mlst(const ftp::ServerProfile& known, const RemotePath& path);
+/// What the reply to MLST says. @return nullopt when more must be asked (fetch_entry does).
+std::optional<Result<Entry>> read_mlst(const ftp::ServerProfile& known, const RemotePath& path,
+                                       const ftp::Reply& reply);
+
+FileVersion to_version(const session::FileStamp& stamp);
+/// Size and time of a file, in one round trip.
+Result<FileVersion> fetch_version(session::Session& session, const RemotePath& path,
+                                  const Wait& wait);
 
 // ---- ftp_settle.cpp: what a refusal means, told by what is there ----
 

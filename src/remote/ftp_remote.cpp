@@ -19,6 +19,9 @@ session::PoolSettings pool_settings(const FtpRemoteSettings& settings) {
   return pool;
 }
 
+/// Two, so that who comes while a flight is out need not wait for its end.
+constexpr unsigned kFlights = 2;
+
 /// Is the name there? For changes whose reply was lost.
 Result<bool> exists(Session& session, const RemotePath& path, const Wait& wait) {
   const auto entry = fetch_entry(session, path, wait);
@@ -36,6 +39,7 @@ Result<bool> exists(Session& session, const RemotePath& path, const Wait& wait) 
 FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
     : settings_(std::move(settings)),
       transport_(settings_.session.host, settings_.session.port, std::move(tls)),
+      knowledge_(settings_.warm_conns),
       pool_(
           pool_settings(settings_),
           [this](const Wait& wait) -> Result<std::unique_ptr<session::PooledSession>> {
@@ -43,7 +47,14 @@ FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::Tls
                                                          traffic_, wait));
             return std::unique_ptr<session::PooledSession>(std::move(opened));
           },
-          clock_) {}
+          clock_),
+      questions_(
+          [this](const session::MetadataQueue::Load& load, const Wait& wait) {
+            return repeat(Purpose::metadata, wait, [&load](Session& session, const Wait& limit) {
+              return session.exchange(load(), limit);
+            });
+          },
+          kFlights, settings_.session.connect_timeout + 2 * settings_.session.timeout) {}
 
 FtpRemote::FtpRemote(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 FtpRemote::~FtpRemote() = default;
@@ -78,6 +89,11 @@ FtpRemoteCounters FtpRemote::counters() const {
   now.bytes_read = core_->traffic().bytes_read;
   now.bytes_written = core_->traffic().bytes_written;
   now.data_connections = core_->traffic().data_connections;
+  now.warm_starts = core_->traffic().warm_starts;
+  now.full_handshakes = core_->traffic().full_handshakes;
+  now.fallbacks = core_->traffic().fallbacks;
+  now.commands = core_->traffic().commands;
+  now.flights = core_->traffic().flights;
   return now;
 }
 
@@ -103,8 +119,26 @@ RemoteTraits FtpRemote::traits() const {
 // ---- What may be repeated ----
 
 Result<Entry> FtpRemote::stat(const RemotePath& path, const Wait& wait) {
+  const ftp::ServerProfile known = core_->knowledge().profile();
+  if (answers_mlst(known, path)) {
+    FTPSFS_TRY_ASSIGN(auto mlst, ftp::Command::make("MLST", path.str()));
+    FTPSFS_TRY_ASSIGN(const auto replies, core_->questions().ask({std::move(mlst)}, wait));
+    if (auto verdict = read_mlst(known, path, replies.front())) {
+      return *std::move(verdict);
+    }
+  }
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
     return fetch_entry(session, path, limit);
+  });
+}
+
+Result<FileVersion> FtpRemote::version(const RemotePath& path, const Wait& wait) {
+  if (answers_mlst(core_->knowledge().profile(), path)) {
+    FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));
+    return version_of(entry);
+  }
+  return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
+    return fetch_version(session, path, limit);
   });
 }
 

@@ -15,10 +15,6 @@
 namespace ftpsfs::remote {
 namespace {
 
-bool is_gone(int code) {
-  return code == 500 || code == 502 || code == 504;
-}
-
 Entry unknown_directory(const RemotePath& path) {
   Entry entry;
   entry.name = std::string(path.name());
@@ -63,6 +59,16 @@ Result<void> refine_time(session::Session& session, const RemotePath& path, Entr
 Result<Entry> find_in_parent(session::Session& session, const RemotePath& path, const Wait& wait) {
   if (path.is_root()) {
     return unknown_directory(path);
+  }
+  // A refusal here is settled by the longer way below.
+  if (auto child = fetch_child_by_stat(session, path, wait)) {
+    if (*child) {
+      return **std::move(child);
+    }
+  } else if (child.error().code == Errc::not_found && child.error().reply_code == 0) {
+    return std::move(child).error();
+  } else if (is_link_failure(child.error().code) || child.error().code == Errc::cancelled) {
+    return std::move(child).error();
   }
   auto listing = fetch_children(session, path.parent(), wait);
   if (!listing) {
@@ -110,14 +116,48 @@ Result<Entry> ask_parent(session::Session& session, const RemotePath& path,
 
 }  // namespace
 
+FileVersion to_version(const session::FileStamp& stamp) {
+  FileVersion version;
+  version.size = stamp.size;
+  if (stamp.mtime) {
+    version.mtime = FileTime{*stamp.mtime, TimeGrain::second};
+  }
+  return version;
+}
+
+std::optional<Result<Entry>> read_mlst(const ftp::ServerProfile& known, const RemotePath& path,
+                                       const ftp::Reply& reply) {
+  if (!reply.is_completion()) {
+    Error error = ftp::make_refusal("MLST", reply);
+    const bool is_clear = known.mlst_links == ftp::LinkView::shown && !path.is_root() &&
+                          !ftp::is_unknown_command(reply.code) && error.code != Errc::refused;
+    return is_clear ? std::optional<Result<Entry>>(std::move(error)) : std::nullopt;
+  }
+  auto facts = ftp::parse_mlst(reply);
+  if (!facts) {
+    return Result<Entry>(std::move(facts).error());
+  }
+  const bool target_unknown = facts->kind == ftp::FactKind::symlink && !facts->symlink_target;
+  if (!path.is_root() && (target_unknown || may_be_link(known, *facts))) {
+    return std::nullopt;
+  }
+  return Result<Entry>(to_entry(*facts, path.name()));
+}
+
+bool answers_mlst(const ftp::ServerProfile& known, const RemotePath& path) {
+  return known.has_mlst && (known.mlst_links != ftp::LinkView::followed || path.is_root());
+}
+
 Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, const Wait& wait) {
   const ftp::ServerProfile known = session.profile();
-  const bool hides_links = known.mlst_links == ftp::LinkView::followed;
-  if (!known.has_mlst || (hides_links && !path.is_root())) {
+  if (!answers_mlst(known, path)) {
     return find_in_parent(session, path, wait);
   }
   FTPSFS_TRY_ASSIGN(const auto reply, session.command("MLST", path.str(), wait));
-  if (is_gone(reply.code)) {
+  if (auto verdict = read_mlst(known, path, reply)) {
+    return *std::move(verdict);
+  }
+  if (ftp::is_unknown_command(reply.code)) {
     session.knowledge().forget(&ftp::ServerProfile::has_mlst);
     return find_in_parent(session, path, wait);
   }
@@ -129,12 +169,19 @@ Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, con
     return known.mlst_links == ftp::LinkView::shown ? ask_parent(session, path, reply, wait)
                                                     : find_in_parent(session, path, wait);
   }
-  FTPSFS_TRY_ASSIGN(const auto facts, ftp::parse_mlst(reply));
-  const bool target_unknown = facts.kind == ftp::FactKind::symlink && !facts.symlink_target;
-  if (!path.is_root() && (target_unknown || may_be_link(known, facts))) {
-    return find_in_parent(session, path, wait);
+  return find_in_parent(session, path, wait);  // a symlink, or what may be one
+}
+
+Result<FileVersion> fetch_version(session::Session& session, const RemotePath& path,
+                                  const Wait& wait) {
+  if (!answers_mlst(session.profile(), path)) {
+    FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), wait));
+    if (stamp.size) {
+      return to_version(stamp);
+    }
   }
-  return to_entry(facts, path.name());
+  FTPSFS_TRY_ASSIGN(const auto entry, fetch_entry(session, path, wait));
+  return version_of(entry);
 }
 
 }  // namespace ftpsfs::remote

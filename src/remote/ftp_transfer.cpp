@@ -14,15 +14,6 @@
 namespace ftpsfs::remote {
 namespace {
 
-FileVersion to_version(const session::FileStamp& stamp) {
-  FileVersion version;
-  version.size = stamp.size;
-  if (stamp.mtime) {
-    version.mtime = FileTime{*stamp.mtime, TimeGrain::second};
-  }
-  return version;
-}
-
 class FtpReader final : public RemoteReader {
  public:
   FtpReader(session::Lease lease, std::unique_ptr<session::Download> download, std::uint64_t skip)

@@ -53,6 +53,10 @@ Result<ftp::Reply> ControlChannel::read_greeting(const Wait& wait) {
   }
 }
 
+Result<void> ControlChannel::send_ahead_of_greeting(const ftp::Command& command, const Wait& wait) {
+  return write_commands(std::span(&command, 1), wait);
+}
+
 Result<void> ControlChannel::check_ready() {
   if (failure_) {
     return *failure_;
@@ -155,6 +159,24 @@ Result<ftp::Reply> ControlChannel::receive(const Wait& wait) {
   return accept(std::move(reply));
 }
 
+Result<std::optional<ftp::Reply>> ControlChannel::receive_within(Duration patience,
+                                                                 const Wait& wait) {
+  const Wait limit = wait.no_longer_than(patience);
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(auto reply, try_receive());
+    if (reply) {
+      return reply;
+    }
+    if (auto input = stream_->wait_for_progress(false, limit); !input) {
+      if (input.error().code == Errc::timed_out && !wait.expired()) {
+        return std::optional<ftp::Reply>();
+      }
+      return input.error().code == Errc::cancelled ? wait.give_up(kReplyWords)
+                                                   : fail(std::move(input).error());
+    }
+  }
+}
+
 Result<std::optional<ftp::Reply>> ControlChannel::try_receive() {
   if (failure_) {
     return *failure_;
@@ -194,6 +216,11 @@ Result<void> ControlChannel::write_record(std::string_view record, const Wait& w
 
 Result<void> ControlChannel::send(std::span<const ftp::Command> commands, const Wait& wait) {
   FTPSFS_TRY(check_ready());
+  return write_commands(commands, wait);
+}
+
+Result<void> ControlChannel::write_commands(std::span<const ftp::Command> commands,
+                                            const Wait& wait) {
   std::string record;
   for (const ftp::Command& command : commands) {
     log::debug("> {}", command.log_form());
@@ -206,10 +233,12 @@ Result<void> ControlChannel::send(std::span<const ftp::Command> commands, const 
 }
 
 Result<std::vector<ftp::Reply>> ControlChannel::exchange(std::span<const ftp::Command> commands,
-                                                         const Wait& wait) {
-  if (!owed_.empty()) {
+                                                         const Wait& wait,
+                                                         std::vector<ftp::Reply>* earlier) {
+  if (earlier == nullptr && !owed_.empty()) {
     FTPSFS_TRY(settle(wait));
   }
+  std::size_t older = owed_.size();
   std::vector<ftp::Reply> replies;
   replies.reserve(commands.size());
   std::size_t sent = 0;
@@ -219,7 +248,7 @@ Result<std::vector<ftp::Reply>> ControlChannel::exchange(std::span<const ftp::Co
       std::size_t bytes = 0;
       while (sent + count < commands.size() && owed_.size() + count < kMaxOwed) {
         const std::size_t next = commands[sent + count].wire().size();
-        if (count > 0 && bytes + next > kMaxRecordBytes) {
+        if (count > 0 && (singly_ || bytes + next > kMaxRecordBytes)) {
           break;
         }
         bytes += next;
@@ -229,7 +258,13 @@ Result<std::vector<ftp::Reply>> ControlChannel::exchange(std::span<const ftp::Co
       sent += count;
     }
     FTPSFS_TRY_ASSIGN(auto reply, receive(wait));
-    if (!reply.is_preliminary()) {
+    if (reply.is_preliminary()) {
+      continue;
+    }
+    if (older > 0) {
+      --older;
+      earlier->push_back(std::move(reply));
+    } else {
       replies.push_back(std::move(reply));
     }
   }
@@ -251,12 +286,19 @@ Result<void> ControlChannel::settle(const Wait& wait) {
   return {};
 }
 
-Result<void> ControlChannel::settle_with_mark(const ftp::Command& mark, int mark_code,
-                                              const Wait& wait) {
+Result<ftp::Reply> ControlChannel::settle_with_mark(const ftp::Command& mark, int mark_code,
+                                                    const Wait& wait) {
   auto sent = send(std::span(&mark, 1), wait);
   if (!sent) {
     return fail(std::move(sent).error());
   }
+  return skip_to_mark(mark_code, wait);
+}
+
+Result<ftp::Reply> ControlChannel::skip_to_mark(int mark_code, const Wait& wait) {
+  // What was asked in front of the transfer may be answered by anything; the mark and the transfer
+  // are the last two.
+  std::size_t may_come = owed_.size() < 2 ? 0 : owed_.size() - 2;
   for (;;) {
     auto reply = next_reply(wait);
     if (!reply) {
@@ -265,12 +307,14 @@ Result<void> ControlChannel::settle_with_mark(const ftp::Command& mark, int mark
     log::debug("< {}", reply->text());
     if (reply->code == mark_code) {
       owed_.clear();
-      return {};
+      return reply;
     }
     const bool of_the_transfer = reply->is_preliminary() || reply->is_completion() ||
                                  (reply->is_transient_negative() && reply->code != 421) ||
-                                 reply->code == 551;
-    if (!of_the_transfer) {
+                                 reply->code / 10 == 55;
+    if (reply->code != 421 && may_come > 0) {
+      may_come -= reply->is_preliminary() ? 0 : 1;
+    } else if (!of_the_transfer) {
       return fail(make_broken(Errc::protocol_error, "out of step after a cut: " + reply->text(),
                               reply->code));
     }

@@ -9,10 +9,6 @@
 namespace ftpsfs::session {
 namespace {
 
-bool is_gone(int code) {
-  return code == 500 || code == 502 || code == 504;
-}
-
 /// A read that ended without its authentication: TLS reports it as `truncated` with a plain FIN.
 bool is_bare_end(const Error& error, const net::ByteStream& data) {
   return error.code == Errc::truncated && data.end() == net::EndOfStream::plain;
@@ -41,7 +37,7 @@ FileStamp read_stamp(Session& session, std::span<const ftp::Command> commands,
   FileStamp stamp;
   for (std::size_t i = 0; i < commands.size() && i < replies.size(); ++i) {
     const bool is_size = commands[i].verb() == "SIZE";
-    if (is_gone(replies[i].code)) {
+    if (ftp::is_unknown_command(replies[i].code)) {
       session.knowledge().forget(is_size ? &ftp::ServerProfile::size : &ftp::ServerProfile::mdtm);
     } else if (is_size) {
       if (auto size = ftp::parse_size(replies[i])) {
@@ -64,35 +60,40 @@ Result<FileStamp> fetch_stamp(Session& session, const std::string& path, const W
 
 Result<std::unique_ptr<Download>> Download::open(Session& session, const std::string& path,
                                                  std::uint64_t offset, const Wait& wait) {
-  std::vector<ftp::Command> commands;
-  if (offset > 0) {
-    FTPSFS_TRY_ASSIGN(auto rest, ftp::Command::make("REST", std::to_string(offset)));
-    commands.push_back(std::move(rest));
-  }
+  FTPSFS_TRY_ASSIGN(auto questions, stamp_commands(session, path));
   FTPSFS_TRY_ASSIGN(auto retr, ftp::Command::make("RETR", path));
-  commands.push_back(std::move(retr));
-  FTPSFS_TRY_ASSIGN(const auto questions, stamp_commands(session, path));
-  FTPSFS_TRY_ASSIGN(const auto port, session.request_port(questions, wait));
-
+  TransferOrder order{std::move(questions), false, std::nullopt, std::move(retr)};
+  if (offset > 0) {
+    FTPSFS_TRY_ASSIGN(order.restart, ftp::Command::make("REST", std::to_string(offset)));
+  }
   std::unique_ptr<Download> download(new Download(session));
-  download->stamp_ = read_stamp(session, questions, port.ahead);
   download->position_ = offset;
-  // Behind the end servers disagree: 554, or an empty transfer.
-  if (offset > 0 && download->stamp_.size && offset >= *download->stamp_.size) {
+  auto started = session.start_transfer(order, wait);
+  if (!started) {
+    FTPSFS_TRY_ASSIGN(const bool at_end, download->is_at_end(path, started.error(), wait));
+    if (!at_end) {
+      return std::move(started).error();
+    }
     download->phase_ = Phase::done;
     return download;
   }
-  FTPSFS_TRY_ASSIGN(download->data_, session.dial_data(port, wait));
-  auto over = session.start_transfer(commands, *download->data_, wait);
-  if (!over) {
-    download->failure_ = over.error();
-    return std::move(over).error();
-  }
-  if (*over) {
+  download->stamp_ = read_stamp(session, order.questions, started->answers);
+  download->data_ = std::move(started->data);
+  if (started->over) {
     download->data_.reset();
     download->phase_ = Phase::done;
   }
   return download;
+}
+
+/// Behind the end of a file servers disagree: 554, or an empty transfer.
+Result<bool> Download::is_at_end(const std::string& path, const Error& refusal, const Wait& wait) {
+  if (position_ == 0 || refusal.reply_code < 500 || refusal.code == Errc::unsupported ||
+      refusal.fate == SessionFate::broken) {
+    return false;
+  }
+  FTPSFS_TRY_ASSIGN(stamp_, fetch_stamp(session_, path, wait));
+  return stamp_.size && position_ >= *stamp_.size;
 }
 
 Download::~Download() {
@@ -202,25 +203,17 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
   FTPSFS_TRY_ASSIGN(
       const auto command,
       ftp::Command::make(verb, blank == std::string::npos ? "" : list.substr(blank + 1)));
-  std::vector<ftp::Command> ahead;
+  TransferOrder order{{}, true, std::nullopt, command};
   if (!directory.empty()) {
     FTPSFS_TRY_ASSIGN(auto change, ftp::Command::make("CWD", directory));
-    ahead.push_back(std::move(change));
+    order.questions.push_back(std::move(change));
   }
-  FTPSFS_TRY_ASSIGN(const auto port, session.request_port(ahead, wait));
-  if (!port.ahead.empty() && !port.ahead.front().is_completion()) {
-    return ftp::make_refusal("CWD", port.ahead.front());
-  }
-  FTPSFS_TRY_ASSIGN(auto data, session.dial_data(port, wait));
-  auto over = session.start_transfer(std::span(&command, 1), *data, wait);
-  if (!over) {
-    data->reset();
-    return std::move(over).error();
-  }
+  FTPSFS_TRY_ASSIGN(auto started, session.start_transfer(order, wait));
   ListingBody body;
-  if (*over) {
+  if (started.over) {
     return body;
   }
+  std::unique_ptr<net::ByteStream> data = std::move(started.data);
   auto text = read_all(session, *data, wait);
   if (!text) {
     if (is_bare_end(text.error(), *data)) {

@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -35,14 +37,21 @@ Error refused(Errc code, const std::string& what, const ftp::Reply& reply) {
 
 class Login {
  public:
-  Login(const SessionSettings& settings, Transport& transport, const Wait& wait)
-      : settings_(settings), transport_(transport), wait_(wait) {}
+  Login(const SessionSettings& settings, Transport& transport, ServerKnowledge& knowledge,
+        bool brief, const Wait& wait)
+      : settings_(settings),
+        transport_(transport),
+        knowledge_(knowledge),
+        brief_(brief),
+        wait_(wait) {}
 
   Result<LoggedIn> run() {
     FTPSFS_TRY(settings_.mode == TlsMode::explicit_tls ? begin_explicit() : begin_implicit());
     result_.tls = transport_.describe_tls(control().stream());
-    FTPSFS_TRY(authenticate());
-    FTPSFS_TRY(introduce());
+    control().send_singly(!settings_.pipelining);
+    known_ = knowledge_.recall(greeting_.text());
+    FTPSFS_TRY(fits_in_one_flight() ? run_flight() : run_steps());
+    transport_.remember(control().stream());
     return std::move(result_);
   }
 
@@ -53,17 +62,30 @@ class Login {
   Result<void> begin_implicit();
   Result<void> take_greeting();
   Result<ftp::Reply> await_explicit_greeting();
-  Result<void> authenticate();
-  Result<void> introduce();
+
+  bool fits_in_one_flight() const;
+  Result<void> run_flight();
+  Result<void> run_steps();
+  Result<std::vector<ftp::Command>> introduction() const;
+  Result<void> judge_user(const ftp::Reply& user, bool& wants_password) const;
+  Result<void> judge_password(const ftp::Reply& pass) const;
+  Result<void> take_introduction(std::span<const ftp::Reply> replies);
   Result<void> check_protection(const ftp::Reply& pbsz, const ftp::Reply& prot);
   Result<void> ask_for_facts();
   Result<ftp::Reply> say(std::string_view verb, std::string_view argument = {});
+  Result<ftp::Reply> next_answer();
+  std::string who() const {
+    return fmt::format("{} refused the login of '{}'", settings_.host, settings_.username);
+  }
 
   const SessionSettings& settings_;
   Transport& transport_;
+  ServerKnowledge& knowledge_;
+  const bool brief_;
   const Wait& wait_;
   LoggedIn result_;
   ftp::Reply greeting_;
+  std::optional<ftp::ServerProfile> known_;  ///< of a server that greeted in the same words before
 };
 
 Result<ftp::Reply> Login::say(std::string_view verb, std::string_view argument) {
@@ -101,9 +123,14 @@ Result<void> Login::begin_explicit() {
   FTPSFS_TRY_ASSIGN(auto socket, transport_.dial_control(wait_));
   result_.control =
       std::make_unique<ControlChannel>(std::make_unique<net::SocketStream>(std::move(socket)));
+  FTPSFS_TRY_ASSIGN(const auto auth, ftp::Command::make("AUTH", "TLS"));
+  if (brief_) {
+    FTPSFS_TRY(control().send_ahead_of_greeting(auth, wait_));
+  }
   FTPSFS_TRY_ASSIGN(greeting_, await_explicit_greeting());
   FTPSFS_TRY(take_greeting());
-  FTPSFS_TRY_ASSIGN(const auto answer, say("AUTH", "TLS"));
+  FTPSFS_TRY_ASSIGN(const auto answer,
+                    brief_ ? control().receive(wait_) : control().exchange(auth, wait_));
   if (answer.code != 234) {
     return refused(Errc::tls_failed,
                    place(settings_) + " refuses TLS (AUTH TLS), and ftpsfs does not speak without",
@@ -124,26 +151,116 @@ Result<void> Login::begin_implicit() {
   return take_greeting();
 }
 
-/// USER, and PASS where it is asked for. 230 and 232: the client certificate was enough.
-Result<void> Login::authenticate() {
-  const std::string who =
-      fmt::format("{} refused the login of '{}'", settings_.host, settings_.username);
-  FTPSFS_TRY_ASSIGN(const auto user, say("USER", settings_.username));
-  if (user.code == 230 || user.code == 232) {
+/// 230 and 232: the client certificate was enough.
+Result<void> Login::judge_user(const ftp::Reply& user, bool& wants_password) const {
+  wants_password = user.code == 331;
+  if (wants_password || user.code == 230 || user.code == 232) {
     return {};
   }
-  if (user.code != 331) {
-    return refused(user.code == 332 ? Errc::unsupported : Errc::login_refused, who, user);
-  }
-  FTPSFS_TRY_ASSIGN(const auto command, ftp::Command::secret("PASS", settings_.password.reveal()));
-  FTPSFS_TRY_ASSIGN(const auto pass, control().exchange(command, wait_));
+  return refused(user.code == 332 ? Errc::unsupported : Errc::login_refused, who(), user);
+}
+
+Result<void> Login::judge_password(const ftp::Reply& pass) const {
   if (pass.code == 332) {
-    return refused(Errc::unsupported, who + ": an account (ACCT) is asked for", pass);
+    return refused(Errc::unsupported, who() + ": an account (ACCT) is asked for", pass);
   }
   if (!pass.is_completion()) {
-    return refused(Errc::login_refused, who, pass);
+    return refused(Errc::login_refused, who(), pass);
   }
   return {};
+}
+
+Result<std::vector<ftp::Command>> Login::introduction() const {
+  const bool is_private = settings_.protection == Protection::private_data;
+  std::vector<ftp::Command> commands;
+  for (const auto& [verb, argument] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"PBSZ", "0"},
+           {"PROT", is_private ? "P" : "C"},
+           {"TYPE", "I"},
+           {"OPTS", "UTF8 ON"},
+           {"FEAT", ""},
+           {"SYST", ""},
+           {"PWD", ""}}) {
+    // The long answer to FEAT costs another round trip where each line is a packet (vsftpd).
+    if (known_ && (verb == "FEAT" || verb == "SYST")) {
+      continue;
+    }
+    FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make(verb, argument));
+    commands.push_back(std::move(command));
+  }
+  if (known_ && !known_->opts_mlst.empty()) {
+    FTPSFS_TRY_ASSIGN(auto facts, ftp::Command::make("OPTS", "MLST " + known_->opts_mlst));
+    commands.push_back(std::move(facts));
+  }
+  return commands;
+}
+
+/// Without a password it takes the server's word that none is wanted.
+bool Login::fits_in_one_flight() const {
+  constexpr std::size_t kAllTheRest = 200;
+  return brief_ && !settings_.password.empty() &&
+         settings_.username.size() + settings_.password.reveal().size() + kAllTheRest <=
+             ControlChannel::kMaxRecordBytes;
+}
+
+Result<ftp::Reply> Login::next_answer() {
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(auto reply, control().receive(wait_));
+    if (!reply.is_preliminary()) {
+      return reply;
+    }
+  }
+}
+
+/// Everything in one round trip. Whatever follows a refused USER or PASS is refused as well, and
+/// does not count. Servers may hang up behind the refusal: so it is judged before the rest is read.
+Result<void> Login::run_flight() {
+  FTPSFS_TRY_ASSIGN(auto user, ftp::Command::make("USER", settings_.username));
+  FTPSFS_TRY_ASSIGN(auto pass, ftp::Command::secret("PASS", settings_.password.reveal()));
+  std::vector<ftp::Command> flight{std::move(user), std::move(pass)};
+  FTPSFS_TRY_ASSIGN(auto more, introduction());
+  std::move(more.begin(), more.end(), std::back_inserter(flight));
+  if (settings_.warm_data && knowledge_.warm_allowed()) {
+    result_.port_slot = knowledge_.warm_slots().try_take();
+  }
+  if (result_.port_slot) {
+    FTPSFS_TRY_ASSIGN(auto ask, ftp::Command::make("EPSV"));
+    flight.push_back(std::move(ask));
+  }
+  FTPSFS_TRY(control().send(flight, wait_));
+  FTPSFS_TRY_ASSIGN(const auto user_reply, next_answer());
+  bool wants_password = false;
+  FTPSFS_TRY(judge_user(user_reply, wants_password));
+  FTPSFS_TRY_ASSIGN(const auto pass_reply, next_answer());
+  if (wants_password) {
+    FTPSFS_TRY(judge_password(pass_reply));
+  }
+  std::vector<ftp::Reply> replies;
+  while (control().owed() > 0) {
+    FTPSFS_TRY_ASSIGN(auto reply, next_answer());
+    replies.push_back(std::move(reply));
+  }
+  if (result_.port_slot) {
+    result_.port = std::move(replies.back());
+    replies.pop_back();
+  }
+  return take_introduction(replies);
+}
+
+Result<void> Login::run_steps() {
+  FTPSFS_TRY_ASSIGN(const auto user, say("USER", settings_.username));
+  bool wants_password = false;
+  FTPSFS_TRY(judge_user(user, wants_password));
+  if (wants_password) {
+    FTPSFS_TRY_ASSIGN(const auto command,
+                      ftp::Command::secret("PASS", settings_.password.reveal()));
+    FTPSFS_TRY_ASSIGN(const auto pass, control().exchange(command, wait_));
+    FTPSFS_TRY(judge_password(pass));
+  }
+  FTPSFS_TRY_ASSIGN(const auto commands, introduction());
+  FTPSFS_TRY_ASSIGN(const auto replies, control().exchange(commands, wait_));
+  return take_introduction(replies);
 }
 
 Result<void> Login::check_protection(const ftp::Reply& pbsz, const ftp::Reply& prot) {
@@ -165,36 +282,24 @@ Result<void> Login::check_protection(const ftp::Reply& pbsz, const ftp::Reply& p
       settings_.host + " refuses unencrypted data connections (PROT C); use prot=private", prot);
 }
 
-/// Everything behind the password in one flight: one round trip.
-Result<void> Login::introduce() {
-  const bool is_private = settings_.protection == Protection::private_data;
-  std::vector<ftp::Command> flight;
-  for (const auto& [verb, argument] :
-       std::initializer_list<std::pair<std::string_view, std::string_view>>{
-           {"PBSZ", "0"},
-           {"PROT", is_private ? "P" : "C"},
-           {"TYPE", "I"},
-           {"OPTS", "UTF8 ON"},
-           {"FEAT", ""},
-           {"SYST", ""},
-           {"PWD", ""}}) {
-    FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make(verb, argument));
-    flight.push_back(std::move(command));
-  }
-  FTPSFS_TRY_ASSIGN(const auto replies, control().exchange(flight, wait_));
+Result<void> Login::take_introduction(std::span<const ftp::Reply> replies) {
   FTPSFS_TRY(check_protection(replies[0], replies[1]));
   if (!replies[2].is_completion()) {
     return refused(Errc::unsupported, settings_.host + " refuses binary transfers (TYPE I)",
                    replies[2]);
   }
   // OPTS UTF8 is advice: servers that always speak UTF-8 may not know it.
-  const ftp::Features features = ftp::parse_features(replies[4]);
-  result_.profile = ftp::recognise_server(greeting_, replies[5], features);
-  control().allow_pipelining(result_.profile.pipelines);
-  if (auto directory = ftp::parse_pwd(replies[6])) {
+  result_.greeting = greeting_.text();
+  if (known_) {
+    result_.profile = *known_;
+  } else {
+    result_.profile = ftp::recognise_server(greeting_, replies[5], ftp::parse_features(replies[4]));
+  }
+  if (auto directory = ftp::parse_pwd(replies[known_ ? 4 : 6])) {
     result_.start_directory = *std::move(directory);
   }
-  return ask_for_facts();
+  control().allow_pipelining(result_.profile.pipelines && settings_.pipelining);
+  return known_ ? Result<void>() : ask_for_facts();
 }
 
 /// Some servers know facts that they send only when asked (pyftpdlib: the mode).
@@ -211,8 +316,35 @@ Result<void> Login::ask_for_facts() {
 
 }  // namespace
 
-Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport, const Wait& wait) {
-  return Login(settings, transport, wait).run();
+Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport,
+                        ServerKnowledge& knowledge, const Wait& wait) {
+  using Known = ServerKnowledge::Login;
+  const Known known = knowledge.login();
+  if (settings.pipelining && known != Known::long_only) {
+    auto brief = Login(settings, transport, knowledge, true, wait).run();
+    if (brief) {
+      knowledge.note_login(Known::short_works);
+      return brief;
+    }
+    // A server that hangs up, or says what is no reply, may only dislike our haste.
+    const Errc code = brief.error().code;
+    const bool may_be_haste =
+        (code == Errc::closed && brief.error().reply_code != 421) || code == Errc::protocol_error;
+    if (known == Known::short_works || !may_be_haste || wait.expired()) {
+      return brief;
+    }
+    log::debug("login: {}; once more, step by step", brief.error().text);
+    auto steps = Login(settings, transport, knowledge, false, wait).run();
+    if (!steps) {
+      // What it says when asked politely is the better answer, unless it is silence.
+      const Errc second = steps.error().code;
+      return second == Errc::timed_out || second == Errc::unreachable ? std::move(brief)
+                                                                      : std::move(steps);
+    }
+    knowledge.note_login(Known::long_only);
+    return steps;
+  }
+  return Login(settings, transport, knowledge, false, wait).run();
 }
 
 }  // namespace ftpsfs::session

@@ -17,7 +17,6 @@ bool is_bulk(Purpose purpose) {
 
 /// How long give_back() waits for an on_yield that runs: it must not block, so this is a bug's end.
 constexpr Duration kCallbackLimit = std::chrono::seconds(10);
-constexpr Duration kGoodbyeLimit = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -353,6 +352,9 @@ std::unique_ptr<SessionPool::Member> SessionPool::remove(Member* member) {
 }
 
 void SessionPool::release(Member* member, bool broken) noexcept {
+  if (!broken && member->session != nullptr && !is_closed()) {
+    member->session->rest();
+  }
   if (!broken && member->session != nullptr && !member->session->is_quiet()) {
     if (leave_to_keeper(member)) {
       return;
@@ -360,6 +362,11 @@ void SessionPool::release(Member* member, bool broken) noexcept {
     broken = !member->session->settle(Wait::for_at_most(settings_.settle_timeout));
   }
   finish_release(member, broken);
+}
+
+bool SessionPool::is_closed() const {
+  const MutexLock lock(mutex_);
+  return closed_;
 }
 
 /// An interrupted program must not wait for the replies that its command still owes: the keeper

@@ -13,7 +13,6 @@
 namespace ftpsfs::session {
 namespace {
 
-constexpr Duration kGoodbyeLimit = std::chrono::seconds(1);
 constexpr Duration kKeeperPeriod = std::chrono::seconds(5);
 
 /// Servers say 530 for a wrong password and for a full house. Only their words tell.
@@ -226,7 +225,12 @@ void SessionPool::keep_house(const std::stop_token& stop) {
     send_requests(std::move(requests));
   }
   while (Member* const member = take_due_for_probe(now)) {
-    const bool alive = is_fit(*member, Wait::for_at_most(settings_.probe_timeout, stop), true);
+    const Wait limit = Wait::for_at_most(settings_.probe_timeout, stop);
+    bool alive = is_fit(*member, limit, true);
+    if (alive) {
+      member->session->rest();
+      alive = member->session->is_quiet() || member->session->settle(limit);
+    }
     std::unique_ptr<Member> dropped;
     MutexLock lock(mutex_);
     if (alive) {

@@ -13,6 +13,9 @@
 
 namespace ftpsfs::session {
 
+/// QUIT is a courtesy: its reply is worth no more of anybody's time.
+inline constexpr Duration kGoodbyeLimit = std::chrono::seconds(1);
+
 struct Lease::Member {
   std::unique_ptr<PooledSession> session;  ///< null while it is being dialled
   bool live = false;                       ///< logged in; the session may be used again

@@ -15,9 +15,27 @@ Result<net::Socket> NetTransport::dial_control(const Wait& wait) {
 
 Result<std::unique_ptr<net::ByteStream>> NetTransport::secure_control(net::Socket socket,
                                                                       const Wait& wait) {
-  FTPSFS_TRY_ASSIGN(auto stream, net::TlsStream::open_control(std::move(socket), context_, host_));
+  net::TlsResumption earlier;
+  {
+    const MutexLock lock(mutex_);
+    earlier = latest_;
+  }
+  FTPSFS_TRY_ASSIGN(auto stream,
+                    net::TlsStream::open_control(std::move(socket), context_, host_, earlier));
   FTPSFS_TRY(stream->handshake(wait));
   return std::unique_ptr<net::ByteStream>(std::move(stream));
+}
+
+void NetTransport::remember(const net::ByteStream& control) {
+  if (const auto* stream = dynamic_cast<const net::TlsStream*>(&control)) {
+    net::TlsResumption latest = stream->resumption();
+    const MutexLock lock(mutex_);
+    latest_ = std::move(latest);
+  }
+}
+
+Result<net::Socket> NetTransport::begin_data(const net::ByteStream& control, std::uint16_t port) {
+  return net::begin_connect(control.peer_address().with_port(port));
 }
 
 Result<net::Socket> NetTransport::dial_data(const net::ByteStream& control, std::uint16_t port,
@@ -43,6 +61,11 @@ Result<bool> NetTransport::handshake_data(net::ByteStream& data, net::ByteStream
   }
   FTPSFS_TRY_ASSIGN(const auto outcome, stream->handshake(wait, &control));
   return outcome == net::TlsStream::Handshake::done;
+}
+
+bool NetTransport::is_resumed(const net::ByteStream& data) {
+  const auto* stream = dynamic_cast<const net::TlsStream*>(&data);
+  return stream != nullptr && stream->session_resumed();
 }
 
 bool NetTransport::answers_with_tls(const Wait& wait) {

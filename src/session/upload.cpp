@@ -10,17 +10,13 @@ namespace ftpsfs::session {
 Result<std::unique_ptr<Upload>> Upload::open(Session& session, const std::string& path, bool append,
                                              const Wait& wait) {
   std::unique_ptr<Upload> upload(new Upload(session, append));
-  FTPSFS_TRY_ASSIGN(const auto command, ftp::Command::make(upload->verb(), path));
-  FTPSFS_TRY_ASSIGN(const auto port, session.request_port({}, wait));
-  FTPSFS_TRY_ASSIGN(upload->data_, session.dial_data(port, wait));
-  auto over = session.start_transfer(std::span(&command, 1), *upload->data_, wait);
-  if (over && *over) {
-    over = make_broken(Errc::protocol_error, "the server ended an upload before it began");
+  FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make(upload->verb(), path));
+  const TransferOrder order{{}, false, std::nullopt, std::move(command)};
+  FTPSFS_TRY_ASSIGN(auto started, session.start_transfer(order, wait));
+  if (started.over) {
+    return make_broken(Errc::protocol_error, "the server ended an upload before it began");
   }
-  if (!over) {
-    upload->failure_ = over.error();
-    return std::move(over).error();
-  }
+  upload->data_ = std::move(started.data);
   return upload;
 }
 

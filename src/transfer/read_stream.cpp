@@ -64,6 +64,12 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   enum class Next : std::uint8_t { reopen, rest };
   Next transfer(const std::stop_token& stop);
   Next fill(remote::RemoteReader& reader, std::uint64_t generation, const std::stop_token& stop);
+  void drop_retained() FTPSFS_REQUIRES(mutex_) {
+    const std::uint64_t keep_from = std::max(position_, limits_.retain_bytes);
+    window_.drop_before(keep_from - limits_.retain_bytes);
+  }
+  /// The transfer is given up for now, and its share of the memory with it.
+  Next rest() FTPSFS_REQUIRES(mutex_);
   bool wait_for_room(const std::stop_token& stop, std::uint64_t generation) FTPSFS_REQUIRES(mutex_);
   Next failed(Error error, std::uint64_t generation, const std::stop_token& stop);
   Next ended(const remote::FileVersion& version, std::uint64_t generation);
@@ -286,10 +292,9 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
       }
       if (stop.stop_requested() || (yield_at_ && window_.end() >= *yield_at_) ||
           window_.end() >= high_water(share.bytes())) {
-        return Next::rest;
+        return rest();
       }
-      const std::uint64_t keep_from = std::max(position_, limits_.retain_bytes);
-      window_.drop_before(keep_from - limits_.retain_bytes);
+      drop_retained();
       room = window_.room();
       cut = cut_.get_token();
     }
@@ -308,6 +313,17 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
     retries_left_ = limits_.retries;
     changed_.notify_all();
   }
+}
+
+ReadStream::Core::Next ReadStream::Core::rest() {
+  // What was read ahead is fetched again, should anybody want it. A small window is worth more
+  // than its memory: a new transfer costs several round trips.
+  if (waiting_ == 0 && window_.end() - window_.begin() > limits_.retain_bytes) {
+    drop_retained();
+    window_.drop_after(position_);
+    changed_.notify_all();
+  }
+  return Next::rest;
 }
 
 /// @return false when nobody has read for so long that the session is better given back.
@@ -352,7 +368,7 @@ ReadStream::Core::Next ReadStream::Core::failed(Error error, std::uint64_t gener
     return Next::reopen;  // it was cut on purpose
   }
   if (yield_at_ && error.code == Errc::cancelled) {
-    return Next::rest;
+    return rest();
   }
   if (is_link_failure(error.code) && retries_left_-- > 0) {
     log::info("download interrupted at byte {} ({}); resuming", window_.end(), error.text);

@@ -57,6 +57,14 @@ class ReadWindow {
     }
   }
 
+  /// Drops whole chunks that lie at or behind `offset`: filling goes on where they began.
+  void drop_after(std::uint64_t offset) {
+    while (!chunks_.empty() && chunks_.back().offset >= offset) {
+      end_ = chunks_.back().offset;
+      chunks_.pop_back();
+    }
+  }
+
   /// @pre begin() <= offset and offset + size <= end().
   Slices slices(std::uint64_t offset, std::size_t size) const {
     Slices result;

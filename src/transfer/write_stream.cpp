@@ -9,6 +9,19 @@
 #include "ftpsfs/base/mutex.hpp"
 
 namespace ftpsfs::transfer {
+namespace {
+
+/// What a slice costs in memory besides its bytes: its place in the queue, and its owner's block.
+constexpr std::size_t kSliceCost = 96;
+/// The stall timeout is for so many bytes: a slow link moves them in time, where a whole piece
+/// would need a megabyte's worth of it.
+constexpr std::size_t kStepBytes = 64ULL << 10;
+
+std::size_t cost_of(const Slice& slice) {
+  return slice.bytes.size() + kSliceCost;
+}
+
+}  // namespace
 
 /// Shared with the pump and with the session pool's yield request, which may come late.
 class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core> {
@@ -38,8 +51,8 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   }
 
  private:
-  bool has_room(std::size_t bytes) const FTPSFS_REQUIRES(mutex_) {
-    return queue_.empty() || queued_bytes_ + bytes <= share_.bytes();
+  bool has_room(const Slice& data) const FTPSFS_REQUIRES(mutex_) {
+    return queue_.empty() || queued_bytes_ + cost_of(data) <= share_.bytes();
   }
   void enqueue(const Slice& data) FTPSFS_REQUIRES(mutex_);
   void ensure_pump() FTPSFS_REQUIRES(mutex_);
@@ -47,7 +60,14 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
   void pump(const std::stop_token& stop);
   /// One STOR or APPE. @return whether another one is due.
-  Result<bool> transfer(const std::stop_token& stop);
+  /// @param opened is set once the server has taken the command.
+  Result<bool> transfer(const std::stop_token& stop, bool& opened);
+  Result<std::unique_ptr<remote::RemoteWriter>> open(remote::WriteMode mode,
+                                                     const std::stop_token& stop);
+  Result<void> send(remote::RemoteWriter& writer, std::span<const std::byte> bytes,
+                    const std::stop_token& stop) const;
+  bool may_try_again(const Error& error, bool opened, SteadyTime since, int& retries)
+      FTPSFS_REQUIRES(mutex_);
   /// @return the next bytes to send; an empty slice when the transfer should be ended.
   Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end);
   Slice pop_piece() FTPSFS_REQUIRES(mutex_);
@@ -64,7 +84,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   Mutex mutex_;
   ConditionVariable changed_;
   std::deque<Slice> queue_ FTPSFS_GUARDED_BY(mutex_);
-  std::size_t queued_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::size_t queued_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< with what the slices cost
   /// Sent but not confirmed, kept for sending again while it is small and whole.
   std::deque<Slice> held_ FTPSFS_GUARDED_BY(mutex_);
   std::size_t held_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;
@@ -84,7 +104,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
 void WriteStream::Core::enqueue(const Slice& data) {
   queue_.push_back(data);
-  queued_bytes_ += data.bytes.size();
+  queued_bytes_ += cost_of(data);
   accepted_ += data.bytes.size();
   if (pumping_ || queued_bytes_ >= limits_.start_bytes) {
     ensure_pump();
@@ -97,7 +117,7 @@ std::optional<Result<void>> WriteStream::Core::try_write(const Slice& data) {
   if (error_) {
     return Result<void>(*error_);
   }
-  if (!has_room(data.bytes.size())) {
+  if (!has_room(data)) {
     return std::nullopt;
   }
   enqueue(data);
@@ -106,9 +126,8 @@ std::optional<Result<void>> WriteStream::Core::try_write(const Slice& data) {
 
 Result<void> WriteStream::Core::write(const Slice& data, const Wait& wait) {
   MutexLock lock(mutex_);
-  const bool woken = changed_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
-    return error_.has_value() || has_room(data.bytes.size());
-  });
+  const bool woken = changed_.wait(
+      mutex_, wait, [&]() FTPSFS_NO_ANALYSIS { return error_.has_value() || has_room(data); });
   if (error_) {
     return *error_;
   }
@@ -180,6 +199,7 @@ void WriteStream::Core::shut_down() {
 
 void WriteStream::Core::pump(const std::stop_token& stop) {
   int retries = limits_.retries;
+  SteadyTime since = SteadyClock::now();  // nothing was opened since then
   for (;;) {
     std::uint64_t confirmed_before = 0;
     {
@@ -187,8 +207,9 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
       confirmed_before = confirmed_;
     }
     Result<bool> more = false;
+    bool opened = false;
     try {
-      more = transfer(stop);
+      more = transfer(stop, opened);
     } catch (const std::exception& exception) {
       more = make_error(Errc::io_error, exception.what());
     }
@@ -196,9 +217,11 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
     if (confirmed_ != confirmed_before) {
       retries = limits_.retries;
     }
+    if (opened) {
+      since = SteadyClock::now();
+    }
     if (!more) {
-      if (!stop.stop_requested() && is_link_failure(more.error().code) && retries-- > 0 &&
-          rewind()) {
+      if (!stop.stop_requested() && may_try_again(more.error(), opened, since, retries)) {
         log::info("upload interrupted ({}); sending again", more.error().text);
         continue;
       }
@@ -216,22 +239,79 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
   }
 }
 
-bool WriteStream::Core::rewind() {
-  const std::uint64_t lost = sent_ - confirmed_;
-  // Only a first transfer that replaces is safe to repeat: STOR truncates what arrived before. An
-  // APPE whose fate is unknown is never sent twice.
-  if (made_ || mode_ != remote::WriteMode::replace || held_bytes_ != lost) {
+bool WriteStream::Core::may_try_again(const Error& error, bool opened, SteadyTime since,
+                                      int& retries) {
+  if (!is_link_failure(error.code)) {
     return false;
   }
+  if (!opened && error.code == Errc::timed_out) {
+    // All sessions were taken, most likely: that is nobody's failure. Three waits of the four after
+    // which finish() gives up: this verdict comes first.
+    return SteadyClock::now() - since < 3 * limits_.stall_timeout;
+  }
+  if (opened && made_ && sent_ == confirmed_ && error.code == Errc::truncated) {
+    return false;  // what was confirmed is gone: others write there, too
+  }
+  return retries-- > 0 && rewind();
+}
+
+bool WriteStream::Core::rewind() {
+  const std::uint64_t lost = sent_ - confirmed_;
+  if (lost == 0) {
+    return true;  // a parked upload, or one that had not begun: no byte's fate is unknown
+  }
+  // Only the first bytes of a replacement are safe to repeat: STOR truncates what arrived before.
+  // An APPE whose fate is unknown is never sent twice.
+  if (mode_ != remote::WriteMode::replace || confirmed_ != 0 || held_bytes_ != lost) {
+    return false;
+  }
+  made_ = false;  // a transfer without bytes may have been confirmed
   queue_.insert(queue_.begin(), held_.begin(), held_.end());
-  queued_bytes_ += held_bytes_;
+  for (const Slice& piece : held_) {
+    queued_bytes_ += cost_of(piece);
+  }
   held_.clear();
   held_bytes_ = 0;
   sent_ = confirmed_;
   return true;
 }
 
-Result<bool> WriteStream::Core::transfer(const std::stop_token& stop) {
+Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(remote::WriteMode mode,
+                                                                      const std::stop_token& stop) {
+  FTPSFS_TRY_ASSIGN(remote::RemotePath path, path_());
+  for (;;) {
+    auto on_yield = [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        MutexLock lock(self->mutex_);
+        self->yield_ = true;
+        self->changed_.notify_all();
+      }
+    };
+    auto writer = remote_.open_writer(path, mode, std::move(on_yield),
+                                      Wait::for_at_most(limits_.stall_timeout, stop));
+    if (writer || stop.stop_requested()) {
+      return writer;
+    }
+    // A directory above may have been renamed meanwhile. Nothing was sent yet.
+    auto now = path_();
+    if (!now || *now == path) {
+      return writer;
+    }
+    path = *std::move(now);
+  }
+}
+
+Result<void> WriteStream::Core::send(remote::RemoteWriter& writer, std::span<const std::byte> bytes,
+                                     const std::stop_token& stop) const {
+  while (!bytes.empty()) {
+    const std::size_t step = std::min(bytes.size(), kStepBytes);
+    FTPSFS_TRY(writer.write(bytes.first(step), Wait::for_at_most(limits_.stall_timeout, stop)));
+    bytes = bytes.subspan(step);
+  }
+  return {};
+}
+
+Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& opened) {
   remote::WriteMode mode = mode_;
   {
     MutexLock lock(mutex_);
@@ -241,29 +321,20 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop) {
       mode = remote::WriteMode::append;
     }
   }
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_());
-  auto on_yield = [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) {
-      MutexLock lock(self->mutex_);
-      self->yield_ = true;
-      self->changed_.notify_all();
-    }
-  };
-  FTPSFS_TRY_ASSIGN(const auto writer,
-                    remote_.open_writer(path, mode, std::move(on_yield),
-                                        Wait::for_at_most(limits_.stall_timeout, stop)));
+  FTPSFS_TRY_ASSIGN(const auto writer, open(mode, stop));
+  opened = true;
   std::uint64_t quantum_end = 0;
   {
     MutexLock lock(mutex_);
     // What waits now is sent before the session is given away, so that everybody advances.
-    quantum_end = sent_ + std::max<std::uint64_t>(queued_bytes_, limits_.start_bytes);
+    quantum_end = sent_ + std::max<std::uint64_t>(accepted_ - sent_, limits_.start_bytes);
   }
   for (;;) {
     const Slice piece = next_piece(stop, quantum_end);
     if (piece.bytes.empty()) {
       break;
     }
-    FTPSFS_TRY(writer->write(piece.bytes, Wait::for_at_most(limits_.stall_timeout, stop)));
+    FTPSFS_TRY(send(*writer, piece.bytes, stop));
   }
   if (stop.stop_requested()) {
     return make_error(Errc::cancelled, "the upload was abandoned");
@@ -295,17 +366,18 @@ Slice WriteStream::Core::pop_piece() {
   constexpr std::size_t kMerged = 256ULL << 10;
   Slice piece = std::move(queue_.front());
   queue_.pop_front();
+  queued_bytes_ -= cost_of(piece);
   if (piece.bytes.size() < kSmall && !queue_.empty()) {
     auto merged = std::make_shared<std::vector<std::byte>>(piece.bytes.begin(), piece.bytes.end());
     while (!queue_.empty() && merged->size() + queue_.front().bytes.size() <= kMerged) {
       const auto next = queue_.front().bytes;
+      queued_bytes_ -= cost_of(queue_.front());
       merged->insert(merged->end(), next.begin(), next.end());
       queue_.pop_front();
     }
     piece.bytes = *merged;
     piece.owner = std::move(merged);
   }
-  queued_bytes_ -= piece.bytes.size();
   return piece;
 }
 
@@ -351,6 +423,9 @@ std::uint64_t WriteStream::accepted() const {
 }
 std::optional<Slices> WriteStream::take_back() {
   return core_->take_back();
+}
+void WriteStream::abandon() {
+  core_->shut_down();
 }
 bool WriteStream::started() const {
   return core_->started();

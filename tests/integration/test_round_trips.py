@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: MIT
 """How many round trips things take, over a link whose delay dwarfs all else. A round trip saved is
-what users feel; one lost by accident shows here."""
+what users feel; one lost by accident shows here.
+
+Each figure is the best of a few tries: a busy machine adds time, and never takes any away."""
 
 import os
-import subprocess
+import re
 import time
 
 import pytest
 
-from box import Box
+from box import wait_for
 from link import Link
 from mount import LOCAL
 
 pytestmark = pytest.mark.real
 
-RTT = 0.040
+RTT = 0.080
+SLACK = 0.6  # of a round trip, for all that is no round trip
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,6 @@ def link():
     if LOCAL:
         pytest.skip("needs a network")
     made = Link()
-    made.set(delay_ms=RTT * 500)
     yield made
     made.close()
 
@@ -30,7 +32,6 @@ def link():
 @pytest.fixture(scope="module")
 def far_server(make_server, link):
     """On the other side of the link."""
-    link.set(delay_ms=0)
     server = make_server(host=link.right[0], address=link.right[0], network=link.right[1])
     link.set(delay_ms=RTT * 500)
     yield server
@@ -38,7 +39,7 @@ def far_server(make_server, link):
 
 
 @pytest.fixture
-def far_box(far_server, link, box_on):
+def far_box(far_server, box_on, link):
     return box_on(far_server, network=link.left[1])
 
 
@@ -48,39 +49,184 @@ def trips(function):
     return (time.monotonic() - started) / RTT
 
 
-def test_baseline(far_box):
-    box = far_box
-    for index in range(20):
-        box.put(f"dir/file{index}", b"x" * 4096)
-    for index in range(1000):
-        box.put(f"big/file{index}", b"x")
-    box.put("f1", b"y" * 4096)
-    box.put("f2", b"y" * 4096)
-    box.put("f3", b"y" * 65536)
-    print()
-    mount = None
+def fewest(function, arguments):
+    """The fewest round trips of `function(argument)`; between the calls the mount has time to tidy up."""
+    best = None
+    for argument in arguments:
+        time.sleep(4 * RTT)
+        taken = trips(lambda: function(argument))  # noqa: B023
+        best = taken if best is None else min(best, taken)
+    return best
 
-    def do_mount():
-        nonlocal mount
-        mount = box.mount(attr_timeout=0, entry_timeout=0)
-    print("mount", trips(do_mount))
-    print("stat f1", trips(lambda: os.stat(mount / "f1")))
-    print("ls .", trips(lambda: os.listdir(mount)))
-    print("ls big", trips(lambda: os.listdir(mount / "big")))
-    time.sleep(1)
-    print("read f1", trips(lambda: (mount / "f1").read_bytes()))
-    time.sleep(0.5)
-    print("read f2", trips(lambda: (mount / "f2").read_bytes()))
-    time.sleep(0.5)
-    print("read f3", trips(lambda: (mount / "f3").read_bytes()))
-    time.sleep(0.5)
-    print("write n1", trips(lambda: (mount / "n1").write_bytes(b"z" * 4096)))
-    time.sleep(0.5)
-    print("write n2", trips(lambda: (mount / "n2").write_bytes(b"z" * 4096)))
-    time.sleep(0.5)
-    print("over n2", trips(lambda: (mount / "n2").write_bytes(b"z" * 4096)))
-    time.sleep(0.5)
-    print("rename", trips(lambda: os.rename(mount / "n2", mount / "n3")))
-    print("unlink", trips(lambda: os.unlink(mount / "n3")))
-    print("mkdir", trips(lambda: os.mkdir(mount / "new")))
-    print("rmdir", trips(lambda: os.rmdir(mount / "new")))
+
+def is_one_of(box, *names):
+    return box.server.name in names
+
+
+def login_trips(log):
+    """From the greeting to the end of the login, and two for TCP's connect and the greeting: how long a
+    server takes to start its process is its own affair."""
+    stamp = re.compile(r"^\S+ (\d+):(\d+):([\d.]+) .*?(> AUTH TLS|< 220|info: logged in)", re.M)
+    moments = [(what, int(h) * 3600 + int(m) * 60 + float(s)) for h, m, s, what in stamp.findall(log)]
+    assert [what for what, _ in moments] == ["> AUTH TLS", "< 220", "info: logged in"], "AUTH goes out first"
+    return (moments[2][1] - moments[1][1]) / RTT + 2
+
+
+def test_login(far_box):
+    if far_box.server.implicit:
+        pytest.skip("begins without AUTH")
+    far_box.mount()
+    taken = login_trips(far_box.last.log.read_text())
+    # TLS 1.2 takes one more. vsftpd and ProFTPD send FEAT's lines as a packet each: more than TCP sends at
+    # first. pyftpdlib has facts that must be asked for.
+    allowed = 4 + (far_box.server.tls == "1.2") + is_one_of(far_box, "vsftpd", "proftpd", "pyftpdlib")
+    assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
+
+
+def test_attributes(far_box):
+    box = far_box
+    for number in range(3):
+        box.put(f"file{number}", b"x")
+    mount = box.mount(attr_timeout=1, entry_timeout=0, dir_cache_timeout="200ms")
+    taken = fewest(os.stat, [mount / f"file{number}" for number in range(3)])
+    # Without MLST the directory is listed, once for all its names, and MDTM tells the exact time. Where MLST
+    # hides what a name is, that takes MLSD, and STAT for dangling links.
+    allowed = {"vsftpd": 2, "pyftpdlib": 6}.get(box.server.name, 1)
+    assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
+
+
+def test_listing(far_box):
+    box = far_box
+    for number in range(1000):
+        for each in range(3):
+            box.put(f"dir{each}/file{number}", b"x")
+    mount = box.mount()
+    os.listdir(mount)
+    taken = fewest(os.listdir, [mount / f"dir{each}" for each in range(3)])
+    # MLSD's 150 KB are four windows of TCP's slow start; dangling links cost a second listing.
+    allowed = {"vsftpd": 3, "pureftpd": 7, "proftpd": 14, "pyftpdlib": 14}[box.server.name]
+    assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
+
+
+def test_first_byte(far_box):
+    box = far_box
+    for number in range(6):
+        box.put(f"dir{number}/file", b"y" * 4096)
+    mount = box.mount()
+
+    def read(path):
+        with open(path, "rb", buffering=0) as file:
+            assert file.read(4096) == b"y" * 4096
+
+    def just_listed(path):
+        os.stat(path)
+        time.sleep(3 * RTT)
+        return trips(lambda: read(path))
+
+    # What has just been listed costs a request and its answer, and the same for the data behind TLS's
+    # handshake. Some servers bear no handshake before their 150.
+    taken = min(just_listed(mount / f"dir{number}/file") for number in range(3))
+    assert taken <= 2 + is_one_of(box, "pyftpdlib") + SLACK, f"{taken:.1f} round trips"
+    # Attributes older than a second are looked at anew by open().
+    for number in (3, 4, 5):
+        os.stat(mount / f"dir{number}/file")
+    time.sleep(1.2)
+    taken = fewest(read, [mount / f"dir{number}/file" for number in (3, 4, 5)])
+    assert taken <= 3 + is_one_of(box, "pyftpdlib") + SLACK, f"{taken:.1f} round trips"
+
+
+def test_small_upload(far_box):
+    box = far_box
+    mount = box.mount()
+    os.listdir(mount)
+    (mount / "first").write_bytes(b"learns the mode of new files")
+
+    def write(name):
+        with open(mount / name, "wb", buffering=0) as file:
+            file.write(b"z" * 4096)
+
+    taken = fewest(write, ["a", "b", "c"])
+    # Data and its 226, and then the look at the size: the 226 proves nothing.
+    assert taken <= (3 if is_one_of(box, "proftpd", "pureftpd") else 4) + SLACK, f"{taken:.1f} round trips"
+    assert (box.remote / "c").stat().st_size == 4096
+
+
+def test_changes_of_names(far_box):
+    box = far_box
+    for number in range(3):
+        box.put(f"old{number}", b"x")
+    mount = box.mount()
+    os.listdir(mount)
+    for number in range(3):
+        os.stat(mount / f"old{number}")
+    assert fewest(lambda n: os.rename(mount / f"old{n}", mount / f"new{n}"), range(3)) <= 1 + SLACK
+    assert fewest(lambda n: os.unlink(mount / f"new{n}"), range(3)) <= 1 + SLACK
+
+
+def test_many_questions_at_once(far_box):
+    """64 programs that call stat(2) at the same time share a few flights."""
+    box = far_box
+    if is_one_of(box, "vsftpd", "pyftpdlib"):
+        pytest.skip("lists the directory, once for all")
+    for number in range(64):
+        box.put(f"file{number}", b"x")
+    mount = box.mount(attr_timeout=0, entry_timeout=0, dir_cache_timeout=0, max_conns=2)
+    script = "for n in $(seq 0 63); do stat -c %s file$n >&2 & done; wait"
+    box.sh(script)
+    taken = fewest(lambda _: box.sh(script), range(2))
+    assert taken <= 12, "the kernel asks for each name, and then for its attributes"
+
+
+SLOW_WAYS = {"all": {}, "no-pipelining": {"pipelining": "off"}, "no-warm": {"warm": "off"},
+             "no-stat-list": {"stat_list": "off"}, "one-warm": {"warm_conns": 1},
+             "none": {"pipelining": "off", "warm": "off", "stat_list": "off"}}
+
+
+@pytest.mark.parametrize("ways", SLOW_WAYS)
+def test_the_same_results_without_each_way(box, ways):
+    """Each optimisation can be switched off, and nothing else changes."""
+    box.put("kept", b"k" * 70000, mtime=1_600_000_000)
+    mount = box.mount(max_conns=2, **SLOW_WAYS[ways])
+    box.sh("""
+        mkdir -p a/b/c; echo one > a/one; cp kept a/b/kept; dd if=/dev/urandom of=a/random bs=100k count=20 status=none
+        mv a/one a/b/c/one; echo two >> a/b/c/one; cmp kept a/b/kept; ln -s one a/b/c/link 2>&- || true
+        tail -c 1000 kept | cmp - <(head -c 1000 kept); dd if=kept bs=1000 skip=33 count=1 status=none | wc -c
+        printf x | dd of=a/random bs=1 seek=12345 conv=notrunc status=none; rm kept; touch -d @1700000000 a/b/kept
+        """)
+    listing = ["find", ".", "-type", "f", "-printf", "%P %s %T@\\n"]
+    here = sorted(box.run(listing, cwd=mount).stdout.splitlines())
+    there = sorted(box.run(listing, cwd=box.remote).stdout.splitlines())
+    assert [line.split(b".")[0] for line in here] == [line.split(b".")[0] for line in there]
+    digest = ["sh", "-c", "find . -type f -print0 | sort -z | xargs -0 sha256sum"]
+    assert box.run(digest, cwd=mount).stdout == box.run(digest, cwd=box.remote).stdout
+    remounted = box.remount(max_conns=2, **SLOW_WAYS[ways])
+    assert box.run(digest, cwd=remounted).stdout == box.run(digest, cwd=box.remote).stdout
+
+
+def test_a_cut_link_is_an_error_and_then_heals(far_box, link):
+    box = far_box
+    box.put("file", b"x" * 1000)
+    mount = box.mount(timeout=3, connect_timeout=3, attr_timeout=0, entry_timeout=0, dir_cache_timeout=0)
+    os.listdir(mount)
+    link.set(cut=1)
+    try:
+        started = time.monotonic()
+        assert box.run(["cat", mount / "file"], check=False, timeout=60).returncode != 0
+        assert time.monotonic() - started < 40
+    finally:
+        link.set(cut=0)
+    assert wait_for(lambda: box.run(["cat", mount / "file"], check=False).stdout == b"x" * 1000, seconds=40, step=0.5)
+
+
+def test_a_lossy_link_loses_nothing(far_box, link):
+    box = far_box
+    content = os.urandom(3_000_000)
+    box.put("there", content)
+    mount = box.mount()
+    link.set(loss=0.01, jitter_ms=3)
+    try:
+        assert (mount / "there").read_bytes() == content
+        (mount / "here").write_bytes(content)
+    finally:
+        link.set(loss=0, jitter_ms=0)
+    assert (box.remote / "here").read_bytes() == content

@@ -9,12 +9,11 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/fuse/libfuse.hpp"
 
 namespace ftpsfs::test {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// A message must fit into the socket's buffer as a whole.
 constexpr int kSocketBuffer = 4 << 20;
@@ -152,8 +151,8 @@ void FakeKernel::take(const std::string& message) {
   }
 }
 
-bool FakeKernel::receive_one(Clock::time_point deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+bool FakeKernel::receive_one(SteadyTime deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
   pollfd readable{fd_.get(), POLLIN, 0};
   if (::poll(&readable, 1, left.count() > 0 ? static_cast<int>(left.count()) : 0) <= 0) {
     return false;
@@ -170,7 +169,7 @@ bool FakeKernel::receive_one(Clock::time_point deadline) {
 
 std::optional<FakeKernel::Reply> FakeKernel::wait(Unique unique,
                                                   std::chrono::milliseconds patience) {
-  const auto deadline = Clock::now() + patience;
+  const auto deadline = SteadyClock::now() + patience;
   while (replies_.count(unique) == 0) {
     if (!receive_one(deadline)) {
       return std::nullopt;
@@ -180,14 +179,14 @@ std::optional<FakeKernel::Reply> FakeKernel::wait(Unique unique,
 }
 
 bool FakeKernel::answered(Unique unique) {
-  while (receive_one(Clock::now())) {
+  while (receive_one(SteadyClock::now())) {
   }
   return replies_.count(unique) != 0;
 }
 
 std::optional<FakeKernel::Notification> FakeKernel::wait_for_notification(
     std::chrono::milliseconds patience) {
-  const auto deadline = Clock::now() + patience;
+  const auto deadline = SteadyClock::now() + patience;
   while (notifications_.empty()) {
     if (!receive_one(deadline)) {
       return std::nullopt;
@@ -199,7 +198,7 @@ std::optional<FakeKernel::Notification> FakeKernel::wait_for_notification(
 }
 
 std::size_t FakeKernel::wait_for_all(std::chrono::milliseconds patience) {
-  const auto deadline = Clock::now() + patience;
+  const auto deadline = SteadyClock::now() + patience;
   while (!unanswered_.empty() && receive_one(deadline)) {
   }
   return unanswered_.size();

@@ -14,17 +14,12 @@
 #include <array>
 #include <csignal>
 #include <cstring>
-#include <stdexcept>
 #include <utility>
+
+#include "support/require.hpp"
 
 namespace ftpsfs::test {
 namespace {
-
-void require(bool ok, const char* what) {
-  if (!ok) {
-    throw std::runtime_error(std::string("test server: ") + what);
-  }
-}
 
 void set_linger_reset(int fd) {
   const linger at_once{1, 0};

@@ -13,8 +13,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
 #include <system_error>
+
+#include "support/require.hpp"
 
 namespace ftpsfs::test {
 namespace {
@@ -30,12 +31,6 @@ using Key = std::unique_ptr<EVP_PKEY, Freeing<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freeing<X509_EXTENSION_free>>;
 using File = std::unique_ptr<std::FILE, Freeing<std::fclose>>;
-
-void require(bool ok, const char* what) {
-  if (!ok) {
-    throw std::runtime_error(std::string("test certificates: ") + what);
-  }
-}
 
 struct Authority {
   Key key;
@@ -84,7 +79,8 @@ Certificate issue(const Wanted& wanted, EVP_PKEY* key, const Authority* by) {
     add_extension(raw, issuer, NID_basic_constraints, "CA:FALSE");
     add_extension(raw, issuer, NID_subject_alt_name, wanted.names.c_str());
   }
-  require(X509_sign(raw, by != nullptr ? by->key.get() : key, EVP_sha256()) > 0, "sign");
+  require(X509_sign(raw, by != nullptr ? by->key.get() : key, EVP_sha256()) > 0,
+          "signing a certificate");
   return made;
 }
 
@@ -104,7 +100,7 @@ File open_for_writing(const std::string& path) {
 }
 
 void write_certificate(const std::string& path, X509* certificate) {
-  require(PEM_write_X509(open_for_writing(path).get(), certificate) == 1, "write");
+  require(PEM_write_X509(open_for_writing(path).get(), certificate) == 1, "writing a certificate");
 }
 
 const char* file_stem(ServerCertificate which) {
@@ -145,7 +141,7 @@ Wanted wanted_for(ServerCertificate which) {
 std::string make_directory() {
   const char* const base = std::getenv("TMPDIR");
   std::string path = std::string(base != nullptr ? base : "/tmp") + "/ftpsfs-certificates-XXXXXX";
-  require(::mkdtemp(path.data()) != nullptr, "mkdtemp");
+  require(::mkdtemp(path.data()) != nullptr, "mkdtemp for the certificates");
   return path;
 }
 
@@ -158,7 +154,8 @@ TestCertificates::TestCertificates() : directory_(make_directory()) {
   ca_der_file_ = directory_ + "/ca.cer";
   ca_directory_ = directory_ + "/ca.d";
   write_certificate(ca_file_, trusted.certificate.get());
-  require(i2d_X509_fp(open_for_writing(ca_der_file_).get(), trusted.certificate.get()) == 1, "DER");
+  require(i2d_X509_fp(open_for_writing(ca_der_file_).get(), trusted.certificate.get()) == 1,
+          "writing the CA as DER");
   std::filesystem::create_directory(ca_directory_);
   write_certificate(
       fmt::format("{}/{:08x}.0", ca_directory_, X509_subject_name_hash(trusted.certificate.get())),
@@ -177,7 +174,7 @@ TestCertificates::TestCertificates() : directory_(make_directory()) {
     write_certificate(certificate_file(which), issue(wanted_for(which), key.get(), by).get());
     require(PEM_write_PrivateKey(open_for_writing(key_file(which)).get(), key.get(), nullptr,
                                  nullptr, 0, nullptr, nullptr) == 1,
-            "key");
+            "writing a key");
   }
 }
 

@@ -38,6 +38,10 @@ struct Options {
 
   // The connections.
   unsigned max_conns = 8;
+  unsigned warm_conns = 4;
+  bool pipelining = true;
+  bool warm_data = true;
+  bool stat_listing = true;
   Duration connect_timeout = std::chrono::seconds(15);
   Duration timeout = std::chrono::seconds(30);
 

@@ -4,6 +4,7 @@
 // when a signal ends the question. For a process with one thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "ftpsfs/base/result.hpp"
@@ -11,6 +12,9 @@
 #include "ftpsfs/base/wait.hpp"
 
 namespace ftpsfs::app {
+
+/// In bytes: fits a command line of every server.
+inline constexpr std::size_t kLongestPassword = 1024;
 
 /// Is there a terminal to ask on?
 bool can_prompt();

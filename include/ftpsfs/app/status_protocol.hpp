@@ -51,6 +51,11 @@ struct StatusReport {
   std::uint64_t replaced_connections = 0;
   std::uint64_t streams_moved = 0;
   std::uint64_t data_connections = 0;
+  std::uint64_t warm_starts = 0;      ///< transfers over a data connection that was made ahead
+  std::uint64_t full_handshakes = 0;  ///< TLS of data connections, not resumed
+  std::uint64_t fallbacks = 0;        ///< fast ways that failed and were replaced
+  std::uint64_t commands = 0;
+  std::uint64_t flights = 0;  ///< commands that travelled together count once
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
 

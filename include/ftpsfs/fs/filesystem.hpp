@@ -70,9 +70,8 @@ class Filesystem {
                       const Request& request);
   /// Takes the bytes when there is room for them now. On nullopt nothing was taken. The slice's
   /// owner may be kept until the bytes are sent.
-  std::optional<Result<void>> try_write(HandleId handle, std::uint64_t offset, const Slice& data);
-  Result<void> write(HandleId handle, std::uint64_t offset, const Slice& data,
-                     const Request& request);
+  std::optional<Result<void>> try_write(HandleId handle, WritePlace place, const Slice& data);
+  Result<void> write(HandleId handle, WritePlace place, const Slice& data, const Request& request);
   Result<void> flush(HandleId handle, const Request& request);
   Result<void> sync(HandleId handle, const Request& request);
   /// Ends the handle when nothing is owed to the server. What must go, but may take a moment to (a

@@ -75,6 +75,14 @@ struct AttributeChange {
   std::optional<Time> mtime;
 };
 
+/// Where written bytes go: decided for each write, as O_APPEND may be changed by fcntl(2), and as
+/// pages of a mapping have their place whatever the flags of the descriptor.
+struct WritePlace {
+  std::uint64_t offset = 0;
+  /// At the end of the file: what the kernel says of the offset is then only its idea of the size.
+  bool append = false;
+};
+
 using ftpsfs::Slice;
 using ftpsfs::Slices;
 

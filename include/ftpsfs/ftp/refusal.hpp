@@ -16,6 +16,12 @@ namespace ftpsfs::ftp {
 /// tells. 425 is unreachable, 426 truncated, 421 closed: link failures, worth another session.
 Errc classify_refusal(std::string_view verb, const Reply& reply);
 
+/// Does the reply's code say that the server lacks the command, or this form of it (500, 502, 504)?
+/// Such an answer never changes: it is not asked again.
+inline bool is_unknown_command(int code) noexcept {
+  return code == 500 || code == 502 || code == 504;
+}
+
 /// The Error for it: "RETR: 550 No such file", the reply's code, and the fate of the session
 /// (broken after 421, and after a positive reply, which is out of step here).
 Error make_refusal(std::string_view verb, const Reply& reply);

@@ -29,6 +29,7 @@ namespace ftpsfs::remote {
 struct FtpRemoteSettings {
   session::SessionSettings session;
   unsigned max_conns = 8;
+  unsigned warm_conns = 4;  ///< data connections made ahead of need, at most
 };
 
 /// For status: a snapshot.
@@ -37,6 +38,11 @@ struct FtpRemoteCounters {
   std::uint64_t bytes_read = 0;     ///< payload of downloads
   std::uint64_t bytes_written = 0;  ///< payload of uploads
   std::uint64_t data_connections = 0;
+  std::uint64_t warm_starts = 0;      ///< transfers over a data connection that was made ahead
+  std::uint64_t full_handshakes = 0;  ///< TLS, of data connections: not resumed
+  std::uint64_t fallbacks = 0;        ///< fast ways that failed and were replaced
+  std::uint64_t commands = 0;
+  std::uint64_t flights = 0;  ///< commands that travelled together count once
 };
 
 class FtpRemote final : public Remote {
@@ -59,6 +65,7 @@ class FtpRemote final : public Remote {
 
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
+  Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
   Result<Listing> list(const RemotePath& path, const Wait& wait) override;
   Result<std::vector<std::optional<FileTime>>> exact_times(const RemotePath& directory,
                                                            std::span<const std::string> names,

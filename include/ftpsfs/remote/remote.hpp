@@ -28,7 +28,7 @@ struct RemoteTraits {
   bool can_set_mtime = false;
   bool can_set_mode = false;
   bool can_symlink = false;
-  bool tells_space = true;        ///< space() may know something
+  bool tells_space = true;  ///< space() may know something
   std::string description;  ///< a line for status: kind of server, TLS version, protection
 };
 

@@ -45,16 +45,22 @@ class ControlChannel {
 
   /// Several records may fly at once from now on.
   void allow_pipelining(bool allowed) { pipelining_ = allowed; }
+  /// One command at a time, for servers that lose count otherwise.
+  void send_singly(bool singly) { singly_ = singly; }
 
   /// The greeting: the one reply that no command asks for.
   Result<ftp::Reply> read_greeting(const Wait& wait);
+  /// Sends a command that need not wait for the greeting: AUTH.
+  Result<void> send_ahead_of_greeting(const ftp::Command& command, const Wait& wait);
 
   /// Sends all and returns the final reply of each; preliminary ones are skipped. Positive and
   /// negative replies are both values here, save 421.
   /// @errors closed (421, end of file, reset), protocol_error, tls_failed, timed_out: broken.
   /// cancelled: usable while only replies are awaited (they stay owed), broken in mid-write.
-  Result<std::vector<ftp::Reply>> exchange(std::span<const ftp::Command> commands,
-                                           const Wait& wait);
+  /// @param earlier takes the replies to what was sent before by send(), which come first; without
+  /// it they are forgotten.
+  Result<std::vector<ftp::Reply>> exchange(std::span<const ftp::Command> commands, const Wait& wait,
+                                           std::vector<ftp::Reply>* earlier = nullptr);
   Result<ftp::Reply> exchange(const ftp::Command& command, const Wait& wait);
 
   /// For transfers: sends without waiting for replies. @pre the commands fit in one record.
@@ -62,6 +68,8 @@ class ControlChannel {
   /// The next reply of the oldest command in flight; a preliminary one leaves it owed.
   /// @errors as exchange.
   Result<ftp::Reply> receive(const Wait& wait);
+  /// The same, but nullopt when none has come after `patience`.
+  Result<std::optional<ftp::Reply>> receive_within(Duration patience, const Wait& wait);
   /// The same, without waiting: nullopt when none has come.
   Result<std::optional<ftp::Reply>> try_receive();
 
@@ -73,8 +81,11 @@ class ControlChannel {
 
   /// Ends a transfer that was cut: sends `mark` and skips whatever comes before a reply with
   /// `mark_code`. Servers disagree on how many replies a cut transfer gets (226, 426, both, 551).
+  /// @return the mark's reply.
   /// @errors any: broken.  @source PROTOCOL.md "Ending a read early"
-  Result<void> settle_with_mark(const ftp::Command& mark, int mark_code, const Wait& wait);
+  Result<ftp::Reply> settle_with_mark(const ftp::Command& mark, int mark_code, const Wait& wait);
+  /// The same where the mark is under way already, as the last command sent.
+  Result<ftp::Reply> skip_to_mark(int mark_code, const Wait& wait);
 
   /// Nothing is owed, nothing has arrived unasked, nothing is broken.
   bool is_quiet();
@@ -82,6 +93,7 @@ class ControlChannel {
 
  private:
   Result<void> check_ready();
+  Result<void> write_commands(std::span<const ftp::Command> commands, const Wait& wait);
   Result<void> write_record(std::string_view record, const Wait& wait);
   Result<void> take_input(const Wait& wait);
   Result<bool> try_take_input();
@@ -94,6 +106,7 @@ class ControlChannel {
   ftp::ReplyParser parser_;
   std::deque<std::string> owed_;  ///< log forms of the commands in flight, oldest first
   bool pipelining_ = false;
+  bool singly_ = false;
   std::optional<Error> ending_;  ///< how the stream ended, told once the replies before it are read
   std::optional<Error> failure_;
 };

@@ -52,6 +52,7 @@ class Download {
   enum class Phase { data, verdict, done };
 
   explicit Download(Session& session) : session_(session) {}
+  Result<bool> is_at_end(const std::string& path, const Error& refusal, const Wait& wait);
   Result<void> await_end(const Wait& wait);
   Result<void> check_whole() const;
 

@@ -5,12 +5,15 @@
 // long as the mount. Thread-safe; the mutex is a leaf.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/ftp/server_profile.hpp"
+#include "ftpsfs/session/data_port.hpp"
 
 namespace ftpsfs::session {
 
@@ -19,9 +22,15 @@ class ServerKnowledge {
   /// A capability: `&ftp::ServerProfile::mfmt`.
   using Capability = bool ftp::ServerProfile::*;
 
+  /// @param warm_conns most data connections made ahead of need, for the whole mount.
+  explicit ServerKnowledge(unsigned warm_conns = 4) : warm_slots_(warm_conns) {}
+
   /// What a login found. The same kind of server keeps what was learned of it; another one (a
   /// balancer, an upgrade) starts anew.
-  void learn(ftp::ServerProfile profile);
+  /// @param greeting its words: who greets in the same words is believed to be the same.
+  void learn(ftp::ServerProfile profile, std::string greeting);
+  /// What was found behind this greeting before.
+  std::optional<ftp::ServerProfile> recall(const std::string& greeting) const;
 
   /// Defaults before the first login.
   ftp::ServerProfile profile() const;
@@ -29,10 +38,27 @@ class ServerKnowledge {
   /// The server answered 500, 502 or 504: the capability is gone for the mount's life.
   void forget(Capability capability);
 
+  WarmSlots& warm_slots() noexcept { return warm_slots_; }
+
+  /// Do connections made ahead of need work? After some failures in a row they are left alone for
+  /// a while: something between may cut idle connections.
+  bool warm_allowed() const;
+  void note_warm_start(bool worked);
+
+  /// Has the short login worked, or has it failed where the long one worked?
+  enum class Login : std::uint8_t { unproved, short_works, long_only };
+  Login login() const;
+  void note_login(Login login);
+
  private:
   mutable Mutex mutex_;
   std::optional<ftp::ServerProfile> profile_ FTPSFS_GUARDED_BY(mutex_);
+  std::string greeting_ FTPSFS_GUARDED_BY(mutex_);
   std::vector<Capability> forgotten_ FTPSFS_GUARDED_BY(mutex_);
+  WarmSlots warm_slots_;
+  int warm_failures_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  SteadyTime warm_again_ FTPSFS_GUARDED_BY(mutex_);
+  Login login_ FTPSFS_GUARDED_BY(mutex_) = Login::unproved;
 };
 
 }  // namespace ftpsfs::session

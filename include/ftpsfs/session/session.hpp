@@ -4,13 +4,15 @@
 // time. Knows verbs and ports, but not what files are: floor `remote` does.
 // Not thread-safe: whoever holds the lease uses it. The transport, the knowledge and the counters
 // are shared by all sessions of the mount and outlive them.
-// Invariant: `cut_` is set while a transfer's replies are owed. A transfer that ends in any other
+// Invariants: `cut_` is set while a transfer's replies are owed. A transfer that ends in any other
 // way than by its final reply leaves it set, and settle() then brings the dialogue back into step.
+// While `port_` is asked for, its reply is the first that is owed, or, behind a transfer, the last.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +22,7 @@
 #include "ftpsfs/ftp/reply.hpp"
 #include "ftpsfs/ftp/server_profile.hpp"
 #include "ftpsfs/session/control_channel.hpp"
+#include "ftpsfs/session/data_port.hpp"
 #include "ftpsfs/session/server_knowledge.hpp"
 #include "ftpsfs/session/session_pool.hpp"
 #include "ftpsfs/session/settings.hpp"
@@ -32,12 +35,25 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> bytes_read{0};
   std::atomic<std::uint64_t> bytes_written{0};
   std::atomic<std::uint64_t> data_connections{0};
+  std::atomic<std::uint64_t> warm_starts{0};      ///< transfers over a connection made ahead
+  std::atomic<std::uint64_t> full_handshakes{0};  ///< TLS of data connections, not resumed
+  std::atomic<std::uint64_t> fallbacks{0};        ///< fast ways that failed and were replaced
+  std::atomic<std::uint64_t> commands{0};
+  std::atomic<std::uint64_t> flights{0};  ///< what travelled together counts once
 };
 
-/// A port that the server opened for us, and the replies to what was sent along.
-struct PassivePort {
-  std::uint16_t port = 0;
-  std::vector<ftp::Reply> ahead;
+/// What a transfer needs: its verb, and what is asked along with it.
+struct TransferOrder {
+  std::vector<ftp::Command> questions;  ///< one reply each: SIZE, MDTM, CWD
+  bool questions_must_succeed = false;  ///< else nothing is transferred (CWD before a listing)
+  std::optional<ftp::Command> restart;  ///< REST
+  ftp::Command verb;                    ///< RETR, STOR, APPE, LIST, MLSD
+};
+
+struct StartedTransfer {
+  std::unique_ptr<net::ByteStream> data;
+  std::vector<ftp::Reply> answers;  ///< to the questions
+  bool over = false;                ///< the final 2xx came at once: there is no data
 };
 
 class Session final : public PooledSession {
@@ -60,26 +76,16 @@ class Session final : public PooledSession {
   /// One command. @errors also invalid_argument, name_too_long: nothing was sent.
   Result<ftp::Reply> command(std::string_view verb, std::string_view argument, const Wait& wait);
 
-  // Data connections, in three steps.
-
-  /// Asks for a port: EPSV, or PASV where that is refused (remembered for the server). `ahead`
-  /// travels in the same flight.
-  /// @errors as exchange; refused: neither is allowed.
-  /// @source RFC 2428 §3, RFC 959 §4.1.2. Addresses in replies are ignored: they may point
-  /// elsewhere.
-  Result<PassivePort> request_port(std::vector<ftp::Command> ahead, const Wait& wait);
-
-  /// Dials the port at the control peer's address. When that fails after EPSV, PASV is tried.
-  /// @errors unreachable, timed_out, cancelled, tls_failed.
-  Result<std::unique_ptr<net::ByteStream>> dial_data(const PassivePort& port, const Wait& wait);
-
-  /// Sends the transfer's commands (REST before RETR) in one write, awaits the 1xx and the data
-  /// connection's TLS handshake, which resumes this control connection's session.
-  /// @return true when the final 2xx has come already, without any data.
-  /// @errors the refusal of the verb, classified; link failures. After any error the transfer is
-  /// over and `data` is of no use.
-  Result<bool> start_transfer(std::span<const ftp::Command> commands, net::ByteStream& data,
-                              const Wait& wait);
+  /// Starts a transfer: over the warm data connection when there is one (everything goes out in one
+  /// record, together with the ClientHello), else over a new one (EPSV, or PASV where that is
+  /// refused or blocked). A server that does not bear the fast way is asked the slow way, and
+  /// remembered. The data connection's TLS resumes this control connection's session.
+  /// @errors the refusal of the verb, or of a question that must succeed, classified; unsupported:
+  /// REST is refused; unreachable: no data connection; link failures. After any error the transfer
+  /// is over.
+  /// @source PROTOCOL.md "Measured: the wire scheme"; RFC 2428 §3. Addresses in replies are
+  /// ignored: they may point elsewhere.
+  Result<StartedTransfer> start_transfer(const TransferOrder& order, const Wait& wait);
 
   /// The final reply of the transfer. @errors as ControlChannel::receive.
   Result<ftp::Reply> await_verdict(const Wait& wait);
@@ -91,6 +97,7 @@ class Session final : public PooledSession {
 
   // PooledSession:
   bool is_quiet() override;
+  void rest() override;
   Result<void> settle(const Wait& wait) override;
   Result<void> probe(const Wait& wait) override;
   void quit(const Wait& wait) override;
@@ -100,12 +107,35 @@ class Session final : public PooledSession {
           TrafficCounters& counters)
       : settings_(settings), transport_(transport), knowledge_(knowledge), counters_(counters) {}
 
+  struct Start;
+  enum class Greeting : std::uint8_t { at_once, after_1xx };  ///< when the ClientHello goes out
+  struct OpenPort {
+    std::uint16_t port = 0;
+    std::vector<ftp::Reply> answers;
+  };
+
+  // session_data.cpp
+  bool may_ask_ahead() const;
+  Result<ftp::Command> port_command() const;
+  Result<std::uint16_t> parse_port(const ftp::Reply& reply) const;
+  Result<void> take_port(const ftp::Reply& reply);
+  Result<std::optional<net::Socket>> take_warm(const Wait& wait);
+  Result<OpenPort> request_port(std::vector<ftp::Command> ahead, const Wait& wait);
   Result<std::uint16_t> request_pasv(const Wait& wait);
-  Result<std::unique_ptr<net::ByteStream>> dial_port(std::uint16_t port, const Wait& wait);
-  Result<void> await_intermediates(std::span<const ftp::Command> commands, const Wait& wait);
-  Result<bool> judge_start(std::string_view verb, const ftp::Reply& reply);
-  Result<bool> shake_hands(std::string_view verb, net::ByteStream& data, bool* started,
-                           const Wait& wait);
+  Result<net::Socket> dial_port(std::uint16_t port, const Wait& wait);
+  Result<net::Socket> dial_data(std::uint16_t port, const Wait& wait);
+  Result<StartedTransfer> start_warm(net::Socket socket, const TransferOrder& order,
+                                     const Wait& wait);
+  Greeting hello_time() const;
+  Result<StartedTransfer> start_cold(const TransferOrder& order, Greeting greeting,
+                                     const Wait& wait);
+  Result<StartedTransfer> start_on(net::Socket socket, const TransferOrder& order,
+                                   Greeting greeting, const Wait& wait);
+  Result<void> send_start(const TransferOrder& order, Start& start, const Wait& wait);
+  Result<void> run_start(const TransferOrder& order, Greeting greeting, Start& start,
+                         const Wait& wait);
+  Result<void> take_reply(const TransferOrder& order, Start& start, ftp::Reply reply);
+  Error explain_broken_start(const TransferOrder& order, Start& start, Error fallback);
 
   const SessionSettings& settings_;
   Transport& transport_;
@@ -115,6 +145,8 @@ class Session final : public PooledSession {
   std::string start_directory_;
   std::string tls_;
   bool cut_ = false;
+  DataPort port_;
+  std::optional<Error> lost_;  ///< out of step, found out while idle
 };
 
 }  // namespace ftpsfs::session

@@ -43,6 +43,9 @@ class PooledSession {
   virtual ~PooledSession() = default;
   /// No reply is owed and nothing unexpected has arrived. Does not wait.
   virtual bool is_quiet() = 0;
+  /// About to be idle: may ask for what the next user will want, without waiting for it. What is
+  /// owed then is read by settle().
+  virtual void rest() {}
   /// Reads the replies still owed after a cancelled dialogue. @errors any: the session is lost.
   virtual Result<void> settle(const Wait& wait) = 0;
   /// One harmless command and its reply.
@@ -182,6 +185,7 @@ class SessionPool {
   unsigned bulk_limit() const FTPSFS_REQUIRES(mutex_);
 
   void release(Member* member, bool broken) noexcept;
+  bool is_closed() const;
   bool leave_to_keeper(Member* member);
   void settle_all(const std::stop_token& stop);
   void finish_release(Member* member, bool broken) noexcept;

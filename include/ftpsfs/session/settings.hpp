@@ -39,6 +39,10 @@ struct SessionSettings {
   Duration greeting_patience = std::chrono::seconds(3);
   /// For each operation, and for each stall of a transfer.
   Duration timeout = std::chrono::seconds(30);
+  // Ways to save round trips; each may be switched off for a server that does not bear it.
+  bool pipelining = true;    ///< several commands in one record
+  bool warm_data = true;     ///< data connections made ahead of need
+  bool stat_listing = true;  ///< listings by STAT, over the control connection
 };
 
 }  // namespace ftpsfs::session

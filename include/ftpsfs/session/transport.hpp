@@ -25,14 +25,20 @@ class Transport {
   /// @errors unreachable, timed_out, cancelled.
   virtual Result<net::Socket> dial_control(const Wait& wait) = 0;
 
-  /// TLS on a control connection, verified.
+  /// TLS on a control connection, verified. Resumes the session of an earlier one that logged in.
   /// @errors untrusted, tls_failed, closed, timed_out, cancelled.
   virtual Result<std::unique_ptr<net::ByteStream>> secure_control(net::Socket socket,
                                                                   const Wait& wait) = 0;
 
+  /// The login over `control` is done: later control connections may resume its session.
+  virtual void remember(const net::ByteStream& control) = 0;
+
   /// Dials the control peer's own address, whatever a reply said of addresses.
   virtual Result<net::Socket> dial_data(const net::ByteStream& control, std::uint16_t port,
                                         const Wait& wait) = 0;
+
+  /// The same without waiting: the handshake or the first byte does that.
+  virtual Result<net::Socket> begin_data(const net::ByteStream& control, std::uint16_t port) = 0;
 
   /// TLS on a data connection, resuming its control connection's session. Nothing is sent yet.
   /// @pre `control` came from secure_control().
@@ -42,6 +48,9 @@ class Transport {
   /// The handshake of a stream from prepare_data(). @return false when `control` has input first.
   virtual Result<bool> handshake_data(net::ByteStream& data, net::ByteStream& control,
                                       const Wait& wait) = 0;
+
+  /// After handshake_data(): did it resume the control connection's session?
+  virtual bool is_resumed(const net::ByteStream& data) = 0;
 
   /// Does the server wait for a ClientHello on a fresh connection? For a clear error when no
   /// greeting comes.
@@ -59,12 +68,15 @@ class NetTransport final : public Transport {
   Result<net::Socket> dial_control(const Wait& wait) override;
   Result<std::unique_ptr<net::ByteStream>> secure_control(net::Socket socket,
                                                           const Wait& wait) override;
+  void remember(const net::ByteStream& control) override;
   Result<net::Socket> dial_data(const net::ByteStream& control, std::uint16_t port,
                                 const Wait& wait) override;
+  Result<net::Socket> begin_data(const net::ByteStream& control, std::uint16_t port) override;
   Result<std::unique_ptr<net::ByteStream>> prepare_data(net::Socket socket,
                                                         net::ByteStream& control) override;
   Result<bool> handshake_data(net::ByteStream& data, net::ByteStream& control,
                               const Wait& wait) override;
+  bool is_resumed(const net::ByteStream& data) override;
   bool answers_with_tls(const Wait& wait) override;
   std::string describe_tls(const net::ByteStream& control) override;
 
@@ -72,6 +84,8 @@ class NetTransport final : public Transport {
   const std::string host_;
   const std::uint16_t port_;
   const std::shared_ptr<const net::TlsContext> context_;
+  Mutex mutex_;
+  net::TlsResumption latest_ FTPSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace ftpsfs::session

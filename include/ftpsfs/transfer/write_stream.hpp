@@ -52,6 +52,10 @@ class WriteStream {
   /// While nothing has been sent to the server: gives all bytes back, and the stream is empty.
   std::optional<Slices> take_back();
 
+  /// Ends the stream, and resets a transfer under way: when this returns, no byte and no command
+  /// will follow.
+  void abandon();
+
   /// Has any command for this file gone out?
   bool started() const;
 

@@ -13,11 +13,11 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr auto kLimit = std::chrono::seconds(20);
+constexpr auto kVerdictLimit = std::chrono::seconds(20);
 
 /// Runs `child` behind a fork and returns what the parent hears.
 template <typename Child>
-Verdict hear(Child child, Duration limit = kLimit) {
+Verdict hear(Child child, Duration limit = kVerdictLimit) {
   auto background = Background::fork();
   if (!background) {
     return {-1, background.error().text};

@@ -24,12 +24,12 @@ std::string password_of(const Credentials& credentials) {
   return credentials.password ? std::string(credentials.password->reveal()) : "(none)";
 }
 
-struct Good {
+struct GoodFile {
   std::string text;
   std::string username;
   std::string password;
 };
-const Good kGood[] = {
+const GoodFile kGoodFiles[] = {
     {"username=alice\npassword=secret\n", "alice", "secret"},
     {"user=alice\npass=secret", "alice", "secret"},
     {"username=alice\r\npassword=secret\r\n", "alice", "secret"},
@@ -41,8 +41,8 @@ const Good kGood[] = {
     {"", "", "(none)"},
     {"username=DOMAIN\\alice\npassword=p\xc3\xa4ss", "DOMAIN\\alice", "p\xc3\xa4ss"},
 };
-class GoodFiles : public testing::TestWithParam<Good> {};
-INSTANTIATE_TEST_SUITE_P(Table, GoodFiles, testing::ValuesIn(kGood));
+class GoodFiles : public testing::TestWithParam<GoodFile> {};
+INSTANTIATE_TEST_SUITE_P(Table, GoodFiles, testing::ValuesIn(kGoodFiles));
 
 TEST_P(GoodFiles, AreReadVerbatim) {
   const auto credentials = parse_credentials(GetParam().text, "file");
@@ -51,7 +51,7 @@ TEST_P(GoodFiles, AreReadVerbatim) {
   EXPECT_EQ(password_of(*credentials), GetParam().password);
 }
 
-const std::string kBad[] = {
+const std::string kBadFiles[] = {
     "hunter2\n",
     "username=a\nhunter2=x\n",
     "password=hunter2\npassword=hunter2\n",
@@ -62,7 +62,7 @@ const std::string kBad[] = {
     "domain=hunter2\n",
 };
 class BadFiles : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Table, BadFiles, testing::ValuesIn(kBad));
+INSTANTIATE_TEST_SUITE_P(Table, BadFiles, testing::ValuesIn(kBadFiles));
 
 TEST_P(BadFiles, AreRefusedWithoutTheirContent) {
   const auto credentials = parse_credentials(GetParam(), "the-file");

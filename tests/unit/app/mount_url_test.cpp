@@ -11,7 +11,7 @@ using session::TlsMode;
 using testing::HasSubstr;
 using testing::Not;
 
-struct Good {
+struct GoodUrl {
   std::string text;
   TlsMode mode;
   std::string host;
@@ -26,7 +26,7 @@ constexpr auto kExplicit = TlsMode::explicit_tls;
 constexpr auto kImplicit = TlsMode::implicit_tls;
 const std::nullopt_t kNone = std::nullopt;
 
-const Good kGood[] = {
+const GoodUrl kGoodUrls[] = {
     {"ftpes://h/p", kExplicit, "h", 21, "", kNone, "/p", "ftpes://h/p"},
     {"ftpes://h", kExplicit, "h", 21, "", kNone, "", "ftpes://h"},
     {"ftpes://h/", kExplicit, "h", 21, "", kNone, "/", "ftpes://h/"},
@@ -55,11 +55,11 @@ const Good kGood[] = {
     {"u@[fe80::1%25]:/p", kExplicit, "fe80::1%25", 21, "u", kNone, "/p", "ftpes://[fe80::1%25]/p"},
 };
 
-class GoodUrls : public testing::TestWithParam<Good> {};
-INSTANTIATE_TEST_SUITE_P(Table, GoodUrls, testing::ValuesIn(kGood));
+class GoodUrls : public testing::TestWithParam<GoodUrl> {};
+INSTANTIATE_TEST_SUITE_P(Table, GoodUrls, testing::ValuesIn(kGoodUrls));
 
 TEST_P(GoodUrls, AreReadIntoTheirParts) {
-  const Good& expected = GetParam();
+  const GoodUrl& expected = GetParam();
   const auto url = parse_mount_url(expected.text);
   ASSERT_TRUE(url) << url.error().text;
   EXPECT_EQ(url->mode, expected.mode);
@@ -74,11 +74,11 @@ TEST_P(GoodUrls, AreReadIntoTheirParts) {
   EXPECT_EQ(url->fsname(), expected.fsname);
 }
 
-struct Bad {
+struct BadUrl {
   std::string text;
   std::string why;
 };
-const Bad kBad[] = {
+const BadUrl kBadUrls[] = {
     {"ftp://h/", "ftpes://"},
     {"http://h/", "unknown kind of URL"},
     {"://h/", "neither"},
@@ -107,8 +107,8 @@ const Bad kBad[] = {
     {"h:2121/p", "ftpes://HOST:PORT/PATH"},
     {"h:/a\nb", "line ends"},
 };
-class BadUrls : public testing::TestWithParam<Bad> {};
-INSTANTIATE_TEST_SUITE_P(Table, BadUrls, testing::ValuesIn(kBad));
+class BadUrls : public testing::TestWithParam<BadUrl> {};
+INSTANTIATE_TEST_SUITE_P(Table, BadUrls, testing::ValuesIn(kBadUrls));
 
 TEST_P(BadUrls, AreRefusedWithACure) {
   const auto url = parse_mount_url(GetParam().text);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "parse_words.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
@@ -12,9 +14,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-Result<CommandLine> parse(std::vector<std::string> arguments) {
-  return parse_command_line(arguments, "/start");
-}
 Result<CommandLine> parse_helper(std::vector<std::string> arguments) {
   return parse_mount_helper_line(arguments, "/start");
 }

@@ -9,7 +9,7 @@
 
 #include <set>
 
-#include "ftpsfs/app/option_parser.hpp"
+#include "parse_words.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -42,10 +42,6 @@ std::string valid_value(const OptionRow& row) {
 std::string assignment(const OptionRow& row) {
   return row.kind == OptionKind::flag ? std::string(row.name)
                                       : std::string(row.name) + "=" + valid_value(row);
-}
-
-Result<CommandLine> parse(std::vector<std::string> arguments) {
-  return parse_command_line(arguments, "/start");
 }
 
 class EachMountOption : public testing::TestWithParam<const OptionRow*> {};

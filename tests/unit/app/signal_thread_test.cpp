@@ -12,7 +12,25 @@
 namespace ftpsfs::app {
 namespace {
 
-TEST(SignalThreads, SignalsBecomeCalls) {
+/// block_signals() is for the whole process, and its children inherit it. It is taken back: what
+/// other tests fork must hear SIGTERM.
+class SignalThreads : public testing::Test {
+ protected:
+  SignalThreads() {
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &mask_);
+    ::sigaction(SIGPIPE, nullptr, &on_pipe_);
+  }
+  ~SignalThreads() override {
+    ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+    ::sigaction(SIGPIPE, &on_pipe_, nullptr);
+  }
+
+ private:
+  sigset_t mask_{};
+  struct sigaction on_pipe_ {};
+};
+
+TEST_F(SignalThreads, SignalsBecomeCalls) {
   SignalThread::block_signals();
   Mutex mutex;
   ConditionVariable changed;

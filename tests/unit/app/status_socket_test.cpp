@@ -18,7 +18,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr auto kLimit = std::chrono::seconds(10);
+constexpr auto kAnswerLimit = std::chrono::seconds(10);
 
 class RecordingHandler final : public ControlHandler {
  public:
@@ -54,7 +54,7 @@ class Control : public testing::Test {
 
   Result<ControlReply> ask(const ControlRequest& request) {
     FTPSFS_TRY_ASSIGN(auto connection, ControlConnection::open(mount_, {directory_}));
-    return connection.ask(request, Wait::for_at_most(kLimit));
+    return connection.ask(request, Wait::for_at_most(kAnswerLimit));
   }
 
   /// Sends raw bytes and returns what comes back until the end.

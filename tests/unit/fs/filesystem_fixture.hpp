@@ -73,7 +73,13 @@ class FilesystemFixture : public ::testing::Test {
     return reply ? reply->open.handle : 0;
   }
   Result<void> write(HandleId handle, std::uint64_t offset, const std::string& text) {
-    return fs->write(handle, offset, copy_of(std::as_bytes(std::span(text.data(), text.size()))),
+    return write_to(handle, {offset}, text);
+  }
+  Result<void> append(HandleId handle, const std::string& text) {
+    return write_to(handle, {0, true}, text);
+  }
+  Result<void> write_to(HandleId handle, WritePlace place, const std::string& text) {
+    return fs->write(handle, place, copy_of(std::as_bytes(std::span(text.data(), text.size()))),
                      request());
   }
   std::string read(HandleId handle, std::uint64_t offset = 0, std::size_t size = 1U << 20U) {
@@ -123,6 +129,17 @@ class FilesystemFixture : public ::testing::Test {
       fs->release_directory(*handle);
     }
     std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  /// Names on the server that no program made.
+  std::vector<std::string> hidden() {
+    std::vector<std::string> names;
+    for (const std::string& name : remote.names("/")) {
+      if (name.starts_with(".ftpsfs-")) {
+        names.push_back(name);
+      }
+    }
     return names;
   }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <thread>
+
 #include "filesystem_fixture.hpp"
 
 namespace ftpsfs::fs {
@@ -136,6 +138,41 @@ TEST_F(FilesystemTest, RenameReplacesAsRename2Does) {
             Errc::already_exists);
   EXPECT_EQ(fs->rename(kRootIno, "b", kRootIno, "c", kExchange, request()).error().code,
             Errc::invalid_argument);
+}
+
+TEST_F(FilesystemTest, TheKernelForgetsNamesThatAnInterruptedChangeWasAbout) {
+  remote.put("/a", "1");
+  remote.put_directory("/d");
+  // Interrupts the operation when the server has done it, but its reply is on the way.
+  const auto interrupted = [&](Op op, const auto& operation) {
+    std::stop_source interrupt;
+    kernel.entries = 0;
+    Gate reply = remote.hold(op, {}, test::Moment::after);
+    std::thread program([&] { EXPECT_TRUE(operation(request(interrupt.get_token()))); });
+    EXPECT_TRUE(reply.await_blocked());
+    interrupt.request_stop();
+    reply.open();
+    program.join();
+    return kernel.entries.load();
+  };
+  EXPECT_EQ(interrupted(Op::rename,
+                        [&](const Request& request) {
+                          return fs->rename(kRootIno, "a", kRootIno, "b", 0, request);
+                        }),
+            2);
+  EXPECT_EQ(
+      interrupted(Op::remove_file,
+                  [&](const Request& request) { return fs->remove_file(kRootIno, "b", request); }),
+      1);
+  EXPECT_EQ(interrupted(Op::remove_directory,
+                        [&](const Request& request) {
+                          return fs->remove_directory(kRootIno, "d", request);
+                        }),
+            1);
+  kernel.entries = 0;
+  put("c", "1");
+  ASSERT_TRUE(fs->remove_file(kRootIno, "c", request()));
+  EXPECT_EQ(kernel.entries, 0);
 }
 
 TEST_F(FilesystemTest, ADirectoryReplacesAnEmptyOneOnly) {

@@ -235,10 +235,10 @@ class Model : private ModelMount {
     const Slice slice = copy_of(std::as_bytes(std::span(bytes)));
     std::optional<Result<void>> done;
     if (chance_.below(2) == 0) {
-      done = fs_->try_write(handle->id, offset, slice);
+      done = fs_->try_write(handle->id, {offset, append}, slice);
     }
     if (!done) {
-      done = fs_->write(handle->id, offset, slice, request());
+      done = fs_->write(handle->id, {offset, append}, slice, request());
     }
     if (agree(*done, std::nullopt)) {
       content.resize(std::max(content.size(), offset + bytes.size()));

@@ -13,19 +13,7 @@ namespace {
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 
-class OpenFileTest : public FilesystemFixture {
- protected:
-  /// Names on the server that no program made.
-  std::vector<std::string> hidden() {
-    std::vector<std::string> names;
-    for (const std::string& name : remote.names("/")) {
-      if (name.starts_with(".ftpsfs-")) {
-        names.push_back(name);
-      }
-    }
-    return names;
-  }
-};
+class OpenFileTest : public FilesystemFixture {};
 
 TEST_F(OpenFileTest, CloseReturnsTheServersVerdict) {
   const HandleId handle = create("f");
@@ -150,11 +138,21 @@ TEST_F(OpenFileTest, AppendingSendsOnlyTheNewBytes) {
   remote.put("/log", std::string(100'000, 'x'));
   const HandleId handle = open(walk("log"), O_WRONLY | O_APPEND);
   // What the kernel says of the offset does not count under O_APPEND.
-  ASSERT_TRUE(write(handle, 7, "line\n"));
+  ASSERT_TRUE(write_to(handle, {7, true}, "line\n"));
   ASSERT_TRUE(close(handle));
   EXPECT_EQ(remote.content("/log"), std::string(100'000, 'x') + "line\n");
   EXPECT_EQ(remote.bytes_read(), 0U);
   EXPECT_EQ(remote.bytes_written(), 5U);
+}
+
+TEST_F(OpenFileTest, PagesOfAMappingKeepTheirPlaceThroughAnAppendingHandle) {
+  remote.put("/f", "0123456789");
+  const HandleId handle = open(walk("f"), O_RDWR | O_APPEND);
+  ASSERT_TRUE(append(handle, "end"));
+  ASSERT_TRUE(write(handle, 2, "ab"));
+  ASSERT_TRUE(append(handle, "!"));
+  ASSERT_TRUE(close(handle));
+  EXPECT_EQ(remote.content("/f"), "01ab456789end!");
 }
 
 TEST_F(OpenFileTest, RandomWritesGoThroughALocalCopy) {
@@ -343,7 +341,7 @@ TEST_F(OpenFileTest, CloseAfterAnInterruptedWriteDoesNotWait) {
   std::uint64_t offset = 0;
   for (;;) {
     const auto written =
-        fs->write(handle, offset, copy_of(std::as_bytes(std::span(piece.data(), piece.size()))),
+        fs->write(handle, {offset}, copy_of(std::as_bytes(std::span(piece.data(), piece.size()))),
                   request(interrupt.get_token()));
     if (!written) {
       EXPECT_EQ(written.error().code, Errc::cancelled);
@@ -374,51 +372,6 @@ TEST_F(OpenFileTest, UploadsThatCannotBeFinishedInTimeAreCounted) {
   gate.open();
   fs->release(handle, request());
   EXPECT_EQ(remote.content("/f"), "too late");
-}
-
-FakeRemoteOptions one_connection() {
-  FakeRemoteOptions options;
-  options.max_conns = 1;
-  return options;
-}
-
-class OneConnection : public FilesystemFixture {
- protected:
-  OneConnection() : FilesystemFixture(one_connection()) {}
-};
-
-TEST_F(OneConnection, ManyFilesAreWrittenInTurn) {
-  std::vector<HandleId> handles;
-  for (int i = 0; i < 20; ++i) {
-    handles.push_back(create("f" + std::to_string(i)));
-  }
-  const std::string piece(200'000, 'x');
-  for (std::uint64_t round = 0; round < 4; ++round) {
-    for (const HandleId handle : handles) {
-      ASSERT_TRUE(write(handle, round * piece.size(), piece));
-    }
-  }
-  for (const HandleId handle : handles) {
-    ASSERT_TRUE(close(handle));
-  }
-  EXPECT_EQ(remote.content("/f19")->size(), 4 * piece.size());
-}
-
-TEST_F(OneConnection, CopyingWithinTheMountAdvances) {
-  const std::string data(6U << 20U, 'd');
-  remote.put("/a", data);
-  const HandleId from = open(walk("a"), O_RDONLY);
-  const HandleId to = create("b");
-  for (std::uint64_t offset = 0; offset < data.size();) {
-    const std::string piece = read(from, offset, 131'072);
-    ASSERT_FALSE(piece.empty());
-    ASSERT_TRUE(write(to, offset, piece));
-    offset += piece.size();
-  }
-  list(kRootIno);
-  ASSERT_TRUE(close(to));
-  ASSERT_TRUE(close(from));
-  EXPECT_TRUE(remote.content("/b") == data);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
-const WallTime kNow = WallTime(std::chrono::seconds(1'795'230'245));  // 2026-11-21 02:04:05
+const WallTime kListedAt = WallTime(std::chrono::seconds(1'795'230'245));  // 2026-11-21 02:04:05
 
 std::vector<std::string> names(const std::vector<FileFacts>& entries) {
   std::vector<std::string> result;
@@ -39,7 +39,7 @@ const FileFacts& find(const std::vector<FileFacts>& entries, std::string_view na
 TEST(Listing, OfTheServersByList) {
   for (const char* name : {"vsftpd.list", "proftpd.list", "pureftpd.list", "pyftpdlib.list"}) {
     ListingNotes notes;
-    const auto entries = parse_list(read_sample(name), kNow, &notes);
+    const auto entries = parse_list(read_sample(name), kListedAt, &notes);
     ASSERT_TRUE(entries) << name;
     EXPECT_THAT(names(*entries),
                 UnorderedElementsAre(" lead", "-dash", ".dot", "abslink", "back\\slash", "dangling",
@@ -79,19 +79,19 @@ TEST(Listing, OfTheServersByMlsd) {
 TEST(Listing, OfAStatReply) {
   for (const char* name : {"vsftpd.dialogue", "proftpd.dialogue", "pureftpd.dialogue"}) {
     ListingNotes notes;
-    const auto entries = parse_list(answer_to(name, "STAT -a .").body(), kNow, &notes);
+    const auto entries = parse_list(answer_to(name, "STAT -a .").body(), kListedAt, &notes);
     ASSERT_TRUE(entries) << name;
     EXPECT_THAT(names(*entries), ElementsAre("inner.txt")) << name;
     EXPECT_TRUE(notes.self) << name;
   }
-  EXPECT_THAT(names(*parse_list(answer_to("pyftpdlib.dialogue", "STAT .").body(), kNow)),
+  EXPECT_THAT(names(*parse_list(answer_to("pyftpdlib.dialogue", "STAT .").body(), kListedAt)),
               ElementsAre("inner.txt"));
 }
 
 TEST(Listing, EmptyIsASuccess) {
   for (const char* body : {"", "\r\n", "\n\n", "total 0\r\n"}) {
     ListingNotes notes;
-    const auto entries = parse_list(body, kNow, &notes);
+    const auto entries = parse_list(body, kListedAt, &notes);
     ASSERT_TRUE(entries) << body;
     EXPECT_TRUE(entries->empty());
     EXPECT_EQ(notes.unparsed_lines, 0U);
@@ -101,21 +101,21 @@ TEST(Listing, EmptyIsASuccess) {
 }
 
 TEST(Listing, ThatNobodyCanReadIsAnErrorAndNotAnEmptyDirectory) {
-  const auto list = parse_list("11-21-26  02:04AM   <DIR>   dir\r\n", kNow);
+  const auto list = parse_list("11-21-26  02:04AM   <DIR>   dir\r\n", kListedAt);
   ASSERT_FALSE(list);
   EXPECT_EQ(list.error().code, Errc::io_error);
   EXPECT_THAT(list.error().text, HasSubstr("11-21-26  02:04AM"));
   ListingNotes notes;
   EXPECT_FALSE(parse_mlsd("-rw-r--r-- 1 0 0 1 Nov 21 02:04 x\r\nrubbish\r\n", &notes));
   EXPECT_EQ(notes.unparsed_lines, 2U);
-  EXPECT_FALSE(parse_list("ls: .: Permission denied\n", kNow));
-  EXPECT_LT(parse_list(std::string(100'000, 'x') + "\n", kNow).error().text.size(), 300U);
+  EXPECT_FALSE(parse_list("ls: .: Permission denied\n", kListedAt));
+  EXPECT_LT(parse_list(std::string(100'000, 'x') + "\n", kListedAt).error().text.size(), 300U);
 }
 
 TEST(Listing, CountsLinesItCannotRead) {
   ListingNotes notes;
   const auto entries =
-      parse_list("total 4\n-rw-r--r-- 1 0 0 1 Nov 21 02:04 x\nwhat is this\n", kNow, &notes);
+      parse_list("total 4\n-rw-r--r-- 1 0 0 1 Nov 21 02:04 x\nwhat is this\n", kListedAt, &notes);
   EXPECT_THAT(names(*entries), ElementsAre("x"));
   EXPECT_EQ(notes.unparsed_lines, 1U);
 }
@@ -135,7 +135,7 @@ TEST(Listing, LeavesOutHostileNames) {
   ListingNotes notes;
   EXPECT_THAT(names(*parse_mlsd(mlsd, &notes)), ElementsAre("ok", longest, "...", "..\\weird"));
   EXPECT_EQ(notes.hostile_names, 7U);
-  EXPECT_THAT(names(*parse_list(list, kNow, &notes)),
+  EXPECT_THAT(names(*parse_list(list, kListedAt, &notes)),
               ElementsAre("ok", longest, "...", "..\\weird"));
   EXPECT_EQ(notes.hostile_names, 7U);
   EXPECT_EQ(notes.unparsed_lines, 0U) << "notes begin anew with each listing";
@@ -147,7 +147,7 @@ TEST(Listing, LeavesOutItselfAndItsParent) {
       "drwxr-xr-x 6 0 0 4096 Nov 21 02:04 .\n"
       "drwx------ 6 0 0 4096 Nov 21 02:04 ..\n"
       "-rw-r--r-- 1 0 0 1 Nov 21 02:04 .x\n",
-      kNow, &notes);
+      kListedAt, &notes);
   EXPECT_THAT(names(*entries), ElementsAre(".x"));
   ASSERT_TRUE(notes.self);
   EXPECT_EQ(notes.self->unix_mode, 0755);
@@ -181,7 +181,7 @@ TEST(Listing, OfTwentyThousandNames) {
   for (int i = 0; i < 20'000; ++i) {
     body += "-rw-r--r--    1 65534    65534    1 Nov 21 02:04 file" + std::to_string(i) + "\r\n";
   }
-  const auto entries = parse_list(body, kNow);
+  const auto entries = parse_list(body, kListedAt);
   ASSERT_TRUE(entries);
   EXPECT_EQ(entries->size(), 20'000U);
   EXPECT_EQ(entries->back().name, "file19999");

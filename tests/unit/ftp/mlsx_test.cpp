@@ -10,14 +10,14 @@
 namespace ftpsfs::ftp {
 namespace {
 
-FileFacts parse(std::string_view line) {
+FileFacts facts_of(std::string_view line) {
   const auto facts = parse_mlsx_line(line);
   EXPECT_TRUE(facts) << line;
   return facts.value_or(FileFacts{});
 }
 
 TEST(Mlsx, ReadsAllFacts) {
-  const FileFacts facts = parse(
+  const FileFacts facts = facts_of(
       "modify=20200913122640;perm=adfrw;size=6;type=file;unique=FE00UA7236D;UNIX.group=65534;"
       "UNIX.groupname=staff;UNIX.mode=0644;UNIX.owner=65534;UNIX.ownername=tester; hello.txt");
   EXPECT_EQ(facts.name, "hello.txt");
@@ -33,16 +33,16 @@ TEST(Mlsx, ReadsAllFacts) {
 }
 
 TEST(Mlsx, NamesKeepEveryByte) {
-  EXPECT_EQ(parse("type=file;  lead").name, " lead");
-  EXPECT_EQ(parse("type=file; trail ").name, "trail ");
-  EXPECT_EQ(parse("type=file;   ").name, "  ");
-  EXPECT_EQ(parse("type=file; a;b=c; d").name, "a;b=c; d");
-  EXPECT_EQ(parse("type=file; ").name, "");
-  EXPECT_EQ(parse("type=file; -> x").name, "-> x");
+  EXPECT_EQ(facts_of("type=file;  lead").name, " lead");
+  EXPECT_EQ(facts_of("type=file; trail ").name, "trail ");
+  EXPECT_EQ(facts_of("type=file;   ").name, "  ");
+  EXPECT_EQ(facts_of("type=file; a;b=c; d").name, "a;b=c; d");
+  EXPECT_EQ(facts_of("type=file; ").name, "");
+  EXPECT_EQ(facts_of("type=file; -> x").name, "-> x");
 }
 
 TEST(Mlsx, FactsOfAnyCaseAndOrder) {
-  const FileFacts facts = parse("SIZE=7;Unix.Mode=755;MODIFY=19700101000001.25;TYPE=DIR; d");
+  const FileFacts facts = facts_of("SIZE=7;Unix.Mode=755;MODIFY=19700101000001.25;TYPE=DIR; d");
   EXPECT_EQ(facts.kind, FactKind::dir);
   EXPECT_EQ(facts.size, 7U);
   EXPECT_EQ(facts.unix_mode, 0755);
@@ -50,37 +50,38 @@ TEST(Mlsx, FactsOfAnyCaseAndOrder) {
 }
 
 TEST(Mlsx, ModesInOtherDress) {
-  EXPECT_EQ(parse("type=file;unix.mode=0o644; x").unix_mode, 0644);  // pyftpdlib
-  EXPECT_EQ(parse("type=file;unix.mode=0100644; x").unix_mode, 0644);
-  EXPECT_EQ(parse("type=file;unix.mode=4755; x").unix_mode, 04755);
-  EXPECT_EQ(parse("type=file;unix.mode=0; x").unix_mode, 0);
+  EXPECT_EQ(facts_of("type=file;unix.mode=0o644; x").unix_mode, 0644);  // pyftpdlib
+  EXPECT_EQ(facts_of("type=file;unix.mode=0100644; x").unix_mode, 0644);
+  EXPECT_EQ(facts_of("type=file;unix.mode=4755; x").unix_mode, 04755);
+  EXPECT_EQ(facts_of("type=file;unix.mode=0; x").unix_mode, 0);
   for (const char* mode : {"9", "-1", "", "0o", "rwx", "0200000", "77777777777777"}) {
-    EXPECT_FALSE(parse("type=file;unix.mode=" + std::string(mode) + "; x").unix_mode) << mode;
+    EXPECT_FALSE(facts_of("type=file;unix.mode=" + std::string(mode) + "; x").unix_mode) << mode;
   }
 }
 
 TEST(Mlsx, ValuesThatMakeNoSenseAreAbsent) {
-  const FileFacts facts = parse("type=file;size=-1;modify=yesterday;unknown=x;x.y/z-1=;perm=; x");
+  const FileFacts facts =
+      facts_of("type=file;size=-1;modify=yesterday;unknown=x;x.y/z-1=;perm=; x");
   EXPECT_FALSE(facts.size);
   EXPECT_FALSE(facts.modify);
   EXPECT_EQ(facts.perm, "");
-  EXPECT_FALSE(parse("type=file;size=99999999999999999999; x").size);
-  EXPECT_FALSE(parse("type=file; x").perm);
+  EXPECT_FALSE(facts_of("type=file;size=99999999999999999999; x").size);
+  EXPECT_FALSE(facts_of("type=file; x").perm);
 }
 
 TEST(Mlsx, PermLettersOfPyftpdlibAreNotTheRfcs) {
-  EXPECT_EQ(parse("type=file;perm=radfwMT; x").perm, "radfwMT");
-  EXPECT_EQ(parse("type=file;perm=ADFRW; x").perm, "adfrw");
+  EXPECT_EQ(facts_of("type=file;perm=radfwMT; x").perm, "radfwMT");
+  EXPECT_EQ(facts_of("type=file;perm=ADFRW; x").perm, "adfrw");
 }
 
 TEST(Mlsx, SymbolicLinks) {
-  EXPECT_EQ(parse("type=OS.unix=slink:/a b;size=4; l").symlink_target, "/a b");
-  EXPECT_EQ(parse("type=OS.unix=slink:/a b;size=4; l").name, "l");
-  EXPECT_EQ(parse("size=4;type=OS.UNIX=SLINK:../X; l").symlink_target, "../X");
-  EXPECT_EQ(parse("type=OS.unix=slink:a;b;size=3; l").symlink_target, "a;b");
-  EXPECT_EQ(parse("type=OS.unix=slink:a;b;size=3; l").size, 3U);
+  EXPECT_EQ(facts_of("type=OS.unix=slink:/a b;size=4; l").symlink_target, "/a b");
+  EXPECT_EQ(facts_of("type=OS.unix=slink:/a b;size=4; l").name, "l");
+  EXPECT_EQ(facts_of("size=4;type=OS.UNIX=SLINK:../X; l").symlink_target, "../X");
+  EXPECT_EQ(facts_of("type=OS.unix=slink:a;b;size=3; l").symlink_target, "a;b");
+  EXPECT_EQ(facts_of("type=OS.unix=slink:a;b;size=3; l").size, 3U);
   for (const char* type : {"OS.unix=slink:", "OS.unix=slink", "OS.unix=symlink"}) {
-    const FileFacts facts = parse("type=" + std::string(type) + ";size=9; link");
+    const FileFacts facts = facts_of("type=" + std::string(type) + ";size=9; link");
     EXPECT_EQ(facts.kind, FactKind::symlink) << type;
     EXPECT_FALSE(facts.symlink_target) << type;
     EXPECT_EQ(facts.name, "link") << type;
@@ -88,20 +89,20 @@ TEST(Mlsx, SymbolicLinks) {
 }
 
 TEST(Mlsx, OtherTypes) {
-  EXPECT_EQ(parse("type=cdir; .").kind, FactKind::cdir);
-  EXPECT_EQ(parse("type=pdir; ..").kind, FactKind::pdir);
-  EXPECT_EQ(parse("type=OS.unix=chr-13/29; tty").kind, FactKind::other);
-  EXPECT_EQ(parse("type=OS.unix=slinky; x").kind, FactKind::other);
+  EXPECT_EQ(facts_of("type=cdir; .").kind, FactKind::cdir);
+  EXPECT_EQ(facts_of("type=pdir; ..").kind, FactKind::pdir);
+  EXPECT_EQ(facts_of("type=OS.unix=chr-13/29; tty").kind, FactKind::other);
+  EXPECT_EQ(facts_of("type=OS.unix=slinky; x").kind, FactKind::other);
 }
 
 TEST(Mlsx, BearsWithAMissingLastSemicolon) {
-  const FileFacts facts = parse("type=file;size=3 a; b");
+  const FileFacts facts = facts_of("type=file;size=3 a; b");
   EXPECT_EQ(facts.size, 3U);
   EXPECT_EQ(facts.name, "a; b");
 }
 
 TEST(Mlsx, NumericOwnersWhereThereAreNoNames) {
-  const FileFacts facts = parse("UNIX.ownername=bob;UNIX.uid=5;type=file;UNIX.gid=6; x");
+  const FileFacts facts = facts_of("UNIX.ownername=bob;UNIX.uid=5;type=file;UNIX.gid=6; x");
   EXPECT_EQ(facts.owner, "bob");
   EXPECT_EQ(facts.group, "6");
 }

@@ -14,8 +14,6 @@ using test::Gate;
 using test::Moment;
 using test::Op;
 
-constexpr std::uint64_t kRoot = FUSE_ROOT_ID;
-
 class InterruptTest : public MountedTest {
  protected:
   void SetUp() override {

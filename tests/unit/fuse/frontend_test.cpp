@@ -19,8 +19,6 @@ using test::FakeKernel;
 using test::Op;
 using ::testing::ElementsAre;
 
-constexpr std::uint64_t kRoot = FUSE_ROOT_ID;
-
 class FrontendTest : public MountedTest {
  protected:
   void SetUp() override {
@@ -181,6 +179,22 @@ TEST_F(FrontendTest, SetattrChangesSizeAndTime) {
   ASSERT_EQ(reply.error, 0);
   EXPECT_EQ(reply.as<fuse_attr_out>().attr.size, 2U);
   EXPECT_EQ(remote_.content("/file"), "he");
+}
+
+TEST_F(FrontendTest, EachWriteTellsWhetherItAppends) {
+  const auto file = ino(kRoot, "file");
+  const std::string before = *remote_.content("/file");
+  const auto handle = open(file, O_RDWR);
+  fuse_write_in in{};
+  in.fh = handle;
+  in.size = 3;
+  in.flags = O_RDWR | O_APPEND;  // set by fcntl(2), after the open
+  EXPECT_EQ(error(kernel_.send_with(FUSE_WRITE, file, in, "end")), 0);
+  in.write_flags = FUSE_WRITE_CACHE;  // pages of a mapping
+  EXPECT_EQ(error(kernel_.send_with(FUSE_WRITE, file, in, "map")), 0);
+  EXPECT_EQ(error(kernel_.flush(file, handle)), 0);
+  EXPECT_EQ(remote_.content("/file"), "map" + before.substr(3) + "end");
+  EXPECT_EQ(error(kernel_.release(file, handle)), 0);
 }
 
 TEST_F(FrontendTest, StatfsAnswers) {

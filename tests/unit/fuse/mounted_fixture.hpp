@@ -18,6 +18,8 @@
 
 namespace ftpsfs::fuse {
 
+inline constexpr std::uint64_t kRoot = FUSE_ROOT_ID;
+
 /// Passes everything on, and counts what is told to be forgotten.
 class CountingKernelCache final : public fs::KernelCache {
  public:

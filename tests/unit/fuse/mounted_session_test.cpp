@@ -13,8 +13,6 @@ namespace {
 using test::Gate;
 using test::Op;
 
-constexpr std::uint64_t kRoot = FUSE_ROOT_ID;
-
 class MountedSessionTest : public MountedTest {};
 
 TEST_F(MountedSessionTest, AnUnmountEndsItWithSuccess) {

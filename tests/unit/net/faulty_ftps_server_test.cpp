@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "ftpsfs/net/tls_stream.hpp"
+#include "loopback_client.hpp"
 #include "support/test_certificates.hpp"
 
 namespace ftpsfs::test {
@@ -20,13 +21,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using net::ByteStream;
+using net::patient;
 using net::TlsStream;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-Wait patient() {
-  return Wait::for_at_most(10s);
-}
 
 /// Reads lines, and "[code]" for an error, "[end]" for the end.
 class Client {

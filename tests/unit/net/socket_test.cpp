@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "loopback_client.hpp"
 #include "support/faulty_ftps_server_tls.hpp"
 #include "support/scripted_peer.hpp"
 
@@ -25,10 +26,6 @@ using namespace std::chrono_literals;
 using test::LoopbackServer;
 using test::ScriptedPeer;
 using test::ServerConnection;
-
-Wait patient() {
-  return Wait::for_at_most(10s);
-}
 
 SocketAddress loopback(std::uint16_t port) {
   sockaddr_in address{};

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "loopback_client.hpp"
 #include "support/faulty_ftps_server_tls.hpp"
 #include "support/scripted_peer.hpp"
 
@@ -21,14 +22,6 @@ using namespace std::chrono_literals;
 using test::LoopbackServer;
 using test::ScriptedPeer;
 using test::ServerConnection;
-
-Wait patient() {
-  return Wait::for_at_most(10s);
-}
-
-std::span<const std::byte> bytes_of(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
 
 std::string read_to_end(ByteStream& stream) {
   std::string all;

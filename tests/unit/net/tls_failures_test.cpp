@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ftpsfs/net/tls_stream.hpp"
+#include "loopback_client.hpp"
 #include "support/faulty_ftps_server_tls.hpp"
 #include "support/scripted_peer.hpp"
 #include "support/test_certificates.hpp"
@@ -29,10 +30,6 @@ using test::TestCertificates;
 using ::testing::HasSubstr;
 using Versions = test::ServerTls::Versions;
 
-Wait patient() {
-  return Wait::for_at_most(10s);
-}
-
 TlsSettings trusting() {
   TlsSettings settings;
   settings.ca_files = {TestCertificates::instance().ca_file()};
@@ -43,12 +40,6 @@ TlsSettings with_verify(TlsVerify verify) {
   TlsSettings settings = trusting();
   settings.verify = verify;
   return settings;
-}
-
-Socket dial(std::uint16_t port) {
-  auto socket = connect_tcp("127.0.0.1", port, patient());
-  EXPECT_TRUE(socket) << socket.error().text;
-  return *std::move(socket);
 }
 
 /// One handshake of a control connection over `socket`.

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "loopback_client.hpp"
 #include "support/faulty_ftps_server_chopper.hpp"
 #include "support/faulty_ftps_server_tls.hpp"
 #include "support/scripted_peer.hpp"
@@ -33,26 +34,12 @@ using Versions = test::ServerTls::Versions;
 using Context = std::shared_ptr<const TlsContext>;
 using Stream = std::unique_ptr<TlsStream>;
 
-Wait patient() {
-  return Wait::for_at_most(10s);
-}
-
-std::span<const std::byte> bytes_of(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
-
 Context trusting_context() {
   TlsSettings settings;
   settings.ca_files = {TestCertificates::instance().ca_file()};
   auto context = TlsContext::create(settings);
   EXPECT_TRUE(context);
   return *context;
-}
-
-Socket dial(std::uint16_t port) {
-  auto socket = connect_tcp("127.0.0.1", port, patient());
-  EXPECT_TRUE(socket) << socket.error().text;
-  return *std::move(socket);
 }
 
 Stream shaken(Result<Stream> stream) {

@@ -12,16 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include "recording_stream.hpp"
+#include "soon.hpp"
 #include "support/scripted_peer.hpp"
 
 namespace ftpsfs::session {
 namespace {
 
 using test::ScriptedPeer;
-
-Wait soon() {
-  return Wait::for_at_most(std::chrono::seconds(10));
-}
 
 ftp::Command command(std::string_view verb, std::string_view argument = {}) {
   return *ftp::Command::make(verb, argument);
@@ -87,6 +85,102 @@ TEST(ControlChannel, AnUnknownServerHasOneRecordInFlight) {
   auto replies = channel->exchange(flight, soon());
   ASSERT_TRUE(replies);
   EXPECT_EQ(replies->size(), 3U);
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+class Records : public ::testing::Test {
+ protected:
+  void connect(ScriptedPeer& peer) {
+    channel_ = std::make_unique<ControlChannel>(
+        std::make_unique<RecordingStream>(peer.client(), records_));
+  }
+
+  std::vector<std::string> records_;
+  std::unique_ptr<ControlChannel> channel_;
+};
+
+TEST_F(Records, HoldAtMostTwoThousandBytes) {
+  const std::string line = "MDTM " + std::string(493, 'p') + "\r\n";
+  ASSERT_EQ(line.size() * 4, ControlChannel::kMaxRecordBytes);
+  for (const bool pipelining : {false, true}) {
+    ScriptedPeer peer;
+    for (int i = 0; i < 9; ++i) {
+      peer.expect_bytes(line).reply("213 20200101000000");
+    }
+    peer.expect_end();
+    records_.clear();
+    connect(peer);
+    channel_->allow_pipelining(pipelining);
+    const std::vector<ftp::Command> flight(9, command("MDTM", std::string(493, 'p')));
+    EXPECT_TRUE(channel_->exchange(flight, soon()));
+    EXPECT_EQ(records_, (std::vector<std::string>{line + line + line + line,
+                                                  line + line + line + line, line}));
+    channel_.reset();
+    EXPECT_EQ(peer.finish(), "");
+  }
+}
+
+TEST_F(Records, HoldOneCommandEachForServersThatLoseCount) {
+  ScriptedPeer peer;
+  peer.expect("SIZE /a").reply("213 5").expect("MDTM /a").reply("213 6").expect("NOOP");
+  peer.reply("200 ok").expect_end();
+  connect(peer);
+  channel_->send_singly(true);
+  const std::vector<ftp::Command> flight{command("SIZE", "/a"), command("MDTM", "/a"),
+                                         command("NOOP")};
+  auto replies = channel_->exchange(flight, soon());
+  ASSERT_TRUE(replies);
+  EXPECT_EQ((*replies)[2].code, 200);
+  EXPECT_EQ(records_, (std::vector<std::string>{"SIZE /a\r\n", "MDTM /a\r\n", "NOOP\r\n"}));
+  channel_.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, AnEarlierReplyIsHandedOutAndAnswersNoOther) {
+  for (const bool pipelining : {false, true}) {
+    ScriptedPeer peer;
+    peer.expect("EPSV").reply("229 (|||7|)").expect_bytes("SIZE /a\r\nNOOP\r\n");
+    peer.send("213 5\r\n200 ok\r\n").expect_end();
+    auto channel = channel_to(peer);
+    channel->allow_pipelining(pipelining);
+    const std::vector<ftp::Command> ask{command("EPSV")};
+    ASSERT_TRUE(channel->send(ask, soon()));
+    const std::vector<ftp::Command> flight{command("SIZE", "/a"), command("NOOP")};
+    std::vector<ftp::Reply> earlier;
+    auto replies = channel->exchange(flight, soon(), &earlier);
+    ASSERT_TRUE(replies);
+    ASSERT_EQ(earlier.size(), 1U);
+    EXPECT_EQ(earlier[0].code, 229);
+    ASSERT_EQ(replies->size(), 2U);
+    EXPECT_EQ((*replies)[0].code, 213);
+    EXPECT_EQ((*replies)[1].code, 200);
+    EXPECT_TRUE(channel->is_quiet());
+    channel.reset();
+    EXPECT_EQ(peer.finish(), "");
+  }
+}
+
+TEST(ControlChannel, ACommandMayGoOutAheadOfTheGreeting) {
+  ScriptedPeer peer;
+  peer.expect("AUTH TLS").send("220 ready\r\n234 go\r\n").expect_end();
+  auto channel = channel_to(peer);
+  ASSERT_TRUE(channel->send_ahead_of_greeting(command("AUTH", "TLS"), soon()));
+  EXPECT_EQ(channel->read_greeting(soon())->code, 220);
+  EXPECT_EQ(channel->owed(), 1U);
+  EXPECT_EQ(channel->receive(soon())->code, 234);
+  EXPECT_TRUE(channel->release_stream());
+  EXPECT_EQ(peer.finish(), "");
+}
+
+/// TLS must not be laid over a connection on which the reply to AUTH is still to come.
+TEST(ControlChannel, AStreamWithAReplyOwedIsNotGivenAway) {
+  ScriptedPeer peer;
+  peer.expect("AUTH TLS").reply("220 ready").expect_end();
+  auto channel = channel_to(peer);
+  ASSERT_TRUE(channel->send_ahead_of_greeting(command("AUTH", "TLS"), soon()));
+  ASSERT_TRUE(channel->read_greeting(soon()));
+  EXPECT_FALSE(channel->release_stream());
   channel.reset();
   EXPECT_EQ(peer.finish(), "");
 }
@@ -285,6 +379,28 @@ TEST_P(Cut, TheMarkBringsTheDialogueBackIntoStep) {
   ASSERT_EQ(channel->receive(soon())->code, 150);
   EXPECT_EQ(channel->owed(), 1U);
   ASSERT_TRUE(channel->settle_with_mark(command("EPSV"), 229, soon()));
+  EXPECT_TRUE(channel->is_quiet());
+  EXPECT_EQ(channel->exchange(command("NOOP"), soon())->text(), "200 in step");
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+/// The mark went out in the record of the transfer.
+TEST_P(Cut, AMarkUnderWayDoesTheSame) {
+  ScriptedPeer peer;
+  peer.expect_bytes("SIZE /a\r\nRETR /a\r\nEPSV\r\n").send("550 no SIZE\r\n150 here it comes\r\n");
+  for (const std::string& reply : GetParam()) {
+    peer.reply(reply);
+  }
+  peer.reply("229 Entering (|||4711|)").expect("NOOP").reply("200 in step").expect_end();
+  auto channel = channel_to(peer);
+  const std::vector<ftp::Command> record{command("SIZE", "/a"), command("RETR", "/a"),
+                                         command("EPSV")};
+  ASSERT_TRUE(channel->send(record, soon()));
+  // Cut before any of the replies was read.
+  auto mark = channel->skip_to_mark(229, soon());
+  ASSERT_TRUE(mark) << mark.error().text;
+  EXPECT_EQ(mark->code, 229);
   EXPECT_TRUE(channel->is_quiet());
   EXPECT_EQ(channel->exchange(command("NOOP"), soon())->text(), "200 in step");
   channel.reset();

@@ -22,6 +22,10 @@ class FakeServer {
     explicit Session(FakeServer& server) : server_(server) { ++server_.alive; }
     ~Session() override { --server_.alive; }
     bool is_quiet() override { return !dead && !owes; }
+    void rest() override {
+      ++server_.rests;
+      owes = owes || asks_at_rest;
+    }
     Result<void> settle(const Wait& /*wait*/) override {
       ++server_.settled;
       owes = false;
@@ -37,6 +41,7 @@ class FakeServer {
     std::atomic<bool> dead{false};   ///< the server closed it
     std::atomic<bool> hangs{false};  ///< the link is dead, and nobody knows
     std::atomic<bool> owes{false};   ///< replies
+    std::atomic<bool> asks_at_rest{false};
     std::atomic<bool> settle_fails{false};
     std::atomic<int> users{0};  ///< threads inside
 
@@ -64,6 +69,7 @@ class FakeServer {
   std::atomic<int> dialling{0};
   std::atomic<int> most_dialling{0};
   std::atomic<int> settled{0};
+  std::atomic<int> rests{0};
   std::atomic<int> probes{0};
   std::atomic<int> quits{0};
   std::function<void()> on_dial;  ///< a gate

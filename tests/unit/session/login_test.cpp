@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The login failing at each of its steps, and the words that the user sees.
+// The login failing at each of its steps, and the words that the user sees. Here it goes step by
+// step; see login_flight_test.cpp for the one that is in a hurry.
 #include "ftpsfs/session/login.hpp"
 
 #include <gtest/gtest.h>
@@ -9,15 +10,12 @@
 #include <string>
 
 #include "scripted_transport.hpp"
+#include "soon.hpp"
 
 namespace ftpsfs::session {
 namespace {
 
 using test::ScriptedPeer;
-
-Wait soon() {
-  return Wait::for_at_most(std::chrono::seconds(10));
-}
 
 constexpr const char* kBatch =
     "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n";
@@ -43,7 +41,9 @@ Result<LoggedIn> log_in_to(ScriptedPeer& peer, const SessionSettings& with = set
                            bool speaks_tls = false) {
   ScriptedTransport transport(peer);
   transport.speaks_tls = speaks_tls;
-  return log_in(with, transport, soon());
+  ServerKnowledge knowledge;
+  knowledge.note_login(ServerKnowledge::Login::long_only);
+  return log_in(with, transport, knowledge, soon());
 }
 
 void expect_failure(ScriptedPeer& peer, Errc code, const std::string& words,
@@ -67,6 +67,7 @@ TEST(Login, SucceedsStepByStep) {
     EXPECT_EQ(result->profile.kind, ftp::ServerKind::proftpd);
     EXPECT_TRUE(result->profile.has_mlst);
     EXPECT_TRUE(result->control->is_quiet());
+    EXPECT_FALSE(result->port);
   }
   EXPECT_EQ(peer.finish(), "");
 }
@@ -168,7 +169,9 @@ TEST(Login, WaitsOnForASlowGreeting) {
   transport.on_look = [&looked] { looked.set_value(); };
   peer.run([&looked] { looked.get_future().wait(); });
   begin(peer).expect("USER joe").reply("530 no").expect_end();
-  auto result = log_in(with, transport, soon());
+  ServerKnowledge knowledge;
+  knowledge.note_login(ServerKnowledge::Login::long_only);
+  auto result = log_in(with, transport, knowledge, soon());
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::login_refused);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A Transport without TLS and without dialling: control and data connections are scripted peers, in
-// the order in which they were given. "Securing" a connection does nothing but count.
+// the order in which they were given. "Securing" a connection does nothing but count, and note what
+// each write on a control connection holds from then on.
 #pragma once
 
 #include <deque>
@@ -12,29 +13,42 @@
 #include <vector>
 
 #include "ftpsfs/session/transport.hpp"
+#include "recording_stream.hpp"
 #include "support/scripted_peer.hpp"
 
 namespace ftpsfs::session {
 
 class ScriptedTransport final : public Transport {
  public:
-  explicit ScriptedTransport(test::ScriptedPeer& control) : control_(control) {}
+  explicit ScriptedTransport(test::ScriptedPeer& control) { add_control(control); }
 
+  /// The next control connection.
+  void add_control(test::ScriptedPeer& peer) { control_.push_back(&peer); }
   /// The next data connection. Absent peers refuse.
   void add_data(test::ScriptedPeer* peer) { data_.push_back(peer); }
 
   bool speaks_tls = false;  ///< for answers_with_tls()
   std::function<void()> on_look;
-  int secured = 0;           ///< control connections
-  std::vector<int> dialled;  ///< data ports
-  std::vector<Error> handshake_errors;
+  int secured = 0;                   ///< control connections
+  std::vector<std::string> records;  ///< written to them since
+  std::vector<int> dialled;          ///< data ports
+  std::deque<Error> handshake_errors;
+  std::function<void()> on_handshake;  ///< of a data connection
 
-  Result<net::Socket> dial_control(const Wait& /*wait*/) override { return control_.client(); }
+  Result<net::Socket> dial_control(const Wait& /*wait*/) override {
+    if (control_.empty()) {
+      return make_error(Errc::unreachable, "no more control connections are scripted");
+    }
+    test::ScriptedPeer* const peer = control_.front();
+    control_.pop_front();
+    return peer->client();
+  }
 
   Result<std::unique_ptr<net::ByteStream>> secure_control(net::Socket socket,
                                                           const Wait& /*wait*/) override {
     ++secured;
-    return std::unique_ptr<net::ByteStream>(std::make_unique<net::SocketStream>(std::move(socket)));
+    return std::unique_ptr<net::ByteStream>(
+        std::make_unique<RecordingStream>(std::move(socket), records));
   }
 
   Result<net::Socket> dial_data(const net::ByteStream& /*control*/, std::uint16_t port,
@@ -51,6 +65,14 @@ class ScriptedTransport final : public Transport {
     return peer->client();
   }
 
+  Result<net::Socket> begin_data(const net::ByteStream& control, std::uint16_t port) override {
+    return dial_data(control, port, Wait::for_at_most(std::chrono::seconds(1)));
+  }
+
+  bool is_resumed(const net::ByteStream& /*data*/) override { return true; }
+
+  void remember(const net::ByteStream& /*control*/) override {}
+
   Result<std::unique_ptr<net::ByteStream>> prepare_data(net::Socket socket,
                                                         net::ByteStream& /*control*/) override {
     return std::unique_ptr<net::ByteStream>(std::make_unique<net::SocketStream>(std::move(socket)));
@@ -58,9 +80,12 @@ class ScriptedTransport final : public Transport {
 
   Result<bool> handshake_data(net::ByteStream& /*data*/, net::ByteStream& /*control*/,
                               const Wait& /*wait*/) override {
+    if (on_handshake) {
+      on_handshake();
+    }
     if (!handshake_errors.empty()) {
-      Error error = handshake_errors.back();
-      handshake_errors.pop_back();
+      Error error = handshake_errors.front();
+      handshake_errors.pop_front();
       return error;
     }
     return true;
@@ -75,7 +100,7 @@ class ScriptedTransport final : public Transport {
   std::string describe_tls(const net::ByteStream& /*control*/) override { return "no TLS"; }
 
  private:
-  test::ScriptedPeer& control_;
+  std::deque<test::ScriptedPeer*> control_;
   std::deque<test::ScriptedPeer*> data_;
 };
 

@@ -12,13 +12,11 @@
 #include <vector>
 
 #include "fake_sessions.hpp"
+#include "soon.hpp"
 
 namespace ftpsfs::session {
 namespace {
 
-Wait soon() {
-  return Wait::for_at_most(std::chrono::seconds(20));
-}
 Wait at_once() {
   return Wait::for_at_most(std::chrono::milliseconds(20));
 }
@@ -106,6 +104,28 @@ TEST_F(Pool, ABrokenSessionIsNotUsedAgain) {
   EXPECT_EQ(server_.alive, 0);
   EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
   EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, ASessionOnItsWayBackMayAskForWhatTheNextUserWants) {
+  SessionPool& pool = make(1);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).asks_at_rest = true;
+  }
+  EXPECT_EQ(server_.rests, 1);
+  EXPECT_EQ(server_.settled, 1);
+  EXPECT_EQ(pool.counters().idle, 1U);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, ABrokenSessionAsksForNothing) {
+  SessionPool& pool = make(1);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  EXPECT_EQ(server_.rests, 0);
 }
 
 TEST_F(Pool, ASessionThatCannotSettleIsDropped) {

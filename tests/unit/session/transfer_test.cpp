@@ -1,78 +1,30 @@
 // SPDX-License-Identifier: MIT
 //
-// Data connections, downloads, listings and uploads of one session, against scripted peers.
+// Downloads, listings and uploads of one session that has no data connection yet, against scripted
+// peers. See warm_data_test.cpp for those that have.
 #include <gtest/gtest.h>
 
 #include <array>
-#include <future>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "ftpsfs/session/download.hpp"
-#include "ftpsfs/session/session.hpp"
 #include "ftpsfs/session/upload.hpp"
-#include "scripted_transport.hpp"
+#include "session_fixture.hpp"
 
 namespace ftpsfs::session {
 namespace {
 
 using test::ScriptedPeer;
 
-Wait soon() {
-  return Wait::for_at_most(std::chrono::seconds(10));
-}
-
-/// A session without TLS on its data connections, logged in to a server of no known kind.
-class Transfer : public ::testing::Test {
+/// Clear data connections, and a server of no known kind. Without a password the login asks for no
+/// port, so that the first transfer does.
+class Transfer : public SessionFixture {
  protected:
   Transfer() {
-    settings_.username = "joe";
     settings_.protection = Protection::clear_data;
-    control_.reply("220 ready").expect("AUTH TLS").reply("234 go");
-    control_.expect("USER joe").reply("230 in");
-    control_.expect_bytes("PBSZ 0\r\nPROT C\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n");
-    control_.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 e\r\n500 f\r\n257 \"/\"\r\n");
+    script_login("220 ready");
   }
-
-  /// @pre the scripts are complete.
-  void log_in() {
-    auto opened = Session::open(settings_, transport_, knowledge_, counters_, soon());
-    ASSERT_TRUE(opened) << opened.error().text;
-    session_ = *std::move(opened);
-  }
-
-  void finish() {
-    session_.reset();
-    EXPECT_EQ(control_.finish(), "");
-  }
-
-  static std::string read_to_end(Download& download) {
-    std::string all;
-    std::array<std::byte, 7> buffer;
-    for (;;) {
-      auto got = download.read(buffer, soon());
-      if (!got) {
-        return "error: " + got.error().text;
-      }
-      if (*got == 0) {
-        return all;
-      }
-      all.append(reinterpret_cast<const char*>(buffer.data()), *got);
-    }
-  }
-
-  static std::span<const std::byte> bytes(const std::string& text) {
-    return std::as_bytes(std::span(text));
-  }
-
-  SessionSettings settings_;
-  ScriptedPeer control_;
-  ScriptedPeer data_;
-  ScriptedTransport transport_{control_};
-  ServerKnowledge knowledge_;
-  TrafficCounters counters_;
-  std::unique_ptr<Session> session_;
 };
 
 constexpr const char* kAsk = "SIZE /f\r\nMDTM /f\r\nEPSV\r\n";
@@ -110,15 +62,41 @@ TEST_F(Transfer, ARestartGoesOutInOneWriteWithRetr) {
   finish();
 }
 
-TEST_F(Transfer, AnOffsetBehindTheEndNeedsNoTransfer) {
+/// 554 is what RFC 3659 wants; others say 550 or 551.
+TEST_F(Transfer, ARefusedOffsetAtTheEndIsTheEnd) {
   control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
+  control_.expect_bytes("REST 11\r\nRETR /f\r\n").send("350 from there\r\n554 behind the end\r\n");
+  control_.expect_bytes("SIZE /f\r\nMDTM /f\r\n").send("213 11\r\n213 20200913122640\r\n");
   control_.expect_end();
+  data_.expect_end();
+  transport_.add_data(&data_);
   log_in();
-  auto download = Download::open(*session_, "/f", 11, soon());
-  ASSERT_TRUE(download);
-  EXPECT_EQ(read_to_end(**download), "");
-  EXPECT_TRUE(transport_.dialled.empty());
-  download->reset();
+  EXPECT_EQ(fetch("/f", 11), "");
+  EXPECT_TRUE(session_->is_quiet());
+  finish();
+}
+
+TEST_F(Transfer, ARefusedOffsetBeforeTheEndIsAnError) {
+  control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
+  control_.expect_bytes("REST 6\r\nRETR /f\r\n").send("350 from there\r\n550 denied\r\n");
+  control_.expect_bytes("SIZE /f\r\nMDTM /f\r\n").send("213 11\r\n213 20200913122640\r\n");
+  control_.expect_end();
+  data_.expect_end();
+  transport_.add_data(&data_);
+  log_in();
+  EXPECT_NE(fetch("/f", 6).find("denied"), std::string::npos);
+  finish();
+}
+
+/// Others send nothing, and say that all went well.
+TEST_F(Transfer, AnEmptyTransferBehindTheEndIsTheEnd) {
+  control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
+  control_.expect_bytes("REST 60\r\nRETR /f\r\n").send("350 from there\r\n150 here\r\n");
+  data_.close();
+  control_.reply("226 done").expect_end();
+  transport_.add_data(&data_);
+  log_in();
+  EXPECT_EQ(fetch("/f", 60), "");
   finish();
 }
 
@@ -229,25 +207,23 @@ TEST_F(Transfer, ARefusedEpsvIsPasvFromThenOn) {
   control_.reply("226 done").expect("PASV").reply("227 (192,0,2,1,18,104)").expect_end();
   transport_.add_data(&data_);
   log_in();
-  auto download = Download::open(*session_, "/f", 0, soon());
-  ASSERT_TRUE(download) << download.error().text;
-  EXPECT_EQ(read_to_end(**download), "hello");
+  EXPECT_EQ(fetch("/f"), "hello");
   EXPECT_EQ(transport_.dialled, std::vector<int>{4711});
-  EXPECT_EQ(session_->request_port({}, soon())->port, 4712);
-  download->reset();
+  EXPECT_FALSE(knowledge_.profile().epsv);
+  session_->rest();
+  EXPECT_TRUE(session_->settle(soon()));
+  EXPECT_EQ(transport_.dialled, (std::vector<int>{4711, 4712}));
   finish();
 }
 
 TEST_F(Transfer, APortThatCannotBeReachedIsTriedByPasv) {
   control_.expect("EPSV").reply("229 (|||4711|)").expect("PASV").reply("227 (10,0,0,1,18,104)");
-  control_.expect_end();
+  control_.expect("STOR /f").reply("550 no").expect_end();
   transport_.add_data(nullptr);
   transport_.add_data(&data_);
   data_.expect_end();
   log_in();
-  auto port = session_->request_port({}, soon());
-  ASSERT_TRUE(port);
-  EXPECT_TRUE(session_->dial_data(*port, soon()));
+  EXPECT_FALSE(Upload::open(*session_, "/f", false, soon()));
   EXPECT_EQ(transport_.dialled, (std::vector<int>{4711, 4712}));
   EXPECT_FALSE(knowledge_.profile().epsv);
   finish();
@@ -362,10 +338,10 @@ TEST_F(Transfer, ALostVerdictBreaksTheSession) {
 }
 
 TEST_F(Transfer, AStalledReadTimesOutAndMayBeCalledAgain) {
-  std::promise<void> gate;
+  Gate gate;
   control_.expect_bytes(kAsk).send("213 5\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
   control_.expect("RETR /f").reply("150 coming");
-  data_.run([&gate] { gate.get_future().wait(); }).send("hello").close();
+  data_.run(gate.waiter()).send("hello").close();
   control_.reply("226 done").expect_end();
   transport_.add_data(&data_);
   log_in();
@@ -375,31 +351,49 @@ TEST_F(Transfer, AStalledReadTimesOutAndMayBeCalledAgain) {
   auto got = (*download)->read(buffer, Wait::for_at_most(std::chrono::milliseconds(20)));
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, Errc::timed_out);
-  gate.set_value();
+  gate.open();
   EXPECT_EQ(read_to_end(**download), "hello");
   download->reset();
   finish();
 }
 
-TEST_F(Transfer, AFailedHandshakeIsExplainedByTheServersWords) {
-  settings_.protection = Protection::private_data;
+TEST_F(Transfer, WithoutPipeliningEachCommandWaits) {
   ScriptedPeer control;
   ScriptedTransport transport(control);
+  settings_.pipelining = false;
   control.reply("220 ready").expect("AUTH TLS").reply("234 go").expect("USER joe").reply("230 in");
-  control.expect_bytes("PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n");
-  control.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 e\r\n500 f\r\n257 \"/\"\r\n");
-  control.expect("EPSV").reply("229 (|||4711|)").expect("STOR /f").reply("150 send");
-  control.reply("522 SSL connection failed: session reuse required").close();
-  data_.expect_end();
+  control.expect("PBSZ 0").reply("200 a").expect("PROT C").reply("200 b").expect("TYPE I");
+  control.reply("200 c").expect("OPTS UTF8 ON").reply("500 d").expect("FEAT").reply("500 e");
+  control.expect("SYST").reply("500 f").expect("PWD").reply("257 \"/\"");
+  control.expect("SIZE /f").reply("213 11").expect("MDTM /f").reply("213 20200913122640");
+  control.expect("EPSV").reply("229 (|||4711|)").expect("REST 6").reply("350 from there");
+  control.expect("RETR /f").reply("150 here");
+  data_.send("world").close();
+  control.reply("226 done").expect_end();
   transport.add_data(&data_);
-  transport.handshake_errors = {make_error(Errc::tls_failed, "handshake failed")};
   auto session = Session::open(settings_, transport, knowledge_, counters_, soon());
-  ASSERT_TRUE(session);
-  auto upload = Upload::open(**session, "/f", false, soon());
+  ASSERT_TRUE(session) << session.error().text;
+  session_ = *std::move(session);
+  EXPECT_EQ(fetch("/f", 6), "world");
+  session_.reset();
+  EXPECT_EQ(control.finish(), "");
+}
+
+class EncryptedTransfer : public SessionFixture {};
+
+TEST_F(EncryptedTransfer, AFailedHandshakeIsExplainedByTheServersWords) {
+  script_login("220 ready");
+  control_.expect("EPSV").reply("229 (|||4711|)").expect("STOR /f").reply("150 send");
+  control_.reply("522 SSL connection failed: session reuse required").close();
+  data_.expect_end();
+  transport_.add_data(&data_);
+  transport_.handshake_errors = {make_error(Errc::tls_failed, "handshake failed")};
+  log_in();
+  auto upload = Upload::open(*session_, "/f", false, soon());
   ASSERT_FALSE(upload);
   EXPECT_EQ(upload.error().code, Errc::tls_failed);
   EXPECT_NE(upload.error().text.find("session reuse required"), std::string::npos);
-  EXPECT_EQ(control.finish(), "");
+  finish();
 }
 
 }  // namespace

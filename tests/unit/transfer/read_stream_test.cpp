@@ -10,8 +10,6 @@
 namespace ftpsfs::transfer {
 namespace {
 
-constexpr std::size_t kMebibyte = 1ULL << 20;
-
 class ReadStreamTest : public StreamFixture {
  protected:
   std::string read(ReadStream& stream, std::uint64_t offset, std::size_t size,
@@ -160,6 +158,39 @@ TEST_F(ReadStreamTest, GivesWayToOthersAndResumes) {
     const std::size_t offset = 1000 + static_cast<std::size_t>(round) * 1'000'000;
     EXPECT_TRUE(read(*stream, offset, 1'000'000) == data.substr(offset, 1'000'000));
   }
+}
+
+TEST_F(ReadStreamTest, AStreamAtRestHoldsNothingAheadOfItsReader) {
+  FakeRemoteOptions options;
+  options.max_conns = 1;
+  FakeRemote remote(clock, options);
+  const std::string data = pattern(16 * kMebibyte);
+  remote.put("/f", data);
+  const auto stream = reader(remote);
+  EXPECT_TRUE(read(*stream, 0, 4 * kMebibyte) == data.substr(0, 4 * kMebibyte));
+  const Wait limit = patience();
+  while (remote.bytes_read() < 10 * kMebibyte && !limit.expired()) {
+    std::this_thread::yield();  // it reads ahead
+  }
+  EXPECT_TRUE(remote.stat(*remote::RemotePath::parse("/f"), patience()));  // takes the session
+  EXPECT_TRUE(stream->find(4 * kMebibyte - 4096, 4096, std::nullopt));
+  EXPECT_FALSE(stream->find(kMebibyte, 4096, std::nullopt));
+  EXPECT_FALSE(stream->find(5 * kMebibyte, 4096, std::nullopt));
+  EXPECT_TRUE(read(*stream, 4 * kMebibyte, 4 * kMebibyte) ==
+              data.substr(4 * kMebibyte, 4 * kMebibyte));
+  EXPECT_TRUE(read(*stream, 12 * kMebibyte, kMebibyte) == data.substr(12 * kMebibyte, kMebibyte));
+}
+
+TEST_F(ReadStreamTest, ASmallFileStaysWhole) {
+  FakeRemoteOptions options;
+  options.max_conns = 1;
+  FakeRemote remote(clock, options);
+  const std::string data = pattern(600'000);
+  remote.put("/f", data);
+  const auto stream = reader(remote);
+  EXPECT_TRUE(read(*stream, 0, data.size() + 1) == data);
+  EXPECT_TRUE(remote.stat(*remote::RemotePath::parse("/f"), patience()));
+  EXPECT_TRUE(stream->find(0, data.size(), std::nullopt));
 }
 
 TEST_F(ReadStreamTest, ReadersBehindTheWindowWaitForTheOneAtItsEnd) {

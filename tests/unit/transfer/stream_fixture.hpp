@@ -18,6 +18,8 @@ using test::FakeRemoteOptions;
 using test::Gate;
 using test::Op;
 
+inline constexpr std::size_t kMebibyte = 1ULL << 20;
+
 inline std::string pattern(std::size_t size) {
   std::string text(size, '\0');
   std::uint32_t state = 12345;

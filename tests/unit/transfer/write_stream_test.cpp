@@ -9,8 +9,6 @@
 namespace ftpsfs::transfer {
 namespace {
 
-constexpr std::size_t kMebibyte = 1ULL << 20;
-
 class WriteStreamTest : public StreamFixture {
  protected:
   void write(WriteStream& stream, const std::string& text) {
@@ -119,6 +117,108 @@ TEST_F(WriteStreamTest, AnAppendOfUnknownFateIsNotRepeated) {
   ASSERT_FALSE(version);
   EXPECT_EQ(remote.content("/f"), "base+tail");
   EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(WriteStreamTest, AParkedUploadGoesOnAfterALinkFailure) {
+  for (const auto mode : {remote::WriteMode::replace, remote::WriteMode::append}) {
+    FakeRemote remote(clock);
+    const std::uint64_t base = mode == remote::WriteMode::append ? 4 : 0;
+    remote.put("/f", "base");
+    const auto stream = writer(remote, mode, base);
+    write(*stream, "one");
+    ASSERT_TRUE(stream->finish({}));  // as when it gave its session away
+    remote.fail_next(Op::open_writer, "/f", make_error(Errc::closed, "reset"));
+    write(*stream, "two");
+    ASSERT_TRUE(stream->finish({}));
+    EXPECT_EQ(remote.content("/f"), base == 0 ? "onetwo" : "baseonetwo");
+  }
+}
+
+TEST_F(WriteStreamTest, AnAppendThatTheServerNeverHeardOfIsTriedAgain) {
+  FakeRemote remote(clock);
+  remote.put("/f", "base");
+  remote.fail_next(Op::open_writer, "/f", make_error(Errc::closed, "reset"));
+  const auto stream = writer(remote, remote::WriteMode::append, 4);
+  write(*stream, "+tail");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_EQ(remote.content("/f"), "base+tail");
+}
+
+TEST_F(WriteStreamTest, AReplacementBegunEmptyIsSentAgainFromItsFirstByte) {
+  FakeRemote remote(clock);
+  const auto stream = writer(remote);
+  ASSERT_TRUE(stream->finish({}));  // as a shell's redirect does before the first byte
+  remote.fail_after_bytes(Op::write, 3, make_error(Errc::closed, "reset"));
+  write(*stream, "hello world");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_EQ(remote.content("/f"), "hello world");
+}
+
+TEST_F(WriteStreamTest, WaitingForASessionIsNoFailure) {
+  limits.stall_timeout = Duration(100);
+  limits.retries = 0;
+  FakeRemote remote(clock);
+  Gate taken = remote.hold(Op::open_writer);
+  const auto stream = writer(remote);
+  write(*stream, "patient");
+  std::optional<Result<remote::FileVersion>> finished;
+  std::jthread finisher([&] { finished = stream->finish({}); });
+  const Wait limit = patience();
+  while (remote.calls(Op::open_writer) < 2 && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  taken.open();
+  finisher.join();
+  ASSERT_TRUE(*finished) << finished->error().text;
+  EXPECT_EQ(remote.content("/f"), "patient");
+}
+
+TEST_F(WriteStreamTest, WaitingForASessionHasAnEnd) {
+  limits.stall_timeout = Duration(10);
+  limits.retries = 0;
+  FakeRemote remote(clock);
+  const Gate taken = remote.hold(Op::open_writer);
+  const auto stream = writer(remote);
+  write(*stream, "in vain");
+  EXPECT_EQ(stream->finish({}).error().code, Errc::timed_out);
+}
+
+TEST_F(WriteStreamTest, ASlowLinkHasTheStallTimeoutForEachStep) {
+  FakeRemote remote(clock);
+  const auto stream = writer(remote);
+  write(*stream, pattern(kMebibyte));
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == pattern(kMebibyte));
+  EXPECT_GE(remote.calls(Op::write), 16U);
+}
+
+TEST_F(WriteStreamTest, AnUploadBelowADirectoryThatIsRenamedFollowsIt) {
+  FakeRemote remote(clock);
+  remote.put_directory("/new");
+  std::atomic<bool> renamed{false};
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::open_writer) {
+      renamed = true;  // while the command is on its way
+    }
+  });
+  WriteStream stream(
+      remote, [&] { return remote::RemotePath::parse(renamed ? "/new/f" : "/old/f"); },
+      remote::WriteMode::replace, 0, budget, limits);
+  write(stream, "found");
+  ASSERT_TRUE(stream.finish({}));
+  EXPECT_EQ(remote.content("/new/f"), "found");
+}
+
+TEST_F(WriteStreamTest, SmallWritesAreChargedWhatTheyCost) {
+  FakeRemote remote(clock);
+  const Gate gate = remote.hold(Op::open_writer);
+  const auto stream = writer(remote);
+  std::size_t taken = 0;
+  while (taken < 1'000'000 && stream->try_write(slice_of("x"))) {
+    ++taken;
+  }
+  EXPECT_LE(taken, (8U << 20U) / 96);
+  EXPECT_GE(taken, 10'000U);
 }
 
 TEST_F(WriteStreamTest, TheFirstErrorIsSticky) {

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: MIT
+//
+// Session: data connections, and how a transfer begins.
+//
+// The fast way: an idle session holds a port that is connected already (DataPort), so that verb,
+// questions, the request for the next port and the ClientHello leave together. The slow way asks
+// for a port first. Each step back is remembered for the server.
+#include <algorithm>
+#include <utility>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/ftp/features.hpp"
+#include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/session/session.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+/// When a data connection breaks, the reason is on the control connection already or soon.
+constexpr Duration kReasonLimit = std::chrono::seconds(3);
+/// Servers were seen to keep an idle port for 300 s; NAT boxes forget earlier.
+constexpr Duration kWarmFor = std::chrono::seconds(120);
+/// How long the ClientHello waits for a 1xx, where it waits.
+constexpr Duration kPoliteness = std::chrono::seconds(3);
+/// A write of one short command never waits for long, or the link is dead.
+constexpr Duration kAskLimit = std::chrono::seconds(1);
+
+/// Did the data connection fail, and not the verb? 425 and 426 are its codes.
+bool is_data_trouble(const Error& error) {
+  if (error.fate == SessionFate::broken) {
+    return false;
+  }
+  const bool by_words = error.reply_code == 425 || error.reply_code == 426;
+  return by_words || (error.reply_code == 0 &&
+                      (error.code == Errc::closed || error.code == Errc::unreachable ||
+                       error.code == Errc::tls_failed || error.code == Errc::truncated));
+}
+
+std::size_t wire_size(std::span<const ftp::Command> commands) {
+  std::size_t size = 0;
+  for (const ftp::Command& command : commands) {
+    size += command.wire().size();
+  }
+  return size;
+}
+
+}  // namespace
+
+// ---- Ports ----
+
+bool Session::may_ask_ahead() const {
+  return settings_.warm_data && knowledge_.warm_allowed();
+}
+
+Result<ftp::Command> Session::port_command() const {
+  return ftp::Command::make(port_.extended ? "EPSV" : "PASV");
+}
+
+Result<std::uint16_t> Session::parse_port(const ftp::Reply& reply) const {
+  return port_.extended ? ftp::parse_epsv_port(reply) : ftp::parse_pasv(reply);
+}
+
+/// The reply to a port asked for ahead of need. Refusals cost nothing here: whoever transfers
+/// learns of them. A success of another kind belongs to another command (a cut transfer may be
+/// answered twice): then every later reply would be taken for the one before it.
+Result<void> Session::take_port(const ftp::Reply& reply) {
+  port_.state = DataPort::State::none;
+  const auto port = parse_port(reply);
+  if (!port || !may_ask_ahead()) {
+    const bool out_of_step = reply.is_completion() && reply.code != (port_.extended ? 229 : 227);
+    port_.clear();
+    if (out_of_step) {
+      return make_broken(Errc::protocol_error,
+                         "out of step: asked for a port, and the server said " + reply.text(),
+                         reply.code);
+    }
+    return {};
+  }
+  if (!port_.slot) {
+    port_.slot = knowledge_.warm_slots().try_take();
+  }
+  auto socket = port_.slot ? transport_.begin_data(control_->stream(), *port)
+                           : Result<net::Socket>(make_error(Errc::unreachable, "too many"));
+  if (!socket) {
+    port_.clear();
+    return {};
+  }
+  port_.socket = *std::move(socket);
+  port_.since = SteadyClock::now();
+  port_.state = DataPort::State::ready;
+  return {};
+}
+
+/// Asks for the next port, so that the next transfer finds it.
+void Session::rest() {
+  if (!cut_ && port_.state == DataPort::State::asked) {
+    if (auto reply = control_->try_receive(); reply && *reply) {
+      if (auto taken = take_port(**reply); !taken) {
+        lost_ = std::move(taken).error();
+      }
+    }
+    return;
+  }
+  if (cut_ || control_->owed() > 0 || control_->broken() || !may_ask_ahead()) {
+    return;
+  }
+  if (port_.state == DataPort::State::ready && !port_.socket.readable_now() &&
+      SteadyClock::now() - port_.since < kWarmFor / 2) {
+    return;
+  }
+  port_.clear();
+  port_.extended = profile().epsv;
+  port_.slot = knowledge_.warm_slots().try_take();
+  auto ask = port_command();
+  if (!port_.slot || !ask) {
+    port_.clear();
+    return;
+  }
+  // A failure breaks the channel, which the pool sees.
+  if (control_->send(std::span(&*ask, 1), Wait::for_at_most(kAskLimit))) {
+    port_.state = DataPort::State::asked;
+  }
+}
+
+Result<std::optional<net::Socket>> Session::take_warm(const Wait& wait) {
+  if (cut_ || control_->owed() > 0) {
+    FTPSFS_TRY(settle(wait));
+  }
+  if (port_.state != DataPort::State::ready) {
+    return std::optional<net::Socket>();
+  }
+  DataPort port = std::exchange(port_, DataPort());
+  const bool fresh = SteadyClock::now() - port.since < kWarmFor;
+  // Input before its time is the server's end of it.
+  if (!may_ask_ahead() || !fresh || port.socket.readable_now()) {
+    return std::optional<net::Socket>();
+  }
+  return std::optional<net::Socket>(std::move(port.socket));
+}
+
+Result<Session::OpenPort> Session::request_port(std::vector<ftp::Command> ahead, const Wait& wait) {
+  const bool extended = profile().epsv;
+  FTPSFS_TRY_ASSIGN(auto ask, ftp::Command::make(extended ? "EPSV" : "PASV"));
+  ahead.push_back(std::move(ask));
+  FTPSFS_TRY_ASSIGN(auto replies, exchange(ahead, wait));
+  const ftp::Reply answer = std::move(replies.back());
+  replies.pop_back();
+
+  auto port = extended ? ftp::parse_epsv_port(answer) : ftp::parse_pasv(answer);
+  if (!port && extended && answer.is_permanent_negative()) {
+    log::debug("EPSV is refused; PASV from now on");
+    port = request_pasv(wait);
+    if (port) {
+      knowledge_.forget(&ftp::ServerProfile::epsv);
+    }
+  }
+  if (!port) {
+    // Whatever the words, they say nothing of a file.
+    Error error = std::move(port).error();
+    error.code = is_link_failure(error.code) ? error.code : Errc::io_error;
+    return error;
+  }
+  return OpenPort{*port, std::move(replies)};
+}
+
+Result<std::uint16_t> Session::request_pasv(const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const auto reply, command("PASV", {}, wait));
+  return ftp::parse_pasv(reply);
+}
+
+Result<net::Socket> Session::dial_port(std::uint16_t port, const Wait& wait) {
+  return transport_.dial_data(control_->stream(), port,
+                              wait.no_longer_than(settings_.connect_timeout));
+}
+
+/// Dials the port at the control peer's address. When that fails after EPSV, PASV is tried.
+Result<net::Socket> Session::dial_data(std::uint16_t port, const Wait& wait) {
+  const ftp::ServerProfile known = profile();
+  auto socket = dial_port(port, wait);
+  const bool blocked = !socket && (socket.error().code == Errc::unreachable ||
+                                   socket.error().code == Errc::timed_out);
+  if (!blocked || !known.epsv || !known.pasv || wait.expired()) {
+    return socket;
+  }
+  // Some NAT boxes open only the ports that they read in a 227.
+  auto other = request_pasv(wait);
+  if (!other) {
+    return socket;
+  }
+  auto second = dial_port(*other, wait);
+  if (!second) {
+    return socket;
+  }
+  knowledge_.forget(&ftp::ServerProfile::epsv);
+  return second;
+}
+
+// ---- The start of a transfer ----
+
+/// How far a start has come.
+struct Session::Start {
+  StartedTransfer result;
+  bool restarted = false;  ///< REST is answered, or was not sent
+  bool begun = false;      ///< the 1xx has come
+};
+
+Session::Greeting Session::hello_time() const {
+  return profile().early_data_handshake ? Greeting::at_once : Greeting::after_1xx;
+}
+
+Result<StartedTransfer> Session::start_transfer(const TransferOrder& order, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(auto socket, take_warm(wait));
+  if (socket) {
+    auto started = start_warm(*std::move(socket), order, wait);
+    if (started || !is_data_trouble(started.error())) {
+      return started;
+    }
+    log::debug("{}: {}; trying without a warm connection", order.verb.verb(), started.error().text);
+    ++counters_.fallbacks;
+    FTPSFS_TRY(settle(wait));
+    port_.clear();
+  }
+  return start_cold(order, hello_time(), wait);
+}
+
+Result<StartedTransfer> Session::start_warm(net::Socket socket, const TransferOrder& order,
+                                            const Wait& wait) {
+  const Greeting greeting = hello_time();
+  auto started = start_on(std::move(socket), order, greeting, wait);
+  if (started) {
+    ++counters_.warm_starts;
+    knowledge_.note_warm_start(true);
+    return started;
+  }
+  if (!is_data_trouble(started.error())) {
+    if (is_link_failure(started.error().code)) {
+      knowledge_.note_warm_start(false);  // some servers end the session with the data connection
+    }
+    return started;
+  }
+  if (greeting == Greeting::after_1xx) {
+    knowledge_.note_warm_start(false);
+    return started;
+  }
+  // The same once more, politely: some servers reset what speaks before their 1xx.
+  log::debug("{}: {}; trying with the handshake after the 1xx", order.verb.verb(),
+             started.error().text);
+  ++counters_.fallbacks;
+  FTPSFS_TRY_ASSIGN(auto again, take_warm(wait));
+  // No port is under way behind a listing: a fresh one, or early handshakes would never be given
+  // up by who lists only.
+  auto second = again ? start_on(*std::move(again), order, Greeting::after_1xx, wait)
+                      : start_cold(order, Greeting::after_1xx, wait);
+  if (second) {
+    knowledge_.forget(&ftp::ServerProfile::early_data_handshake);
+    knowledge_.note_warm_start(again.has_value());
+  } else if (is_data_trouble(second.error())) {
+    knowledge_.note_warm_start(false);
+  }
+  return second;
+}
+
+Result<StartedTransfer> Session::start_cold(const TransferOrder& order, Greeting greeting,
+                                            const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(auto port, request_port(order.questions, wait));
+  if (order.questions_must_succeed) {
+    for (std::size_t i = 0; i < order.questions.size(); ++i) {
+      if (!port.answers[i].is_completion()) {
+        return ftp::make_refusal(order.questions[i].verb(), port.answers[i]);
+      }
+    }
+  }
+  FTPSFS_TRY_ASSIGN(auto socket, dial_data(port.port, wait));
+  const TransferOrder bare{{}, false, order.restart, order.verb};
+  FTPSFS_TRY_ASSIGN(auto started, start_on(std::move(socket), bare, greeting, wait));
+  started.answers = std::move(port.answers);
+  return started;
+}
+
+Result<StartedTransfer> Session::start_on(net::Socket socket, const TransferOrder& order,
+                                          Greeting greeting, const Wait& wait) {
+  Start start;
+  ++counters_.data_connections;
+  if (settings_.protection == Protection::clear_data) {
+    start.result.data = std::make_unique<net::SocketStream>(std::move(socket));
+  } else {
+    FTPSFS_TRY_ASSIGN(start.result.data,
+                      transport_.prepare_data(std::move(socket), control_->stream()));
+  }
+  auto done = send_start(order, start, wait);
+  if (done) {
+    done = run_start(order, greeting, start, wait);
+  }
+  if (!done) {
+    start.result.data->reset();
+    return std::move(done).error();
+  }
+  return std::move(start.result);
+}
+
+/// All in one record where that is allowed and fits; with the request for the next port behind the
+/// verb where the server bears it.
+Result<void> Session::send_start(const TransferOrder& order, Start& start, const Wait& wait) {
+  std::vector<ftp::Command> record = order.questions;
+  if (order.restart) {
+    record.push_back(*order.restart);
+  }
+  record.push_back(order.verb);
+  if (!settings_.pipelining || wire_size(record) > ControlChannel::kMaxRecordBytes - 6) {
+    FTPSFS_TRY_ASSIGN(auto answers, exchange(order.questions, wait));
+    for (ftp::Reply& answer : answers) {
+      FTPSFS_TRY(take_reply(order, start, std::move(answer)));
+    }
+    record.erase(record.begin(), record.end() - (order.restart ? 2 : 1));
+    if (order.restart) {
+      FTPSFS_TRY_ASSIGN(auto reply, exchange(std::span(record).first(1), wait));
+      FTPSFS_TRY(take_reply(order, start, std::move(reply.front())));
+      record.erase(record.begin());
+    }
+  }
+  if (settings_.pipelining && may_ask_ahead() && profile().next_epsv_behind_transfer) {
+    port_.clear();
+    port_.extended = profile().epsv;
+    port_.slot = knowledge_.warm_slots().try_take();
+    if (port_.slot) {
+      FTPSFS_TRY_ASSIGN(auto ask, port_command());
+      record.push_back(std::move(ask));
+      port_.state = DataPort::State::asked;
+    }
+  }
+  cut_ = true;  // until the replies are in step again
+  counters_.commands += record.size();
+  ++counters_.flights;
+  return control_->send(record, wait);
+}
+
+Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, Start& start,
+                                const Wait& wait) {
+  net::ByteStream& data = *start.result.data;
+  bool secured = settings_.protection == Protection::clear_data;
+  while (!start.result.over && (!secured || !start.begun)) {
+    if (secured) {
+      FTPSFS_TRY_ASSIGN(auto reply, control_->receive(wait));
+      FTPSFS_TRY(take_reply(order, start, std::move(reply)));
+      continue;
+    }
+    if (greeting == Greeting::after_1xx && !start.begun) {
+      FTPSFS_TRY_ASSIGN(auto reply, control_->receive_within(kPoliteness, wait));
+      if (reply) {
+        FTPSFS_TRY(take_reply(order, start, *std::move(reply)));
+      } else {
+        greeting = Greeting::at_once;  // ftp-srv waits for the handshake before its 150
+      }
+      continue;
+    }
+    auto done = transport_.handshake_data(data, control_->stream(), wait);
+    if (!done) {
+      return explain_broken_start(order, start, std::move(done).error());
+    }
+    secured = *done;
+    counters_.full_handshakes += secured && !transport_.is_resumed(data) ? 1 : 0;
+    if (!secured) {
+      FTPSFS_TRY_ASSIGN(auto reply, control_->try_receive());
+      if (reply) {
+        FTPSFS_TRY(take_reply(order, start, *std::move(reply)));
+      }
+    }
+  }
+  return {};
+}
+
+/// The next reply in turn: to a question, to REST, to the verb.
+Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::Reply reply) {
+  auto& answers = start.result.answers;
+  if (answers.size() < order.questions.size()) {
+    const ftp::Command& question = order.questions[answers.size()];
+    answers.push_back(std::move(reply));
+    if (order.questions_must_succeed && !answers.back().is_completion()) {
+      return ftp::make_refusal(question.verb(), answers.back());
+    }
+    return {};
+  }
+  if (order.restart && !start.restarted) {
+    start.restarted = true;
+    if (reply.is_positive()) {
+      return {};
+    }
+    // RETR runs from the start, and is of no use.
+    if (reply.code == 500 || reply.code == 502) {
+      knowledge_.forget(&ftp::ServerProfile::rest);
+    }
+    Error error = ftp::make_refusal("REST", reply);
+    error.code = Errc::unsupported;
+    return error;
+  }
+  if (reply.is_preliminary()) {
+    start.begun = true;
+    return {};
+  }
+  cut_ = control_->owed() > (port_.state == DataPort::State::asked ? 1U : 0U);
+  if (reply.is_completion()) {
+    start.result.over = true;
+    return {};
+  }
+  return ftp::make_refusal(order.verb.verb(), reply);
+}
+
+/// The handshake failed. When nothing has begun, a refusal of the verb is the cause, not its
+/// effect.
+Error Session::explain_broken_start(const TransferOrder& order, Start& start, Error fallback) {
+  if (fallback.code == Errc::cancelled || fallback.code == Errc::timed_out) {
+    return fallback;
+  }
+  const Wait limit = Wait::for_at_most(kReasonLimit);
+  const std::size_t before = order.questions.size() + (order.restart ? 1U : 0U);
+  while (start.result.answers.size() + (start.restarted ? 1U : 0U) < before) {
+    auto reply = control_->receive(limit);
+    if (!reply) {
+      fallback.fate = SessionFate::broken;
+      return fallback;
+    }
+    if (auto taken = take_reply(order, start, *std::move(reply)); !taken) {
+      return std::move(taken).error();
+    }
+  }
+  return explain_broken_data(order.verb.verb(), std::move(fallback), !start.begun);
+}
+
+}  // namespace ftpsfs::session

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+//
+// Listings by STAT, over the control connection: when they are believed, and what replaces them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "remote_fixture.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+using test::Fault;
+using ::testing::ElementsAre;
+
+/// A server that has no MLSD, and is known to list by STAT.
+class StatList : public RemoteFixture {
+ protected:
+  void SetUp() override {
+    start({.mlst = false, .banner = "220 (vsFTPd 3.0.3)"});
+    tree().add_directory("/d");
+    tree().add_file("/d/a", "1");
+    tree().add_file("/d/b", "22");
+  }
+
+  std::vector<std::string> names(const std::string& path) {
+    auto listing = remote_->list(at(path), soon());
+    if (!listing) {
+      return {"error: " + listing.error().text};
+    }
+    std::vector<std::string> all;
+    for (const Entry& entry : listing->entries) {
+      all.push_back(entry.name);
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+
+  /// What a list() of /d puts on the wire.
+  std::vector<std::string> commands_of_list() {
+    const std::size_t before = server_->commands().size();
+    EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+    std::vector<std::string> all = server_->commands();
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(before));
+    return all;
+  }
+
+  std::uint64_t logins() { return remote_->counters().pool.logins; }
+};
+
+TEST_F(StatList, AListingNeedsNoDataConnection) {
+  connect();
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_THAT(commands_of_list(), ElementsAre("CWD /d", "STAT -a .", "NOOP"));
+  EXPECT_EQ(server_->data_connections(), 0);
+}
+
+TEST_F(StatList, MlsdIsCompletedByIt) {
+  start();
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1");
+  tree().add_file("/d/b", "22");
+  connect();
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("MLSD"), 1);
+  EXPECT_EQ(server_->count("STAT"), 1);
+  EXPECT_EQ(server_->count("LIST"), 0);
+}
+
+/// What STAT then shows is another directory.
+TEST_F(StatList, NothingIsListedWhenCwdIsRefused) {
+  connect();
+  expect_error(remote_->list(at("/missing"), soon()), Errc::not_found);
+  expect_error(remote_->list(at("/d/a"), soon()), Errc::not_directory);
+  EXPECT_EQ(server_->count("STAT"), 2);
+  EXPECT_EQ(logins(), 1U);
+  EXPECT_THAT(commands_of_list(), ElementsAre("CWD /d", "STAT -a .", "NOOP"));
+}
+
+TEST_F(StatList, AForgedEndIsFoundOutAndListsAreUsedFromThenOn) {
+  connect();
+  server_->add_fault({.verb = "STAT",
+                      .kind = Fault::Kind::inject,
+                      .reply = "213-Status\r\n-rw-r--r-- 1 u g 5 Jan 1 00:00 evil\r\n213 End\r\n"});
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(logins(), 2U);  // the first session was out of step
+  EXPECT_EQ(server_->count("STAT"), 1);
+  EXPECT_EQ(server_->count("LIST"), 1);
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("STAT"), 1);
+}
+
+TEST_F(StatList, ANameWithALineBreakForgesNothing) {
+  tree().add_file("/d/z\r\n213 End", "");
+  connect();
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b", "z"));
+  EXPECT_EQ(server_->count("LIST"), 1);
+  EXPECT_EQ(logins(), 2U);
+  auto entry = remote_->stat(at("/d/b"), soon());
+  ASSERT_TRUE(entry) << entry.error().text;
+  EXPECT_EQ(entry->size, 2U);
+}
+
+TEST_F(StatList, ALineThatIsNoReplyEndsListingsByStat) {
+  connect();
+  server_->add_fault({.verb = "STAT",
+                      .kind = Fault::Kind::inject,
+                      .times = -1,
+                      .reply = "213-Status\r\n213 End\r\n-rw-r--r-- 1 u g 5 Jan 1 00:00 evil\r\n"});
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("STAT"), 1);
+  EXPECT_EQ(server_->count("LIST"), 1);
+}
+
+TEST_F(StatList, AServerThatDoesNotKnowItIsNotAskedAgain) {
+  for (const char* refusal : {"502 STAT not implemented", "500 STAT?", "504 not for that"}) {
+    SetUp();
+    connect();
+    server_->add_fault(
+        {.verb = "STAT", .kind = Fault::Kind::refuse, .times = -1, .reply = refusal});
+    EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+    EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+    EXPECT_EQ(server_->count("STAT"), 1);
+    EXPECT_EQ(server_->count("LIST"), 2);
+    EXPECT_EQ(logins(), 1U);
+    remote_.reset();
+  }
+}
+
+TEST_F(StatList, ARefusalOfOneDirectoryIsAListOfThatOne) {
+  connect();
+  server_->add_fault({.verb = "STAT", .kind = Fault::Kind::refuse, .reply = "450 not now"});
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("STAT"), 2);
+  EXPECT_EQ(server_->count("LIST"), 1);
+}
+
+TEST_F(StatList, AReplyThatIsNoListingIsAListOfThatOne) {
+  connect();
+  server_->add_fault({.verb = "STAT",
+                      .kind = Fault::Kind::replace_reply,
+                      .reply = "211-Status\r\n     Connected to 127.0.0.1, in good health\r\n"
+                               "211 End of status"});
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("LIST"), 1);
+}
+
+TEST_F(StatList, CanBeSwitchedOff) {
+  settings_.session.stat_listing = false;
+  connect();
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("STAT"), 0);
+  EXPECT_EQ(server_->count("LIST"), 1);
+}
+
+TEST_F(StatList, AnUnknownServerIsNotAskedForIt) {
+  start({.mlst = false, .banner = "220 ready", .system = "215 OTHER"});
+  tree().add_file("/x", "");
+  connect();
+  EXPECT_THAT(names("/"), ElementsAre("x"));
+  EXPECT_EQ(server_->count("STAT"), 0);
+}
+
+}  // namespace
+}  // namespace ftpsfs::remote
