@@ -9,13 +9,6 @@
 #include "ftpsfs/session/login.hpp"
 
 namespace ftpsfs::session {
-namespace {
-
-/// When a data connection breaks, the reason is on the control connection already or soon.
-constexpr Duration kReasonLimit = std::chrono::seconds(3);
-
-}  // namespace
-
 Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
                                                Transport& transport, ServerKnowledge& knowledge,
                                                TrafficCounters& counters, const Wait& wait) {

@@ -16,8 +16,6 @@
 namespace ftpsfs::session {
 namespace {
 
-/// When a data connection breaks, the reason is on the control connection already or soon.
-constexpr Duration kReasonLimit = std::chrono::seconds(3);
 /// Servers were seen to keep an idle port for 300 s; NAT boxes forget earlier.
 constexpr Duration kWarmFor = std::chrono::seconds(120);
 /// How long the ClientHello waits for a 1xx, where it waits.

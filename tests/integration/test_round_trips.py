@@ -17,7 +17,7 @@ from mount import LOCAL
 pytestmark = pytest.mark.real
 
 RTT = 0.080
-SLACK = 0.6  # of a round trip, for all that is no round trip
+SLACK = 0.8  # of a round trip, for all that is no round trip
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +49,15 @@ def trips(function):
     return (time.monotonic() - started) / RTT
 
 
-def fewest(function, arguments):
+def fewest(function, arguments, enough=1.3):
     """The fewest round trips of `function(argument)`; between the calls the mount has time to tidy up."""
     best = None
     for argument in arguments:
         time.sleep(4 * RTT)
         taken = trips(lambda: function(argument))  # noqa: B023
         best = taken if best is None else min(best, taken)
+        if best < enough:
+            break
     return best
 
 
@@ -75,8 +77,11 @@ def login_trips(log):
 def test_login(far_box):
     if far_box.server.implicit:
         pytest.skip("begins without AUTH")
-    far_box.mount()
-    taken = login_trips(far_box.last.log.read_text())
+    taken = 100
+    for _ in range(3):
+        far_box.mount()
+        taken = min(taken, login_trips(far_box.last.log.read_text()))
+        far_box.unmount()
     # TLS 1.2 takes one more. vsftpd and ProFTPD send FEAT's lines as a packet each: more than TCP sends at
     # first. pyftpdlib has facts that must be asked for.
     allowed = 4 + (far_box.server.tls == "1.2") + is_one_of(far_box, "vsftpd", "proftpd", "pyftpdlib")
@@ -85,10 +90,10 @@ def test_login(far_box):
 
 def test_attributes(far_box):
     box = far_box
-    for number in range(3):
+    for number in range(5):
         box.put(f"file{number}", b"x")
     mount = box.mount(attr_timeout=1, entry_timeout=0, dir_cache_timeout="200ms")
-    taken = fewest(os.stat, [mount / f"file{number}" for number in range(3)])
+    taken = fewest(os.stat, [mount / f"file{number}" for number in range(5)])
     # Without MLST the directory is listed, once for all its names, and MDTM tells the exact time. Where MLST
     # hides what a name is, that takes MLSD, and STAT for dangling links.
     allowed = {"vsftpd": 2, "pyftpdlib": 6}.get(box.server.name, 1)
@@ -145,22 +150,24 @@ def test_small_upload(far_box):
         with open(mount / name, "wb", buffering=0) as file:
             file.write(b"z" * 4096)
 
-    taken = fewest(write, ["a", "b", "c"])
+    taken = fewest(write, "abcde", enough=3.3)
     # Data and its 226, and then the look at the size: the 226 proves nothing.
     assert taken <= (3 if is_one_of(box, "proftpd", "pureftpd") else 4) + SLACK, f"{taken:.1f} round trips"
-    assert (box.remote / "c").stat().st_size == 4096
+    assert (box.remote / "a").stat().st_size == 4096
 
 
 def test_changes_of_names(far_box):
     box = far_box
-    for number in range(3):
+    for number in range(10):
         box.put(f"old{number}", b"x")
     mount = box.mount()
     os.listdir(mount)
-    for number in range(3):
+    for number in range(10):
         os.stat(mount / f"old{number}")
-    assert fewest(lambda n: os.rename(mount / f"old{n}", mount / f"new{n}"), range(3)) <= 1 + SLACK
-    assert fewest(lambda n: os.unlink(mount / f"new{n}"), range(3)) <= 1 + SLACK
+    taken = fewest(lambda n: os.rename(mount / f"old{n}", mount / f"new{n}"), range(5))
+    assert taken <= 1 + SLACK, f"{taken:.1f} round trips to rename"
+    taken = fewest(lambda n: os.unlink(mount / f"old{n}"), range(5, 10))
+    assert taken <= 1 + SLACK, f"{taken:.1f} round trips to remove"
 
 
 def test_many_questions_at_once(far_box):

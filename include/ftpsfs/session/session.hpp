@@ -107,6 +107,9 @@ class Session final : public PooledSession {
           TrafficCounters& counters)
       : settings_(settings), transport_(transport), knowledge_(knowledge), counters_(counters) {}
 
+  /// When a data connection breaks, the reason is on the control connection already or soon.
+  static constexpr Duration kReasonLimit = std::chrono::seconds(3);
+
   struct Start;
   enum class Greeting : std::uint8_t { at_once, after_1xx };  ///< when the ClientHello goes out
   struct OpenPort {

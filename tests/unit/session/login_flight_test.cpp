@@ -8,6 +8,7 @@
 
 #include "ftpsfs/session/login.hpp"
 #include "scripted_transport.hpp"
+#include "soon.hpp"
 
 namespace ftpsfs::session {
 namespace {
@@ -15,13 +16,10 @@ namespace {
 using test::ScriptedPeer;
 using Known = ServerKnowledge::Login;
 
-Wait soon() {
-  return Wait::for_at_most(std::chrono::seconds(10));
-}
-
-const std::string kBatch = "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n";
-const std::string kFlight = "USER joe\r\nPASS s3cret\r\n" + kBatch + "EPSV\r\n";
-const std::string kAnswers =
+const std::string kIntroduction =
+    "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n";
+const std::string kFlight = "USER joe\r\nPASS s3cret\r\n" + kIntroduction + "EPSV\r\n";
+const std::string kIntroduced =
     "200 PBSZ=0\r\n200 private\r\n200 binary\r\n200 utf8\r\n211-Features:\r\n SIZE\r\n211 End\r\n"
     "215 UNIX Type: L8\r\n257 \"/home/joe\" is here\r\n";
 const std::string kPort = "229 (|||4711|)\r\n";
@@ -45,7 +43,7 @@ class LoginFlight : public ::testing::Test {
   static void script_steps(ScriptedPeer& peer) {
     peer.reply("220 ready").expect("AUTH TLS").reply("234 go");
     peer.expect("USER joe").reply("331 password?").expect("PASS s3cret").reply("230 in");
-    peer.expect_bytes(kBatch).send(kAnswers).expect_end();
+    peer.expect_bytes(kIntroduction).send(kIntroduced).expect_end();
   }
 
   Result<LoggedIn> run() { return log_in(settings_, transport_, knowledge_, soon()); }
@@ -74,7 +72,7 @@ class LoginFlight : public ::testing::Test {
 
 TEST_F(LoginFlight, AuthGoesOutAheadOfTheGreetingAndTheRestInOneRecord) {
   begin(peer_).expect_bytes(kFlight);
-  peer_.chop(1).send("331 password?\r\n230 in\r\n" + kAnswers + kPort).expect_end();
+  peer_.chop(1).send("331 password?\r\n230 in\r\n" + kIntroduced + kPort).expect_end();
   {
     auto result = run();
     ASSERT_TRUE(result) << result.error().text;
@@ -94,7 +92,7 @@ TEST_F(LoginFlight, AuthGoesOutAheadOfTheGreetingAndTheRestInOneRecord) {
 TEST_F(LoginFlight, GoesOutAtOnceOverImplicitTls) {
   settings_.mode = TlsMode::implicit_tls;
   peer_.reply("220 ready").expect_bytes(kFlight);
-  peer_.send("331 password?\r\n230 in\r\n" + kAnswers + kPort).expect_end();
+  peer_.send("331 password?\r\n230 in\r\n" + kIntroduced + kPort).expect_end();
   EXPECT_TRUE(run());
   EXPECT_EQ(transport_.records, std::vector<std::string>{kFlight});
   EXPECT_EQ(peer_.finish(), "");
@@ -102,8 +100,8 @@ TEST_F(LoginFlight, GoesOutAtOnceOverImplicitTls) {
 
 TEST_F(LoginFlight, AsksForNoPortWhereNoneMayBeHeld) {
   const auto slot = knowledge_.warm_slots().try_take();
-  begin(peer_).expect_bytes("USER joe\r\nPASS s3cret\r\n" + kBatch);
-  peer_.send("331 password?\r\n230 in\r\n" + kAnswers).expect_end();
+  begin(peer_).expect_bytes("USER joe\r\nPASS s3cret\r\n" + kIntroduction);
+  peer_.send("331 password?\r\n230 in\r\n" + kIntroduced).expect_end();
   {
     auto result = run();
     ASSERT_TRUE(result) << result.error().text;
@@ -115,8 +113,8 @@ TEST_F(LoginFlight, AsksForNoPortWhereNoneMayBeHeld) {
 
 TEST_F(LoginFlight, AsksForNoPortWhenWarmConnectionsAreOff) {
   settings_.warm_data = false;
-  begin(peer_).expect_bytes("USER joe\r\nPASS s3cret\r\n" + kBatch);
-  peer_.send("331 password?\r\n230 in\r\n" + kAnswers).expect_end();
+  begin(peer_).expect_bytes("USER joe\r\nPASS s3cret\r\n" + kIntroduction);
+  peer_.send("331 password?\r\n230 in\r\n" + kIntroduced).expect_end();
   EXPECT_TRUE(run());
   EXPECT_EQ(peer_.finish(), "");
 }
@@ -125,8 +123,8 @@ TEST_F(LoginFlight, AsksForNoPortWhileWarmConnectionsArePaused) {
   for (int i = 0; i < 3; ++i) {
     knowledge_.note_warm_start(false);
   }
-  begin(peer_).expect_bytes("USER joe\r\nPASS s3cret\r\n" + kBatch);
-  peer_.send("331 password?\r\n230 in\r\n" + kAnswers).expect_end();
+  begin(peer_).expect_bytes("USER joe\r\nPASS s3cret\r\n" + kIntroduction);
+  peer_.send("331 password?\r\n230 in\r\n" + kIntroduced).expect_end();
   EXPECT_TRUE(run());
   EXPECT_EQ(peer_.finish(), "");
 }
@@ -136,7 +134,8 @@ TEST_F(LoginFlight, AfterA230TheReplyToPassIsIrrelevant) {
     ScriptedPeer peer;
     ScriptedTransport transport(peer);
     begin(peer).expect_bytes(kFlight);
-    peer.send("230 your certificate will do\r\n" + std::string(pass) + "\r\n" + kAnswers + kPort);
+    peer.send("230 your certificate will do\r\n" + std::string(pass) + "\r\n" + kIntroduced +
+              kPort);
     peer.expect_end();
     {
       auto result = log_in(settings_, transport, knowledge_, soon());
@@ -287,13 +286,18 @@ TEST_F(LoginFlight, NeverGoesOnWithoutTls) {
 
 TEST_F(LoginFlight, WithoutAPasswordItTakesTheServersWordForIt) {
   settings_.password = Secret();
-  begin(peer_).expect("USER joe").reply("230 in").expect_bytes(kBatch).send(kAnswers).expect_end();
+  begin(peer_)
+      .expect("USER joe")
+      .reply("230 in")
+      .expect_bytes(kIntroduction)
+      .send(kIntroduced)
+      .expect_end();
   {
     auto result = run();
     ASSERT_TRUE(result) << result.error().text;
     EXPECT_FALSE(result->port);
   }
-  EXPECT_EQ(transport_.records, (std::vector<std::string>{"USER joe\r\n", kBatch}));
+  EXPECT_EQ(transport_.records, (std::vector<std::string>{"USER joe\r\n", kIntroduction}));
   EXPECT_EQ(peer_.finish(), "");
 }
 
@@ -315,7 +319,7 @@ TEST_F(LoginFlight, AVeryLongPasswordGoesOutOnItsOwn) {
   const std::string secret(1900, 'p');
   settings_.password = Secret(std::string_view(secret));
   begin(peer_).expect("USER joe").reply("331 ?").expect("PASS " + secret).reply("230 in");
-  peer_.expect_bytes(kBatch).send(kAnswers).expect_end();
+  peer_.expect_bytes(kIntroduction).send(kIntroduced).expect_end();
   EXPECT_TRUE(run());
   EXPECT_EQ(peer_.finish(), "");
 }

@@ -9,14 +9,12 @@
 #include <mutex>
 #include <thread>
 
+#include "soon.hpp"
+
 namespace ftpsfs::session {
 namespace {
 
 using Replies = MetadataQueue::Replies;
-
-Wait soon() {
-  return Wait::for_at_most(std::chrono::seconds(20));
-}
 
 std::vector<ftp::Command> question(int number) {
   return {*ftp::Command::make("MLST", "/f" + std::to_string(number))};

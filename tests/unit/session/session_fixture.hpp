@@ -16,12 +16,9 @@
 #include "ftpsfs/session/download.hpp"
 #include "ftpsfs/session/session.hpp"
 #include "scripted_transport.hpp"
+#include "soon.hpp"
 
 namespace ftpsfs::session {
-
-inline Wait soon() {
-  return Wait::for_at_most(std::chrono::seconds(10));
-}
 
 /// Opened once by a script's step; others wait for it.
 class Gate {
