@@ -42,8 +42,8 @@ Result<MetadataQueue::Replies> MetadataQueue::ask(std::vector<ftp::Command> comm
   }
 }
 
-/// One flight. Whoever leads is in the queue, mostly in front: its own question is taken along, or
-/// others came first and it leads again.
+/// One flight. Mostly its leader's own question is aboard. Others may have filled it, and then the
+/// leader leads again; or another flight took the question along, and this one may be empty.
 void MetadataQueue::lead(const std::shared_ptr<Question>& own, const Wait& wait) {
   Questions load;
   std::vector<ftp::Command> commands;
@@ -72,7 +72,7 @@ void MetadataQueue::lead(const std::shared_ptr<Question>& own, const Wait& wait)
     waiting_.splice(waiting_.begin(), load);
     return;
   }
-  if (load.empty()) {
+  if (!replies && load.empty()) {
     load = take_load();  // no session was to be had: they learn why
   }
   auto next = replies ? std::make_move_iterator(replies->begin())

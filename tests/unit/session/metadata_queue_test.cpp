@@ -186,6 +186,49 @@ TEST_F(MetadataQueueTest, WhenTheLeaderIsInterruptedTheOthersFlyAgain) {
   EXPECT_EQ(flights, 2);
 }
 
+TEST_F(MetadataQueueTest, AFlightWhoseQuestionsLeftWithAnotherIsEmpty) {
+  std::latch both(2);
+  std::latch loaded(1);
+  std::atomic<int> flights{0};
+  std::atomic<int> empty{0};
+  std::jthread late;
+  MetadataQueue* asked = nullptr;
+  MetadataQueue queue(
+      [&](const MetadataQueue::Load& load, const Wait&) -> Result<Replies> {
+        const int number = flights++;
+        if (number < 2) {
+          both.arrive_and_wait();
+        }
+        if (number == 1) {
+          loaded.wait();
+        }
+        const auto commands = load();
+        if (number == 0) {
+          loaded.count_down();
+        } else if (commands.empty()) {
+          ++empty;
+          // Who comes now is not aboard, and must get a flight of its own.
+          late = std::jthread([&] { EXPECT_TRUE(asked->ask(question(3), soon())); });
+          for (int i = 0; i < 1000; ++i) {
+            std::this_thread::yield();
+          }
+        }
+        Replies replies;
+        for (const ftp::Command& command : commands) {
+          replies.push_back(ftp::Reply{250, {std::string(command.argument())}});
+        }
+        return replies;
+      },
+      2, std::chrono::seconds(20));
+  asked = &queue;
+  {
+    std::jthread one([&] { EXPECT_TRUE(queue.ask(question(1), soon())); });
+    std::jthread two([&] { EXPECT_TRUE(queue.ask(question(2), soon())); });
+  }
+  late = {};
+  EXPECT_EQ(empty, 1);
+}
+
 TEST_F(MetadataQueueTest, SeveralFlightsMayBeOut) {
   auto queue = make(2);
   std::jthread one([&] { EXPECT_TRUE(queue.ask(question(1), soon())); });
