@@ -62,8 +62,8 @@ class FtpRemote::Core {
         return result;
       }
       log::debug("trying on another session: {}", error.text);
-      if (is_link_failure(error.code)) {
-        lease.discard();
+      if (is_link_failure(error.code) || error.reply_code == kLoggedOut) {
+        lease.discard();  // else the pool would lend the same session again
       }
     }
   }
@@ -114,8 +114,9 @@ class FtpRemote::Core {
   }
   /// 530 after the login: the server forgot us; a new login may help, once.
   static bool worth_another_session(const Error& error, int attempt) {
-    return is_link_failure(error.code) || (error.reply_code == 530 && attempt == 1);
+    return is_link_failure(error.code) || (error.reply_code == kLoggedOut && attempt == 1);
   }
+  static constexpr int kLoggedOut = 530;
 
   const FtpRemoteSettings settings_;
   const SystemClock clock_;

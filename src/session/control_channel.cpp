@@ -11,6 +11,7 @@
 namespace ftpsfs::session {
 namespace {
 
+constexpr int kMostPreliminaries = 1000;
 constexpr const char* kReplyWords = "the server's reply";
 constexpr const char* kClosedWords = "the server closed the connection";
 
@@ -133,6 +134,11 @@ Result<ftp::Reply> ControlChannel::next_reply(const Wait& wait) {
   }
   for (;;) {
     if (auto reply = parser_.next()) {
+      // A flood of them would keep us from ever looking at the clock.
+      preliminaries_ = reply->is_preliminary() ? preliminaries_ + 1 : 0;
+      if (preliminaries_ > kMostPreliminaries) {
+        return fail(make_broken(Errc::protocol_error, "the server says 1xx without end"));
+      }
       return *std::move(reply);
     }
     FTPSFS_TRY(take_input(wait));

@@ -396,6 +396,11 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
     return {};
   }
   cut_ = control_->owed() > (port_.state == DataPort::State::asked ? 1U : 0U);
+  if (reply.is_completion() && start.begun) {
+    // The end has overtaken the handshake: what the data connection carried was not read. Not to be
+    // taken for an empty file or directory.
+    return make_error(Errc::truncated, "the server's end of the transfer came before its data");
+  }
   if (reply.is_completion()) {
     start.result.over = true;
     return {};

@@ -17,9 +17,17 @@ constexpr Duration kKeeperPeriod = std::chrono::seconds(5);
 
 /// Servers say 530 for a wrong password and for a full house. Only their words tell.
 bool speaks_of_a_limit(const Error& error) {
-  std::string text = error.text;
+  // The server's own words alone: our sentence in front of them names host and user.
+  const std::size_t words_begin = error.text.rfind(": " + std::to_string(error.reply_code));
+  std::string text = words_begin == std::string::npos ? error.text : error.text.substr(words_begin);
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  // "Maximum number of login attempts exceeded" is about the password: trying again locks accounts.
+  for (const char* words : {"attempt", "incorrect", "password", "locked"}) {
+    if (text.find(words) != std::string::npos) {
+      return false;
+    }
+  }
   for (const char* words : {"too many", "maximum", "max number", "limit", "already logged in",
                             "connections from", "try again later"}) {
     if (text.find(words) != std::string::npos) {

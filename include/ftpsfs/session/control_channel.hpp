@@ -107,6 +107,7 @@ class ControlChannel {
   std::deque<std::string> owed_;  ///< log forms of the commands in flight, oldest first
   bool pipelining_ = false;
   bool singly_ = false;
+  int preliminaries_ = 0;        ///< in a row
   std::optional<Error> ending_;  ///< how the stream ended, told once the replies before it are read
   std::optional<Error> failure_;
 };
