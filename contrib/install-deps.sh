@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Installs what is needed to build or to test ftpsfs on Debian 12 or Ubuntu.
+# Installs what is needed to build or to test ftpsfs on Debian 12, Ubuntu 24.04, or a later release of either.
 #
 #   contrib/install-deps.sh [build|test|full]
 #

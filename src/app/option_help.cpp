@@ -150,7 +150,7 @@ std::string help_text(Command command) {
              options_as_text(kStatusScope);
     case Command::refresh:
       return "usage: ftpsfs refresh MOUNTPOINT\n\n"
-             "Forgets everything remembered of the server.\n";
+             "Forgets everything remembered of the server; a refused login is tried again.\n";
     case Command::log_level:
       return "usage: ftpsfs log-level MOUNTPOINT trace|debug|info|warning|error|off\n\n"
              "Changes what a running mount logs.\n";

@@ -151,7 +151,8 @@ std::optional<NamespaceCache::Found> NamespaceCache::find(DirectoryId directory,
       if (now < known->fresh_until) {
         return hit(known->entry, known->fresh_until, known->fetched_at);
       }
-    } else if (record->complete && s.case_sensitive && now < record->complete_until) {
+    } else if (record->complete && record->shows_all && s.case_sensitive &&
+               now < record->complete_until) {
       return hit(std::nullopt, record->complete_until, record->fetched_at);
     } else if (const auto absent = record->absent.find(name);
                absent != record->absent.end() && now < absent->second.fresh_until) {
@@ -231,6 +232,7 @@ NamespaceCache::Snapshot NamespaceCache::store_listing(const Ticket& ticket,
   record.entries.replace(std::move(fresh), dropped);
   record.absent.clear();
   record.complete = true;
+  record.shows_all = listing.shows_all;
   record.told_exact_times = listing.exact_times;
   record.complete_until = until;
   record.fetched_at = ticket.begun_at;

@@ -269,6 +269,7 @@ Result<FilesystemSpace> Filesystem::Impl::space(const Request& request) {
 }
 
 void Filesystem::Impl::refresh() {
+  services_.remote.forget_refusals();
   cache_.clear();
   {
     const MutexLock lock(mutex_);

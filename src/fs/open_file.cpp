@@ -408,8 +408,8 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
 }
 
 Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::stop_token& stop) {
-  std::shared_ptr<transfer::StagedFile> copy;
   if (!streaming.stream->started()) {
+    std::shared_ptr<transfer::StagedFile> copy;
     // Nothing was sent: the bytes are all in memory, behind what the server has (append).
     if (streaming.mode == remote::WriteMode::append && streaming.base != 0) {
       FTPSFS_TRY_ASSIGN(copy, fetch_copy(own_path(), false, stop));
@@ -437,7 +437,8 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
     }
   }
   FTPSFS_TRY(streaming.stream->finish(stop));
-  FTPSFS_TRY_ASSIGN(copy, fetch_copy(target_path(streaming.temporary), false, stop));
+  const transfer::PathProvider target = target_path(streaming.temporary);
+  FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(target, false, stop));
   {
     const MutexLock lock(mutex_);
     on_server_ = on_server_ || streaming.temporary.empty();

@@ -79,7 +79,7 @@ void read_feature(Features& features, std::string_view line) {
 template <typename T, typename Read>
 std::optional<T> find_in_lines(const Reply& reply, Read read) {
   for (auto line = reply.lines.rbegin(); line != reply.lines.rend(); ++line) {
-    if (const std::optional<T> found = read(std::string_view(*line))) {
+    if (std::optional<T> found = read(std::string_view(*line))) {
       return found;
     }
   }

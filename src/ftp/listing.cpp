@@ -36,6 +36,10 @@ class Collector {
       ++notes_.hostile_names;
       return;
     }
+    if (entries_.size() >= kMostEntries) {
+      too_many_ = true;
+      return;
+    }
     const auto [known, is_new] = index_.try_emplace(facts.name, entries_.size());
     if (is_new) {
       entries_.push_back(std::move(facts));
@@ -53,6 +57,11 @@ class Collector {
   }
 
   Result<std::vector<FileFacts>> finish() && {
+    if (too_many_) {
+      return make_error(Errc::io_error, "the directory has more than " +
+                                            std::to_string(kMostEntries) +
+                                            " entries, or the server makes them up");
+    }
     if (parsed_ == 0 && notes_.unparsed_lines > 0) {
       return make_error(Errc::io_error,
                         "cannot read the server's listing, which begins: " + first_unparsed_);
@@ -65,6 +74,7 @@ class Collector {
 
   ListingNotes& notes_;
   std::size_t parsed_ = 0;
+  bool too_many_ = false;
   std::string first_unparsed_;
   std::vector<FileFacts> entries_;
   std::unordered_map<std::string, std::size_t> index_;

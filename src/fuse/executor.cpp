@@ -58,7 +58,7 @@ bool Executor::submit(Task task) {
 bool Executor::start_worker(Task& task) {
   auto worker = std::make_shared<Worker>();
   Worker* const self = worker.get();
-  const auto [place, inserted] = workers_.emplace(self, std::move(worker));
+  const auto place = workers_.emplace(self, std::move(worker)).first;
   try {
     self->thread = std::thread([this, self] { run(self); });
   } catch (const std::system_error& e) {

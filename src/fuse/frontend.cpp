@@ -161,6 +161,7 @@ void Frontend::submit(Ticket ticket, OnInterrupt on_interrupt, Lane lane, Pendin
   }
   // First, because from add() on others may answer, and thereby free, the request.
   const PendingRequest::Id id = current_id_;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): libfuse's cookie is a pointer; ours is a number.
   fuse_req_interrupt_func(request, &Frontend::on_interrupt, reinterpret_cast<void*>(id));
   const Duration limit =
       lane == Lane::settle ? settings_.settle_timeout : settings_.operation_timeout;

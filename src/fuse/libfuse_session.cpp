@@ -203,6 +203,7 @@ Result<std::unique_ptr<LibfuseSession>> LibfuseSession::create(const MountOption
                                                                void* userdata) {
   auto arguments = libfuse_arguments(options);
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size());
   for (std::string& argument : arguments) {
     pointers.push_back(argument.data());
   }

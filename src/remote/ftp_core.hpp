@@ -24,8 +24,23 @@ inline session::Session& session_of(const session::Lease& lease) {
   return static_cast<session::Session&>(lease.session());
 }
 
+/// One command that changes the server's tree.
+template <typename Send, typename Settle, typename Look>
+struct Change {
+  /// (session, wait) → Result<void>: sends it; the refusal as the server put it.
+  Send send;
+  /// (session, refusal, wait) → Error: what the refusal means, told by what is there.
+  Settle settle;
+  /// (session, wait) → Result<bool>: was it made? For when the reply is lost.
+  Look look;
+};
+template <typename Send, typename Settle, typename Look>
+Change(Send, Settle, Look) -> Change<Send, Settle, Look>;  // clang 14 does not deduce aggregates
+
 class FtpRemote::Core {
  public:
+  static constexpr int kLoggedOut = 530;  ///< as the answer to anything behind the login
+
   Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls);
 
   const FtpRemoteSettings& settings() const noexcept { return settings_; }
@@ -62,35 +77,38 @@ class FtpRemote::Core {
         return result;
       }
       log::debug("trying on another session: {}", error.text);
-      if (is_link_failure(error.code) || error.reply_code == kLoggedOut) {
+      if (is_link_failure(error.code) || wants_new_login(error)) {
         lease.discard();  // else the pool would lend the same session again
       }
     }
   }
 
-  /// Runs `send(session, wait)` once. When its reply is lost, `look(session, wait)` tells on
-  /// another session whether it was done; when it was not, and the dead connection cannot do it any
-  /// more, it is sent once again.
-  template <typename Send, typename Look>
-  Result<void> mutate(const Wait& wait, Send send, Look look) {
+  /// Makes a change of the server's tree. It is sent once; only where it is certain that nothing
+  /// was done, it is sent once again.
+  template <typename Send, typename Settle, typename Look>
+  Result<void> mutate(const Wait& wait, const Change<Send, Settle, Look>& change) {
     for (bool last = false;; last = true) {
       FTPSFS_TRY_ASSIGN(auto lease, pool_.acquire(session::Purpose::metadata, wait, true));
       if (wait.stop.stop_requested()) {
         return wait.give_up("a free connection");
       }
       // Once sent, the outcome must be known: deaf to the stop, with time left for the look.
-      Result<void> sent = send(session_of(lease), most_of(wait).uncancellable());
-      if (sent || !is_link_failure(sent.error().code)) {
-        if (!sent) {
-          lease.note(sent.error());
-        }
+      Result<void> sent = change.send(session_of(lease), most_of(wait).uncancellable());
+      if (sent) {
         return sent;
+      }
+      if (!is_link_failure(sent.error().code)) {
+        if (sent.error().reply_code == kLoggedOut && !last) {
+          lease.discard();
+          continue;
+        }
+        return explain(std::move(lease), std::move(sent).error(), change.settle, wait);
       }
       lease.discard();
       lease.give_back();
       log::info("the reply to a change was lost ({}); looking whether it was made",
                 sent.error().text);
-      Result<bool> done = repeat(session::Purpose::metadata, wait.uncancellable(), look);
+      Result<bool> done = repeat(session::Purpose::metadata, wait.uncancellable(), change.look);
       if (done && *done) {
         return {};
       }
@@ -102,6 +120,29 @@ class FtpRemote::Core {
   }
 
  private:
+  /// What a refusal means. It is known that nothing was done: a link that dies now changes nothing
+  /// about that, and the look goes on over another session.
+  template <typename Settle>
+  Error explain(session::Lease lease, Error refusal, const Settle& settle, const Wait& wait) {
+    Error meaning = settle(session_of(lease), refusal, wait.uncancellable());
+    lease.note(meaning);
+    if (!is_link_failure(meaning.code)) {
+      return meaning;
+    }
+    lease.discard();
+    lease.give_back();
+    const Result<void> again =
+        repeat(session::Purpose::metadata, wait.uncancellable(),
+               [&refusal, &settle](session::Session& session, const Wait& limit) -> Result<void> {
+                 return settle(session, refusal, limit);
+               });
+    if (!is_link_failure(again.error().code)) {
+      return again.error();
+    }
+    refusal.code = refusal.code == Errc::refused ? Errc::io_error : refusal.code;
+    return refusal;
+  }
+
   /// A session that was idle may hang on a link that is long dead: it gets half of the time.
   static Wait limit_for(const session::Lease& lease, const Wait& wait) {
     constexpr Duration kShortIdle = std::chrono::seconds(5);
@@ -112,11 +153,14 @@ class FtpRemote::Core {
     const auto left = std::chrono::duration_cast<Duration>(wait.deadline - SteadyClock::now());
     return wait.no_longer_than(std::max(Duration{0}, left / parts * taken));
   }
-  /// 530 after the login: the server forgot us; a new login may help, once.
-  static bool worth_another_session(const Error& error, int attempt) {
-    return is_link_failure(error.code) || (error.reply_code == kLoggedOut && attempt == 1);
+  /// Does a new login help, once? 530 after the login: the server forgot us. A data connection with
+  /// another certificate: it may have been renewed since we logged in.
+  static bool wants_new_login(const Error& error) {
+    return error.reply_code == kLoggedOut || error.code == Errc::untrusted;
   }
-  static constexpr int kLoggedOut = 530;
+  static bool worth_another_session(const Error& error, int attempt) {
+    return is_link_failure(error.code) || (wants_new_login(error) && attempt == 1);
+  }
 
   const FtpRemoteSettings settings_;
   const SystemClock clock_;

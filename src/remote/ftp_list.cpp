@@ -21,6 +21,12 @@ namespace {
 
 using Facts = std::vector<ftp::FileFacts>;
 
+/// One listing as it was read.
+struct ReadListing {
+  Facts facts;
+  bool shows_all = true;
+};
+
 /// A 2xx is not always a success.
 Result<void> check_verdict(const ftp::Reply& verdict) {
   const std::string words = verdict.text();
@@ -62,9 +68,11 @@ Result<void> check_not_denied(const ftp::ServerProfile& known, const std::string
 /// name with a line break has forged the end of the reply.
 /// @param with_time ask for this path's exact time, too; `time` gets it.
 /// @return nullopt when the server does not list this way after all.
-Result<std::optional<Facts>> fetch_stat_list(session::Session& session, const RemotePath& directory,
-                                             const RemotePath* with_time,
-                                             std::optional<FileTime>* time, const Wait& wait) {
+Result<std::optional<ReadListing>> fetch_stat_list(session::Session& session,
+                                                   const RemotePath& directory,
+                                                   const RemotePath* with_time,
+                                                   std::optional<FileTime>* time,
+                                                   const Wait& wait) {
   constexpr int kOkay = 200;
   const ftp::ServerProfile known = session.profile();
   const std::size_t blank = known.stat_command.find(' ');
@@ -97,13 +105,13 @@ Result<std::optional<Facts>> fetch_stat_list(session::Session& session, const Re
     if (ftp::is_unknown_command(replies[1].code)) {
       session.knowledge().forget(&ftp::ServerProfile::stat_lists);
     }
-    return std::optional<Facts>();
+    return std::optional<ReadListing>();
   }
   ftp::ListingNotes notes;
   auto facts = ftp::parse_list(replies[1].body(), std::chrono::system_clock::now(), &notes);
   if (!facts || notes.unparsed_lines > 0) {
     log::debug("{}: the reply to STAT is no clean listing", directory.str());
-    return std::optional<Facts>();
+    return std::optional<ReadListing>();
   }
   report(directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.stat_command, *facts, notes));
@@ -112,21 +120,21 @@ Result<std::optional<Facts>> fetch_stat_list(session::Session& session, const Re
       *time = FileTime{*seconds, TimeGrain::second};
     }
   }
-  return std::optional<Facts>(*std::move(facts));
+  return std::optional(ReadListing{*std::move(facts), true});
 }
 
 bool lists_by_stat(const session::Session& session) {
   return session.profile().stat_lists && session.settings().stat_listing;
 }
 
-Result<Facts> fetch_list(session::Session& session, const RemotePath& directory, bool change,
-                         const Wait& wait) {
+Result<ReadListing> fetch_list(session::Session& session, const RemotePath& directory, bool change,
+                               const Wait& wait) {
   const ftp::ServerProfile known = session.profile();
   auto body = session::fetch_listing(session, change ? directory.str() : std::string(),
                                      known.list_command, wait);
   if (!body) {
     if (says_empty(body.error())) {
-      return Facts();
+      return ReadListing();
     }
     return std::move(body).error();
   }
@@ -136,23 +144,24 @@ Result<Facts> fetch_list(session::Session& session, const RemotePath& directory,
                     ftp::parse_list(body->text, std::chrono::system_clock::now(), &notes));
   report(directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.list_command, facts, notes));
-  return facts;
+  return ReadListing{std::move(facts), notes.unparsed_lines == 0};
 }
 
 /// By STAT where the server lists that way and the directory is not too large for it, else by LIST.
 /// @param in_it the session's working directory is `directory` already.
-Result<Facts> fetch_classic(session::Session& session, const RemotePath& directory, bool in_it,
-                            bool is_large, const Wait& wait) {
+Result<ReadListing> fetch_classic(session::Session& session, const RemotePath& directory,
+                                  bool in_it, bool is_large, const Wait& wait) {
   if (lists_by_stat(session) && !is_large) {
-    FTPSFS_TRY_ASSIGN(auto facts, fetch_stat_list(session, directory, nullptr, nullptr, wait));
-    if (facts) {
-      return *std::move(facts);
+    FTPSFS_TRY_ASSIGN(auto listing, fetch_stat_list(session, directory, nullptr, nullptr, wait));
+    if (listing) {
+      return *std::move(listing);
     }
   }
   return fetch_list(session, directory, !in_it, wait);
 }
 
-Result<Facts> fetch_mlsd(session::Session& session, const RemotePath& directory, const Wait& wait) {
+Result<ReadListing> fetch_mlsd(session::Session& session, const RemotePath& directory,
+                               const Wait& wait) {
   FTPSFS_TRY_ASSIGN(const auto body,
                     session::fetch_listing(session, directory.str(), "MLSD", wait));
   FTPSFS_TRY(check_verdict(body.verdict));
@@ -162,7 +171,7 @@ Result<Facts> fetch_mlsd(session::Session& session, const RemotePath& directory,
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
   }
-  return facts;
+  return ReadListing{std::move(facts), notes.unparsed_lines == 0};
 }
 
 /// Does MLSD leave open what the symlinks of this directory are?
@@ -174,7 +183,7 @@ bool needs_list_too(const ftp::ServerProfile& known, const Facts& facts) {
 }
 
 struct Fetched {
-  Facts facts;
+  ReadListing listing;
   bool exact_times = false;
 };
 
@@ -182,31 +191,33 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
                             const Wait& wait) {
   const ftp::ServerProfile known = session.profile();
   if (known.has_mlsd) {
-    auto facts = fetch_mlsd(session, directory, wait);
-    if (facts) {
-      if (!needs_list_too(known, *facts)) {
-        return Fetched{*std::move(facts), true};
+    auto mlsd = fetch_mlsd(session, directory, wait);
+    if (mlsd) {
+      if (!needs_list_too(known, mlsd->facts)) {
+        return Fetched{*std::move(mlsd), true};
       }
       // Still in the directory that the CWD before MLSD went to. ProFTPD's STAT is slow on large
       // directories: 58 round trips for 10,000 entries.
       constexpr std::size_t kLarge = 500;
-      auto listed = fetch_classic(session, directory, true, facts->size() > kLarge, wait);
+      auto listed = fetch_classic(session, directory, true, mlsd->facts.size() > kLarge, wait);
       if (listed) {
-        return Fetched{merge_listings(*std::move(listed), *std::move(facts)), true};
+        const bool shows_all = listed->shows_all && mlsd->shows_all;
+        Facts merged = merge_listings(std::move(listed->facts), std::move(mlsd->facts));
+        return Fetched{{std::move(merged), shows_all}, true};
       }
       if (is_link_failure(listed.error().code) || listed.error().code == Errc::cancelled) {
         return std::move(listed).error();
       }
       log::debug("{}: no LIST beside MLSD: {}", directory.str(), listed.error().text);
-      return Fetched{*std::move(facts), true};
+      return Fetched{*std::move(mlsd), true};
     }
-    if (!ftp::is_unknown_command(facts.error().reply_code)) {
-      return std::move(facts).error();
+    if (!ftp::is_unknown_command(mlsd.error().reply_code)) {
+      return std::move(mlsd).error();
     }
     session.knowledge().forget(&ftp::ServerProfile::has_mlsd);
   }
-  FTPSFS_TRY_ASSIGN(auto facts, fetch_classic(session, directory, false, false, wait));
-  return Fetched{std::move(facts), !known.mdtm};
+  FTPSFS_TRY_ASSIGN(auto listing, fetch_classic(session, directory, false, false, wait));
+  return Fetched{std::move(listing), !known.mdtm};
 }
 
 }  // namespace
@@ -221,8 +232,9 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
   }
   Listing listing;
   listing.exact_times = fetched->exact_times;
-  listing.entries.reserve(fetched->facts.size());
-  for (const ftp::FileFacts& facts : fetched->facts) {
+  listing.shows_all = fetched->listing.shows_all;
+  listing.entries.reserve(fetched->listing.facts.size());
+  for (const ftp::FileFacts& facts : fetched->listing.facts) {
     listing.entries.push_back(to_entry(facts, facts.name));
   }
   return listing;
@@ -234,14 +246,16 @@ Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, cons
     return std::optional<Entry>();
   }
   std::optional<FileTime> time;
-  FTPSFS_TRY_ASSIGN(const auto facts, fetch_stat_list(session, path.parent(), &path, &time, wait));
-  if (!facts) {
+  FTPSFS_TRY_ASSIGN(const auto listing,
+                    fetch_stat_list(session, path.parent(), &path, &time, wait));
+  if (!listing) {
     return std::optional<Entry>();
   }
-  const auto found =
-      std::find_if(facts->begin(), facts->end(),
-                   [&path](const ftp::FileFacts& each) { return each.name == path.name(); });
-  if (found == facts->end()) {
+  const Facts& facts = listing->facts;
+  const auto found = std::find_if(facts.begin(), facts.end(), [&path](const ftp::FileFacts& each) {
+    return each.name == path.name();
+  });
+  if (found == facts.end()) {
     return make_error(Errc::not_found, path.str() + ": no such name in its directory");
   }
   Entry entry = to_entry(*found, found->name);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// File operations on one leased session. None of them takes another lease, and none returns
-// Errc::refused: an ambiguous refusal is settled by looking at the parent directory, on the same
-// session. Private to FtpRemote.
+// File operations on one leased session. None of them takes another lease. Those that only look
+// never return Errc::refused: an ambiguous refusal is settled by looking at the parent directory,
+// on the same session. What changes the tree leaves that to its caller, who knows whether to send
+// again. Private to FtpRemote.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,8 @@ Result<FileVersion> fetch_version(session::Session& session, const RemotePath& p
                                   const Wait& wait);
 
 // ---- ftp_settle.cpp: what a refusal means, told by what is there ----
+// Those of changes return a refusal whose words are clear as it is. A link failure, as of any look,
+// says nothing of the refusal: ask again.
 
 /// Is it a refusal whose words do not say which errno it is?
 bool is_ambiguous(const Error& error);
@@ -61,17 +64,22 @@ Error settle_read(session::Session& session, const RemotePath& path, Error error
 /// STOR, APPE, MKD and the target of a rename: something that would be made at `path`.
 Error settle_creation(session::Session& session, const RemotePath& path, Error error,
                       const Wait& wait);
+Error settle_make_directory(session::Session& session, const RemotePath& path, Error error,
+                            const Wait& wait);
+Error settle_make_symlink(session::Session& session, const std::string& target,
+                          const RemotePath& path, Error error, const Wait& wait);
 Error settle_remove_file(session::Session& session, const RemotePath& path, Error error,
                          const Wait& wait);
 Error settle_remove_directory(session::Session& session, const RemotePath& path, Error error,
                               const Wait& wait);
+/// @param begun RNFR was accepted: it was RNTO that was refused.
 Error settle_rename(session::Session& session, const RemotePath& from, const RemotePath& to,
-                    Error error, const Wait& wait);
+                    bool begun, Error error, const Wait& wait);
 /// chmod and utimens. @param otherwise what it means when the name is there.
 Error settle_change(session::Session& session, const RemotePath& path, Error error, Errc otherwise,
                     const Wait& wait);
 
-// ---- ftp_mutations.cpp: each is sent once ----
+// ---- ftp_mutations.cpp: each is sent once; refusals are told as the server put them ----
 
 /// Would the server make something of exactly this name?
 /// @errors invalid_argument: Pure-FTPd makes "x_" of "x ".
@@ -82,8 +90,11 @@ Result<void> send_make_directory(session::Session& session, const RemotePath& pa
 Result<void> send_remove_directory(session::Session& session, const RemotePath& path,
                                    const Wait& wait);
 Result<void> send_remove_file(session::Session& session, const RemotePath& path, const Wait& wait);
+/// @param begun is set when RNFR was accepted.
 Result<void> send_rename(session::Session& session, const RemotePath& from, const RemotePath& to,
-                         const Wait& wait);
+                         bool& begun, const Wait& wait);
+/// What symlink(2) means by `target`: SITE SYMLINK would start from the server's working directory.
+Result<RemotePath> link_target(const std::string& target, const RemotePath& path);
 Result<void> send_make_symlink(session::Session& session, const std::string& target,
                                const RemotePath& path, const Wait& wait);
 Result<void> send_set_mode(session::Session& session, const RemotePath& path, std::uint16_t mode,

@@ -34,6 +34,23 @@ Result<bool> exists(Session& session, const RemotePath& path, const Wait& wait) 
   return entry.error();
 }
 
+Result<bool> is_gone(Session& session, const RemotePath& path, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const bool there, exists(session, path, wait));
+  return !there;
+}
+
+/// A session that the server has forgotten answers 530 to everything.
+Result<std::vector<ftp::Reply>> demand_login(Result<std::vector<ftp::Reply>> replies) {
+  if (replies) {
+    for (const ftp::Reply& reply : *replies) {
+      if (reply.code == FtpRemote::Core::kLoggedOut) {
+        return make_error(Errc::access_denied, reply.text(), reply.code);
+      }
+    }
+  }
+  return replies;
+}
+
 }  // namespace
 
 FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
@@ -51,7 +68,7 @@ FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::Tls
       questions_(
           [this](const session::MetadataQueue::Load& load, const Wait& wait) {
             return repeat(Purpose::metadata, wait, [&load](Session& session, const Wait& limit) {
-              return session.exchange(load(), limit);
+              return demand_login(session.exchange(load(), limit));
             });
           },
           kFlights, settings_.session.connect_timeout + 2 * settings_.session.timeout) {}
@@ -95,6 +112,10 @@ FtpRemoteCounters FtpRemote::counters() const {
   now.commands = core_->traffic().commands;
   now.flights = core_->traffic().flights;
   return now;
+}
+
+void FtpRemote::forget_refusals() {
+  core_->pool().forget_refusals();
 }
 
 void FtpRemote::close(const Wait& wait) {
@@ -178,62 +199,88 @@ Result<std::unique_ptr<RemoteWriter>> FtpRemote::open_writer(const RemotePath& p
 // ---- What is sent once ----
 
 Result<void> FtpRemote::make_directory(const RemotePath& path, const Wait& wait) {
-  return core_->mutate(
-      wait,
-      [&path](Session& session, const Wait& limit) {
-        return send_make_directory(session, path, limit);
-      },
-      [&path](Session& session, const Wait& limit) { return exists(session, path, limit); });
+  return core_->mutate(wait,
+                       Change{[&path](Session& session, const Wait& limit) {
+                                return send_make_directory(session, path, limit);
+                              },
+                              [&path](Session& session, const Error& refusal, const Wait& limit) {
+                                return settle_make_directory(session, path, refusal, limit);
+                              },
+                              [&path](Session& session, const Wait& limit) {
+                                return exists(session, path, limit);
+                              }});
 }
 
 Result<void> FtpRemote::remove_directory(const RemotePath& path, const Wait& wait) {
-  return core_->mutate(
-      wait,
-      [&path](Session& session, const Wait& limit) {
-        return send_remove_directory(session, path, limit);
-      },
-      [&path](Session& session, const Wait& limit) -> Result<bool> {
-        FTPSFS_TRY_ASSIGN(const bool there, exists(session, path, limit));
-        return !there;
-      });
+  FTPSFS_TRY(check_type(path, true, wait));
+  return core_->mutate(wait,
+                       Change{[&path](Session& session, const Wait& limit) {
+                                return send_remove_directory(session, path, limit);
+                              },
+                              [&path](Session& session, const Error& refusal, const Wait& limit) {
+                                return settle_remove_directory(session, path, refusal, limit);
+                              },
+                              [&path](Session& session, const Wait& limit) {
+                                return is_gone(session, path, limit);
+                              }});
 }
 
 Result<void> FtpRemote::remove_file(const RemotePath& path, const Wait& wait) {
-  return core_->mutate(
-      wait,
-      [&path](Session& session, const Wait& limit) {
-        return send_remove_file(session, path, limit);
-      },
-      [&path](Session& session, const Wait& limit) -> Result<bool> {
-        FTPSFS_TRY_ASSIGN(const bool there, exists(session, path, limit));
-        return !there;
-      });
+  FTPSFS_TRY(check_type(path, false, wait));
+  return core_->mutate(wait,
+                       Change{[&path](Session& session, const Wait& limit) {
+                                return send_remove_file(session, path, limit);
+                              },
+                              [&path](Session& session, const Error& refusal, const Wait& limit) {
+                                return settle_remove_file(session, path, refusal, limit);
+                              },
+                              [&path](Session& session, const Wait& limit) {
+                                return is_gone(session, path, limit);
+                              }});
 }
 
 Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, const Wait& wait) {
   if (to.str().starts_with(from.str() + "/")) {
     return make_error(Errc::invalid_argument, "a directory cannot be moved into itself");
   }
+  bool begun = false;
   return core_->mutate(
-      wait,
-      [&from, &to](Session& session, const Wait& limit) {
-        return send_rename(session, from, to, limit);
-      },
-      [&from, &to](Session& session, const Wait& limit) -> Result<bool> {
-        FTPSFS_TRY_ASSIGN(const bool source, exists(session, from, limit));
-        FTPSFS_TRY_ASSIGN(const bool target, exists(session, to, limit));
-        return !source && target;
-      });
+      wait, Change{[&from, &to, &begun](Session& session, const Wait& limit) {
+                     return send_rename(session, from, to, begun, limit);
+                   },
+                   [&from, &to, &begun](Session& session, const Error& refusal, const Wait& limit) {
+                     return settle_rename(session, from, to, begun, refusal, limit);
+                   },
+                   [&from, &to](Session& session, const Wait& limit) -> Result<bool> {
+                     FTPSFS_TRY_ASSIGN(const bool source_gone, is_gone(session, from, limit));
+                     FTPSFS_TRY_ASSIGN(const bool target, exists(session, to, limit));
+                     return source_gone && target;
+                   }});
 }
 
 Result<void> FtpRemote::make_symlink(const std::string& target, const RemotePath& path,
                                      const Wait& wait) {
   return core_->mutate(
-      wait,
-      [&target, &path](Session& session, const Wait& limit) {
-        return send_make_symlink(session, target, path, limit);
-      },
-      [&path](Session& session, const Wait& limit) { return exists(session, path, limit); });
+      wait, Change{[&target, &path](Session& session, const Wait& limit) {
+                     return send_make_symlink(session, target, path, limit);
+                   },
+                   [&target, &path](Session& session, const Error& refusal, const Wait& limit) {
+                     return settle_make_symlink(session, target, path, refusal, limit);
+                   },
+                   [&path](Session& session, const Wait& limit) {
+                     return exists(session, path, limit);
+                   }});
+}
+
+Result<void> FtpRemote::check_type(const RemotePath& path, bool directory, const Wait& wait) {
+  if (core_->knowledge().profile().kind != ftp::ServerKind::unknown) {
+    return {};
+  }
+  FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));
+  if ((entry.type == FileType::directory) == directory) {
+    return {};
+  }
+  return make_error(directory ? Errc::not_directory : Errc::is_directory, path.str());
 }
 
 // Setting an attribute twice is setting it once.

@@ -40,6 +40,9 @@ Error settle_parent(session::Session& session, const RemotePath& parent, Error e
 Error settle_not_empty(session::Session& session, const RemotePath& directory, Error error,
                        Errc otherwise, const Wait& wait) {
   const auto children = fetch_children(session, directory, wait);
+  if (!children && is_link_failure(children.error().code)) {
+    return children.error();
+  }
   const bool full = children && !children->entries.empty();
   return with_code(std::move(error), full ? Errc::not_empty : otherwise);
 }
@@ -91,13 +94,48 @@ Error settle_creation(session::Session& session, const RemotePath& path, Error e
                    entry->type == FileType::directory ? Errc::is_directory : Errc::access_denied);
 }
 
+Error settle_make_directory(session::Session& session, const RemotePath& path, Error error,
+                            const Wait& wait) {
+  if (!is_ambiguous(error)) {
+    return error;
+  }
+  error = settle_creation(session, path, std::move(error), wait);
+  // Whatever has the name already, mkdir(2) says EEXIST.
+  if (error.code == Errc::is_directory || fetch_entry(session, path, wait)) {
+    error.code = Errc::already_exists;
+  }
+  return error;
+}
+
+Error settle_make_symlink(session::Session& session, const std::string& target,
+                          const RemotePath& path, Error error, const Wait& wait) {
+  if (!is_ambiguous(error) && error.code != Errc::not_found) {
+    return error;
+  }
+  if (fetch_entry(session, path, wait)) {
+    return with_code(std::move(error), Errc::already_exists);
+  }
+  // ProFTPD makes no link to a name that does not exist.
+  const auto resolved = link_target(target, path);
+  const auto pointee = resolved ? fetch_entry(session, *resolved, wait) : Result<Entry>(error);
+  if (!pointee && pointee.error().code == Errc::not_found) {
+    return with_code(std::move(error), Errc::unsupported);
+  }
+  return settle_creation(session, path, std::move(error), wait);
+}
+
 Error settle_remove_file(session::Session& session, const RemotePath& path, Error error,
                          const Wait& wait) {
-  return settle_read(session, path, std::move(error), wait);
+  const bool is_vague =
+      is_ambiguous(error) || error.code == Errc::invalid_argument;  // Pure-FTPd, of a directory
+  return is_vague ? settle_read(session, path, std::move(error), wait) : error;
 }
 
 Error settle_remove_directory(session::Session& session, const RemotePath& path, Error error,
                               const Wait& wait) {
+  if (!is_ambiguous(error)) {
+    return error;
+  }
   const auto entry = fetch_entry(session, path, wait);
   if (!entry) {
     return after_failed_look(std::move(error), entry.error());
@@ -109,7 +147,16 @@ Error settle_remove_directory(session::Session& session, const RemotePath& path,
 }
 
 Error settle_rename(session::Session& session, const RemotePath& from, const RemotePath& to,
-                    Error error, const Wait& wait) {
+                    bool begun, Error error, const Wait& wait) {
+  if (!begun) {
+    return is_ambiguous(error) ? settle_read(session, from, std::move(error), wait) : error;
+  }
+  // What stands at the target decides, and servers' words speak of either name.
+  const bool is_vague = is_ambiguous(error) || error.code == Errc::not_permitted ||
+                        error.code == Errc::access_denied || error.code == Errc::already_exists;
+  if (!is_vague) {
+    return error;
+  }
   const auto source = fetch_entry(session, from, wait);
   if (!source) {
     return after_failed_look(std::move(error), source.error());

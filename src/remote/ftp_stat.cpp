@@ -81,7 +81,10 @@ Result<Entry> find_in_parent(session::Session& session, const RemotePath& path, 
       std::find_if(listing->entries.begin(), listing->entries.end(),
                    [&path](const Entry& entry) { return entry.name == path.name(); });
   if (found == listing->entries.end()) {
-    return make_error(Errc::not_found, path.str() + ": no such name in its directory");
+    Error missing = make_error(Errc::not_found, path.str() + ": no such name in its directory");
+    // It may stand in a line that could not be read: a create would empty it.
+    return listing->shows_all ? Result<Entry>(std::move(missing))
+                              : feel_for(session, path, std::move(missing), wait);
   }
   Entry entry = std::move(*found);
   FTPSFS_TRY(refine_time(session, path, entry, wait));

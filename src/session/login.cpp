@@ -35,6 +35,11 @@ Error refused(Errc code, const std::string& what, const ftp::Reply& reply) {
                      fmt::format("{}: {}", what, reply.text()), reply.code);
 }
 
+/// USER or PASS was refused. 4xx is a matter of time, save 430: "invalid username or password".
+Errc refusal_of_login(const ftp::Reply& reply) {
+  return reply.is_transient_negative() && reply.code != 430 ? Errc::closed : Errc::login_refused;
+}
+
 class Login {
  public:
   Login(const SessionSettings& settings, Transport& transport, ServerKnowledge& knowledge,
@@ -157,7 +162,7 @@ Result<void> Login::judge_user(const ftp::Reply& user, bool& wants_password) con
   if (wants_password || user.code == 230 || user.code == 232) {
     return {};
   }
-  return refused(user.code == 332 ? Errc::unsupported : Errc::login_refused, who(), user);
+  return refused(user.code == 332 ? Errc::unsupported : refusal_of_login(user), who(), user);
 }
 
 Result<void> Login::judge_password(const ftp::Reply& pass) const {
@@ -165,7 +170,7 @@ Result<void> Login::judge_password(const ftp::Reply& pass) const {
     return refused(Errc::unsupported, who() + ": an account (ACCT) is asked for", pass);
   }
   if (!pass.is_completion()) {
-    return refused(Errc::login_refused, who(), pass);
+    return refused(refusal_of_login(pass), who(), pass);
   }
   return {};
 }
@@ -329,7 +334,7 @@ Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport,
     // A server that hangs up, or says what is no reply, may only dislike our haste.
     const Errc code = brief.error().code;
     const bool may_be_haste =
-        (code == Errc::closed && brief.error().reply_code != 421) || code == Errc::protocol_error;
+        (code == Errc::closed && brief.error().reply_code == 0) || code == Errc::protocol_error;
     if (known == Known::short_works || !may_be_haste || wait.expired()) {
       return brief;
     }

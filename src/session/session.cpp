@@ -17,6 +17,10 @@ Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
   session->control_ = std::move(logged_in.control);
   session->start_directory_ = std::move(logged_in.start_directory);
   session->tls_ = std::move(logged_in.tls);
+  if (const auto expiry = transport.session_expiry(session->control_->stream())) {
+    const SteadyTime now = SteadyClock::now();
+    session->spent_at_ = now + (*expiry - now) * 9 / 10;  // a transfer may begin a little later
+  }
   log::info("logged in to {}: {}, {}", settings.host, logged_in.profile.describe(), session->tls_);
   knowledge.learn(std::move(logged_in.profile), std::move(logged_in.greeting));
   if (logged_in.port) {
@@ -92,6 +96,10 @@ Error Session::explain_broken_data(std::string_view verb, Error fallback, bool b
 
 bool Session::is_quiet() {
   return !lost_ && !cut_ && port_.state != DataPort::State::asked && control_->is_quiet();
+}
+
+bool Session::is_spent() {
+  return spent_at_ && SteadyClock::now() >= *spent_at_;
 }
 
 Result<void> Session::settle(const Wait& wait) {

@@ -245,13 +245,14 @@ Result<StartedTransfer> Session::start_warm(net::Socket socket, const TransferOr
              started.error().text);
   ++counters_.fallbacks;
   FTPSFS_TRY_ASSIGN(auto again, take_warm(wait));
+  const bool still_warm = again.has_value();
   // No port is under way behind a listing: a fresh one, or early handshakes would never be given
   // up by who lists only.
-  auto second = again ? start_on(*std::move(again), order, Greeting::after_1xx, wait)
-                      : start_cold(order, Greeting::after_1xx, wait);
+  auto second = still_warm ? start_on(*std::move(again), order, Greeting::after_1xx, wait)
+                           : start_cold(order, Greeting::after_1xx, wait);
   if (second) {
     knowledge_.forget(&ftp::ServerProfile::early_data_handshake);
-    knowledge_.note_warm_start(again.has_value());
+    knowledge_.note_warm_start(still_warm);
   } else if (is_data_trouble(second.error())) {
     knowledge_.note_warm_start(false);
   }

@@ -131,20 +131,28 @@ Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_
   bool first_in_line = false;
   for (;;) {
     FTPSFS_TRY_ASSIGN(Member* const member, admit(purpose, first_in_line, wait));
-    auto lease = make_ready(member, wait, must_be_alive);
-    if (lease) {
-      return lease;
+    first_in_line = true;  // whatever comes now, it has waited for its turn already
+    if (member->session != nullptr) {
+      const auto idle = std::chrono::duration_cast<Duration>(clock_.now() - member->idle_since);
+      if (is_fit(*member, wait.uncancellable(), must_be_alive && idle > settings_.probe_after)) {
+        return Lease(this, member, idle);
+      }
+      drop(member);
+      continue;
+    }
+    auto dialled = dial(member, wait);
+    if (dialled) {
+      return Lease(this, member, Duration{0});
     }
     MutexLock lock(mutex_);
-    const Verdict verdict = judge_failed_dial(lease.error(), wait);
+    const Verdict verdict = judge_failed_dial(dialled.error(), wait);
     auto requests = serve_queue();
     wake_waiters();  // what the dial taught concerns all
     lock.unlock();
     send_requests(std::move(requests));
     if (verdict == Verdict::give_up) {
-      return std::move(lease).error();
+      return std::move(dialled).error();
     }
-    first_in_line = true;  // it has waited for its turn already
   }
 }
 
@@ -245,9 +253,8 @@ bool SessionPool::try_grant(Waiter& waiter, bool may_dial) {
     grant(waiter, *best);
     return true;
   }
-  const unsigned live = count_live();
-  const bool someone_dials = members_.size() > live;
-  if (!may_dial || members_.size() >= limit_ || (live == 0 && someone_dials) ||
+  const bool someone_dials = members_.size() > count_live();
+  if (!may_dial || members_.size() >= limit_ || (someone_dials && !login_proved_) ||
       (outage_ && SteadyClock::now() < next_dial_)) {
     return false;
   }
@@ -413,6 +420,7 @@ void SessionPool::finish_release(Member* member, bool broken) noexcept {
   if (broken || closing) {
     dropped = remove(member);
     counters_.replaced += broken ? 1 : 0;
+    login_proved_ = login_proved_ && !broken;
   } else {
     member->leased = false;
     member->asked = false;

@@ -37,6 +37,15 @@ bool speaks_of_a_limit(const Error& error) {
   return false;
 }
 
+/// A refusal that every further try would only make worse: partners disable accounts after a few.
+/// Other codes tell of the server's own trouble ("500 OOPS: cannot change directory").
+/// @source RFC 959 §5.4; 430 is what some servers say for a wrong user or password.
+bool is_about_the_account(const Error& error) {
+  const bool by_code =
+      error.reply_code == 430 || error.reply_code == 530 || error.reply_code == 532;
+  return error.code == Errc::login_refused && by_code && !speaks_of_a_limit(error);
+}
+
 /// ProFTPD ends the connection without a word when its limit is reached; others say 421 or 530.
 bool may_be_a_limit(const Error& error) {
   return error.reply_code == 421 || error.reply_code == 530 || error.code == Errc::login_refused ||
@@ -45,30 +54,13 @@ bool may_be_a_limit(const Error& error) {
 
 }  // namespace
 
-Result<Lease> SessionPool::make_ready(Member* member, const Wait& wait, bool must_be_alive) {
-  Lease lease;
-  while (member->session != nullptr) {
-    const Duration idle = std::chrono::duration_cast<Duration>(clock_.now() - member->idle_since);
-    if (is_fit(*member, wait.uncancellable(), must_be_alive && idle > settings_.probe_after)) {
-      lease.idle_before_ = idle;
-      break;
-    }
-    replace_session(member);
-  }
-  if (member->session == nullptr) {
-    auto dialled = dial(member, wait);
-    if (!dialled) {
-      return std::move(dialled).error();
-    }
-  }
-  lease.pool_ = this;
-  lease.member_ = member;
-  return lease;
-}
-
 bool SessionPool::is_fit(Member& member, const Wait& wait, bool must_be_alive) {
   if (!member.session->is_quiet()) {
     log::debug("an idle session has died");
+    return false;
+  }
+  if (member.session->is_spent()) {
+    log::debug("an idle session is too old to be lent again");
     return false;
   }
   if (!must_be_alive) {
@@ -81,22 +73,14 @@ bool SessionPool::is_fit(Member& member, const Wait& wait, bool must_be_alive) {
   return probed.has_value();
 }
 
-/// The member loses its dead session and gets another idle one, when there is one.
-void SessionPool::replace_session(Member* member) {
-  std::unique_ptr<PooledSession> dead = std::move(member->session);
-  std::unique_ptr<Member> merged;
+/// A session that is no use any more, and with it the proof that this mount may log in: whatever
+/// ended it may have ended the account, too.
+void SessionPool::drop(Member* member) {
+  std::unique_ptr<Member> dropped;
   MutexLock lock(mutex_);
+  dropped = remove(member);
   ++counters_.replaced;
-  member->live = false;
-  for (const auto& other : members_) {
-    if (!other->leased) {
-      member->session = std::move(other->session);
-      member->idle_since = other->idle_since;
-      member->live = true;
-      merged = remove(other.get());
-      break;
-    }
-  }
+  login_proved_ = false;
   auto requests = serve_queue();
   lock.unlock();
   send_requests(std::move(requests));
@@ -114,6 +98,7 @@ Result<void> SessionPool::dial(Member* member, const Wait& wait) {
   member->live = true;
   ++counters_.logins;
   ever_logged_in_ = true;
+  login_proved_ = true;
   outage_.reset();
   backoff_ = Duration{0};
   // Others held back until the password was proved.
@@ -132,7 +117,7 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
     learn_limit(error, live);
     return Verdict::try_again;
   }
-  if (error.code == Errc::login_refused && !speaks_of_a_limit(error)) {
+  if (is_about_the_account(error)) {
     if (ever_logged_in_) {  // else the caller is about to tell it
       log::error("the server refuses the login from now on; no other is tried: {}", error.text);
     }
@@ -156,8 +141,7 @@ void SessionPool::learn_limit(const Error& error, unsigned live) {
   limit_learned_ = clock_.now();
   // Perhaps the password was changed while older sessions live on: then every further login would
   // be one more failure on the account.
-  limit_is_final_ =
-      limit_is_final_ || (error.code == Errc::login_refused && !speaks_of_a_limit(error));
+  limit_is_final_ = limit_is_final_ || is_about_the_account(error);
   log::info("the server lets no more in; going on with {} connections: {}", limit_, error.text);
 }
 
@@ -172,6 +156,21 @@ void SessionPool::note_outage(const Error& error) {
   outage_ = error;
   next_dial_ = now + backoff_;
   log::debug("no connection: {}; next attempt in {} ms", error.text, backoff_.count());
+}
+
+void SessionPool::forget_refusals() {
+  MutexLock lock(mutex_);
+  login_refused_.reset();
+  outage_.reset();
+  backoff_ = Duration{0};
+  if (limit_is_final_) {
+    limit_is_final_ = false;
+    limit_ = std::max(1U, settings_.max_sessions);
+  }
+  auto requests = serve_queue();
+  wake_waiters();
+  lock.unlock();
+  send_requests(std::move(requests));
 }
 
 // ---- The keeper ----
@@ -239,16 +238,14 @@ void SessionPool::keep_house(const std::stop_token& stop) {
       member->session->rest();
       alive = member->session->is_quiet() || member->session->settle(limit);
     }
-    std::unique_ptr<Member> dropped;
-    MutexLock lock(mutex_);
-    if (alive) {
-      // Its place among the idle stays: keep-alive is no use.
-      member->leased = false;
-      member->last_sign_of_life = clock_.now();
-    } else {
-      dropped = remove(member);
-      ++counters_.replaced;
+    if (!alive) {
+      drop(member);
+      continue;
     }
+    MutexLock lock(mutex_);
+    // Its place among the idle stays: keep-alive is no use.
+    member->leased = false;
+    member->last_sign_of_life = clock_.now();
     auto requests = serve_queue();
     lock.unlock();
     send_requests(std::move(requests));

@@ -82,6 +82,11 @@ bool NetTransport::answers_with_tls(const Wait& wait) {
   return outcome.has_value() || outcome.error().code == Errc::untrusted;
 }
 
+std::optional<SteadyTime> NetTransport::session_expiry(const net::ByteStream& control) {
+  const auto* stream = dynamic_cast<const net::TlsStream*>(&control);
+  return stream != nullptr ? stream->session_expiry() : std::nullopt;
+}
+
 std::string NetTransport::describe_tls(const net::ByteStream& control) {
   const auto* stream = dynamic_cast<const net::TlsStream*>(&control);
   if (stream == nullptr) {

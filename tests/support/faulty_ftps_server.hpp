@@ -67,6 +67,7 @@ struct FaultyServerOptions {
   std::string user = "user";
   std::string password = "secret";
   std::string home = "/";
+  std::string unlistable = {};  ///< LIST shows this name in a line that nobody can read, as ls does
   ServerCertificate certificate = ServerCertificate::good;
 };
 

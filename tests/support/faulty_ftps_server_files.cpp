@@ -54,7 +54,10 @@ std::string mode_text(const FaultyTree::Node& node) {
   return text;
 }
 
-std::string unix_line(const FaultyTree::Named& entry) {
+std::string unix_line(const FaultyTree::Named& entry, const std::string& unlistable) {
+  if (!unlistable.empty() && entry.name == unlistable) {
+    return "-????????? ? ? ? ? ? " + entry.name + "\r\n";
+  }
   // Half a year is where ls, and every server, goes from the time of day to the year.
   constexpr std::time_t kHalfYear = 182L * 24 * 3600;
   const std::time_t now = std::time(nullptr);
@@ -138,12 +141,12 @@ std::optional<std::string> FaultyDialogue::unix_listing(const std::string& argum
     return std::nullopt;
   }
   if (!found->node.directory) {
-    return unix_line(*found);
+    return unix_line(*found, shared_.options.unlistable);
   }
   std::string text;
   for (const FaultyTree::Named& entry :
        shared_.tree.list(path).value_or(std::vector<FaultyTree::Named>())) {
-    text += unix_line(entry);
+    text += unix_line(entry, shared_.options.unlistable);
   }
   return text;
 }

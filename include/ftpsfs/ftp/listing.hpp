@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Whole listings: finds the dialect, leaves out what is no child of the directory, and refuses
-// names that could lead elsewhere. Memory is bounded by the body, which the caller bounds. Pure.
+// names that could lead elsewhere. Memory is bounded by the body, which the caller bounds, and by
+// kMostEntries. Pure.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +21,9 @@ namespace ftpsfs::ftp {
 /// A longer name is no name: the kernel fails a whole readdir for one above 1,024 (FUSE_NAME_MAX).
 constexpr std::size_t kMaxNameBytes = 1024;
 
+/// More entries are no directory but an attack on our memory: a line of 15 bytes costs some 300.
+constexpr std::size_t kMostEntries = 1'000'000;
+
 /// What else was seen while a listing was read.
 struct ListingNotes {
   std::size_t hostile_names = 0;   ///< left out: empty, too long, with '/', NUL, CR or LF
@@ -30,7 +34,8 @@ struct ListingNotes {
 };
 
 /// @return the children in the server's order, names unique, without "." and "..".
-/// @errors io_error: something came, but no line of it is an MLSD line.  @source RFC 3659 §7
+/// @errors io_error: something came, but no line of it is an MLSD line; too many entries.  @source
+/// RFC 3659 §7
 Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes = nullptr);
 
 /// The same for LIST and for the body of a STAT reply, in whichever dialect it is.

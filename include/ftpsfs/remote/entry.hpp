@@ -54,6 +54,9 @@ struct Listing {
   /// False when some mtime is coarser than a second although the server can tell seconds (MDTM):
   /// Remote::exact_times() will refine them.
   bool exact_times = true;
+  /// False when the server told of more than could be read: a name that is not among the entries
+  /// may be there all the same.
+  bool shows_all = true;
 };
 
 /// What statfs shows; absent parts are unknown.

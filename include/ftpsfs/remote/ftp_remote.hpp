@@ -63,6 +63,7 @@ class FtpRemote final : public Remote {
   /// Readers and writers still open stay usable until they are destroyed.
   void close(const Wait& wait);
 
+  void forget_refusals() override;
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
@@ -91,6 +92,9 @@ class FtpRemote final : public Remote {
 
  private:
   explicit FtpRemote(std::unique_ptr<Core> core);
+
+  /// Servers that nobody has tried may DELE a directory or RMD a file: the type is looked at first.
+  Result<void> check_type(const RemotePath& path, bool directory, const Wait& wait);
 
   std::unique_ptr<Core> core_;
   RemotePath start_directory_;

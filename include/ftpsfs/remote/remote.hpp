@@ -78,6 +78,9 @@ class Remote {
   /// Thread-safe snapshot.
   virtual RemoteTraits traits() const = 0;
 
+  /// Somebody has seen to the server or to the account: what was refused for good is tried again.
+  virtual void forget_refusals() {}
+
   /// @errors not_found, access_denied, not_directory (a parent is a file), link failures.
   virtual Result<Entry> stat(const RemotePath& path, const Wait& wait) = 0;
 

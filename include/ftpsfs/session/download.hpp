@@ -71,7 +71,7 @@ struct ListingBody {
 };
 
 /// A hostile server costs no more memory than this.
-constexpr std::size_t kMaxListingBytes = std::size_t{256} * 1024 * 1024;
+constexpr std::size_t kMaxListingBytes = std::size_t{128} * 1024 * 1024;
 
 /// Lists `directory` (absolute) by CWD and an argument-less `list` ("MLSD", "LIST -a"): paths in a
 /// listing's argument are read as options or patterns by real servers. An empty `directory` lists

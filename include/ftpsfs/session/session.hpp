@@ -97,6 +97,7 @@ class Session final : public PooledSession {
 
   // PooledSession:
   bool is_quiet() override;
+  bool is_spent() override;
   void rest() override;
   Result<void> settle(const Wait& wait) override;
   Result<void> probe(const Wait& wait) override;
@@ -147,6 +148,8 @@ class Session final : public PooledSession {
   std::unique_ptr<ControlChannel> control_;
   std::string start_directory_;
   std::string tls_;
+  /// Servers that insist on resumption (vsftpd) refuse data connections from then on.
+  std::optional<SteadyTime> spent_at_;
   bool cut_ = false;
   DataPort port_;
   std::optional<Error> lost_;  ///< out of step, found out while idle

@@ -13,8 +13,8 @@
 //   does not hold up metadata behind it.
 // - The limit shrinks when the server lets no more in while others of ours live (421, 530, end of
 //   file at login), and grows back one by one much later.
-// - A refused password ends all logins. While no session lives, only one logs in at a time: a
-//   changed password costs one failure, not eight.
+// - A refused password ends all logins, until forget_refusals(). After a session has died, only one
+//   logs in at a time until a login succeeds: a changed password costs one failure, not eight.
 // - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
 //   out a short outage within its own deadline; in a long one it fails at once.
 // Thread-safe. One mutex, a leaf: no callback and no session is touched under it.
@@ -43,6 +43,8 @@ class PooledSession {
   virtual ~PooledSession() = default;
   /// No reply is owed and nothing unexpected has arrived. Does not wait.
   virtual bool is_quiet() = 0;
+  /// Too old to be lent again, though it still answers (its TLS session is about to expire).
+  virtual bool is_spent() { return false; }
   /// About to be idle: may ask for what the next user will want, without waiting for it. What is
   /// owed then is read by settle().
   virtual void rest() {}
@@ -123,6 +125,9 @@ class Lease {
  private:
   friend class SessionPool;
   struct Member;
+  Lease(SessionPool* pool, Member* member, Duration idle_before)
+      : pool_(pool), member_(member), idle_before_(idle_before) {}
+
   SessionPool* pool_ = nullptr;
   Member* member_ = nullptr;
   Duration idle_before_{0};
@@ -146,6 +151,9 @@ class SessionPool {
   /// One round of the keeper: keeps warm sessions alive, closes those too many or idle for long.
   void keep_house(const std::stop_token& stop = {});
 
+  /// Somebody has seen to the account or to the server: what was refused is tried again.
+  void forget_refusals();
+
   /// Wakes all waiters with an error and QUITs the idle sessions; the others are dropped as their
   /// leases end.
   void close(const Wait& wait);
@@ -164,9 +172,8 @@ class SessionPool {
   enum class Verdict : std::uint8_t { give_up, try_again };
 
   Result<Member*> admit(Purpose purpose, bool first_in_line, const Wait& wait);
-  Result<Lease> make_ready(Member* member, const Wait& wait, bool must_be_alive);
   bool is_fit(Member& member, const Wait& wait, bool must_be_alive);
-  void replace_session(Member* member);
+  void drop(Member* member);
   Result<void> dial(Member* member, const Wait& wait);
   Verdict judge_failed_dial(Error& error, const Wait& wait) FTPSFS_REQUIRES(mutex_);
   void learn_limit(const Error& error, unsigned live) FTPSFS_REQUIRES(mutex_);
@@ -213,6 +220,8 @@ class SessionPool {
   std::uint64_t grants_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool closed_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool ever_logged_in_ FTPSFS_GUARDED_BY(mutex_) = false;
+  /// A login has succeeded, and no session has died since.
+  bool login_proved_ FTPSFS_GUARDED_BY(mutex_) = false;
 
   // What the server's refusals taught.
   unsigned limit_ FTPSFS_GUARDED_BY(mutex_);

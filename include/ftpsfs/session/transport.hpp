@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ftpsfs/base/mutex.hpp"
@@ -56,6 +57,10 @@ class Transport {
   /// greeting comes.
   virtual bool answers_with_tls(const Wait& wait) = 0;
 
+  /// When data connections stop being able to resume this control connection's session.
+  /// @return nullopt when the server does not say.
+  virtual std::optional<SteadyTime> session_expiry(const net::ByteStream& control) = 0;
+
   /// "TLSv1.3 TLS_AES_256_GCM_SHA384" of a control connection; empty when it has no TLS.
   virtual std::string describe_tls(const net::ByteStream& control) = 0;
 };
@@ -78,6 +83,7 @@ class NetTransport final : public Transport {
                               const Wait& wait) override;
   bool is_resumed(const net::ByteStream& data) override;
   bool answers_with_tls(const Wait& wait) override;
+  std::optional<SteadyTime> session_expiry(const net::ByteStream& control) override;
   std::string describe_tls(const net::ByteStream& control) override;
 
  private:

@@ -41,6 +41,15 @@ TEST_F(NamespaceCacheTest, CompleteListingProvesOtherNamesAbsent) {
   EXPECT_EQ(known(kOther, "b"), "unknown");
 }
 
+TEST_F(NamespaceCacheTest, ListingThatDoesNotShowAllProvesNoNameAbsent) {
+  remote::Listing listing;
+  listing.entries = {file("a")};
+  listing.shows_all = false;
+  cache_.store_listing(cache_.begin_fetch(kDir), std::move(listing));
+  EXPECT_EQ(known(kDir, "b"), "unknown");
+  EXPECT_NE(cache_.find_listing(kDir), nullptr);
+}
+
 TEST_F(NamespaceCacheTest, ListingOfServerThatFoldsCaseProvesNoNameAbsent) {
   cache_.set_case_sensitive(false);
   list(kDir, {file("a")});

@@ -187,6 +187,16 @@ TEST(Listing, OfTwentyThousandNames) {
   EXPECT_EQ(entries->back().name, "file19999");
 }
 
+TEST(Listing, OfMoreNamesThanAnyDirectoryHasIsRefused) {
+  std::string body;
+  for (std::size_t i = 0; i <= kMostEntries; ++i) {
+    body += "type=file; " + std::to_string(i) + "\r\n";
+  }
+  const auto entries = parse_mlsd(body);
+  ASSERT_FALSE(entries);
+  EXPECT_EQ(entries.error().code, Errc::io_error);
+}
+
 TEST(ListingVerdict, HearsConfessions) {
   EXPECT_EQ(judge_listing_reply(reply_of("226 Directory send OK.")), ListingVerdict::whole);
   EXPECT_EQ(judge_listing_reply(reply_of("226-Options: -a -l \n226 21 matches total")),

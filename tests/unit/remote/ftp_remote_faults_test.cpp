@@ -184,6 +184,37 @@ TEST_F(Faults, WhatTimedOutIsNotSentAgain) {
   EXPECT_EQ(server_->count("MKD"), 1);
 }
 
+/// The server has said no: what a look over a dying link finds there was there before.
+TEST_F(Faults, AKnownRefusalIsNoSuccessWhenTheLinkDiesBehindIt) {
+  const auto refuse = [this](const char* verb) {
+    server_->clear_faults();
+    server_->add_fault({.verb = verb, .kind = Fault::Kind::refuse, .reply = "550 Failed."});
+    server_->add_fault({.verb = "MLST", .kind = Fault::Kind::reset});
+  };
+  refuse("MKD");
+  expect_error(remote_->make_directory(at("/d"), soon()), Errc::already_exists);
+  EXPECT_EQ(server_->count("MKD"), 1);
+  refuse("DELE");
+  expect_error(remote_->remove_file(at("/nothing"), soon()), Errc::not_found);
+  EXPECT_EQ(server_->count("DELE"), 1);
+  refuse("RMD");
+  expect_error(remote_->remove_directory(at("/d"), soon()), Errc::not_empty);
+  EXPECT_EQ(server_->count("RMD"), 1);
+}
+
+TEST_F(Faults, AKnownRefusalStaysOneWhenNobodyCanTellItsReason) {
+  server_->add_fault({.verb = "MKD", .kind = Fault::Kind::refuse, .reply = "550 Failed."});
+  server_->add_fault({.verb = "MLST", .kind = Fault::Kind::reset, .times = -1});
+  expect_error(remote_->make_directory(at("/d"), soon()), Errc::io_error);
+  EXPECT_EQ(server_->count("MKD"), 1);
+}
+
+TEST_F(Faults, AChangeThatMeetsA530IsMadeOnANewLogin) {
+  server_->add_fault({.verb = "MKD", .kind = Fault::Kind::refuse, .reply = "530 Log in first."});
+  EXPECT_TRUE(remote_->make_directory(at("/new"), soon()));
+  EXPECT_TRUE(tree().exists("/new"));
+}
+
 TEST_F(Faults, ALostVerdictOfAnUploadIsAnError) {
   server_->add_fault({.verb = "STOR", .kind = Fault::Kind::drop_reply});
   auto written = write("/new", "content");

@@ -58,6 +58,23 @@ TEST_F(StatList, AListingNeedsNoDataConnection) {
   EXPECT_EQ(server_->data_connections(), 0);
 }
 
+/// A create that believed it absent would empty it.
+TEST_F(StatList, ANameInALineThatNobodyCanReadIsThereAllTheSame) {
+  start({.mlst = false, .banner = "220 (vsFTPd 3.0.3)", .unlistable = "b"});
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1");
+  tree().add_file("/d/b", "22");
+  connect();
+  const auto listing = remote_->list(at("/d"), soon());
+  ASSERT_TRUE(listing) << listing.error().text;
+  EXPECT_EQ(listing->entries.size(), 1U);
+  EXPECT_FALSE(listing->shows_all);
+  const auto hidden = remote_->stat(at("/d/b"), soon());
+  ASSERT_TRUE(hidden) << hidden.error().text;
+  EXPECT_EQ(hidden->size, 2U);
+  expect_error(remote_->stat(at("/d/c"), soon()), Errc::not_found);
+}
+
 TEST_F(StatList, MlsdIsCompletedByIt) {
   start();
   tree().add_directory("/d");

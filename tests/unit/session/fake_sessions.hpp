@@ -22,6 +22,7 @@ class FakeServer {
     explicit Session(FakeServer& server) : server_(server) { ++server_.alive; }
     ~Session() override { --server_.alive; }
     bool is_quiet() override { return !dead && !owes; }
+    bool is_spent() override { return spent; }
     void rest() override {
       ++server_.rests;
       owes = owes || asks_at_rest;
@@ -38,7 +39,8 @@ class FakeServer {
     }
     void quit(const Wait& /*wait*/) override { ++server_.quits; }
 
-    std::atomic<bool> dead{false};   ///< the server closed it
+    std::atomic<bool> dead{false};  ///< the server closed it
+    std::atomic<bool> spent{false};
     std::atomic<bool> hangs{false};  ///< the link is dead, and nobody knows
     std::atomic<bool> owes{false};   ///< replies
     std::atomic<bool> asks_at_rest{false};

@@ -154,6 +154,14 @@ TEST_F(LoginFlight, ARefusedPasswordIsOneFailureInTheServersWords) {
   EXPECT_TRUE(has_free_slot(knowledge_));
 }
 
+/// Nor is a temporary refusal repeated at once, as if our haste had caused it.
+TEST_F(LoginFlight, ATemporaryRefusalIsOneFailure) {
+  begin(peer_).expect_bytes(kFlight);
+  peer_.send("331 password?\r\n450 Busy.\r\n" + kRefused + "530 no\r\n").expect_end();
+  expect_failure(Errc::closed, "Busy.");
+  EXPECT_EQ(transport_.secured, 1);
+}
+
 TEST_F(LoginFlight, ARefusedUserIsOneFailureInTheServersWords) {
   begin(peer_).expect_bytes(kFlight);
   peer_.send("530 Permission denied.\r\n503 USER first\r\n" + kRefused + "530 no\r\n").expect_end();

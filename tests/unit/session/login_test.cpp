@@ -189,6 +189,21 @@ TEST(Login, AWrongPasswordIsToldInTheServersWords) {
   expect_failure(peer, Errc::login_refused, "Login incorrect.");
 }
 
+/// The server's trouble of the moment, not the password's: the pool shall try again later.
+TEST(Login, ATemporaryRefusalIsNoRefusedPassword) {
+  ScriptedPeer peer;
+  begin(peer).expect("USER joe").reply("331 password?").expect("PASS s3cret");
+  peer.reply("450 The user database is busy.").expect_end();
+  expect_failure(peer, Errc::closed, "The user database is busy.");
+}
+
+TEST(Login, OneOfThe4xxIsAWrongPassword) {
+  ScriptedPeer peer;
+  begin(peer).expect("USER joe").reply("331 password?").expect("PASS s3cret");
+  peer.reply("430 Invalid username or password.").expect_end();
+  expect_failure(peer, Errc::login_refused, "Invalid username or password.");
+}
+
 TEST(Login, AnAccountIsNotSupported) {
   ScriptedPeer peer;
   begin(peer).expect("USER joe").reply("331 password?").expect("PASS s3cret");

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ class ScriptedTransport final : public Transport {
   std::vector<std::string> records;  ///< written to them since
   std::vector<int> dialled;          ///< data ports
   std::deque<Error> handshake_errors;
+  std::optional<SteadyTime> expiry;    ///< of the TLS session
   std::function<void()> on_handshake;  ///< of a data connection
 
   Result<net::Socket> dial_control(const Wait& /*wait*/) override {
@@ -96,6 +98,9 @@ class ScriptedTransport final : public Transport {
       on_look();
     }
     return speaks_tls;
+  }
+  std::optional<SteadyTime> session_expiry(const net::ByteStream& /*control*/) override {
+    return expiry;
   }
   std::string describe_tls(const net::ByteStream& /*control*/) override { return "no TLS"; }
 

@@ -352,6 +352,69 @@ TEST_F(Pool, WhileNothingLivesOnlyOneDials) {
   EXPECT_EQ(server_.dials, 1);
 }
 
+/// All sessions have died while they were idle, and the password was changed: one failure, again.
+TEST_F(Pool, AfterADeathOnlyOneDialsUntilALoginSucceeds) {
+  SessionPool& pool = make(4);
+  {
+    std::vector<Lease> leases;
+    for (int i = 0; i < 4; ++i) {
+      leases.push_back(*pool.acquire(Purpose::metadata, soon()));
+      fake(leases.back()).dead = true;
+    }
+  }
+  ASSERT_EQ(server_.dials, 4);
+  std::promise<void> gate;
+  std::shared_future<void> open = gate.get_future().share();
+  server_.on_dial = [open] { open.wait(); };
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530), 4);
+  std::vector<std::future<Result<Lease>>> all;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(std::async(std::launch::async,
+                             [&pool] { return pool.acquire(Purpose::metadata, soon()); }));
+  }
+  while (pool.counters().waiting < 3 || server_.dialling < 1) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(server_.dialling, 1);
+  gate.set_value();
+  for (auto& each : all) {
+    EXPECT_EQ(each.get().error().code, Errc::login_refused);
+  }
+  EXPECT_EQ(server_.dials, 5);
+}
+
+TEST_F(Pool, AfterAnAdministratorsWordARefusedLoginIsTriedAgain) {
+  SessionPool& pool = make(2);
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  ASSERT_EQ(server_.dials, 1);
+  pool.forget_refusals();
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
+/// "500 OOPS: cannot change directory" tells of the server's trouble, not of the password.
+TEST_F(Pool, ARefusalThatIsNotAboutTheAccountIsTriedAgain) {
+  settings_.first_backoff = std::chrono::milliseconds(0);
+  SessionPool& pool = make(2);
+  server_.fail_next(make_broken(Errc::login_refused, "500 OOPS: cannot change directory", 500));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, ASessionThatIsSpentIsNotLentAgain) {
+  SessionPool& pool = make(2);
+  {
+    const auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).spent = true;
+  }
+  const auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(lease);
+  EXPECT_FALSE(fake(*lease).spent);
+  EXPECT_EQ(server_.alive, 1);
+}
+
 TEST_F(Pool, TheFirstLoginTellsItsErrorAtOnce) {
   SessionPool& pool = make(8);
   server_.fail_next(make_broken(Errc::unreachable, "connection refused"));

@@ -29,6 +29,23 @@ class Transfer : public SessionFixture {
 
 constexpr const char* kAsk = "SIZE /f\r\nMDTM /f\r\nEPSV\r\n";
 
+/// Servers that insist on resumption refuse the data connections of an expired TLS session.
+TEST_F(Transfer, ASessionIsSpentBeforeItsTlsSessionExpires) {
+  control_.expect_end();
+  transport_.expiry = SteadyClock::now() + std::chrono::hours(1);
+  log_in();
+  EXPECT_FALSE(session_->is_spent());
+  finish();
+}
+
+TEST_F(Transfer, ASessionWhoseTlsSessionHasExpiredIsSpent) {
+  control_.expect_end();
+  transport_.expiry = SteadyClock::now();
+  log_in();
+  EXPECT_TRUE(session_->is_spent());
+  finish();
+}
+
 TEST_F(Transfer, ADownloadEndsWithTheVerdict) {
   control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
   control_.expect("RETR /f").reply("150 coming");
