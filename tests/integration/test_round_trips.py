@@ -14,7 +14,7 @@ from box import wait_for
 from link import Link
 from mount import LOCAL
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timing]
 
 RTT = 0.080
 SLACK = 0.8  # of a round trip, for all that is no round trip
