@@ -21,7 +21,8 @@ bool is_hostile(std::string_view name) noexcept {
 /// Collects the entries of one listing.
 class Collector {
  public:
-  explicit Collector(ListingNotes& notes) : notes_(notes) {}
+  Collector(ListingNotes& notes, std::size_t most_entries)
+      : notes_(notes), most_entries_(most_entries) {}
 
   void add(FileFacts facts) {
     ++parsed_;
@@ -36,7 +37,7 @@ class Collector {
       ++notes_.hostile_names;
       return;
     }
-    if (entries_.size() >= kMostEntries) {
+    if (entries_.size() >= most_entries_) {
       too_many_ = true;
       return;
     }
@@ -59,7 +60,7 @@ class Collector {
   Result<std::vector<FileFacts>> finish() && {
     if (too_many_) {
       return make_error(Errc::io_error, "the directory has more than " +
-                                            std::to_string(kMostEntries) +
+                                            std::to_string(most_entries_) +
                                             " entries, or the server makes them up");
     }
     if (parsed_ == 0 && notes_.unparsed_lines > 0) {
@@ -73,6 +74,7 @@ class Collector {
   static constexpr std::size_t kQuotedBytes = 100;
 
   ListingNotes& notes_;
+  const std::size_t most_entries_;
   std::size_t parsed_ = 0;
   bool too_many_ = false;
   std::string first_unparsed_;
@@ -130,9 +132,10 @@ ListingNotes start_notes(std::string_view body) {
 
 }  // namespace
 
-Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes) {
+Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes,
+                                          std::size_t most_entries) {
   ListingNotes own = start_notes(body);
-  Collector collector(own);
+  Collector collector(own, most_entries);
   for_each_line(body, [&](std::string_view line) {
     if (auto facts = parse_mlsx_line(line)) {
       collector.add(*std::move(facts));
@@ -147,10 +150,10 @@ Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* n
   return result;
 }
 
-Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now,
-                                          ListingNotes* notes) {
+Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now, ListingNotes* notes,
+                                          std::size_t most_entries) {
   ListingNotes own = start_notes(body);
-  Collector collector(own);
+  Collector collector(own, most_entries);
   const Dialect& dialect = choose_dialect(body, now);
   for_each_line(body, [&](std::string_view line) {
     if (auto facts = dialect.parse(line, now)) {

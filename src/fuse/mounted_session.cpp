@@ -13,9 +13,9 @@
 #include <thread>
 #include <utility>
 
+#include "ftpsfs/base/event_fd.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/fuse/caller_watch.hpp"
-#include "ftpsfs/fuse/event_fd.hpp"
 #include "ftpsfs/fuse/frontend.hpp"
 #include "ftpsfs/fuse/libfuse_session.hpp"
 #include "ftpsfs/fuse/read_ahead.hpp"

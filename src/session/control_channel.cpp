@@ -128,21 +128,41 @@ Result<void> ControlChannel::take_input(const Wait& wait) {
   return feed(std::span(buffer).first(*got));
 }
 
+Result<std::optional<ftp::Reply>> ControlChannel::parsed_reply() {
+  auto reply = parser_.next();
+  if (reply) {
+    // A flood of them would keep us from ever looking at the clock.
+    preliminaries_ = reply->is_preliminary() ? preliminaries_ + 1 : 0;
+    if (preliminaries_ > kMostPreliminaries) {
+      return fail(make_broken(Errc::protocol_error, "the server says 1xx without end"));
+    }
+  }
+  return reply;
+}
+
 Result<ftp::Reply> ControlChannel::next_reply(const Wait& wait) {
   if (failure_) {
     return *failure_;
   }
   for (;;) {
-    if (auto reply = parser_.next()) {
-      // A flood of them would keep us from ever looking at the clock.
-      preliminaries_ = reply->is_preliminary() ? preliminaries_ + 1 : 0;
-      if (preliminaries_ > kMostPreliminaries) {
-        return fail(make_broken(Errc::protocol_error, "the server says 1xx without end"));
-      }
+    FTPSFS_TRY_ASSIGN(auto reply, parsed_reply());
+    if (reply) {
       return *std::move(reply);
     }
     FTPSFS_TRY(take_input(wait));
   }
+}
+
+Result<std::optional<ftp::Reply>> ControlChannel::try_next_reply() {
+  if (failure_) {
+    return *failure_;
+  }
+  FTPSFS_TRY_ASSIGN(auto reply, parsed_reply());
+  if (!reply) {
+    FTPSFS_TRY(try_take_input());
+    return parsed_reply();
+  }
+  return reply;
 }
 
 Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
@@ -165,6 +185,15 @@ Result<ftp::Reply> ControlChannel::receive(const Wait& wait) {
   return accept(std::move(reply));
 }
 
+Result<void> ControlChannel::wait_for_input(const Wait& wait) {
+  auto input = stream_->wait_for_progress(false, wait);
+  if (input) {
+    return {};
+  }
+  return input.error().code == Errc::cancelled ? wait.give_up(kReplyWords)
+                                               : fail(std::move(input).error());
+}
+
 Result<std::optional<ftp::Reply>> ControlChannel::receive_within(Duration patience,
                                                                  const Wait& wait) {
   const Wait limit = wait.no_longer_than(patience);
@@ -184,16 +213,9 @@ Result<std::optional<ftp::Reply>> ControlChannel::receive_within(Duration patien
 }
 
 Result<std::optional<ftp::Reply>> ControlChannel::try_receive() {
-  if (failure_) {
-    return *failure_;
-  }
-  auto reply = parser_.next();
+  FTPSFS_TRY_ASSIGN(auto reply, try_next_reply());
   if (!reply) {
-    FTPSFS_TRY(try_take_input());
-    reply = parser_.next();
-  }
-  if (!reply) {
-    return std::optional<ftp::Reply>();
+    return reply;
   }
   FTPSFS_TRY_ASSIGN(auto accepted, accept(*std::move(reply)));
   return std::optional<ftp::Reply>(std::move(accepted));
@@ -282,6 +304,16 @@ Result<ftp::Reply> ControlChannel::exchange(const ftp::Command& command, const W
   return std::move(replies.front());
 }
 
+Result<bool> ControlChannel::try_settle() {
+  while (!owed_.empty()) {
+    FTPSFS_TRY_ASSIGN(const auto reply, try_receive());
+    if (!reply) {
+      return false;
+    }
+  }
+  return true;
+}
+
 Result<void> ControlChannel::settle(const Wait& wait) {
   while (!owed_.empty()) {
     auto reply = receive(wait);
@@ -302,29 +334,48 @@ Result<ftp::Reply> ControlChannel::settle_with_mark(const ftp::Command& mark, in
 }
 
 Result<ftp::Reply> ControlChannel::skip_to_mark(int mark_code, const Wait& wait) {
-  // What was asked in front of the transfer may be answered by anything; the mark and the transfer
-  // are the last two.
-  std::size_t may_come = owed_.size() < 2 ? 0 : owed_.size() - 2;
   for (;;) {
-    auto reply = next_reply(wait);
+    FTPSFS_TRY_ASSIGN(auto mark, try_skip_to_mark(mark_code));
+    if (mark) {
+      return *std::move(mark);
+    }
+    FTPSFS_TRY(wait_for_input(wait));
+  }
+}
+
+Result<std::optional<ftp::Reply>> ControlChannel::try_skip_to_mark(int mark_code) {
+  if (!skipping_) {
+    // What was asked in front of the transfer may be answered by anything; the mark and the
+    // transfer are the last two.
+    skipping_ = owed_.size() < 2 ? 0 : owed_.size() - 2;
+  }
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(auto reply, try_next_reply());
     if (!reply) {
-      return fail(std::move(reply).error());
+      return reply;
     }
     log::debug("< {}", reply->text());
     if (reply->code == mark_code) {
       owed_.clear();
+      skipping_.reset();
       return reply;
     }
-    const bool of_the_transfer = reply->is_preliminary() || reply->is_completion() ||
-                                 (reply->is_transient_negative() && reply->code != 421) ||
-                                 reply->code / 10 == 55;
-    if (reply->code != 421 && may_come > 0) {
-      may_come -= reply->is_preliminary() ? 0 : 1;
-    } else if (!of_the_transfer) {
-      return fail(make_broken(Errc::protocol_error, "out of step after a cut: " + reply->text(),
-                              reply->code));
-    }
+    FTPSFS_TRY(judge_skipped(*reply));
   }
+}
+
+/// May the reply belong to a cut transfer, or to what was asked in front of it?
+Result<void> ControlChannel::judge_skipped(const ftp::Reply& reply) {
+  const bool of_the_transfer = reply.is_preliminary() || reply.is_completion() ||
+                               (reply.is_transient_negative() && reply.code != 421) ||
+                               reply.code / 10 == 55;
+  if (reply.code != 421 && *skipping_ > 0) {
+    *skipping_ -= reply.is_preliminary() ? 0 : 1;
+  } else if (!of_the_transfer) {
+    return fail(
+        make_broken(Errc::protocol_error, "out of step after a cut: " + reply.text(), reply.code));
+  }
+  return {};
 }
 
 bool ControlChannel::is_quiet() {

@@ -61,7 +61,7 @@ Result<ftp::Reply> Session::await_verdict(const Wait& wait) {
   for (;;) {
     FTPSFS_TRY_ASSIGN(auto reply, control_->receive(wait));
     if (!reply.is_preliminary()) {
-      cut_ = control_->owed() > (port_.state == DataPort::State::asked ? 1U : 0U);
+      cut_ = owes_transfer();
       return reply;
     }
   }
@@ -92,37 +92,99 @@ Error Session::explain_broken_data(std::string_view verb, Error fallback, bool b
   return error;
 }
 
-// ---- PooledSession ----
+// ---- Back into step ----
+
+bool Session::owes_port_alone() const {
+  return !cut_ && port_.state == DataPort::State::asked && control_->owed() == 1;
+}
+
+Result<bool> Session::try_settle() {
+  if (lost_) {
+    return *lost_;
+  }
+  if (cut_) {
+    // The request for a port is the mark: its reply is like no other.
+    if (port_.state != DataPort::State::asked) {
+      port_.extended = profile().epsv;
+      FTPSFS_TRY_ASSIGN(const auto mark, port_command());
+      FTPSFS_TRY(control_->send(std::span(&mark, 1), Wait::for_at_most(kAskLimit)));
+      port_.state = DataPort::State::asked;
+    }
+    FTPSFS_TRY_ASSIGN(const auto mark, control_->try_skip_to_mark(port_.extended ? 229 : 227));
+    if (!mark) {
+      return false;
+    }
+    cut_ = false;
+    FTPSFS_TRY(take_port(*mark));
+    return true;
+  }
+  while (port_.state == DataPort::State::asked) {
+    FTPSFS_TRY_ASSIGN(const auto reply, control_->try_receive());
+    if (!reply) {
+      return false;
+    }
+    if (!reply->is_preliminary()) {
+      FTPSFS_TRY(take_port(*reply));
+    }
+  }
+  return control_->try_settle();
+}
+
+Result<void> Session::settle(const Wait& wait) {
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(const bool done, try_settle());
+    if (done) {
+      return {};
+    }
+    FTPSFS_TRY(control_->wait_for_input(wait));
+  }
+}
 
 bool Session::is_quiet() {
   return !lost_ && !cut_ && port_.state != DataPort::State::asked && control_->is_quiet();
 }
 
-bool Session::is_spent() {
-  return spent_at_ && SteadyClock::now() >= *spent_at_;
+// ---- PooledSession ----
+
+bool Session::is_lendable() {
+  if (cut_) {
+    return false;
+  }
+  auto settled = try_settle();
+  if (!settled) {
+    lost_ = std::move(settled).error();
+    return false;
+  }
+  return *settled ? control_->is_quiet() : owes_port_alone();
 }
 
-Result<void> Session::settle(const Wait& wait) {
-  if (lost_) {
-    return *lost_;
+Readiness Session::rest() {
+  // One question a rest: a server that refuses ports would be asked without end.
+  const bool has_asked = cut_ || port_.state == DataPort::State::asked;
+  auto settled = try_settle();
+  if (!settled) {
+    lost_ = std::move(settled).error();
+    return Readiness::lost;
   }
-  if (cut_) {
-    const bool under_way = port_.state == DataPort::State::asked;
-    if (!under_way) {
-      port_.extended = profile().epsv;
-    }
-    const int code = port_.extended ? 229 : 227;
-    FTPSFS_TRY_ASSIGN(const auto mark, port_command());
-    FTPSFS_TRY_ASSIGN(const auto reply, under_way ? control_->skip_to_mark(code, wait)
-                                                  : control_->settle_with_mark(mark, code, wait));
-    cut_ = false;
-    return take_port(reply);
+  if (!*settled) {
+    return owes_port_alone() ? Readiness::expecting : Readiness::owing;
   }
-  if (port_.state == DataPort::State::asked) {
-    FTPSFS_TRY_ASSIGN(const auto reply, control_->receive(wait));
-    FTPSFS_TRY(take_port(reply));
+  if (!control_->is_quiet()) {
+    return Readiness::lost;
   }
-  return control_->settle(wait);
+  return has_asked ? Readiness::ready : ask_ahead();
+}
+
+void Session::ask_for_a_sign() {
+  auto noop = ftp::Command::make("NOOP");
+  if (noop) {
+    // A failure breaks the channel, which the next rest() tells.
+    static_cast<void>(control_->send(std::span(&*noop, 1), Wait::for_at_most(kAskLimit)));
+  }
+}
+
+bool Session::is_spent() {
+  return spent_at_ && SteadyClock::now() >= *spent_at_;
 }
 
 Result<void> Session::probe(const Wait& wait) {
@@ -134,7 +196,7 @@ Result<void> Session::probe(const Wait& wait) {
 }
 
 void Session::quit(const Wait& wait) {
-  if (!is_quiet()) {
+  if (!is_lendable()) {
     return;
   }
   auto bye = command("QUIT", {}, wait);

@@ -20,9 +20,6 @@ namespace {
 constexpr Duration kWarmFor = std::chrono::seconds(120);
 /// How long the ClientHello waits for a 1xx, where it waits.
 constexpr Duration kPoliteness = std::chrono::seconds(3);
-/// A write of one short command never waits for long, or the link is dead.
-constexpr Duration kAskLimit = std::chrono::seconds(1);
-
 /// Did the data connection fail, and not the verb? 425 and 426 are its codes.
 bool is_data_trouble(const Error& error) {
   if (error.fate == SessionFate::broken) {
@@ -89,35 +86,37 @@ Result<void> Session::take_port(const ftp::Reply& reply) {
   return {};
 }
 
-/// Asks for the next port, so that the next transfer finds it.
-void Session::rest() {
-  if (!cut_ && port_.state == DataPort::State::asked) {
-    if (auto reply = control_->try_receive(); reply && *reply) {
-      if (auto taken = take_port(**reply); !taken) {
-        lost_ = std::move(taken).error();
-      }
-    }
-    return;
-  }
-  if (cut_ || control_->owed() > 0 || control_->broken() || !may_ask_ahead()) {
-    return;
-  }
-  if (port_.state == DataPort::State::ready && !port_.socket.readable_now() &&
-      SteadyClock::now() - port_.since < kWarmFor / 2) {
-    return;
-  }
+/// Makes ready to ask for a port ahead of need. @return nullopt: there are enough of them.
+std::optional<ftp::Command> Session::next_port_command() {
   port_.clear();
   port_.extended = profile().epsv;
   port_.slot = knowledge_.warm_slots().try_take();
   auto ask = port_command();
   if (!port_.slot || !ask) {
     port_.clear();
-    return;
+    return std::nullopt;
   }
-  // A failure breaks the channel, which the pool sees.
-  if (control_->send(std::span(&*ask, 1), Wait::for_at_most(kAskLimit))) {
-    port_.state = DataPort::State::asked;
+  return *std::move(ask);
+}
+
+/// Asks for the next port, so that the next transfer finds it.
+Readiness Session::ask_ahead() {
+  if (!may_ask_ahead()) {
+    return Readiness::ready;
   }
+  if (port_.state == DataPort::State::ready && !port_.socket.readable_now() &&
+      SteadyClock::now() - port_.since < kWarmFor / 2) {
+    return Readiness::ready;
+  }
+  const auto ask = next_port_command();
+  if (!ask) {
+    return Readiness::ready;
+  }
+  if (!control_->send(std::span(&*ask, 1), Wait::for_at_most(kAskLimit))) {
+    return Readiness::lost;
+  }
+  port_.state = DataPort::State::asked;
+  return Readiness::expecting;
 }
 
 Result<std::optional<net::Socket>> Session::take_warm(const Wait& wait) {
@@ -318,12 +317,8 @@ Result<void> Session::send_start(const TransferOrder& order, Start& start, const
     }
   }
   if (settings_.pipelining && may_ask_ahead() && profile().next_epsv_behind_transfer) {
-    port_.clear();
-    port_.extended = profile().epsv;
-    port_.slot = knowledge_.warm_slots().try_take();
-    if (port_.slot) {
-      FTPSFS_TRY_ASSIGN(auto ask, port_command());
-      record.push_back(std::move(ask));
+    if (auto ask = next_port_command()) {
+      record.push_back(*std::move(ask));
       port_.state = DataPort::State::asked;
     }
   }
@@ -396,7 +391,7 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
     start.begun = true;
     return {};
   }
-  cut_ = control_->owed() > (port_.state == DataPort::State::asked ? 1U : 0U);
+  cut_ = owes_transfer();
   if (reply.is_completion() && start.begun) {
     // The end has overtaken the handshake: what the data connection carried was not read. Not to be
     // taken for an empty file or directory.

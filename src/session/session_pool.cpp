@@ -87,21 +87,11 @@ void SessionPool::close(const Wait& wait) {
     keeper_.request_stop();
     keeper_.join();
   }
-  std::list<Member*> unsettled;
-  {
-    const MutexLock lock(mutex_);
-    keeper_ended_ = true;
-    unsettled.swap(settling_);
-    settling_count_ = 0;
-  }
-  for (Member* const member : unsettled) {
-    finish_release(member, true);
-  }
   std::vector<std::unique_ptr<Member>> idle;
   {
     const MutexLock lock(mutex_);
     for (auto at = members_.begin(); at != members_.end();) {
-      if ((*at)->leased) {
+      if ((*at)->leased && !(*at)->kept) {
         ++at;
       } else {
         idle.push_back(std::move(*at));
@@ -264,8 +254,8 @@ bool SessionPool::try_grant(Waiter& waiter, bool may_dial) {
 }
 
 std::vector<SessionPool::Request> SessionPool::serve_queue() {
-  // A session that is being settled comes back after one round trip; a login takes five.
-  std::size_t coming_back = settling_count_;
+  // A session that settles comes back after one round trip; a login takes four.
+  std::size_t coming_back = count_coming_back();
   for (auto at = queue_.begin(); at != queue_.end();) {
     if (!closed_ && !login_refused_ && try_grant(**at, coming_back == 0)) {
       at = queue_.erase(at);
@@ -358,17 +348,26 @@ std::unique_ptr<SessionPool::Member> SessionPool::remove(Member* member) {
   return removed;
 }
 
+/// An interrupted program must not wait for the replies that its command still owes, nor a reader
+/// for those of a transfer that it cut.
 void SessionPool::release(Member* member, bool broken) noexcept {
-  if (!broken && member->session != nullptr && !is_closed()) {
-    member->session->rest();
+  Readiness readiness = broken ? Readiness::lost : Readiness::ready;
+  if (!broken && !is_closed()) {
+    readiness = member->session->rest();
   }
-  if (!broken && member->session != nullptr && !member->session->is_quiet()) {
-    if (leave_to_keeper(member)) {
+  {
+    const MutexLock lock(mutex_);
+    wait_for_callback(member);
+    if (!closed_ && readiness == Readiness::owing) {
+      keep(member);
+      member->comes_back = true;
+      member->idle_since = clock_.now();
+      member->settle_by = clock_.now() + settings_.settle_timeout;
+      keeper_wake_.raise();
       return;
     }
-    broken = !member->session->settle(Wait::for_at_most(settings_.settle_timeout));
   }
-  finish_release(member, broken);
+  finish_turn(member, readiness);
 }
 
 bool SessionPool::is_closed() const {
@@ -376,61 +375,51 @@ bool SessionPool::is_closed() const {
   return closed_;
 }
 
-/// An interrupted program must not wait for the replies that its command still owes: the keeper
-/// reads them. @return false when there is no keeper (any more).
-bool SessionPool::leave_to_keeper(Member* member) {
-  const MutexLock lock(mutex_);
-  if (!settings_.keeper_thread || keeper_ended_) {
-    return false;
-  }
-  wait_for_callback(member);
-  // It is on its way back: no other stream need give way for it.
-  member->asked = true;
-  settling_.push_back(member);
-  ++settling_count_;
-  keeper_work_.notify_one();
-  return true;
+/// The keeper's from now on, until the replies have come.
+void SessionPool::keep(Member* member) {
+  member->leased = true;
+  member->kept = true;
+  member->expecting = false;
+  member->descriptor = member->session->descriptor();
+  member->asked = true;  // it is on its way back: no other stream need give way for it
 }
 
-void SessionPool::settle_all(const std::stop_token& stop) {
-  for (;;) {
-    Member* member = nullptr;
-    {
-      const MutexLock lock(mutex_);
-      if (settling_.empty()) {
-        return;
-      }
-      member = settling_.front();
-      settling_.pop_front();
-    }
-    const auto settled = member->session->settle(Wait::for_at_most(settings_.settle_timeout, stop));
-    {
-      const MutexLock lock(mutex_);
-      --settling_count_;
-    }
-    finish_release(member, !settled);
+void SessionPool::make_idle(Member* member, Readiness readiness) {
+  member->leased = false;
+  member->kept = false;
+  member->comes_back = false;
+  member->asked = false;
+  member->expecting = readiness == Readiness::expecting;
+  member->descriptor = member->session->descriptor();
+  if (member->expecting) {
+    keeper_wake_.raise();
   }
 }
 
-void SessionPool::finish_release(Member* member, bool broken) noexcept {
+std::size_t SessionPool::count_coming_back() const {
+  return static_cast<std::size_t>(
+      std::count_if(members_.begin(), members_.end(),
+                    [](const auto& member) { return member->kept && member->comes_back; }));
+}
+
+/// A lease has ended, or the keeper is done with a session.
+void SessionPool::finish_turn(Member* member, Readiness readiness) {
   std::unique_ptr<Member> dropped;
   MutexLock lock(mutex_);
-  wait_for_callback(member);
-  const bool closing = closed_;
-  if (broken || closing) {
+  const bool is_lost = readiness == Readiness::lost || readiness == Readiness::owing;
+  if (is_lost || closed_) {
     dropped = remove(member);
-    counters_.replaced += broken ? 1 : 0;
-    login_proved_ = login_proved_ && !broken;
+    counters_.replaced += is_lost ? 1 : 0;
+    login_proved_ = login_proved_ && !is_lost;
   } else {
-    member->leased = false;
-    member->asked = false;
+    make_idle(member, readiness);
     member->idle_since = clock_.now();
     member->last_sign_of_life = member->idle_since;
   }
   auto requests = serve_queue();
   lock.unlock();
   send_requests(std::move(requests));
-  if (dropped != nullptr && !broken) {
+  if (dropped != nullptr && !is_lost) {
     dropped->session->quit(Wait::for_at_most(kGoodbyeLimit));
   }
 }

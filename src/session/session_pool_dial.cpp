@@ -2,6 +2,8 @@
 //
 // SessionPool: getting a granted lease a session that works, what failed dials teach, and the
 // keeper's rounds.
+#include <poll.h>
+
 #include <algorithm>
 #include <cctype>
 #include <string>
@@ -55,7 +57,7 @@ bool may_be_a_limit(const Error& error) {
 }  // namespace
 
 bool SessionPool::is_fit(Member& member, const Wait& wait, bool must_be_alive) {
-  if (!member.session->is_quiet()) {
+  if (!member.session->is_lendable()) {
     log::debug("an idle session has died");
     return false;
   }
@@ -217,7 +219,7 @@ SessionPool::Member* SessionPool::take_due_for_probe(SteadyTime now) {
   return nullptr;
 }
 
-void SessionPool::keep_house(const std::stop_token& stop) {
+void SessionPool::keep_house() {
   const SteadyTime now = clock_.now();
   {
     const MutexLock lock(mutex_);
@@ -232,37 +234,81 @@ void SessionPool::keep_house(const std::stop_token& stop) {
     send_requests(std::move(requests));
   }
   while (Member* const member = take_due_for_probe(now)) {
-    const Wait limit = Wait::for_at_most(settings_.probe_timeout, stop);
-    bool alive = is_fit(*member, limit, true);
-    if (alive) {
-      member->session->rest();
-      alive = member->session->is_quiet() || member->session->settle(limit);
-    }
-    if (!alive) {
+    if (is_fit(*member, {}, false)) {
+      member->session->ask_for_a_sign();
+      const MutexLock lock(mutex_);
+      keep(member);
+      member->settle_by = now + settings_.probe_timeout;
+    } else {
       drop(member);
-      continue;
     }
-    MutexLock lock(mutex_);
-    // Its place among the idle stays: keep-alive is no use.
-    member->leased = false;
-    member->last_sign_of_life = clock_.now();
-    auto requests = serve_queue();
-    lock.unlock();
-    send_requests(std::move(requests));
   }
 }
 
+/// Leases the idle sessions that expect a reply. @return those, and what the keeper has already.
+std::vector<SessionPool::Member*> SessionPool::take_what_expects() {
+  std::vector<Member*> taken;
+  const MutexLock lock(mutex_);
+  for (const auto& member : members_) {
+    if (!member->leased && member->expecting) {
+      member->purpose = Purpose::metadata;
+      keep(member.get());
+      member->comes_back = true;
+    }
+    if (member->kept) {
+      taken.push_back(member.get());
+    }
+  }
+  return taken;
+}
+
+void SessionPool::tend() {
+  for (Member* const member : take_what_expects()) {
+    const Readiness readiness = member->session->rest();
+    MutexLock lock(mutex_);
+    const bool late = readiness == Readiness::owing && clock_.now() >= member->settle_by;
+    if (readiness == Readiness::lost || late) {
+      lock.unlock();
+      log::debug("a session that nobody used {}", late ? "does not answer" : "has died");
+      drop(member);
+    } else if (readiness != Readiness::owing) {
+      make_idle(member, readiness);
+      member->last_sign_of_life = clock_.now();
+      auto requests = serve_queue();
+      lock.unlock();
+      send_requests(std::move(requests));
+    }
+  }
+}
+
+/// Until a reply may have come, or something is late, or the next round begins.
+void SessionPool::await_work(SteadyTime next_round) {
+  std::vector<pollfd> watched{{keeper_wake_.fd(), POLLIN, 0}};
+  SteadyTime until = next_round;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& member : members_) {
+      if (member->kept) {
+        until = std::min(until, SteadyClock::now() + (member->settle_by - clock_.now()));
+      }
+      if (member->kept || (!member->leased && member->expecting)) {
+        watched.push_back({member->descriptor, POLLIN, 0});
+      }
+    }
+  }
+  // A session that is lent meanwhile may even be closed: at worst its number wakes us for nothing.
+  ::poll(watched.data(), watched.size(), Wait{until, {}}.poll_timeout_ms());
+  keeper_wake_.clear();
+}
+
 void SessionPool::run_keeper(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { keeper_wake_.raise(); });
   SteadyTime next_round = SteadyClock::now() + kKeeperPeriod;
   while (!stop.stop_requested()) {
-    {
-      const MutexLock lock(mutex_);
-      keeper_work_.wait(mutex_, Wait{next_round, stop},
-                        [this]() FTPSFS_NO_ANALYSIS { return !settling_.empty(); });
-    }
-    settle_all(stop);
+    await_work(next_round);
+    tend();
     if (!stop.stop_requested() && SteadyClock::now() >= next_round) {
-      keep_house(stop);
+      keep_house();
       next_round = SteadyClock::now() + kKeeperPeriod;
     }
   }

@@ -24,7 +24,12 @@ struct Lease::Member {
   std::uint64_t grant = 0;  ///< counts leases: small is old
   std::function<void()> on_yield;
   bool asked = false;
-  std::thread::id caller;  ///< the thread that runs on_yield now
+  std::thread::id caller;   ///< the thread that runs on_yield now
+  int descriptor = -1;      ///< of the session, while replies are expected
+  bool expecting = false;   ///< idle, with a reply on its way that the next user may take in
+  bool kept = false;        ///< leased by the keeper, until `settle_by`
+  bool comes_back = false;  ///< kept, and the reply is certain to come soon
+  SteadyTime settle_by;
   SteadyTime idle_since;
   SteadyTime last_sign_of_life;  ///< also by keep-alive
 };

@@ -36,11 +36,13 @@ struct ListingNotes {
 /// @return the children in the server's order, names unique, without "." and "..".
 /// @errors io_error: something came, but no line of it is an MLSD line; too many entries.  @source
 /// RFC 3659 §7
-Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes = nullptr);
+Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes = nullptr,
+                                          std::size_t most_entries = kMostEntries);
 
 /// The same for LIST and for the body of a STAT reply, in whichever dialect it is.
 Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now,
-                                          ListingNotes* notes = nullptr);
+                                          ListingNotes* notes = nullptr,
+                                          std::size_t most_entries = kMostEntries);
 
 /// What the final 2xx of a listing confesses.
 enum class ListingVerdict : std::uint8_t {

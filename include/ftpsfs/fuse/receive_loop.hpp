@@ -9,8 +9,8 @@
 
 #include <atomic>
 
+#include "ftpsfs/base/event_fd.hpp"
 #include "ftpsfs/base/result.hpp"
-#include "ftpsfs/fuse/event_fd.hpp"
 #include "ftpsfs/fuse/libfuse.hpp"
 #include "ftpsfs/fuse/request_buffers.hpp"
 

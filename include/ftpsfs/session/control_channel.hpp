@@ -78,6 +78,8 @@ class ControlChannel {
 
   /// Reads and forgets what is owed. @errors any: broken.
   Result<void> settle(const Wait& wait);
+  /// The same, as far as it has come. @return false when more is owed.
+  Result<bool> try_settle();
 
   /// Ends a transfer that was cut: sends `mark` and skips whatever comes before a reply with
   /// `mark_code`. Servers disagree on how many replies a cut transfer gets (226, 426, both, 551).
@@ -86,6 +88,11 @@ class ControlChannel {
   Result<ftp::Reply> settle_with_mark(const ftp::Command& mark, int mark_code, const Wait& wait);
   /// The same where the mark is under way already, as the last command sent.
   Result<ftp::Reply> skip_to_mark(int mark_code, const Wait& wait);
+  /// The same, as far as it has come. @return nullopt when the mark is still to come.
+  Result<std::optional<ftp::Reply>> try_skip_to_mark(int mark_code);
+
+  /// Waits until a try_… is worth it. @errors timed_out: broken; cancelled: usable.
+  Result<void> wait_for_input(const Wait& wait);
 
   /// Nothing is owed, nothing has arrived unasked, nothing is broken.
   bool is_quiet();
@@ -99,6 +106,9 @@ class ControlChannel {
   Result<bool> try_take_input();
   Result<void> feed(std::span<const std::byte> bytes);
   Result<ftp::Reply> next_reply(const Wait& wait);
+  Result<std::optional<ftp::Reply>> try_next_reply();
+  Result<std::optional<ftp::Reply>> parsed_reply();
+  Result<void> judge_skipped(const ftp::Reply& reply);
   Result<ftp::Reply> accept(ftp::Reply reply);
   Error fail(Error error);
 
@@ -107,7 +117,9 @@ class ControlChannel {
   std::deque<std::string> owed_;  ///< log forms of the commands in flight, oldest first
   bool pipelining_ = false;
   bool singly_ = false;
-  int preliminaries_ = 0;        ///< in a row
+  int preliminaries_ = 0;  ///< in a row
+  /// While a cut transfer's replies are skipped: how many may be answers to what went before it.
+  std::optional<std::size_t> skipping_;
   std::optional<Error> ending_;  ///< how the stream ended, told once the replies before it are read
   std::optional<Error> failure_;
 };

@@ -96,12 +96,19 @@ class Session final : public PooledSession {
   Error explain_broken_data(std::string_view verb, Error fallback, bool before_start = false);
 
   // PooledSession:
-  bool is_quiet() override;
+  bool is_lendable() override;
   bool is_spent() override;
-  void rest() override;
-  Result<void> settle(const Wait& wait) override;
+  Readiness rest() override;
+  void ask_for_a_sign() override;
+  int descriptor() const override { return control_->stream().native_handle(); }
   Result<void> probe(const Wait& wait) override;
   void quit(const Wait& wait) override;
+
+  /// Brings the dialogue back into step after a transfer that was cut, or a wait that was.
+  /// @errors any but cancelled: the session is lost.
+  Result<void> settle(const Wait& wait);
+  /// Nothing is owed, nothing unexpected has arrived.
+  bool is_quiet();
 
  private:
   Session(const SessionSettings& settings, Transport& transport, ServerKnowledge& knowledge,
@@ -110,6 +117,8 @@ class Session final : public PooledSession {
 
   /// When a data connection breaks, the reason is on the control connection already or soon.
   static constexpr Duration kReasonLimit = std::chrono::seconds(3);
+  /// A write of one short command never waits for long, or the link is dead.
+  static constexpr Duration kAskLimit = std::chrono::seconds(1);
 
   struct Start;
   enum class Greeting : std::uint8_t { at_once, after_1xx };  ///< when the ClientHello goes out
@@ -118,8 +127,19 @@ class Session final : public PooledSession {
     std::vector<ftp::Reply> answers;
   };
 
+  /// Does the server owe more than the answer to the request for the next port?
+  bool owes_transfer() const {
+    return control_->owed() > (port_.state == DataPort::State::asked ? 1U : 0U);
+  }
+  /// Does the server owe an answer to nothing but the request for the next port?
+  bool owes_port_alone() const;
+  /// As settle(), as far as it has come. @return false when more is owed.
+  Result<bool> try_settle();
+
   // session_data.cpp
   bool may_ask_ahead() const;
+  std::optional<ftp::Command> next_port_command();
+  Readiness ask_ahead();
   Result<ftp::Command> port_command() const;
   Result<std::uint16_t> parse_port(const ftp::Reply& reply) const;
   Result<void> take_port(const ftp::Reply& reply);

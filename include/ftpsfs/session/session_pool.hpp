@@ -17,6 +17,9 @@
 //   logs in at a time until a login succeeds: a changed password costs one failure, not eight.
 // - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
 //   out a short outage within its own deadline; in a long one it fails at once.
+// - Nobody waits for a session that comes back: the keeper takes in the replies that it still owes,
+//   of all such sessions at a time. What only waits for the answer to a request that was made ahead
+//   of need can be lent meanwhile.
 // Thread-safe. One mutex, a leaf: no callback and no session is touched under it.
 #pragma once
 
@@ -31,25 +34,36 @@
 #include <vector>
 
 #include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/base/event_fd.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/wait.hpp"
 
 namespace ftpsfs::session {
 
-/// What the pool needs of a session. Used by one thread at a time.
+/// How ready for its next user a session is that nobody uses.
+enum class Readiness : std::uint8_t {
+  ready,      ///< nothing is owed
+  expecting,  ///< a reply is on its way that the next user may take in as well: lend it
+  owing,      ///< not to be lent before more replies have come
+  lost,
+};
+
+/// What the pool needs of a session. Used by one thread at a time. Only probe() and quit() wait.
 class PooledSession {
  public:
   virtual ~PooledSession() = default;
-  /// No reply is owed and nothing unexpected has arrived. Does not wait.
-  virtual bool is_quiet() = 0;
+  /// Of an idle session: takes in what has come. @return false when it is of no use any more.
+  virtual bool is_lendable() = 0;
   /// Too old to be lent again, though it still answers (its TLS session is about to expire).
   virtual bool is_spent() { return false; }
-  /// About to be idle: may ask for what the next user will want, without waiting for it. What is
-  /// owed then is read by settle().
-  virtual void rest() {}
-  /// Reads the replies still owed after a cancelled dialogue. @errors any: the session is lost.
-  virtual Result<void> settle(const Wait& wait) = 0;
+  /// About to be idle: takes in what has come, ends what was cut, asks for what the next user will
+  /// want. Called again when `descriptor()` is readable, as long as replies are to come.
+  virtual Readiness rest() = 0;
+  /// For poll(2).
+  virtual int descriptor() const = 0;
+  /// Sends one harmless command; rest() will take in the reply.
+  virtual void ask_for_a_sign() = 0;
   /// One harmless command and its reply.
   virtual Result<void> probe(const Wait& wait) = 0;
   /// Says goodbye; failures do not matter.
@@ -78,9 +92,9 @@ struct PoolSettings {
   Duration longest_backoff = std::chrono::seconds(5);
   /// How long a learned limit holds before one more session is tried.
   Duration limit_memory = std::chrono::minutes(5);
-  /// For draining a session that comes back with replies owed.
+  /// For the replies that a session still owes when it comes back.
   Duration settle_timeout = std::chrono::seconds(3);
-  bool keeper_thread = true;  ///< tests call keep_house() themselves
+  bool keeper_thread = true;  ///< tests call tend() and keep_house() themselves
 };
 
 struct PoolCounters {
@@ -119,7 +133,7 @@ class Lease {
   void note(const Error& error) noexcept;
   void discard() noexcept { broken_ = true; }
 
-  /// Does the destructor's work now: drains what is owed (bounded by settle_timeout).
+  /// Does the destructor's work now. Does not wait: what is owed is left to the keeper.
   void give_back() noexcept;
 
  private:
@@ -148,8 +162,11 @@ class SessionPool {
   /// gave: unreachable, untrusted, tls_failed, ….
   Result<Lease> acquire(Purpose purpose, const Wait& wait, bool must_be_alive = false);
 
+  /// The keeper's work when replies have come for sessions that nobody uses. Does not wait.
+  void tend();
+
   /// One round of the keeper: keeps warm sessions alive, closes those too many or idle for long.
-  void keep_house(const std::stop_token& stop = {});
+  void keep_house();
 
   /// Somebody has seen to the account or to the server: what was refused is tried again.
   void forget_refusals();
@@ -193,14 +210,17 @@ class SessionPool {
 
   void release(Member* member, bool broken) noexcept;
   bool is_closed() const;
-  bool leave_to_keeper(Member* member);
-  void settle_all(const std::stop_token& stop);
-  void finish_release(Member* member, bool broken) noexcept;
+  void keep(Member* member) FTPSFS_REQUIRES(mutex_);
+  void make_idle(Member* member, Readiness readiness) FTPSFS_REQUIRES(mutex_);
+  void finish_turn(Member* member, Readiness readiness);
+  std::size_t count_coming_back() const FTPSFS_REQUIRES(mutex_);
   void offer(Member* member, std::function<void()> on_yield);
   void wait_for_callback(Member* member) FTPSFS_REQUIRES(mutex_);
 
   Member* take_due_for_closing(SteadyTime now);
   Member* take_due_for_probe(SteadyTime now);
+  std::vector<Member*> take_what_expects();
+  void await_work(SteadyTime next_round);
   void grow_limit(SteadyTime now) FTPSFS_REQUIRES(mutex_);
   void run_keeper(const std::stop_token& stop);
 
@@ -210,13 +230,8 @@ class SessionPool {
 
   mutable Mutex mutex_;
   ConditionVariable callback_ended_;  ///< for who gives back a session that is being asked for
-  ConditionVariable keeper_work_;
   std::list<std::unique_ptr<Member>> members_ FTPSFS_GUARDED_BY(mutex_);
   std::list<Waiter*> queue_ FTPSFS_GUARDED_BY(mutex_);  ///< on their threads' stacks
-  /// Given back with replies owed; the keeper reads them.
-  std::list<Member*> settling_ FTPSFS_GUARDED_BY(mutex_);
-  std::size_t settling_count_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< with the one under its hands
-  bool keeper_ended_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::uint64_t grants_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool closed_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool ever_logged_in_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -236,6 +251,7 @@ class SessionPool {
   Duration backoff_ FTPSFS_GUARDED_BY(mutex_){0};
 
   PoolCounters counters_ FTPSFS_GUARDED_BY(mutex_);
+  const EventFd keeper_wake_;
   std::jthread keeper_;
 };
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "ftpsfs/base/event_fd.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/session/session_pool.hpp"
 
@@ -21,17 +22,40 @@ class FakeServer {
    public:
     explicit Session(FakeServer& server) : server_(server) { ++server_.alive; }
     ~Session() override { --server_.alive; }
-    bool is_quiet() override { return !dead && !owes; }
+    bool is_lendable() override { return !dead && !owes; }
     bool is_spent() override { return spent; }
-    void rest() override {
+    Readiness rest() override {
       ++server_.rests;
-      owes = owes || asks_at_rest;
+      if (dead) {
+        return Readiness::lost;
+      }
+      if (answers.exchange(false)) {
+        owes = false;
+        expects = false;
+        return Readiness::ready;
+      }
+      if (owes) {
+        if (settles_at_once) {
+          owes = false;
+          return Readiness::ready;
+        }
+        return Readiness::owing;
+      }
+      expects = expects || asks_at_rest;
+      return expects ? Readiness::expecting : Readiness::ready;
     }
-    Result<void> settle(const Wait& /*wait*/) override {
-      ++server_.settled;
-      owes = false;
-      return settle_fails ? Result<void>(make_broken(Errc::timed_out, "no settling"))
-                          : Result<void>();
+    int descriptor() const override { return input_.fd(); }
+    void ask_for_a_sign() override {
+      ++server_.probes;
+      owes = true;
+      if (!hangs) {
+        answer();
+      }
+    }
+    /// What it owes comes in.
+    void answer() {
+      answers = true;
+      input_.raise();
     }
     Result<void> probe(const Wait& /*wait*/) override {
       ++server_.probes;
@@ -44,10 +68,13 @@ class FakeServer {
     std::atomic<bool> hangs{false};  ///< the link is dead, and nobody knows
     std::atomic<bool> owes{false};   ///< replies
     std::atomic<bool> asks_at_rest{false};
-    std::atomic<bool> settle_fails{false};
+    std::atomic<bool> expects{false};  ///< the answer to what it asked at rest
+    std::atomic<bool> answers{false};
+    std::atomic<bool> settles_at_once{false};
     std::atomic<int> users{0};  ///< threads inside
 
    private:
+    const EventFd input_;
     FakeServer& server_;
   };
 
@@ -70,7 +97,6 @@ class FakeServer {
   std::atomic<int> dials{0};
   std::atomic<int> dialling{0};
   std::atomic<int> most_dialling{0};
-  std::atomic<int> settled{0};
   std::atomic<int> rests{0};
   std::atomic<int> probes{0};
   std::atomic<int> quits{0};

@@ -27,8 +27,10 @@ void stream(SessionPool& pool, Purpose purpose, const Wait& wait, std::atomic<in
     std::this_thread::yield();
   }
   EXPECT_EQ(--fake(*lease).users, 0);
-  fake(*lease).owes = true;  // it was cut
+  FakeServer::Session& session = fake(*lease);
+  session.owes = true;  // it was cut
   lease->give_back();
+  session.answer();  // it is the keeper's until then
   ++done;
 }
 

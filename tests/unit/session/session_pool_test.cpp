@@ -106,17 +106,34 @@ TEST_F(Pool, ABrokenSessionIsNotUsedAgain) {
   EXPECT_EQ(server_.dials, 2);
 }
 
-TEST_F(Pool, ASessionOnItsWayBackMayAskForWhatTheNextUserWants) {
+TEST_F(Pool, WhatWaitsForAPortAloneIsLentMeanwhile) {
   SessionPool& pool = make(1);
   {
     auto lease = pool.acquire(Purpose::metadata, soon());
     fake(*lease).asks_at_rest = true;
   }
   EXPECT_EQ(server_.rests, 1);
-  EXPECT_EQ(server_.settled, 1);
   EXPECT_EQ(pool.counters().idle, 1U);
   EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
   EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, TheKeeperTakesInAnswersWhileNobodyUsesTheSession) {
+  SessionPool& pool = make(1);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).asks_at_rest = true;
+    lease->give_back();
+  }
+  pool.tend();
+  EXPECT_EQ(server_.rests, 2);  // nothing yet
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).answer();
+    lease->give_back();
+  }
+  pool.tend();
+  EXPECT_EQ(server_.rests, 3);  // it had been taken in as it came back: nothing is expected
 }
 
 TEST_F(Pool, ABrokenSessionAsksForNothing) {
@@ -128,27 +145,71 @@ TEST_F(Pool, ABrokenSessionAsksForNothing) {
   EXPECT_EQ(server_.rests, 0);
 }
 
-TEST_F(Pool, ASessionThatCannotSettleIsDropped) {
+TEST_F(Pool, ASessionThatOwesRepliesIsNotLentBeforeTheyHaveCome) {
+  SessionPool& pool = make(1);
+  FakeServer::Session* session = nullptr;
+  {
+    auto lease = pool.acquire(Purpose::read, soon());
+    session = &fake(*lease);
+    session->owes = true;
+  }
+  pool.tend();
+  auto waiting = wait_in_queue(Purpose::read);
+  EXPECT_FALSE(is_ready(waiting));
+  session->answer();
+  pool.tend();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, ASessionThatIsLateWithItsRepliesIsDropped) {
   SessionPool& pool = make(1);
   {
     auto lease = pool.acquire(Purpose::metadata, soon());
     fake(*lease).owes = true;
-    fake(*lease).settle_fails = true;
   }
+  clock_.advance(settings_.settle_timeout - std::chrono::milliseconds(1));
+  pool.tend();
+  EXPECT_EQ(server_.alive, 1);
+  clock_.advance(std::chrono::milliseconds(1));
+  pool.tend();
   EXPECT_EQ(server_.alive, 0);
   EXPECT_EQ(pool.counters().replaced, 1U);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
+/// One that does not answer must not hold up the others.
+TEST_F(Pool, SessionsThatComeBackAreSettledSideBySide) {
+  SessionPool& pool = make(3);
+  FakeServer::Session* second = nullptr;
+  {
+    auto first = pool.acquire(Purpose::metadata, soon());
+    auto other = pool.acquire(Purpose::metadata, soon());
+    fake(*first).owes = true;
+    second = &fake(*other);
+    second->owes = true;
+    first->give_back();
+  }
+  second->answer();
+  pool.tend();
+  EXPECT_EQ(pool.counters().idle, 1U);
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  EXPECT_EQ(&fake(*lease), second);
 }
 
 TEST_F(Pool, TheKeeperSettlesWhatComesBackWithRepliesOwed) {
   settings_.max_sessions = 1;
   settings_.keeper_thread = true;
   SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
+  FakeServer::Session* session = nullptr;
   {
     auto lease = pool.acquire(Purpose::read, soon());
-    fake(*lease).owes = true;
+    session = &fake(*lease);
+    session->owes = true;
   }
-  EXPECT_TRUE(pool.acquire(Purpose::read, soon()));
-  EXPECT_EQ(server_.settled, 1);
+  auto waiting = wait_in_queue(Purpose::read);
+  session->answer();
+  EXPECT_TRUE(waiting.get());
   EXPECT_EQ(server_.dials, 1);
 }
 
@@ -472,6 +533,7 @@ TEST_F(Pool, TheKeeperKeepsWarmSessionsAliveAndClosesOthers) {
   }
   clock_.advance(settings_.keep_alive);
   pool.keep_house();
+  pool.tend();
   EXPECT_EQ(server_.probes, 3);
   EXPECT_EQ(server_.alive, 3);
   clock_.advance(settings_.idle_close - settings_.keep_alive);
@@ -492,6 +554,10 @@ TEST_F(Pool, TheKeeperDropsTheDead) {
   }
   clock_.advance(settings_.keep_alive);
   pool.keep_house();
+  pool.tend();
+  EXPECT_EQ(server_.alive, 1);  // it may yet answer
+  clock_.advance(settings_.probe_timeout);
+  pool.tend();
   EXPECT_EQ(server_.alive, 0);
 }
 

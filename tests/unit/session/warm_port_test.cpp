@@ -2,6 +2,7 @@
 //
 // Ports that are asked for ahead of need: who asks, who takes the reply, and how many there are.
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <optional>
 #include <string>
@@ -28,6 +29,21 @@ class WarmPort : public SessionFixture {
     transport_.records.clear();
   }
 
+  /// As the keeper does it: rest() whenever the descriptor is readable.
+  Readiness rest_until_answered() {
+    for (;;) {
+      const Readiness now = session_->rest();
+      if (now == Readiness::ready || now == Readiness::lost) {
+        return now;
+      }
+      pollfd input{session_->descriptor(), POLLIN, 0};
+      if (::poll(&input, 1, soon().poll_timeout_ms()) != 1) {
+        ADD_FAILURE() << "no answer";
+        return Readiness::lost;
+      }
+    }
+  }
+
   ServerKnowledge few_{1};
 };
 
@@ -41,14 +57,14 @@ TEST_F(WarmPort, RestAsksOnceAndSettleTakesTheReply) {
   transport_.add_data(&data_);
   log_in();
   EXPECT_TRUE(session_->is_quiet());
-  session_->rest();
+  EXPECT_EQ(session_->rest(), Readiness::expecting);
   EXPECT_FALSE(session_->is_quiet());
-  session_->rest();
-  ASSERT_TRUE(session_->settle(soon()));
+  EXPECT_TRUE(session_->is_lendable());
+  EXPECT_EQ(rest_until_answered(), Readiness::ready);
   EXPECT_TRUE(session_->is_quiet());
   EXPECT_EQ(transport_.dialled, std::vector<int>{1001});
   // It has what it wants.
-  session_->rest();
+  EXPECT_EQ(session_->rest(), Readiness::ready);
   EXPECT_TRUE(session_->is_quiet());
   EXPECT_EQ(transport_.records, std::vector<std::string>{"EPSV\r\n"});
   finish();
@@ -70,6 +86,64 @@ TEST_F(WarmPort, RestAsksAnewWhenTheServerEndedItsPort) {
   session_->rest();
   ASSERT_TRUE(session_->settle(soon()));
   EXPECT_EQ(transport_.dialled, (std::vector<int>{1001, 1002}));
+  finish();
+}
+
+/// Else a server that has no ports would be asked without end.
+TEST_F(WarmPort, ARefusedPortIsNotAskedForAgainAtOnce) {
+  script_login(kVsftpd);
+  control_.expect("EPSV").reply("425 no port is free").expect_end();
+  log_in();
+  EXPECT_EQ(session_->rest(), Readiness::expecting);
+  EXPECT_EQ(rest_until_answered(), Readiness::ready);
+  EXPECT_EQ(transport_.records, std::vector<std::string>{"EPSV\r\n"});
+  finish();
+}
+
+TEST_F(WarmPort, RestBringsACutTransferBackIntoStep) {
+  settings_.protection = Protection::clear_data;
+  script_login(kUnknown);
+  control_.expect("EPSV").reply("229 (|||1001|)").expect("STOR /f").reply("150 send");
+  control_.expect("EPSV")
+      .reply("426 cut")
+      .reply("226 or done")
+      .reply("229 (|||1002|)")
+      .expect_end();
+  ScriptedPeer second;
+  data_.expect_end();
+  second.expect_end();
+  transport_.add_data(&data_);
+  transport_.add_data(&second);
+  log_in();
+  auto upload = Upload::open(*session_, "/f", false, soon());
+  ASSERT_TRUE(upload) << upload.error().text;
+  upload->reset();
+  EXPECT_FALSE(session_->is_lendable());
+  EXPECT_EQ(session_->rest(), Readiness::owing);
+  EXPECT_FALSE(session_->is_lendable());
+  EXPECT_EQ(rest_until_answered(), Readiness::ready);
+  EXPECT_TRUE(session_->is_lendable());
+  EXPECT_EQ(transport_.dialled, (std::vector<int>{1001, 1002}));
+  finish();
+}
+
+TEST_F(WarmPort, ASessionThatEndsWhileItRestsIsLost) {
+  script_login(kVsftpd);
+  control_.expect("EPSV").reply("421 Timeout.").close();
+  log_in();
+  EXPECT_EQ(session_->rest(), Readiness::expecting);
+  EXPECT_EQ(rest_until_answered(), Readiness::lost);
+  EXPECT_FALSE(session_->is_lendable());
+  finish();
+}
+
+TEST_F(WarmPort, ASignOfLifeIsTakenInWithoutWaiting) {
+  settings_.warm_data = false;
+  script_login(kVsftpd);
+  control_.expect("NOOP").reply("200 ok").expect_end();
+  log_in();
+  session_->ask_for_a_sign();
+  EXPECT_EQ(rest_until_answered(), Readiness::ready);
   finish();
 }
 
@@ -335,7 +409,8 @@ TEST_F(WarmPort, WhilePausedAWarmConnectionIsLeftAlone) {
   settings_.protection = Protection::clear_data;
   script_login(kUnknown);
   control_.expect("EPSV").reply("229 (|||1001|)").expect("EPSV").reply("229 (|||1002|)");
-  control_.expect("STOR /f").reply("150 send").expect_end();
+  control_.expect("STOR /f").reply("150 send");
+  control_.expect("EPSV").expect_end();  // the mark behind the cut
   ScriptedPeer second;
   data_.expect_end();
   second.expect_end();
@@ -353,7 +428,7 @@ TEST_F(WarmPort, WhilePausedAWarmConnectionIsLeftAlone) {
   EXPECT_EQ(transport_.dialled, (std::vector<int>{1001, 1002}));
   EXPECT_TRUE(has_free_slot());
   upload->reset();
-  session_->rest();
+  EXPECT_EQ(session_->rest(), Readiness::owing);
   finish();
 }
 

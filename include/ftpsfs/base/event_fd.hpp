@@ -5,7 +5,7 @@
 
 #include "ftpsfs/base/unique_fd.hpp"
 
-namespace ftpsfs::fuse {
+namespace ftpsfs {
 
 class EventFd {
  public:
@@ -21,4 +21,4 @@ class EventFd {
   UniqueFd fd_;
 };
 
-}  // namespace ftpsfs::fuse
+}  // namespace ftpsfs

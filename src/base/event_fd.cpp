@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ftpsfs/fuse/event_fd.hpp"
+#include "ftpsfs/base/event_fd.hpp"
 
 #include <sys/eventfd.h>
 
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <system_error>
 
-namespace ftpsfs::fuse {
+namespace ftpsfs {
 
 EventFd::EventFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!fd_) {
@@ -26,4 +26,4 @@ void EventFd::clear() const noexcept {
   [[maybe_unused]] const auto got = ::read(fd_.get(), &count, sizeof count);
 }
 
-}  // namespace ftpsfs::fuse
+}  // namespace ftpsfs
