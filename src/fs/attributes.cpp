@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::uint32_t kPermissions = 07777;
 
-std::int64_t wall_seconds(const Clock& clock) {
-  return std::chrono::duration_cast<std::chrono::seconds>(clock.wall_now().time_since_epoch())
-      .count();
-}
-
 }  // namespace
 
 Result<Attributes> Filesystem::Impl::set_attributes(Ino ino, const AttributeChange& change,
@@ -119,7 +114,7 @@ Result<void> Filesystem::Impl::set_mtime(Ino ino, const AttributeChange::Time& t
       file->defer_mtime(time.now ? std::nullopt : std::optional<std::int64_t>(time.unix_seconds))) {
     return {};
   }
-  const std::int64_t wanted = time.now ? wall_seconds(services_.clock) : time.unix_seconds;
+  const std::int64_t wanted = time.now ? services_.wall_seconds() : time.unix_seconds;
   FTPSFS_TRY_ASSIGN(const Attributes now, get_attributes(ino, request));
   if (now.mtime_seconds == wanted) {
     return {};

@@ -100,9 +100,7 @@ bool OpenFile::owes_locked() const {
 void OpenFile::note_written() {
   written_ = true;
   mtime_owed_.reset();
-  changed_at_ = std::chrono::duration_cast<std::chrono::seconds>(
-                    services_.clock.wall_now().time_since_epoch())
-                    .count();
+  changed_at_ = services_.wall_seconds();
 }
 
 // Reading.

@@ -195,11 +195,19 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   Result<void> publish_stream(const Streaming& streaming, const std::stop_token& stop);
   Result<void> publish_copy(const Staged& staged, const std::stop_token& stop);
-  Result<void> install(remote::FileVersion version, const std::string& temporary);
+  /// What the server shall be told of mode and time along with the last bytes of an upload to
+  /// `temporary`.
+  remote::UploadTail tail_for(const std::string& temporary) const;
+  Result<void> install(remote::FinishedUpload end, const remote::UploadTail& tail,
+                       const std::string& temporary);
   Result<void> put_in_place(const std::string& temporary);
   Result<void> move_part(const std::string& temporary, std::optional<std::uint16_t> keep_mode);
-  void apply_tail(const remote::RemotePath& path, bool made_file, remote::FileVersion& version);
-  void apply_mode(const remote::RemotePath& path, std::uint16_t mode, bool made_file);
+  void apply_tail(const remote::RemotePath& path, bool made_file, const remote::UploadTail& tail,
+                  remote::FinishedUpload& end);
+  void apply_mode(const remote::RemotePath& path, bool made_file, const remote::UploadTail& tail,
+                  const remote::FinishedUpload& end);
+  void apply_mtime(const remote::RemotePath& path, const remote::UploadTail& tail,
+                   remote::FinishedUpload& end);
   void learn_mode(const remote::RemotePath& path);
   void remember_published(const remote::FileVersion& version);
   Result<void> settle_verdict(Result<void> outcome);

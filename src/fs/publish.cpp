@@ -4,7 +4,7 @@
 //
 // New names are written straight to the name. An existing file is replaced by a rename over it, so
 // that others see the old or the new content, whole. What belongs to the upload besides its bytes
-// (mode, time) follows as its tail.
+// (mode, time) is its tail: see upload_tail.cpp.
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
 #include "open_file.hpp"
@@ -50,15 +50,16 @@ Result<void> OpenFile::begin_upload(const std::stop_token& stop, std::uint64_t f
 }
 
 Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::stop_token& stop) {
-  auto version = streaming.stream->finish(stop);
-  if (!version && version.error().code == Errc::cancelled) {
-    return std::move(version).error();
+  const remote::UploadTail tail = tail_for(streaming.temporary);
+  auto end = streaming.stream->finish(stop, tail);
+  if (!end && end.error().code == Errc::cancelled) {
+    return std::move(end).error();
   }
   Result<void> installed;
-  if (version) {
-    installed = install(*std::move(version), streaming.temporary);
+  if (end) {
+    installed = install(*std::move(end), tail, streaming.temporary);
   } else {
-    installed = std::move(version).error();
+    installed = std::move(end).error();
     streaming.stream->abandon();
     remove_temporary(streaming.temporary);
   }
@@ -81,18 +82,19 @@ Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token&
       temporary = services_.hidden_names.upload();
     }
   }
-  auto version = transfer::send_from(*staged.copy, services_.remote, target_path(temporary),
-                                     services_.budget, services_.limits, stop);
-  if (!version && version.error().code == Errc::cancelled) {
+  const remote::UploadTail tail = tail_for(temporary);
+  auto end = transfer::send_from(*staged.copy, services_.remote, target_path(temporary), tail,
+                                 services_.budget, services_.limits, stop);
+  if (!end && end.error().code == Errc::cancelled) {
     remove_temporary(temporary);
-    return std::move(version).error();
+    return std::move(end).error();
   }
   Result<void> installed;
-  if (version) {
-    installed = install(*std::move(version), temporary);
+  if (end) {
+    installed = install(*std::move(end), tail, temporary);
   } else {
     remove_temporary(temporary);
-    installed = std::move(version).error();
+    installed = std::move(end).error();
   }
   if (installed) {
     const MutexLock lock(mutex_);
@@ -102,7 +104,8 @@ Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token&
 }
 
 /// The upload has arrived whole; now it gets its name, mode and time.
-Result<void> OpenFile::install(remote::FileVersion version, const std::string& temporary) {
+Result<void> OpenFile::install(remote::FinishedUpload end, const remote::UploadTail& tail,
+                               const std::string& temporary) {
   bool is_new = false;
   {
     const MutexLock lock(mutex_);
@@ -115,8 +118,8 @@ Result<void> OpenFile::install(remote::FileVersion version, const std::string& t
   if (is_new && services_.new_file_mode == 0) {
     learn_mode(path);
   }
-  apply_tail(path, is_new || !temporary.empty(), version);
-  remember_published(version);
+  apply_tail(path, is_new || !temporary.empty(), tail, end);
+  remember_published(end.version);
   return {};
 }
 
@@ -156,64 +159,6 @@ Result<void> OpenFile::move_part(const std::string& temporary,
     }
   }
   return services_.remote.rename(part, path, services_.own_wait());
-}
-
-/// The first new file of a mount shows what mode the server gives, so that later ones need a
-/// command only when the program wants another.
-void OpenFile::learn_mode(const remote::RemotePath& path) {
-  const auto entry = services_.remote.stat(path, services_.own_wait());
-  if (entry && entry->mode) {
-    services_.new_file_mode = *entry->mode;
-  }
-}
-
-/// What the link's death keeps from the server stays owed, for the next publishing.
-void OpenFile::apply_tail(const remote::RemotePath& path, bool made_file,
-                          remote::FileVersion& version) {
-  std::optional<std::uint16_t> mode;
-  std::optional<std::int64_t> mtime;
-  {
-    const MutexLock lock(mutex_);
-    if (mode_owed_) {
-      mode = mode_;
-    }
-    mtime = mtime_owed_;
-  }
-  if (mode) {
-    apply_mode(path, *mode, made_file);
-  }
-  if (mtime) {
-    const auto set = services_.remote.set_mtime(path, *mtime, services_.own_wait());
-    if (set) {
-      version.mtime = remote::FileTime{*mtime, remote::TimeGrain::second};
-    } else {
-      log::warning("{}: the time could not be set: {}", path.str(), set.error().text);
-    }
-    const MutexLock lock(mutex_);
-    if (mtime_owed_ == mtime && (set || !is_link_failure(set.error().code))) {
-      mtime_owed_.reset();
-    }
-  }
-}
-
-void OpenFile::apply_mode(const remote::RemotePath& path, std::uint16_t mode, bool made_file) {
-  // What the server gives to new files says nothing of one that was there before.
-  const std::uint16_t given = made_file ? services_.new_file_mode.load() : std::uint16_t{0};
-  Result<void> set;
-  if (given == 0 || mode != given) {
-    set = services_.remote.set_mode(path, mode, services_.own_wait());
-  }
-  if (!set) {
-    log::info("{}: the mode could not be set: {}", path.str(), set.error().text);
-  }
-  const MutexLock lock(mutex_);
-  if (mode_ != mode || (!set && is_link_failure(set.error().code))) {
-    return;  // still owed; perhaps another one by now
-  }
-  mode_owed_ = false;
-  if (!set) {
-    mode_ = given != 0 ? std::optional(given) : std::nullopt;
-  }
 }
 
 void OpenFile::remember_published(const remote::FileVersion& version) {
@@ -358,29 +303,6 @@ std::optional<OpenFile::LocalView> OpenFile::local_view() const {
   return view;
 }
 
-bool OpenFile::defer_mode(std::uint16_t mode) {
-  const MutexLock lock(mutex_);
-  if (orphan_) {
-    mode_ = mode;
-    return true;
-  }
-  if (!owes_locked()) {
-    return false;
-  }
-  mode_ = mode;
-  mode_owed_ = true;
-  return true;
-}
-
-bool OpenFile::defer_mtime(std::optional<std::int64_t> unix_seconds) {
-  const MutexLock lock(mutex_);
-  if (!owes_locked() && !orphan_) {
-    return false;
-  }
-  mtime_owed_ = unix_seconds;
-  return true;
-}
-
 OpenFile::Comparison OpenFile::compare(const remote::Entry& entry) const {
   if (owes_locked() || orphan_) {
     return Comparison::same;  // ours is newer
@@ -409,18 +331,6 @@ bool OpenFile::observe(const remote::Entry& entry) {
 bool OpenFile::is_replaced(const remote::Entry& entry) const {
   const MutexLock lock(mutex_);
   return compare(entry) == Comparison::other;
-}
-
-void OpenFile::note_mtime(std::int64_t unix_seconds) {
-  const MutexLock lock(mutex_);
-  version_.mtime = remote::FileTime{unix_seconds, remote::TimeGrain::second};
-  mtime_owed_.reset();
-}
-
-void OpenFile::note_mode(std::uint16_t mode) {
-  const MutexLock lock(mutex_);
-  mode_ = mode;
-  mode_owed_ = false;
 }
 
 }  // namespace ftpsfs::fs

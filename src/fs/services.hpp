@@ -33,6 +33,11 @@ struct Services {
 
   /// For steps that must not be abandoned half-way, whatever the program does.
   Wait own_wait() const { return Wait::for_at_most(limits.stall_timeout); }
+
+  std::int64_t wall_seconds() const {
+    return std::chrono::duration_cast<std::chrono::seconds>(clock.wall_now().time_since_epoch())
+        .count();
+  }
 };
 
 }  // namespace ftpsfs::fs

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What changes the server's tree. Every command goes out once; what a refusal means is
-// settled in ftp_settle.cpp, what a lost reply means in FtpRemote. Where a server lacks a verb
-// (500, 502, 504) the next way is tried, and remembered.
-#include <fmt/core.h>
-
+// What changes the server's tree. Every command goes out once; what a refusal means is settled in
+// ftp_settle.cpp, what a lost reply means in FtpRemote.
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "ftp_operations.hpp"
@@ -15,35 +11,6 @@
 
 namespace ftpsfs::remote {
 namespace {
-
-using Capability = session::ServerKnowledge::Capability;
-
-/// One way to change an attribute: a capability, and the command that uses it.
-struct Way {
-  Capability capability;
-  std::string verb;
-  std::string argument;
-};
-
-/// Tries the ways in turn until one is known to the server.
-/// @return the error of the one that was refused for the file's sake; unsupported when none is
-/// left.
-Result<void> try_ways(session::Session& session, std::span<const Way> ways, const Wait& wait) {
-  for (const Way& way : ways) {
-    if (!(session.profile().*way.capability)) {
-      continue;
-    }
-    FTPSFS_TRY_ASSIGN(const auto reply, session.command(way.verb, way.argument, wait));
-    if (reply.is_completion()) {
-      return {};
-    }
-    if (!ftp::is_unknown_command(reply.code)) {
-      return ftp::make_refusal(way.verb, reply);
-    }
-    session.knowledge().forget(way.capability);
-  }
-  return make_error(Errc::unsupported, "the server has no command for it");
-}
 
 /// A mutation's single reply.
 Result<void> demand_success(std::string_view verb, const ftp::Reply& reply) {
@@ -116,48 +83,6 @@ Result<void> send_make_symlink(session::Session& session, const std::string& tar
     return make_error(Errc::unsupported, "SITE SYMLINK: " + reply.text(), reply.code);
   }
   return demand_success("SITE SYMLINK", reply);
-}
-
-Result<void> send_set_mode(session::Session& session, const RemotePath& path, std::uint16_t mode,
-                           const Wait& wait) {
-  const std::array<Way, 2> ways{
-      Way{&ftp::ServerProfile::mff_unix_mode, "MFF",
-          fmt::format("UNIX.mode={:04o}; {}", mode, path.str())},
-      Way{&ftp::ServerProfile::site_chmod, "SITE",
-          fmt::format("CHMOD {:03o} {}", mode, path.str())},
-  };
-  auto set = try_ways(session, ways, wait);
-  if (!set && is_ambiguous(set.error())) {
-    return settle_change(session, path, std::move(set).error(), Errc::not_permitted, wait);
-  }
-  return set;
-}
-
-Result<void> send_set_mtime(session::Session& session, const RemotePath& path,
-                            std::int64_t unix_seconds, const Wait& wait) {
-  const std::string time = ftp::format_mdtm_time(unix_seconds);
-  const std::array<Way, 4> ways{
-      Way{&ftp::ServerProfile::mfmt, "MFMT", time + " " + path.str()},
-      Way{&ftp::ServerProfile::mff_modify, "MFF", "modify=" + time + "; " + path.str()},
-      Way{&ftp::ServerProfile::mdtm_set, "MDTM", time + " " + path.str()},
-      Way{&ftp::ServerProfile::site_utime, "SITE", "UTIME " + time + " " + path.str()},
-  };
-  auto set = try_ways(session, ways, wait);
-  if (set || set.error().code == Errc::unsupported || is_link_failure(set.error().code) ||
-      set.error().code == Errc::cancelled) {
-    return set;
-  }
-  // vsftpd and pyftpdlib set no directory's time, and say so in vague words.
-  const auto entry = fetch_entry(session, path, wait);
-  if (entry && entry->type == FileType::directory) {
-    Error error = std::move(set).error();
-    error.code = Errc::unsupported;
-    return error;
-  }
-  if (is_ambiguous(set.error())) {
-    return settle_change(session, path, std::move(set).error(), Errc::not_permitted, wait);
-  }
-  return set;
 }
 
 Result<Space> fetch_space(session::Session& session, const RemotePath& path, const Wait& wait) {

@@ -97,10 +97,13 @@ Result<void> send_rename(session::Session& session, const RemotePath& from, cons
 Result<RemotePath> link_target(const std::string& target, const RemotePath& path);
 Result<void> send_make_symlink(session::Session& session, const std::string& target,
                                const RemotePath& path, const Wait& wait);
+Result<Space> fetch_space(session::Session& session, const RemotePath& path, const Wait& wait);
+
+// ---- ftp_ways.cpp ----
+
 Result<void> send_set_mode(session::Session& session, const RemotePath& path, std::uint16_t mode,
                            const Wait& wait);
 Result<void> send_set_mtime(session::Session& session, const RemotePath& path,
                             std::int64_t unix_seconds, const Wait& wait);
-Result<Space> fetch_space(session::Session& session, const RemotePath& path, const Wait& wait);
 
 }  // namespace ftpsfs::remote

@@ -8,6 +8,7 @@
 
 #include "ftp_core.hpp"
 #include "ftp_operations.hpp"
+#include "ftp_upload_ending.hpp"
 #include "ftpsfs/session/download.hpp"
 #include "ftpsfs/session/upload.hpp"
 
@@ -84,7 +85,7 @@ class FtpReader final : public RemoteReader {
 class FtpWriter final : public RemoteWriter {
  public:
   FtpWriter(FtpRemote::Core& core, session::Lease lease, std::unique_ptr<session::Upload> upload,
-            std::string path)
+            RemotePath path)
       : core_(core), lease_(std::move(lease)), upload_(std::move(upload)), path_(std::move(path)) {}
   ~FtpWriter() override { end(); }
   FtpWriter(const FtpWriter&) = delete;
@@ -94,27 +95,27 @@ class FtpWriter final : public RemoteWriter {
     return upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait));
   }
 
-  Result<FileVersion> finish(const Wait& wait) override {
+  Result<FinishedUpload> finish(const UploadTail& tail, const Wait& wait) override {
     if (upload_ == nullptr) {
       return ended();
     }
     FTPSFS_TRY(pass_on(upload_->finish(wait)));
-    auto stamp = session::fetch_stamp(session_of(lease_), path_, wait);
-    if (!stamp) {
-      lease_.note(stamp.error());
+    UploadEnding ending(path_, tail);
+    // Changes, once sent, are deaf to the stop.
+    const Wait limit = tail.empty() ? wait : wait.uncancellable();
+    auto ran = ending.run(session_of(lease_), limit);
+    if (!ran) {
+      lease_.note(ran.error());
     }
     end();
     // The upload is whole: a link that dies just now does not make it fail.
-    if (!stamp && is_link_failure(stamp.error().code) && !wait.expired()) {
-      stamp = core_.repeat(session::Purpose::metadata, wait,
-                           [this](session::Session& session, const Wait& limit) {
-                             return session::fetch_stamp(session, path_, limit);
-                           });
+    if (!ran && is_link_failure(ran.error().code) && !limit.expired()) {
+      ran = core_.repeat(session::Purpose::metadata, limit,
+                         [&ending](session::Session& session, const Wait& part) {
+                           return ending.run(session, part);
+                         });
     }
-    if (!stamp) {
-      return std::move(stamp).error();
-    }
-    return to_version(*stamp);
+    return ending.outcome(ran);
   }
 
   void offer(YieldRequest on_yield) { lease_.offer(std::move(on_yield)); }
@@ -141,7 +142,7 @@ class FtpWriter final : public RemoteWriter {
   FtpRemote::Core& core_;
   session::Lease lease_;
   std::unique_ptr<session::Upload> upload_;
-  const std::string path_;
+  const RemotePath path_;
   std::optional<Error> failure_;
 };
 
@@ -210,7 +211,7 @@ Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, con
           return is_ambiguous(error) ? settle_creation(session, path, std::move(error), limit)
                                      : error;
         }
-        return std::make_unique<FtpWriter>(core, std::move(lease), *std::move(upload), path.str());
+        return std::make_unique<FtpWriter>(core, std::move(lease), *std::move(upload), path);
       });
   if (!opened) {
     return std::move(opened).error();

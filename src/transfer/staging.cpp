@@ -8,9 +8,10 @@ namespace {
 
 constexpr std::size_t kPiece = 1ULL << 20;
 
-Result<remote::FileVersion> send_once(const StagedFile& file, remote::Remote& remote,
-                                      const PathProvider& path, MemoryBudget& budget,
-                                      const Limits& limits, const std::stop_token& stop) {
+Result<remote::FinishedUpload> send_once(const StagedFile& file, remote::Remote& remote,
+                                         const PathProvider& path, const remote::UploadTail& tail,
+                                         MemoryBudget& budget, const Limits& limits,
+                                         const std::stop_token& stop) {
   WriteStream stream(remote, path, remote::WriteMode::replace, 0, budget, limits);
   const std::uint64_t size = file.size();
   for (std::uint64_t offset = 0; offset < size;) {
@@ -24,7 +25,7 @@ Result<remote::FileVersion> send_once(const StagedFile& file, remote::Remote& re
       offset += slice.bytes.size();
     }
   }
-  return stream.finish(stop);
+  return stream.finish(stop, tail);
 }
 
 }  // namespace
@@ -48,11 +49,12 @@ Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProv
   }
 }
 
-Result<remote::FileVersion> send_from(const StagedFile& file, remote::Remote& remote,
-                                      const PathProvider& path, MemoryBudget& budget,
-                                      const Limits& limits, const std::stop_token& stop) {
+Result<remote::FinishedUpload> send_from(const StagedFile& file, remote::Remote& remote,
+                                         const PathProvider& path, const remote::UploadTail& tail,
+                                         MemoryBudget& budget, const Limits& limits,
+                                         const std::stop_token& stop) {
   for (int retries = limits.retries;; --retries) {
-    auto sent = send_once(file, remote, path, budget, limits, stop);
+    auto sent = send_once(file, remote, path, tail, budget, limits, stop);
     if (sent || !is_link_failure(sent.error().code) || retries == 0 || stop.stop_requested()) {
       return sent;
     }

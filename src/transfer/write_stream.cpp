@@ -37,7 +37,8 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
   std::optional<Result<void>> try_write(const Slice& data);
   Result<void> write(const Slice& data, const Wait& wait);
-  Result<remote::FileVersion> finish(const std::stop_token& stop);
+  Result<remote::FinishedUpload> finish(const std::stop_token& stop,
+                                        const remote::UploadTail& tail);
   std::optional<Slices> take_back();
   void shut_down();
 
@@ -73,6 +74,8 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   Slice pop_piece() FTPSFS_REQUIRES(mutex_);
   /// Puts back what was sent since the last confirmation. @return false when it is gone.
   bool rewind() FTPSFS_REQUIRES(mutex_);
+  /// How the last transfer ended, for who wants this tail.
+  remote::FinishedUpload ended_with(const remote::UploadTail& tail) FTPSFS_REQUIRES(mutex_);
 
   remote::Remote& remote_;
   const PathProvider path_;
@@ -98,7 +101,9 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool shut_down_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::optional<Error> error_ FTPSFS_GUARDED_BY(mutex_);
-  remote::FileVersion version_ FTPSFS_GUARDED_BY(mutex_);
+  remote::UploadTail tail_ FTPSFS_GUARDED_BY(mutex_);  ///< of the finish under way
+  remote::UploadTail sent_tail_ FTPSFS_GUARDED_BY(mutex_);
+  remote::FinishedUpload end_ FTPSFS_GUARDED_BY(mutex_);  ///< of the last transfer, with sent_tail_
   std::jthread thread_ FTPSFS_GUARDED_BY(mutex_);
 };
 
@@ -106,6 +111,7 @@ void WriteStream::Core::enqueue(const Slice& data) {
   queue_.push_back(data);
   queued_bytes_ += cost_of(data);
   accepted_ += data.bytes.size();
+  tail_ = {};  // it was for the bytes before these
   if (pumping_ || queued_bytes_ >= limits_.start_bytes) {
     ensure_pump();
   }
@@ -138,8 +144,10 @@ Result<void> WriteStream::Core::write(const Slice& data, const Wait& wait) {
   return {};
 }
 
-Result<remote::FileVersion> WriteStream::Core::finish(const std::stop_token& stop) {
+Result<remote::FinishedUpload> WriteStream::Core::finish(const std::stop_token& stop,
+                                                         const remote::UploadTail& tail) {
   MutexLock lock(mutex_);
+  tail_ = tail;
   while (!error_ && owes()) {
     finishing_ = true;
     ensure_pump();
@@ -158,7 +166,19 @@ Result<remote::FileVersion> WriteStream::Core::finish(const std::stop_token& sto
   if (error_) {
     return *error_;
   }
-  return version_;
+  return ended_with(tail);
+}
+
+remote::FinishedUpload WriteStream::Core::ended_with(const remote::UploadTail& tail) {
+  remote::FinishedUpload end;
+  end.version = end_.version;
+  if (tail.mtime && tail.mtime == sent_tail_.mtime) {
+    end.mtime_set = end_.mtime_set;
+  }
+  if (tail.mode && tail.mode == sent_tail_.mode) {
+    end.mode_set = end_.mode_set;
+  }
+  return end;
 }
 
 std::optional<Slices> WriteStream::Core::take_back() {
@@ -339,8 +359,16 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   if (stop.stop_requested()) {
     return make_error(Errc::cancelled, "the upload was abandoned");
   }
-  FTPSFS_TRY_ASSIGN(const remote::FileVersion version,
-                    writer->finish(Wait::for_at_most(limits_.stall_timeout, stop)));
+  remote::UploadTail tail;
+  {
+    MutexLock lock(mutex_);
+    if (queue_.empty()) {
+      tail = tail_;
+    }
+  }
+  FTPSFS_TRY_ASSIGN(remote::FinishedUpload end,
+                    writer->finish(tail, Wait::for_at_most(limits_.stall_timeout, stop)));
+  const remote::FileVersion& version = end.version;
   MutexLock lock(mutex_);
   const std::uint64_t expected = base_size_ + sent_;
   // Others may append to the same file meanwhile: more is possible there, less never.
@@ -350,7 +378,8 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     return make_error(Errc::truncated, fmt::format("the server kept {} of {} bytes of the upload",
                                                    *version.size, expected));
   }
-  version_ = version;
+  end_ = std::move(end);
+  sent_tail_ = tail;
   confirmed_ = sent_;
   made_ = true;
   held_.clear();
@@ -415,8 +444,9 @@ std::optional<Result<void>> WriteStream::try_write(const Slice& data) {
 Result<void> WriteStream::write(const Slice& data, const Wait& wait) {
   return core_->write(data, wait);
 }
-Result<remote::FileVersion> WriteStream::finish(const std::stop_token& stop) {
-  return core_->finish(stop);
+Result<remote::FinishedUpload> WriteStream::finish(const std::stop_token& stop,
+                                                   const remote::UploadTail& tail) {
+  return core_->finish(stop, tail);
 }
 std::uint64_t WriteStream::accepted() const {
   return core_->accepted();

@@ -140,6 +140,11 @@ def test_first_byte(far_box):
     assert taken <= 3 + is_one_of(box, "pyftpdlib") + SLACK, f"{taken:.1f} round trips"
 
 
+def small_upload_trips(box):
+    """Data and its 226, and then the look at the size: the 226 proves nothing."""
+    return 3 if is_one_of(box, "proftpd", "pureftpd") else 4
+
+
 def test_small_upload(far_box):
     box = far_box
     mount = box.mount()
@@ -151,9 +156,26 @@ def test_small_upload(far_box):
             file.write(b"z" * 4096)
 
     taken = fewest(write, "abcde", enough=3.3)
-    # Data and its 226, and then the look at the size: the 226 proves nothing.
-    assert taken <= (3 if is_one_of(box, "proftpd", "pureftpd") else 4) + SLACK, f"{taken:.1f} round trips"
+    assert taken <= small_upload_trips(box) + SLACK, f"{taken:.1f} round trips"
     assert (box.remote / "a").stat().st_size == 4096
+
+
+def test_small_upload_with_its_time_and_mode(far_box, tmp_path):
+    """As cp -p, tar x and install -m leave files: what they set before the close travels with the question for
+    the size."""
+    box = far_box
+    source = tmp_path / "source"
+    source.write_bytes(b"z" * 4096)
+    source.chmod(0o640)
+    os.utime(source, (1_600_000_000, 1_600_000_000))
+    mount = box.mount()
+    os.listdir(mount)
+    (mount / "first").write_bytes(b"learns the mode of new files")
+    taken = fewest(lambda name: box.run(["cp", "-p", source, mount / name]), "abcde", enough=3.3)
+    assert taken <= small_upload_trips(box) + SLACK, f"{taken:.1f} round trips"
+    arrived = (box.remote / "a").stat()
+    assert (arrived.st_size, arrived.st_mtime) == (4096, 1_600_000_000)
+    assert arrived.st_mode & 0o7777 == 0o640
 
 
 def test_changes_of_names(far_box):

@@ -12,6 +12,9 @@
 //   gate.await_blocked();  gate.open();          // … until here
 //   EXPECT_THAT(remote.log(), ElementsAre("list /a", "stat /a"));
 //
+// A writer's finish() is one call, whatever its tail: "finish /f mtime=5 mode=0600". Faults of
+// Op::set_mtime and Op::set_mode strike the parts of the tail.
+//
 // Thread-safe; readers and writers belong to one thread at a time and must go before it.
 #pragma once
 
@@ -144,8 +147,8 @@ class FakeRemote final : public remote::Remote {
   auto call(Op op, const std::string& path, const Wait& wait, const std::string& second, Work work)
       -> decltype(work());
   template <typename Work>
-  auto call_on_stream(Op op, const std::string& path, const Wait& wait, Work work)
-      -> decltype(work());
+  auto call_on_stream(Op op, const std::string& path, const Wait& wait, Work work,
+                      const std::string& second = {}) -> decltype(work());
   std::int64_t now() const;
   remote::Entry entry_of(const std::string& name, const FakeNode& node, bool exact) const;
   remote::FileVersion version_of(const FakeNode& node) const;
@@ -175,9 +178,9 @@ auto FakeRemote::call(Op op, const std::string& path, const Wait& wait, const st
 }
 
 template <typename Work>
-auto FakeRemote::call_on_stream(Op op, const std::string& path, const Wait& wait, Work work)
-    -> decltype(work()) {
-  FTPSFS_TRY(plan_.before(op, path, wait));
+auto FakeRemote::call_on_stream(Op op, const std::string& path, const Wait& wait, Work work,
+                                const std::string& second) -> decltype(work()) {
+  FTPSFS_TRY(plan_.before(op, path, wait, second));
   auto result = [&] {
     const MutexLock lock(mutex_);
     return work();

@@ -90,6 +90,8 @@ class FakePlan {
   Result<void> before(Op op, const std::string& path, const Wait& wait,
                       const std::string& second = {});
   Result<void> after(Op op, const std::string& path, const Wait& wait);
+  /// Gates and faults alone: for parts of another call, which is the one that counts.
+  Result<void> meet(Op op, const std::string& path, Moment moment, const Wait& wait);
   struct ByteLimit {
     std::uint64_t bytes;
     Error error;
@@ -108,7 +110,6 @@ class FakePlan {
     ByteLimit limit;
   };
 
-  Result<void> meet(Op op, const std::string& path, Moment moment, const Wait& wait);
   void record(Op op, const std::string& path, const std::string& second);
 
   mutable Mutex mutex_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // FakeRemote: readers and writers.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <iterator>
 
@@ -129,22 +131,59 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
                     true);
   }
 
-  Result<FileVersion> finish(const Wait& wait) override {
+  Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
     if (failed_) {
       return *failed_;
     }
-    auto result = remember(remote_.call_on_stream(Op::finish, path_, wait,
-                                                  [&]() -> Result<FileVersion> {
-                                                    finished_ = true;
-                                                    node_->mtime = remote_.now();
-                                                    return remote_.version_of(*node_);
-                                                  }),
-                           true);
+    auto done = remember(remote_.call_on_stream(
+                             Op::finish, path_, wait,
+                             [&]() -> Result<void> {
+                               finished_ = true;
+                               node_->mtime = remote_.now();
+                               return {};
+                             },
+                             words_of(tail)),
+                         true);
+    if (!done) {
+      return std::move(done).error();
+    }
+    remote::FinishedUpload end;
+    if (tail.mtime) {
+      end.mtime_set = set_part(Op::set_mtime, remote_.options_.can_set_mtime, wait,
+                               [&] { node_->mtime = *tail.mtime; });
+    }
+    if (tail.mode) {
+      end.mode_set = set_part(Op::set_mode, remote_.options_.can_set_mode, wait,
+                              [&] { node_->mode = *tail.mode; });
+    }
+    {
+      const MutexLock lock(remote_.mutex_);
+      end.version = remote_.version_of(*node_);
+    }
     place_.give_back();
-    return result;
+    return end;
   }
 
  private:
+  static std::string words_of(const remote::UploadTail& tail) {
+    std::string words = tail.mtime ? fmt::format("mtime={}", *tail.mtime) : "";
+    if (tail.mode) {
+      words += fmt::format("{}mode={:04o}", words.empty() ? "" : " ", *tail.mode);
+    }
+    return words;
+  }
+
+  template <typename Change>
+  Result<void> set_part(Op op, bool known, const Wait& wait, Change change) {
+    FTPSFS_TRY(remote_.plan_.meet(op, path_, Moment::before, wait.uncancellable()));
+    if (!known) {
+      return make_error(Errc::unsupported, to_string(op), 500);
+    }
+    const MutexLock lock(remote_.mutex_);
+    change();
+    return {};
+  }
+
   Result<void> take(std::span<const std::byte> data) {
     const std::size_t size = allowed(data.size());
     std::transform(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(size),

@@ -248,10 +248,16 @@ void FaultyDialogue::site(const std::string& argument) {
     c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   const auto mode_end = argument.find(' ', word.size() + 1);
-  if (word != "CHMOD" || mode_end == std::string::npos) {
+  if ((word != "CHMOD" && word != "UTIME") || mode_end == std::string::npos) {
     return say("500 'SITE " + word + "' not understood");
   }
   const std::string name = argument.substr(mode_end + 1);
+  if (word == "UTIME") {
+    const std::size_t begin = word.size() + 1;
+    const auto time = parse_wire_time(argument.substr(begin, mode_end - begin));
+    return time ? answer(name, shared_.tree.set_mtime(path_of(name), *time), "200 UTIME OK")
+                : say("501 Invalid syntax");
+  }
   constexpr int kOctal = 8;
   const unsigned long mode = std::strtoul(argument.c_str() + word.size(), nullptr, kOctal);
   answer(name, shared_.tree.set_mode(path_of(name), static_cast<unsigned>(mode)),

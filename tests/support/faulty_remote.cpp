@@ -156,8 +156,8 @@ class FaultyRemote::Writer final : public remote::RemoteWriter {
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     return step(Op::write, [&] { return inner_->write(data, wait); });
   }
-  Result<FileVersion> finish(const Wait& wait) override {
-    return step(Op::finish, [&] { return inner_->finish(wait); });
+  Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
+    return step(Op::finish, [&] { return inner_->finish(tail, wait); });
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,6 +52,23 @@ class RemoteReader {
   virtual Result<std::size_t> read(std::span<std::byte> buffer, const Wait& wait) = 0;
 };
 
+/// What a file shall have when its bytes have arrived; absent: whatever the server gives.
+struct UploadTail {
+  std::optional<std::int64_t> mtime;  ///< Unix seconds
+  std::optional<std::uint16_t> mode;
+
+  bool empty() const { return !mtime && !mode; }
+};
+
+/// The end of an upload whose bytes have arrived.
+struct FinishedUpload {
+  /// What the server tells of the file with its tail set: size and mtime where it can.
+  FileVersion version;
+  // Absent: the tail did not ask for it.
+  std::optional<Result<void>> mtime_set;  ///< @errors as Remote::set_mtime
+  std::optional<Result<void>> mode_set;   ///< @errors as Remote::set_mode
+};
+
 /// One STOR or APPE. Destroying it before finish() resets the transfer: what the server keeps is
 /// unknown.
 class RemoteWriter {
@@ -60,10 +78,12 @@ class RemoteWriter {
   /// Writes all of `data`. After any error the writer is of no further use.
   virtual Result<void> write(std::span<const std::byte> data, const Wait& wait) = 0;
 
-  /// Ends the data and awaits the server's verdict (2xx).
-  /// @return what the server then tells of the file (size and mtime where it can), asked on the
-  /// same session. The caller compares the size.
-  virtual Result<FileVersion> finish(const Wait& wait) = 0;
+  /// Ends the data and awaits the server's verdict (2xx); then sets the tail and asks for size and
+  /// time, all in one flight on the same session. A link that fails behind the verdict is no
+  /// failure: the rest is done on another session. Once there is a verdict a tail is set whatever
+  /// the wait's stop token says.
+  /// @return the caller compares the size.
+  virtual Result<FinishedUpload> finish(const UploadTail& tail, const Wait& wait) = 0;
 };
 
 enum class WriteMode : std::uint8_t {

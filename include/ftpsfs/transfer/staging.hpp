@@ -17,8 +17,10 @@ Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProv
                         const std::stop_token& stop);
 
 /// Uploads `file` to the path given (STOR), begun anew after link failures: the copy is all there.
-Result<remote::FileVersion> send_from(const StagedFile& file, remote::Remote& remote,
-                                      const PathProvider& path, MemoryBudget& budget,
-                                      const Limits& limits, const std::stop_token& stop);
+/// @param tail as in WriteStream::finish.
+Result<remote::FinishedUpload> send_from(const StagedFile& file, remote::Remote& remote,
+                                         const PathProvider& path, const remote::UploadTail& tail,
+                                         MemoryBudget& budget, const Limits& limits,
+                                         const std::stop_token& stop);
 
 }  // namespace ftpsfs::transfer

@@ -43,8 +43,11 @@ class WriteStream {
   /// Sends what is queued (an empty file is made, too), awaits the server's verdict and compares
   /// the size. The stream can be written again afterwards. No deadline but the stop token: the
   /// pump's own deadlines bound it. A cancelled finish goes on in the background.
-  /// @return what the server tells of the file.
-  Result<remote::FileVersion> finish(const std::stop_token& stop);
+  /// @param tail travels with the last bytes.
+  /// @return what the server tells of the file. Parts of the tail that could not travel, because
+  /// the last transfer had ended before, are absent.
+  Result<remote::FinishedUpload> finish(const std::stop_token& stop,
+                                        const remote::UploadTail& tail = {});
 
   /// Bytes taken so far, from the stream's beginning.
   std::uint64_t accepted() const;

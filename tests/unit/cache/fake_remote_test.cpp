@@ -49,7 +49,7 @@ Result<void> write_all(remote::Remote& remote, const std::string& where, std::st
                        WriteMode mode = WriteMode::replace) {
   FTPSFS_TRY_ASSIGN(const auto writer, remote.open_writer(path(where), mode, {}, patient()));
   FTPSFS_TRY(writer->write(bytes(text), patient()));
-  FTPSFS_TRY(writer->finish(patient()));
+  FTPSFS_TRY(writer->finish({}, patient()));
   return {};
 }
 

@@ -73,9 +73,15 @@ class RemoteFixture : public ::testing::Test {
 
   Result<FileVersion> write(const std::string& path, const std::string& content,
                             WriteMode mode = WriteMode::replace) {
+    FTPSFS_TRY_ASSIGN(const auto end, upload(path, content, {}, mode));
+    return end.version;
+  }
+
+  Result<FinishedUpload> upload(const std::string& path, const std::string& content,
+                                const UploadTail& tail, WriteMode mode = WriteMode::replace) {
     FTPSFS_TRY_ASSIGN(const auto writer, remote_->open_writer(at(path), mode, {}, soon()));
     FTPSFS_TRY(writer->write(std::as_bytes(std::span(content)), soon()));
-    return writer->finish(soon());
+    return writer->finish(tail, soon());
   }
 
   std::unique_ptr<test::FaultyFtpsServer> server_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/transfer/write_stream.hpp"
 
+#include <gmock/gmock.h>
+
 #include <thread>
 
 #include "ftpsfs/transfer/staging.hpp"
@@ -8,6 +10,8 @@
 
 namespace ftpsfs::transfer {
 namespace {
+
+using ::testing::ElementsAre;
 
 class WriteStreamTest : public StreamFixture {
  protected:
@@ -23,9 +27,9 @@ TEST_F(WriteStreamTest, ASmallFileTravelsAtFinish) {
   write(*stream, "hello ");
   write(*stream, "world");
   EXPECT_EQ(remote.calls(Op::open_writer), 0U);
-  const auto version = stream->finish({});
-  ASSERT_TRUE(version);
-  EXPECT_EQ(version->size, 11U);
+  const auto end = stream->finish({});
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->version.size, 11U);
   EXPECT_EQ(remote.content("/f"), "hello world");
   EXPECT_EQ(remote.calls(Op::open_writer), 1U);
 }
@@ -161,7 +165,7 @@ TEST_F(WriteStreamTest, WaitingForASessionIsNoFailure) {
   Gate taken = remote.hold(Op::open_writer);
   const auto stream = writer(remote);
   write(*stream, "patient");
-  std::optional<Result<remote::FileVersion>> finished;
+  std::optional<Result<remote::FinishedUpload>> finished;
   std::jthread finisher([&] { finished = stream->finish({}); });
   const Wait limit = patience();
   while (remote.calls(Op::open_writer) < 2 && !limit.expired()) {
@@ -221,6 +225,93 @@ TEST_F(WriteStreamTest, SmallWritesAreChargedWhatTheyCost) {
   EXPECT_GE(taken, 10'000U);
 }
 
+const remote::UploadTail kTail{1'000'000'007, 0640};
+
+TEST_F(WriteStreamTest, ATailTravelsWithTheLastBytes) {
+  FakeRemote remote(clock);
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  const auto end = stream->finish({}, kTail);
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->mtime_set && *end->mtime_set);
+  EXPECT_TRUE(end->mode_set && *end->mode_set);
+  EXPECT_EQ(end->version.mtime->unix_seconds, 1'000'000'007);
+  EXPECT_THAT(remote.log(), ElementsAre("open_writer /f", "finish /f mtime=1000000007 mode=0640"));
+}
+
+TEST_F(WriteStreamTest, ATailThatComesBehindTheLastTransferIsNotToldAsSet) {
+  FakeRemote remote(clock);
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  ASSERT_TRUE(stream->finish({}, {5, kTail.mode}));
+  const auto end = stream->finish({}, kTail);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->mtime_set);
+  EXPECT_TRUE(end->mode_set);  // this one did travel
+  EXPECT_EQ(remote.calls(Op::finish), 1U);
+}
+
+TEST_F(WriteStreamTest, ATailIsSentAgainWithItsBytes) {
+  FakeRemote remote(clock);
+  remote.fail_next(Op::finish, "/f", make_error(Errc::closed, "reset"));
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  const auto end = stream->finish({}, kTail);
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->mtime_set && *end->mtime_set);
+  EXPECT_EQ(remote.mtime("/f"), 1'000'000'007);
+  EXPECT_EQ(remote.mode("/f"), 0640);
+}
+
+TEST_F(WriteStreamTest, ATailIsNotForBytesThatCameLater) {
+  FakeRemote remote(clock);
+  Gate gate = remote.hold(Op::open_writer);
+  const auto stream = writer(remote);
+  write(*stream, "one");
+  std::stop_source interrupt;
+  interrupt.request_stop();
+  ASSERT_FALSE(stream->finish(interrupt.get_token(), kTail));  // goes on in the background
+  ASSERT_TRUE(gate.await_blocked());
+  write(*stream, "two");
+  gate.open();
+  const Wait limit = patience();
+  while (remote.calls(Op::finish) < 1 && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(remote.log().back(), "finish /f");
+  const auto end = stream->finish({}, kTail);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->mtime_set);
+}
+
+TEST_F(WriteStreamTest, ATailWaitsWhileTheSessionIsLentElsewhere) {
+  FakeRemoteOptions options;
+  options.max_conns = 1;
+  FakeRemote remote(clock, options);
+  remote.put("/other", "");
+  Gate gate = remote.hold(Op::write);
+  const auto stream = writer(remote);
+  write(*stream, pattern(limits.start_bytes));
+  ASSERT_TRUE(gate.await_blocked());
+  write(*stream, pattern(limits.start_bytes));
+  std::jthread other(
+      [&] { EXPECT_TRUE(remote.stat(*remote::RemotePath::parse("/other"), patience())); });
+  const Wait limit = patience();
+  while (remote.yield_requests() < 1 && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  std::stop_source interrupt;
+  interrupt.request_stop();
+  ASSERT_FALSE(stream->finish(interrupt.get_token(), kTail));  // goes on in the background
+  gate.open();
+  ASSERT_TRUE(stream->finish({}, kTail));
+  other.join();
+  std::vector<std::string> log = remote.log();
+  std::erase(log, "stat /other");
+  EXPECT_THAT(log, ElementsAre("open_writer /f", "finish /f", "open_writer /f",
+                               "finish /f mtime=1000000007 mode=0640"));
+}
+
 TEST_F(WriteStreamTest, TheFirstErrorIsSticky) {
   FakeRemote remote(clock);
   remote.fail_next(Op::open_writer, "/f", make_error(Errc::no_space, "552"));
@@ -278,7 +369,7 @@ TEST_F(WriteStreamTest, AStagedFileIsFetchedAndSentWhole) {
   EXPECT_EQ((*copy)->size(), data.size());
   ASSERT_TRUE((*copy)->write(10, slice_of("changed").bytes));
   remote.fail_after_bytes(Op::write, 2 * kMebibyte, make_error(Errc::closed, "reset"));
-  ASSERT_TRUE(send_from(**copy, remote, path(), budget, limits, {}));
+  ASSERT_TRUE(send_from(**copy, remote, path(), {}, budget, limits, {}));
   std::string expected = data;
   expected.replace(10, 7, "changed");
   EXPECT_TRUE(remote.content("/f") == expected);
