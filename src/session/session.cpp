@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/session/session.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
@@ -9,6 +10,18 @@
 #include "ftpsfs/session/login.hpp"
 
 namespace ftpsfs::session {
+
+std::optional<SteadyTime> retirement(std::optional<SteadyTime> expiry, SteadyTime now) {
+  // Lifetimes are the server's word: 68 years (vsftpd, TLS 1.2) must not overflow, and one that is
+  // over at once must not lead to a login for each command.
+  constexpr std::chrono::hours kLongest(7 * 24);  // RFC 8446 §4.6.1
+  constexpr std::chrono::seconds kShortest(1);
+  if (!expiry || *expiry - now < kShortest) {
+    return std::nullopt;
+  }
+  return now + std::min<SteadyClock::duration>(*expiry - now, kLongest) / 10 * 9;
+}
+
 Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
                                                Transport& transport, ServerKnowledge& knowledge,
                                                TrafficCounters& counters, const Wait& wait) {
@@ -17,10 +30,8 @@ Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
   session->control_ = std::move(logged_in.control);
   session->start_directory_ = std::move(logged_in.start_directory);
   session->tls_ = std::move(logged_in.tls);
-  if (const auto expiry = transport.session_expiry(session->control_->stream())) {
-    const SteadyTime now = SteadyClock::now();
-    session->spent_at_ = now + (*expiry - now) * 9 / 10;  // a transfer may begin a little later
-  }
+  session->spent_at_ =
+      retirement(transport.session_expiry(session->control_->stream()), SteadyClock::now());
   log::info("logged in to {}: {}, {}", settings.host, logged_in.profile.describe(), session->tls_);
   knowledge.learn(std::move(logged_in.profile), std::move(logged_in.greeting));
   if (logged_in.port) {

@@ -56,6 +56,10 @@ struct StartedTransfer {
   bool over = false;                ///< the final 2xx came at once: there is no data
 };
 
+/// When a session should be lent no more whose TLS session expires then: a transfer may begin a
+/// little later. @return nullopt: it may live for ever.
+std::optional<SteadyTime> retirement(std::optional<SteadyTime> expiry, SteadyTime now);
+
 class Session final : public PooledSession {
  public:
   /// Dials and logs in. @errors as log_in().

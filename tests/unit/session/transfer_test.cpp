@@ -30,19 +30,24 @@ class Transfer : public SessionFixture {
 constexpr const char* kAsk = "SIZE /f\r\nMDTM /f\r\nEPSV\r\n";
 
 /// Servers that insist on resumption refuse the data connections of an expired TLS session.
-TEST_F(Transfer, ASessionIsSpentBeforeItsTlsSessionExpires) {
+TEST(Retirement, ComesBeforeTheTlsSessionExpires) {
+  const SteadyTime now = SteadyClock::now();
+  EXPECT_EQ(retirement(now + std::chrono::seconds(100), now), now + std::chrono::seconds(90));
+  EXPECT_EQ(retirement(std::nullopt, now), std::nullopt);
+}
+
+TEST(Retirement, BearsAnyLifetimeThatAServerNames) {
+  const SteadyTime now = SteadyClock::now();
+  EXPECT_GT(retirement(now + std::chrono::seconds(2147483647), now), now + std::chrono::hours(24));
+  EXPECT_EQ(retirement(now, now), std::nullopt);
+  EXPECT_EQ(retirement(now - std::chrono::hours(1), now), std::nullopt);
+}
+
+TEST_F(Transfer, ASessionIsNotSpentBeforeItsTime) {
   control_.expect_end();
   transport_.expiry = SteadyClock::now() + std::chrono::hours(1);
   log_in();
   EXPECT_FALSE(session_->is_spent());
-  finish();
-}
-
-TEST_F(Transfer, ASessionWhoseTlsSessionHasExpiredIsSpent) {
-  control_.expect_end();
-  transport_.expiry = SteadyClock::now();
-  log_in();
-  EXPECT_TRUE(session_->is_spent());
   finish();
 }
 
