@@ -72,28 +72,9 @@ void identify(ServerProfile& profile, const Reply& greeting, const Features& fea
   profile.kind = kind_by_features(features);
 }
 
-/// OPTS MLST replaces the set of facts: what is on, and what we want besides.
-std::string choose_facts(const Features& features) {
-  constexpr std::array<std::string_view, 6> kWanted = {"type", "size",   "modify",
-                                                       "perm", "unique", "unix.mode"};
-  std::string all;
-  bool some_are_off = false;
-  for (const std::string& fact : features.mlst_facts) {
-    const auto& active = features.mlst_active_facts;
-    const bool is_on = std::find(active.begin(), active.end(), fact) != active.end();
-    const bool is_wanted = std::find(kWanted.begin(), kWanted.end(), fact) != kWanted.end();
-    some_are_off = some_are_off || (is_wanted && !is_on);
-    if (is_on || is_wanted) {
-      all.append(fact).append(";");
-    }
-  }
-  return some_are_off ? all : std::string();
-}
-
 void apply_features(ServerProfile& profile, const Features& features) {
   profile.has_mlst = features.mlst;
   profile.has_mlsd = features.mlsd;
-  profile.opts_mlst = choose_facts(features);
   profile.utf8 = features.utf8;
   profile.opts_utf8 = features.utf8;
   profile.mfmt = features.mfmt;

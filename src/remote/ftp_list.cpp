@@ -5,7 +5,9 @@
 // Pure-FTPd).
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "ftp_operations.hpp"
@@ -176,11 +178,44 @@ Result<ReadListing> fetch_mlsd(session::Session& session, const RemotePath& dire
 
 /// Does MLSD leave open what the symlinks of this directory are?
 bool needs_list_too(const ftp::ServerProfile& known, const Facts& facts) {
-  return known.mlsd_links != ftp::LinkView::shown || known.mlsd_hides_dangling_links ||
+  return lists_twice(known) ||
          std::any_of(facts.begin(), facts.end(), [](const ftp::FileFacts& each) {
            return each.kind == ftp::FactKind::symlink && !each.symlink_target;
          });
 }
+
+/// LIST over another session, while MLSD runs.
+class ListBeside {
+ public:
+  ListBeside(session::Session* session, const RemotePath& directory, const Wait& wait) {
+    if (session == nullptr || !lists_twice(session->profile())) {
+      return;
+    }
+    try {
+      list_ = std::async(std::launch::async, [session, &directory, &wait] {
+        return fetch_list(*session, directory, true, wait);
+      });
+    } catch (const std::system_error& e) {
+      log::debug("no thread for a listing: {}", e.what());
+    }
+  }
+
+  /// @return nullopt when there is none: one after the other, then.
+  std::optional<ReadListing> take() {
+    if (!list_.valid()) {
+      return std::nullopt;
+    }
+    auto listed = list_.get();
+    if (!listed) {
+      log::debug("no LIST beside MLSD: {}", listed.error().text);
+      return std::nullopt;
+    }
+    return *std::move(listed);
+  }
+
+ private:
+  std::future<Result<ReadListing>> list_;
+};
 
 struct Fetched {
   ReadListing listing;
@@ -188,9 +223,10 @@ struct Fetched {
 };
 
 Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directory,
-                            const Wait& wait) {
+                            const Wait& wait, session::Session* second) {
   const ftp::ServerProfile known = session.profile();
   if (known.has_mlsd) {
+    ListBeside beside(second, directory, wait);
     auto mlsd = fetch_mlsd(session, directory, wait);
     if (mlsd) {
       if (!needs_list_too(known, mlsd->facts)) {
@@ -199,7 +235,10 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
       // Still in the directory that the CWD before MLSD went to. ProFTPD's STAT is slow on large
       // directories: 58 round trips for 10,000 entries.
       constexpr std::size_t kLarge = 500;
-      auto listed = fetch_classic(session, directory, true, mlsd->facts.size() > kLarge, wait);
+      const bool is_large = mlsd->facts.size() > kLarge;
+      auto side = beside.take();
+      auto listed = side ? Result<ReadListing>(*std::move(side))
+                         : fetch_classic(session, directory, true, is_large, wait);
       if (listed) {
         const bool shows_all = listed->shows_all && mlsd->shows_all;
         Facts merged = merge_listings(std::move(listed->facts), std::move(mlsd->facts));
@@ -222,9 +261,14 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
 
 }  // namespace
 
+bool lists_twice(const ftp::ServerProfile& known) {
+  return known.has_mlsd &&
+         (known.mlsd_links != ftp::LinkView::shown || known.mlsd_hides_dangling_links);
+}
+
 Result<Listing> fetch_children(session::Session& session, const RemotePath& directory,
-                               const Wait& wait) {
-  auto fetched = fetch_facts(session, directory, wait);
+                               const Wait& wait, session::Session* second) {
+  auto fetched = fetch_facts(session, directory, wait, second);
   if (!fetched) {
     Error error = std::move(fetched).error();
     return is_ambiguous(error) ? settle_change_directory(session, directory, std::move(error), wait)

@@ -22,9 +22,14 @@ namespace ftpsfs::remote {
 
 // ---- ftp_list.cpp ----
 
+/// Do listings of this server take two commands, one beside the other?
+bool lists_twice(const ftp::ServerProfile& known);
+
 /// All children of a directory, or an error.
+/// @param second for the second of two commands, at the same time; null: one after the other. When
+/// that fails in any way, nothing is lost but time.
 Result<Listing> fetch_children(session::Session& session, const RemotePath& directory,
-                               const Wait& wait);
+                               const Wait& wait, session::Session* second = nullptr);
 
 /// One child with its exact time, in one round trip, where the parent is listed by STAT.
 /// @return nullopt where it is not.

@@ -17,6 +17,11 @@
 namespace ftpsfs::session {
 namespace {
 
+/// What MLST and MLSD shall tell. pyftpdlib is silent about modes unless asked; ProFTPD tells twice
+/// as much as anybody needs, and a listing's bytes are round trips of TCP's slow start. Sent before
+/// FEAT has told whether there is MLST: an answer would cost a round trip, a refusal costs nothing.
+constexpr std::string_view kFacts = "MLST type;size;modify;perm;unique;unix.mode;";
+
 constexpr Duration kProbeLimit = std::chrono::seconds(3);
 
 std::string place(const SessionSettings& settings) {
@@ -76,7 +81,6 @@ class Login {
   Result<void> judge_password(const ftp::Reply& pass) const;
   Result<void> take_introduction(std::span<const ftp::Reply> replies);
   Result<void> check_protection(const ftp::Reply& pbsz, const ftp::Reply& prot);
-  Result<void> ask_for_facts();
   Result<ftp::Reply> say(std::string_view verb, std::string_view argument = {});
   Result<ftp::Reply> next_answer();
   std::string who() const {
@@ -184,6 +188,7 @@ Result<std::vector<ftp::Command>> Login::introduction() const {
            {"PROT", is_private ? "P" : "C"},
            {"TYPE", "I"},
            {"OPTS", "UTF8 ON"},
+           {"OPTS", kFacts},
            {"FEAT", ""},
            {"SYST", ""},
            {"PWD", ""}}) {
@@ -193,10 +198,6 @@ Result<std::vector<ftp::Command>> Login::introduction() const {
     }
     FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make(verb, argument));
     commands.push_back(std::move(command));
-  }
-  if (known_ && !known_->opts_mlst.empty()) {
-    FTPSFS_TRY_ASSIGN(auto facts, ftp::Command::make("OPTS", "MLST " + known_->opts_mlst));
-    commands.push_back(std::move(facts));
   }
   return commands;
 }
@@ -293,29 +294,17 @@ Result<void> Login::take_introduction(std::span<const ftp::Reply> replies) {
     return refused(Errc::unsupported, settings_.host + " refuses binary transfers (TYPE I)",
                    replies[2]);
   }
-  // OPTS UTF8 is advice: servers that always speak UTF-8 may not know it.
+  // OPTS is advice: servers that always speak UTF-8, or that have no MLST, may not know it.
   result_.greeting = greeting_.text();
   if (known_) {
     result_.profile = *known_;
   } else {
-    result_.profile = ftp::recognise_server(greeting_, replies[5], ftp::parse_features(replies[4]));
+    result_.profile = ftp::recognise_server(greeting_, replies[6], ftp::parse_features(replies[5]));
   }
-  if (auto directory = ftp::parse_pwd(replies[known_ ? 4 : 6])) {
+  if (auto directory = ftp::parse_pwd(replies[known_ ? 5 : 7])) {
     result_.start_directory = *std::move(directory);
   }
   control().allow_pipelining(result_.profile.pipelines && settings_.pipelining);
-  return known_ ? Result<void>() : ask_for_facts();
-}
-
-/// Some servers know facts that they send only when asked (pyftpdlib: the mode).
-Result<void> Login::ask_for_facts() {
-  if (result_.profile.opts_mlst.empty()) {
-    return {};
-  }
-  FTPSFS_TRY_ASSIGN(const auto answer, say("OPTS", "MLST " + result_.profile.opts_mlst));
-  if (!answer.is_completion()) {
-    log::debug("the server keeps its own choice of facts");
-  }
   return {};
 }
 

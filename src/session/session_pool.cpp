@@ -66,8 +66,9 @@ SessionPool::SessionPool(PoolSettings settings, SessionFactory factory, const Cl
       factory_(std::move(factory)),
       clock_(clock),
       limit_(std::max(1U, settings.max_sessions)) {
-  if (settings_.keeper_thread) {
+  if (settings_.threads) {
     keeper_ = std::jthread([this](const std::stop_token& stop) { run_keeper(stop); });
+    dialler_ = std::jthread([this](const std::stop_token& stop) { run_dialler(stop); });
   }
 }
 
@@ -83,9 +84,11 @@ void SessionPool::close(const Wait& wait) {
     closed_ = true;
     wake_waiters();
   }
-  if (keeper_.joinable()) {
-    keeper_.request_stop();
-    keeper_.join();
+  for (std::jthread* const thread : {&keeper_, &dialler_}) {
+    if (thread->joinable()) {
+      thread->request_stop();
+      thread->join();
+    }
   }
   std::vector<std::unique_ptr<Member>> idle;
   {
@@ -144,6 +147,24 @@ Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_
       return std::move(dialled).error();
     }
   }
+}
+
+std::optional<Lease> SessionPool::try_acquire(Purpose purpose) {
+  Member* member = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    Waiter waiter(purpose);
+    if (!queue_.empty() || refusal() || !try_grant(waiter, false)) {
+      return std::nullopt;
+    }
+    member = waiter.member;
+  }
+  if (is_fit(*member, {}, false)) {
+    return Lease(this, member,
+                 std::chrono::duration_cast<Duration>(clock_.now() - member->idle_since));
+  }
+  drop(member);
+  return std::nullopt;
 }
 
 Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_line,

@@ -110,6 +110,58 @@ Result<void> SessionPool::dial(Member* member, const Wait& wait) {
   return {};
 }
 
+// ---- The dialler ----
+
+void SessionPool::grow(unsigned wanted) {
+  const MutexLock lock(mutex_);
+  grow_to_ = std::max(grow_to_, std::min(wanted, limit_));
+  dialler_work_.notify_one();
+}
+
+/// Only beside sessions that live: else somebody waits for the outcome, and dials.
+bool SessionPool::may_grow() const {
+  return !closed_ && !login_refused_ && !outage_ && login_proved_ && count_live() > 0 &&
+         members_.size() < std::min(grow_to_, limit_) && SteadyClock::now() >= grow_after_;
+}
+
+void SessionPool::dial_ahead(const std::stop_token& stop) {
+  Member* member = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    members_.push_back(std::make_unique<Member>());
+    member = members_.back().get();
+    member->leased = true;
+  }
+  auto dialled = dial(member, Wait::for_at_most(settings_.connect_timeout, stop));
+  if (dialled) {
+    finish_turn(member, Readiness::ready);
+    return;
+  }
+  log::debug("no further connection: {}", dialled.error().text);
+  MutexLock lock(mutex_);
+  grow_to_ = 0;
+  grow_after_ = SteadyClock::now() + settings_.longest_backoff;
+  static_cast<void>(
+      judge_failed_dial(dialled.error(), Wait::for_at_most(settings_.connect_timeout, stop)));
+  auto requests = serve_queue();
+  wake_waiters();
+  lock.unlock();
+  send_requests(std::move(requests));
+}
+
+void SessionPool::run_dialler(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    {
+      const MutexLock lock(mutex_);
+      if (!dialler_work_.wait(mutex_, Wait::for_at_most(std::chrono::hours(1), stop),
+                              [this]() FTPSFS_NO_ANALYSIS { return may_grow(); })) {
+        continue;
+      }
+    }
+    dial_ahead(stop);
+  }
+}
+
 SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wait) {
   const unsigned live = count_live();
   if (closed_ || error.code == Errc::cancelled || wait.expired()) {

@@ -54,7 +54,6 @@ struct ServerProfile {
   bool avbl = false;
 
   // Machine listings.
-  std::string opts_mlst;  ///< send "OPTS MLST <this>" to get facts that are off; empty = needless
   LinkView mlst_links = LinkView::shown;
   LinkView mlsd_links = LinkView::shown;
   bool mlsd_hides_dangling_links = false;  ///< a listing that must be whole needs LIST or STAT

@@ -17,6 +17,9 @@
 //   logs in at a time until a login succeeds: a changed password costs one failure, not eight.
 // - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
 //   out a short outage within its own deadline; in a long one it fails at once.
+// - Who needs a session while all are lent dials one, unless one comes back within a round trip.
+// More
+//   are dialled in the background when somebody knows that they will be of use (grow).
 // - Nobody waits for a session that comes back: the keeper takes in the replies that it still owes,
 //   of all such sessions at a time. What only waits for the answer to a request that was made ahead
 //   of need can be lent meanwhile.
@@ -94,7 +97,8 @@ struct PoolSettings {
   Duration limit_memory = std::chrono::minutes(5);
   /// For the replies that a session still owes when it comes back.
   Duration settle_timeout = std::chrono::seconds(3);
-  bool keeper_thread = true;  ///< tests call tend() and keep_house() themselves
+  bool threads =
+      true;  ///< the keeper and the dialler; tests call tend() and keep_house() themselves
 };
 
 struct PoolCounters {
@@ -162,6 +166,13 @@ class SessionPool {
   /// gave: unreachable, untrusted, tls_failed, ….
   Result<Lease> acquire(Purpose purpose, const Wait& wait, bool must_be_alive = false);
 
+  /// An idle session, or none: does not wait, and pushes in front of nobody.
+  std::optional<Lease> try_acquire(Purpose purpose);
+
+  /// There will soon be work for as many sessions: what is missing is dialled in the background, as
+  /// far as the limit goes.
+  void grow(unsigned wanted);
+
   /// The keeper's work when replies have come for sessions that nobody uses. Does not wait.
   void tend();
 
@@ -220,6 +231,9 @@ class SessionPool {
   Member* take_due_for_closing(SteadyTime now);
   Member* take_due_for_probe(SteadyTime now);
   std::vector<Member*> take_what_expects();
+  bool may_grow() const FTPSFS_REQUIRES(mutex_);
+  void dial_ahead(const std::stop_token& stop);
+  void run_dialler(const std::stop_token& stop);
   void await_work(SteadyTime next_round);
   void grow_limit(SteadyTime now) FTPSFS_REQUIRES(mutex_);
   void run_keeper(const std::stop_token& stop);
@@ -252,7 +266,11 @@ class SessionPool {
 
   PoolCounters counters_ FTPSFS_GUARDED_BY(mutex_);
   const EventFd keeper_wake_;
+  ConditionVariable dialler_work_;
+  unsigned grow_to_ FTPSFS_GUARDED_BY(mutex_) = 0;   ///< sessions that would be of use
+  SteadyTime grow_after_ FTPSFS_GUARDED_BY(mutex_);  ///< not before, after a failure
   std::jthread keeper_;
+  std::jthread dialler_;
 };
 
 }  // namespace ftpsfs::session

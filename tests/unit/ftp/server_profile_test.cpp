@@ -29,7 +29,6 @@ TEST(ServerProfile, OfVsftpd) {
   EXPECT_FALSE(profile.sets_directory_times);
   EXPECT_EQ(profile.list_command, "LIST -a");
   EXPECT_EQ(profile.stat_command, "STAT -a .");
-  EXPECT_EQ(profile.opts_mlst, "");
 }
 
 TEST(ServerProfile, OfProftpd) {
@@ -43,7 +42,6 @@ TEST(ServerProfile, OfProftpd) {
   EXPECT_EQ(profile.mlst_links, LinkView::mixed);
   EXPECT_EQ(profile.mlsd_links, LinkView::shown);
   EXPECT_TRUE(profile.mlsd_hides_dangling_links);
-  EXPECT_EQ(profile.opts_mlst, "") << "all facts are on";
   EXPECT_EQ(profile.list_command, "LIST -a .");
 }
 
@@ -54,7 +52,6 @@ TEST(ServerProfile, OfPureFtpd) {
   EXPECT_FALSE(profile.opts_utf8 || profile.site_symlink || profile.rest_stor_keeps_tail);
   EXPECT_TRUE(profile.utf8);
   EXPECT_EQ(profile.listing_limit, 10'000U);
-  EXPECT_EQ(profile.opts_mlst, "");
   EXPECT_TRUE(profile.next_epsv_behind_transfer && profile.early_data_handshake);
 }
 
@@ -63,7 +60,6 @@ TEST(ServerProfile, OfPyftpdlib) {
   EXPECT_EQ(profile.kind, ServerKind::pyftpdlib);
   EXPECT_EQ(profile.list_command, "LIST");
   EXPECT_EQ(profile.stat_command, "STAT .");
-  EXPECT_EQ(profile.opts_mlst, "type;perm;size;modify;unique;unix.mode;");
   EXPECT_EQ(profile.mlst_links, LinkView::followed);
   EXPECT_FALSE(profile.early_data_handshake || profile.next_epsv_behind_transfer);
   EXPECT_FALSE(profile.sets_directory_times || profile.opts_utf8);

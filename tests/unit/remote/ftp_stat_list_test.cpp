@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "remote_fixture.hpp"
@@ -73,6 +74,43 @@ TEST_F(StatList, ANameInALineThatNobodyCanReadIsThereAllTheSame) {
   ASSERT_TRUE(hidden) << hidden.error().text;
   EXPECT_EQ(hidden->size, 2U);
   expect_error(remote_->stat(at("/d/c"), soon()), Errc::not_found);
+}
+
+/// Where a listing takes two commands, the first one asks for a second connection.
+class ListBeside : public StatList {
+ protected:
+  void SetUp() override {
+    start();
+    tree().add_directory("/d");
+    tree().add_file("/d/a", "1");
+    tree().add_file("/d/b", "22");
+    connect();
+    EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+    while (remote_->counters().pool.idle < 2) {
+      std::this_thread::yield();
+    }
+  }
+};
+
+TEST_F(ListBeside, BothCommandsRunAtTheSameTime) {
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("MLSD"), 2);
+  EXPECT_EQ(server_->count("STAT"), 1);
+  EXPECT_EQ(server_->count("LIST"), 1);
+  EXPECT_EQ(logins(), 2U);
+}
+
+TEST_F(ListBeside, WhenTheSecondFailsTheFirstDoesBoth) {
+  server_->add_fault({.verb = "LIST", .kind = Fault::Kind::reset});
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("MLSD"), 2);
+  EXPECT_EQ(server_->count("STAT"), 2);
+}
+
+TEST_F(ListBeside, WhenTheFirstFailsBothAreRepeated) {
+  server_->add_fault({.verb = "MLSD", .kind = Fault::Kind::reset});
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("MLSD"), 3);
 }
 
 TEST_F(StatList, MlsdIsCompletedByIt) {

@@ -17,15 +17,17 @@ using test::ScriptedPeer;
 using Known = ServerKnowledge::Login;
 
 const std::string kIntroduction =
-    "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n";
+    "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+    "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n";
 const std::string kFlight = "USER joe\r\nPASS s3cret\r\n" + kIntroduction + "EPSV\r\n";
 const std::string kIntroduced =
-    "200 PBSZ=0\r\n200 private\r\n200 binary\r\n200 utf8\r\n211-Features:\r\n SIZE\r\n211 End\r\n"
+    "200 PBSZ=0\r\n200 private\r\n200 binary\r\n200 utf8\r\n200 facts\r\n211-Features:\r\n "
+    "SIZE\r\n211 End\r\n"
     "215 UNIX Type: L8\r\n257 \"/home/joe\" is here\r\n";
 const std::string kPort = "229 (|||4711|)\r\n";
 /// What follows a refusal. It must not be read as anything.
 const std::string kRefused =
-    "530 no\r\n530 no\r\n530 no\r\n530 no\r\n530 no\r\n530 no\r\n530 no\r\n";
+    "530 no\r\n530 no\r\n530 no\r\n530 no\r\n530 no\r\n530 no\r\n530 no\r\n530 no\r\n";
 
 class LoginFlight : public ::testing::Test {
  protected:
@@ -185,7 +187,8 @@ TEST_F(LoginFlight, AnAccountIsNotSupported) {
 
 TEST_F(LoginFlight, ARefusedProtectionSaysSo) {
   begin(peer_).expect_bytes(kFlight);
-  peer_.send("331 password?\r\n230 in\r\n200 a\r\n534 no protection here\r\n200 c\r\n200 d\r\n");
+  peer_.send(
+      "331 password?\r\n230 in\r\n200 a\r\n534 no protection here\r\n200 c\r\n200 d\r\n200 m\r\n");
   peer_.send("211 none\r\n215 UNIX\r\n257 \"/\"\r\n" + kPort).expect_end();
   expect_failure(Errc::unsupported, "PROT P");
   EXPECT_TRUE(has_free_slot(knowledge_));
@@ -314,11 +317,16 @@ TEST_F(LoginFlight, WithoutPipeliningEachCommandWaits) {
   peer_.reply("220 ready").expect("AUTH TLS").reply("234 go");
   peer_.expect("USER joe").reply("331 password?").expect("PASS s3cret").reply("230 in");
   peer_.expect("PBSZ 0").reply("200 a").expect("PROT P").reply("200 b");
-  peer_.expect("TYPE I").reply("200 c").expect("OPTS UTF8 ON").reply("500 d");
+  peer_.expect("TYPE I")
+      .reply("200 c")
+      .expect("OPTS UTF8 ON")
+      .reply("500 d")
+      .expect("OPTS MLST type;size;modify;perm;unique;unix.mode;")
+      .reply("500 m");
   peer_.expect("FEAT").reply("500 e").expect("SYST").reply("500 f");
   peer_.expect("PWD").reply("257 \"/\"").expect_end();
   EXPECT_TRUE(run());
-  EXPECT_EQ(transport_.records.size(), 9U);
+  EXPECT_EQ(transport_.records.size(), 10U);
   EXPECT_EQ(peer_.finish(), "");
 }
 

@@ -18,9 +18,10 @@ namespace {
 using test::ScriptedPeer;
 
 constexpr const char* kBatch =
-    "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n";
+    "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+    "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n";
 constexpr const char* kAnswers =
-    "200 PBSZ=0\r\n200 private\r\n200 binary\r\n200 utf8\r\n"
+    "200 PBSZ=0\r\n200 private\r\n200 binary\r\n200 utf8\r\n200 facts\r\n"
     "211-Features:\r\n MLST type*;size*;modify*;\r\n EPSV\r\n211 End\r\n"
     "215 UNIX Type: L8\r\n257 \"/home/joe\" is here\r\n";
 
@@ -95,22 +96,12 @@ TEST(Login, AsksForClearDataWhenToldTo) {
   with.protection = Protection::clear_data;
   ScriptedPeer peer;
   begin(peer).expect("USER joe").reply("230 in");
-  peer.expect_bytes("PBSZ 0\r\nPROT C\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n")
+  peer.expect_bytes(
+          "PBSZ 0\r\nPROT C\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+          "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n")
       .send(kAnswers)
       .expect_end();
   EXPECT_TRUE(log_in_to(peer, with));
-  EXPECT_EQ(peer.finish(), "");
-}
-
-TEST(Login, AsksForFactsThatAreOff) {
-  ScriptedPeer peer;
-  peer.reply("220 pyftpdlib ready.").expect("AUTH TLS").reply("234 go");
-  peer.expect("USER joe").reply("230 in").expect_bytes(kBatch);
-  peer.send(
-      "200 a\r\n200 b\r\n200 c\r\n501 d\r\n211-Features:\r\n MLST type*;size*;unix.mode;\r\n211 "
-      "End\r\n215 UNIX\r\n257 \"/\"\r\n");
-  peer.expect("OPTS MLST type;size;unix.mode;").reply("200 ok").expect_end();
-  EXPECT_TRUE(log_in_to(peer));
   EXPECT_EQ(peer.finish(), "");
 }
 
@@ -221,7 +212,8 @@ TEST(Login, ARefusedProtectionSaysSo) {
   ScriptedPeer peer;
   begin(peer).expect("USER joe").reply("230 in").expect_bytes(kBatch);
   peer.send(
-      "200 a\r\n534 no protection here\r\n200 c\r\n200 d\r\n211 none\r\n215 UNIX\r\n257 \"/\"\r\n");
+      "200 a\r\n534 no protection here\r\n200 c\r\n200 d\r\n200 m\r\n211 none\r\n215 UNIX\r\n257 "
+      "\"/\"\r\n");
   peer.expect_end();
   expect_failure(peer, Errc::unsupported, "PROT P");
 }
@@ -231,8 +223,11 @@ TEST(Login, ARefusedClearDataConnectionSaysSo) {
   with.protection = Protection::clear_data;
   ScriptedPeer peer;
   begin(peer).expect("USER joe").reply("230 in");
-  peer.expect_bytes("PBSZ 0\r\nPROT C\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n");
-  peer.send("200 a\r\n534 must be private\r\n200 c\r\n200 d\r\n211 x\r\n215 U\r\n257 \"/\"\r\n");
+  peer.expect_bytes(
+      "PBSZ 0\r\nPROT C\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+      "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n");
+  peer.send(
+      "200 a\r\n534 must be private\r\n200 c\r\n200 d\r\n200 m\r\n211 x\r\n215 U\r\n257 \"/\"\r\n");
   peer.expect_end();
   expect_failure(peer, Errc::unsupported, "prot=private", with);
 }
@@ -240,7 +235,8 @@ TEST(Login, ARefusedClearDataConnectionSaysSo) {
 TEST(Login, ARefusedPbszSaysSo) {
   ScriptedPeer peer;
   begin(peer).expect("USER joe").reply("230 in").expect_bytes(kBatch);
-  peer.send("503 AUTH first\r\n200 b\r\n200 c\r\n200 d\r\n211 x\r\n215 U\r\n257 \"/\"\r\n");
+  peer.send(
+      "503 AUTH first\r\n200 b\r\n200 c\r\n200 d\r\n200 m\r\n211 x\r\n215 U\r\n257 \"/\"\r\n");
   peer.expect_end();
   expect_failure(peer, Errc::unsupported, "PBSZ");
 }
@@ -248,7 +244,8 @@ TEST(Login, ARefusedPbszSaysSo) {
 TEST(Login, LivesWithAServerThatTellsNothing) {
   ScriptedPeer peer;
   begin(peer).expect("USER joe").reply("230 in").expect_bytes(kBatch);
-  peer.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 e\r\n500 f\r\n550 g\r\n").expect_end();
+  peer.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 m\r\n500 e\r\n500 f\r\n550 g\r\n")
+      .expect_end();
   {
     auto result = log_in_to(peer);
     ASSERT_TRUE(result) << result.error().text;

@@ -44,10 +44,12 @@ class SessionFixture : public ::testing::Test {
   void script_login(const std::string& greeting, const std::string& port = {}) {
     const bool brief = !settings_.password.empty() && settings_.pipelining;
     const bool clear = settings_.protection == Protection::clear_data;
-    const std::string batch = std::string("PBSZ 0\r\nPROT ") + (clear ? "C" : "P") +
-                              "\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n";
+    const std::string batch =
+        std::string("PBSZ 0\r\nPROT ") + (clear ? "C" : "P") +
+        "\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+        "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n";
     const std::string answers =
-        "200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 e\r\n500 f\r\n257 \"/\"\r\n";
+        "200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 m\r\n500 e\r\n500 f\r\n257 \"/\"\r\n";
     control_.reply(greeting).expect("AUTH TLS").reply("234 go");
     if (brief) {
       control_.expect_bytes("USER joe\r\nPASS s3cret\r\n" + batch +
@@ -61,7 +63,12 @@ class SessionFixture : public ::testing::Test {
       return;
     }
     control_.expect("PBSZ 0").reply("200 a").expect(clear ? "PROT C" : "PROT P").reply("200 b");
-    control_.expect("TYPE I").reply("200 c").expect("OPTS UTF8 ON").reply("500 d");
+    control_.expect("TYPE I")
+        .reply("200 c")
+        .expect("OPTS UTF8 ON")
+        .reply("500 d")
+        .expect("OPTS MLST type;size;modify;perm;unique;unix.mode;")
+        .reply("500 m");
     control_.expect("FEAT").reply("500 e").expect("SYST").reply("500 f");
     control_.expect("PWD").reply("257 \"/\"");
   }

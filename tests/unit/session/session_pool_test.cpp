@@ -25,7 +25,7 @@ class Pool : public ::testing::Test {
  protected:
   SessionPool& make(unsigned max_sessions) {
     settings_.max_sessions = max_sessions;
-    settings_.keeper_thread = false;
+    settings_.threads = false;
     pool_.emplace(settings_, server_.factory(), clock_);
     return *pool_;
   }
@@ -199,7 +199,7 @@ TEST_F(Pool, SessionsThatComeBackAreSettledSideBySide) {
 
 TEST_F(Pool, TheKeeperSettlesWhatComesBackWithRepliesOwed) {
   settings_.max_sessions = 1;
-  settings_.keeper_thread = true;
+  settings_.threads = true;
   SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
   FakeServer::Session* session = nullptr;
   {
@@ -210,6 +210,45 @@ TEST_F(Pool, TheKeeperSettlesWhatComesBackWithRepliesOwed) {
   auto waiting = wait_in_queue(Purpose::read);
   session->answer();
   EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(server_.dials, 1);
+}
+
+// ---- Growth ahead of need ----
+
+TEST_F(Pool, GrowsInTheBackgroundUpToItsLimit) {
+  settings_.max_sessions = 3;
+  SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
+  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
+  pool.grow(8);
+  while (pool.counters().idle < 3) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(server_.dials, 3);
+}
+
+TEST_F(Pool, AFailureToGrowIsNobodysError) {
+  settings_.max_sessions = 3;
+  SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  server_.fail_next(make_broken(Errc::closed, "421 full", 421));
+  pool.grow(2);
+  while (pool.counters().limit != 1) {
+    std::this_thread::yield();
+  }
+  lease->give_back();
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, WhatIsIdleIsHadWithoutWaiting) {
+  SessionPool& pool = make(2);
+  EXPECT_FALSE(pool.try_acquire(Purpose::listing));
+  auto first = pool.acquire(Purpose::metadata, soon());
+  EXPECT_FALSE(pool.try_acquire(Purpose::listing));
+  first->give_back();
+  const auto second = pool.try_acquire(Purpose::listing);
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(pool.try_acquire(Purpose::listing));
   EXPECT_EQ(server_.dials, 1);
 }
 

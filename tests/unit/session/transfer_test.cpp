@@ -385,7 +385,13 @@ TEST_F(Transfer, WithoutPipeliningEachCommandWaits) {
   settings_.pipelining = false;
   control.reply("220 ready").expect("AUTH TLS").reply("234 go").expect("USER joe").reply("230 in");
   control.expect("PBSZ 0").reply("200 a").expect("PROT C").reply("200 b").expect("TYPE I");
-  control.reply("200 c").expect("OPTS UTF8 ON").reply("500 d").expect("FEAT").reply("500 e");
+  control.reply("200 c")
+      .expect("OPTS UTF8 ON")
+      .reply("500 d")
+      .expect("OPTS MLST type;size;modify;perm;unique;unix.mode;")
+      .reply("500 m")
+      .expect("FEAT")
+      .reply("500 e");
   control.expect("SYST").reply("500 f").expect("PWD").reply("257 \"/\"");
   control.expect("SIZE /f").reply("213 11").expect("MDTM /f").reply("213 20200913122640");
   control.expect("EPSV").reply("229 (|||4711|)").expect("REST 6").reply("350 from there");

@@ -104,7 +104,9 @@ TEST_F(WarmPort, RestBringsACutTransferBackIntoStep) {
   settings_.protection = Protection::clear_data;
   script_login(kUnknown);
   control_.expect("EPSV").reply("229 (|||1001|)").expect("STOR /f").reply("150 send");
+  Gate gate;
   control_.expect("EPSV")
+      .run(gate.waiter())
       .reply("426 cut")
       .reply("226 or done")
       .reply("229 (|||1002|)")
@@ -121,6 +123,7 @@ TEST_F(WarmPort, RestBringsACutTransferBackIntoStep) {
   EXPECT_FALSE(session_->is_lendable());
   EXPECT_EQ(session_->rest(), Readiness::owing);
   EXPECT_FALSE(session_->is_lendable());
+  gate.open();
   EXPECT_EQ(rest_until_answered(), Readiness::ready);
   EXPECT_TRUE(session_->is_lendable());
   EXPECT_EQ(transport_.dialled, (std::vector<int>{1001, 1002}));
@@ -216,8 +219,10 @@ TEST_F(WarmPort, ARefusedPortAnswersNoOtherCommand) {
     // Another greeting each time: who is known is asked less.
     control.reply(std::string(kVsftpd) + refusal).expect("AUTH TLS").reply("234 go");
     control.expect("USER joe").reply("230 in");
-    control.expect_bytes("PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n");
-    control.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 e\r\n500 f\r\n257 \"/\"\r\n");
+    control.expect_bytes(
+        "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+        "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n");
+    control.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 m\r\n500 e\r\n500 f\r\n257 \"/\"\r\n");
     control.expect_bytes("EPSV\r\nNOOP\r\n").reply(refusal).reply("200 ok").expect_end();
     auto session = Session::open(settings_, transport, few_, counters_, soon());
     ASSERT_TRUE(session) << session.error().text;
@@ -360,8 +365,10 @@ TEST_F(WarmPort, TheSlotEndsWithTheSessionAndWithAFailedDial) {
     ScriptedTransport transport(control);
     control.reply(std::string(kVsftpd) + (reachable ? " 1" : " 2")).expect("AUTH TLS");
     control.reply("234 go").expect("USER joe").reply("230 in");
-    control.expect_bytes("PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\nFEAT\r\nSYST\r\nPWD\r\n");
-    control.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 e\r\n500 f\r\n257 \"/\"\r\n");
+    control.expect_bytes(
+        "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+        "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n");
+    control.send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 m\r\n500 e\r\n500 f\r\n257 \"/\"\r\n");
     control.expect("EPSV").reply("229 (|||1001|)").expect_end();
     data.expect_end();
     transport.add_data(reachable ? &data : nullptr);
