@@ -85,7 +85,7 @@ Result<Tree::Known> Tree::stat_one(Ino parent, const std::string& name, const Wa
 
 Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, const Wait& wait) {
   services_.cache.expire_entry(parent, name);
-  FTPSFS_TRY_ASSIGN(const Snapshot listing, fetch_listing(parent, wait));
+  FTPSFS_TRY_ASSIGN(const Snapshot listing, fetch_listing(parent, wait, name));
   const cache::CachedEntry* found = listing->find(name);
   if (found == nullptr) {
     return Known{std::nullopt, services_.settings.negative_timeout, services_.clock.now()};
@@ -104,7 +104,8 @@ Tree::Snapshot Tree::find_listing(Ino directory) {
   return services_.cache.find_listing(directory);
 }
 
-Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait) {
+Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait,
+                                           std::string_view timed) {
   // Shared only with those who ask since the same local change: an older listing lacks it.
   const auto version = services_.cache.begin_fetch(directory).version;
   return listings_.run(version, wait, [&](const Wait& own_wait) -> Result<Snapshot> {
@@ -113,7 +114,7 @@ Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait) {
     }
     FTPSFS_TRY_ASSIGN(const remote::RemotePath where, path(directory));
     const auto ticket = services_.cache.begin_fetch(directory);
-    FTPSFS_TRY_ASSIGN(remote::Listing listing, services_.remote.list(where, own_wait));
+    FTPSFS_TRY_ASSIGN(remote::Listing listing, services_.remote.list(where, own_wait, timed));
     std::erase_if(listing.entries,
                   [](const remote::Entry& entry) { return HiddenNames::is_hidden(entry.name); });
     return services_.cache.store_listing(ticket, std::move(listing));

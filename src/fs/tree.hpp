@@ -39,7 +39,8 @@ class Tree {
   Result<Known> fetch_anew(Ino parent, const std::string& name, const Wait& wait);
 
   Snapshot find_listing(Ino directory);
-  Result<Snapshot> fetch_listing(Ino directory, const Wait& wait);
+  /// @param timed a name whose exact time is wanted as well, where that costs nothing more.
+  Result<Snapshot> fetch_listing(Ino directory, const Wait& wait, std::string_view timed = {});
 
   Result<remote::RemotePath> path(Ino directory) const {
     return services_.inodes.path(directory, services_.settings.root);

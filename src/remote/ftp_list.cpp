@@ -27,6 +27,7 @@ using Facts = std::vector<ftp::FileFacts>;
 struct ReadListing {
   Facts facts;
   bool shows_all = true;
+  std::optional<FileTime> timed;  ///< of the name that was asked for
 };
 
 /// A 2xx is not always a success.
@@ -68,13 +69,11 @@ Result<void> check_not_denied(const ftp::ServerProfile& known, const std::string
 
 /// The listing stands in the reply to STAT: one round trip. NOOP's 200 behind it proves that no
 /// name with a line break has forged the end of the reply.
-/// @param with_time ask for this path's exact time, too; `time` gets it.
+/// @param timed a name whose exact time is asked, too.
 /// @return nullopt when the server does not list this way after all.
 Result<std::optional<ReadListing>> fetch_stat_list(session::Session& session,
                                                    const RemotePath& directory,
-                                                   const RemotePath* with_time,
-                                                   std::optional<FileTime>* time,
-                                                   const Wait& wait) {
+                                                   std::string_view timed, const Wait& wait) {
   constexpr int kOkay = 200;
   const ftp::ServerProfile known = session.profile();
   const std::size_t blank = known.stat_command.find(' ');
@@ -83,8 +82,8 @@ Result<std::optional<ReadListing>> fetch_stat_list(session::Session& session,
                                                   known.stat_command.substr(blank + 1)));
   FTPSFS_TRY_ASSIGN(auto noop, ftp::Command::make("NOOP"));
   std::vector<ftp::Command> flight{std::move(change), std::move(stat), std::move(noop)};
-  if (with_time != nullptr && known.mdtm) {
-    FTPSFS_TRY_ASSIGN(auto mdtm, ftp::Command::make("MDTM", with_time->str()));
+  if (const auto path = directory.child(timed); !timed.empty() && path && known.mdtm) {
+    FTPSFS_TRY_ASSIGN(auto mdtm, ftp::Command::make("MDTM", path->str()));
     flight.push_back(std::move(mdtm));
   }
   auto exchanged = session.exchange(flight, wait);
@@ -117,12 +116,13 @@ Result<std::optional<ReadListing>> fetch_stat_list(session::Session& session,
   }
   report(directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.stat_command, *facts, notes));
+  ReadListing listing{*std::move(facts), true, std::nullopt};
   if (flight.size() > 3) {
     if (const auto seconds = ftp::parse_mdtm(replies[3])) {
-      *time = FileTime{*seconds, TimeGrain::second};
+      listing.timed = FileTime{*seconds, TimeGrain::second};
     }
   }
-  return std::optional(ReadListing{*std::move(facts), true});
+  return std::optional(std::move(listing));
 }
 
 bool lists_by_stat(const session::Session& session) {
@@ -146,15 +146,16 @@ Result<ReadListing> fetch_list(session::Session& session, const RemotePath& dire
                     ftp::parse_list(body->text, std::chrono::system_clock::now(), &notes));
   report(directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.list_command, facts, notes));
-  return ReadListing{std::move(facts), notes.unparsed_lines == 0};
+  return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
 }
 
 /// By STAT where the server lists that way and the directory is not too large for it, else by LIST.
 /// @param in_it the session's working directory is `directory` already.
 Result<ReadListing> fetch_classic(session::Session& session, const RemotePath& directory,
-                                  bool in_it, bool is_large, const Wait& wait) {
+                                  bool in_it, bool is_large, std::string_view timed,
+                                  const Wait& wait) {
   if (lists_by_stat(session) && !is_large) {
-    FTPSFS_TRY_ASSIGN(auto listing, fetch_stat_list(session, directory, nullptr, nullptr, wait));
+    FTPSFS_TRY_ASSIGN(auto listing, fetch_stat_list(session, directory, timed, wait));
     if (listing) {
       return *std::move(listing);
     }
@@ -173,7 +174,7 @@ Result<ReadListing> fetch_mlsd(session::Session& session, const RemotePath& dire
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
   }
-  return ReadListing{std::move(facts), notes.unparsed_lines == 0};
+  return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
 }
 
 /// Does MLSD leave open what the symlinks of this directory are?
@@ -223,10 +224,10 @@ struct Fetched {
 };
 
 Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directory,
-                            const Wait& wait, session::Session* second) {
+                            const Wait& wait, const ListingAids& aids) {
   const ftp::ServerProfile known = session.profile();
   if (known.has_mlsd) {
-    ListBeside beside(second, directory, wait);
+    ListBeside beside(aids.second, directory, wait);
     auto mlsd = fetch_mlsd(session, directory, wait);
     if (mlsd) {
       if (!needs_list_too(known, mlsd->facts)) {
@@ -238,11 +239,11 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
       const bool is_large = mlsd->facts.size() > kLarge;
       auto side = beside.take();
       auto listed = side ? Result<ReadListing>(*std::move(side))
-                         : fetch_classic(session, directory, true, is_large, wait);
+                         : fetch_classic(session, directory, true, is_large, {}, wait);
       if (listed) {
         const bool shows_all = listed->shows_all && mlsd->shows_all;
         Facts merged = merge_listings(std::move(listed->facts), std::move(mlsd->facts));
-        return Fetched{{std::move(merged), shows_all}, true};
+        return Fetched{{std::move(merged), shows_all, std::nullopt}, true};
       }
       if (is_link_failure(listed.error().code) || listed.error().code == Errc::cancelled) {
         return std::move(listed).error();
@@ -255,7 +256,8 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
     }
     session.knowledge().forget(&ftp::ServerProfile::has_mlsd);
   }
-  FTPSFS_TRY_ASSIGN(auto listing, fetch_classic(session, directory, false, false, wait));
+  FTPSFS_TRY_ASSIGN(auto listing,
+                    fetch_classic(session, directory, false, false, aids.timed, wait));
   return Fetched{std::move(listing), !known.mdtm};
 }
 
@@ -267,8 +269,8 @@ bool lists_twice(const ftp::ServerProfile& known) {
 }
 
 Result<Listing> fetch_children(session::Session& session, const RemotePath& directory,
-                               const Wait& wait, session::Session* second) {
-  auto fetched = fetch_facts(session, directory, wait, second);
+                               const Wait& wait, const ListingAids& aids) {
+  auto fetched = fetch_facts(session, directory, wait, aids);
   if (!fetched) {
     Error error = std::move(fetched).error();
     return is_ambiguous(error) ? settle_change_directory(session, directory, std::move(error), wait)
@@ -279,7 +281,11 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
   listing.shows_all = fetched->listing.shows_all;
   listing.entries.reserve(fetched->listing.facts.size());
   for (const ftp::FileFacts& facts : fetched->listing.facts) {
-    listing.entries.push_back(to_entry(facts, facts.name));
+    Entry entry = to_entry(facts, facts.name);
+    if (fetched->listing.timed && facts.name == aids.timed && entry.type == FileType::regular) {
+      entry.mtime = fetched->listing.timed;
+    }
+    listing.entries.push_back(std::move(entry));
   }
   return listing;
 }
@@ -289,9 +295,7 @@ Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, cons
   if (session.profile().has_mlsd || !lists_by_stat(session)) {
     return std::optional<Entry>();
   }
-  std::optional<FileTime> time;
-  FTPSFS_TRY_ASSIGN(const auto listing,
-                    fetch_stat_list(session, path.parent(), &path, &time, wait));
+  FTPSFS_TRY_ASSIGN(const auto listing, fetch_stat_list(session, path.parent(), path.name(), wait));
   if (!listing) {
     return std::optional<Entry>();
   }
@@ -303,8 +307,8 @@ Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, cons
     return make_error(Errc::not_found, path.str() + ": no such name in its directory");
   }
   Entry entry = to_entry(*found, found->name);
-  if (time && entry.type == FileType::regular) {
-    entry.mtime = time;
+  if (listing->timed && entry.type == FileType::regular) {
+    entry.mtime = listing->timed;
   }
   return std::optional<Entry>(std::move(entry));
 }

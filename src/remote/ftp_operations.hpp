@@ -25,11 +25,17 @@ namespace ftpsfs::remote {
 /// Do listings of this server take two commands, one beside the other?
 bool lists_twice(const ftp::ServerProfile& known);
 
+struct ListingAids {
+  /// A name whose exact time is wanted as well, where it can travel with the listing.
+  std::string_view timed = {};
+  /// For the second of two commands, at the same time; null: one after the other. When that fails
+  /// in any way, nothing is lost but time.
+  session::Session* second = nullptr;
+};
+
 /// All children of a directory, or an error.
-/// @param second for the second of two commands, at the same time; null: one after the other. When
-/// that fails in any way, nothing is lost but time.
 Result<Listing> fetch_children(session::Session& session, const RemotePath& directory,
-                               const Wait& wait, session::Session* second = nullptr);
+                               const Wait& wait, const ListingAids& aids = {});
 
 /// One child with its exact time, in one round trip, where the parent is listed by STAT.
 /// @return nullopt where it is not.

@@ -163,21 +163,21 @@ Result<FileVersion> FtpRemote::version(const RemotePath& path, const Wait& wait)
   });
 }
 
-Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait) {
-  return core_->repeat(Purpose::listing, wait,
-                       [this, &path](Session& session, const Wait& limit) -> Result<Listing> {
-                         if (!lists_twice(session.profile()) || !session.settings().warm_data) {
-                           return fetch_children(session, path, limit);
-                         }
-                         // Two connections list in half the time. The second is worth having for
-                         // the next directory.
-                         const auto second = core_->pool().try_acquire(Purpose::listing);
-                         if (!second) {
-                           core_->pool().grow(2);
-                           return fetch_children(session, path, limit);
-                         }
-                         return fetch_children(session, path, limit, &session_of(*second));
-                       });
+Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait, std::string_view timed) {
+  return core_->repeat(
+      Purpose::listing, wait,
+      [this, &path, timed](Session& session, const Wait& limit) -> Result<Listing> {
+        if (!lists_twice(session.profile()) || !session.settings().warm_data) {
+          return fetch_children(session, path, limit, {timed, nullptr});
+        }
+        // Two connections list in half the time. The second is worth having for the next directory.
+        const auto second = core_->pool().try_acquire(Purpose::listing);
+        if (!second) {
+          core_->pool().grow(2);
+        }
+        return fetch_children(session, path, limit,
+                              {timed, second ? &session_of(*second) : nullptr});
+      });
 }
 
 Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(

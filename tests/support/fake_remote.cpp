@@ -198,7 +198,7 @@ Result<FileVersion> FakeRemote::version(const RemotePath& path, const Wait& wait
   });
 }
 
-Result<Listing> FakeRemote::list(const RemotePath& path, const Wait& wait) {
+Result<Listing> FakeRemote::list(const RemotePath& path, const Wait& wait, std::string_view timed) {
   return call(Op::list, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<Listing> {
     FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
     if (node->type != FileType::directory) {
@@ -207,7 +207,8 @@ Result<Listing> FakeRemote::list(const RemotePath& path, const Wait& wait) {
     Listing listing;
     listing.exact_times = options_.exact_listing;
     for (const auto& [key, child] : node->children) {
-      listing.entries.push_back(entry_of(child.name, *child.node, options_.exact_listing));
+      const bool exact = options_.exact_listing || child.name == timed;
+      listing.entries.push_back(entry_of(child.name, *child.node, exact));
     }
     return listing;
   });

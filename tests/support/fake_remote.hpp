@@ -112,7 +112,8 @@ class FakeRemote final : public remote::Remote {
   remote::RemoteTraits traits() const override;
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
-  Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
+                               std::string_view timed = {}) override;
   Result<std::vector<std::optional<remote::FileTime>>> exact_times(
       const remote::RemotePath& directory, std::span<const std::string> names,
       const Wait& wait) override;

@@ -79,8 +79,9 @@ Result<FileVersion> FaultyRemote::version(const RemotePath& path, const Wait& wa
   return call(Op::version, [&] { return inner_.version(path, wait); });
 }
 
-Result<remote::Listing> FaultyRemote::list(const RemotePath& path, const Wait& wait) {
-  return call(Op::list, [&] { return inner_.list(path, wait); });
+Result<remote::Listing> FaultyRemote::list(const RemotePath& path, const Wait& wait,
+                                           std::string_view timed) {
+  return call(Op::list, [&] { return inner_.list(path, wait, timed); });
 }
 
 Result<std::vector<std::optional<remote::FileTime>>> FaultyRemote::exact_times(

@@ -67,7 +67,8 @@ class FtpRemote final : public Remote {
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
-  Result<Listing> list(const RemotePath& path, const Wait& wait) override;
+  Result<Listing> list(const RemotePath& path, const Wait& wait,
+                       std::string_view timed = {}) override;
   Result<std::vector<std::optional<FileTime>>> exact_times(const RemotePath& directory,
                                                            std::span<const std::string> names,
                                                            const Wait& wait) override;

@@ -112,7 +112,9 @@ class Remote {
 
   /// All entries or an error, never a part. @errors not_found, not_directory, access_denied, link
   /// failures.
-  virtual Result<Listing> list(const RemotePath& path, const Wait& wait) = 0;
+  /// @param timed a name whose exact time is wanted as well, where that costs nothing more.
+  virtual Result<Listing> list(const RemotePath& path, const Wait& wait,
+                               std::string_view timed = {}) = 0;
 
   /// Times to the second for names in `directory`, pipelined.
   /// @return one element for each name, absent where the server would not tell.

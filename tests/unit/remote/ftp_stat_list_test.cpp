@@ -59,6 +59,20 @@ TEST_F(StatList, AListingNeedsNoDataConnection) {
   EXPECT_EQ(server_->data_connections(), 0);
 }
 
+TEST_F(StatList, AnExactTimeTravelsWithTheListing) {
+  tree().add_file("/d/c", "333", 1'600'000'001);
+  connect();
+  const auto flights = remote_->counters().flights;
+  const auto listing = remote_->list(at("/d"), soon(), "c");
+  ASSERT_TRUE(listing) << listing.error().text;
+  EXPECT_EQ(remote_->counters().flights, flights + 1);
+  for (const Entry& entry : listing->entries) {
+    ASSERT_TRUE(entry.mtime);
+    EXPECT_EQ(entry.mtime->grain == TimeGrain::second, entry.name == "c") << entry.name;
+  }
+  EXPECT_EQ(server_->count("MDTM"), 1);
+}
+
 /// A create that believed it absent would empty it.
 TEST_F(StatList, ANameInALineThatNobodyCanReadIsThereAllTheSame) {
   start({.mlst = false, .banner = "220 (vsFTPd 3.0.3)", .unlistable = "b"});
