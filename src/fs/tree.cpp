@@ -65,22 +65,26 @@ Result<Tree::Known> Tree::stat_one(Ino parent, const std::string& name, const Wa
   FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, path(parent));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
   const auto ticket = services_.cache.begin_fetch(parent);
-  auto entry = services_.remote.stat(path, wait);
+  auto glanced = services_.remote.glance(path, wait);
   const SteadyTime now = services_.clock.now();
-  if (!entry) {
-    if (entry.error().code != Errc::not_found) {
-      return std::move(entry).error();
+  if (!glanced) {
+    if (glanced.error().code != Errc::not_found) {
+      return std::move(glanced).error();
     }
     services_.cache.store_absent(ticket, name);
     return Known{std::nullopt, services_.settings.negative_timeout, now};
   }
-  entry->name = name;
-  services_.cache.store_entry(ticket, *entry);
+  if (!*glanced) {
+    return find_in_listing(parent, name, wait);
+  }
+  remote::Entry entry = **std::move(glanced);
+  entry.name = name;
+  services_.cache.store_entry(ticket, entry);
   // The cache may know a finer time, or a local change may have overtaken the answer.
   if (auto known = find(parent, name)) {
     return *std::move(known);
   }
-  return Known{*std::move(entry), std::chrono::milliseconds(0), now};
+  return Known{std::move(entry), std::chrono::milliseconds(0), now};
 }
 
 Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, const Wait& wait) {

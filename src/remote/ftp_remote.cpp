@@ -5,6 +5,7 @@
 
 #include "ftp_core.hpp"
 #include "ftp_operations.hpp"
+#include "ftpsfs/ftp/refusal.hpp"
 
 namespace ftpsfs::remote {
 namespace {
@@ -139,15 +140,32 @@ RemoteTraits FtpRemote::traits() const {
 
 // ---- What may be repeated ----
 
-Result<Entry> FtpRemote::stat(const RemotePath& path, const Wait& wait) {
+Result<std::optional<Entry>> FtpRemote::glance(const RemotePath& path, const Wait& wait) {
   const ftp::ServerProfile known = core_->knowledge().profile();
   if (answers_mlst(known, path)) {
     FTPSFS_TRY_ASSIGN(auto mlst, ftp::Command::make("MLST", path.str()));
     FTPSFS_TRY_ASSIGN(const auto replies, core_->questions().ask({std::move(mlst)}, wait));
     if (auto verdict = read_mlst(known, path, replies.front())) {
-      return *std::move(verdict);
+      FTPSFS_TRY_ASSIGN(Entry entry, *std::move(verdict));
+      return std::optional<Entry>(std::move(entry));
+    }
+    // Where MLST follows links, what it refuses may be a dangling one.
+    if (known.mlst_links != ftp::LinkView::shown && !path.is_root() &&
+        !ftp::is_unknown_command(replies.front().code)) {
+      return std::optional<Entry>();
     }
   }
+  FTPSFS_TRY_ASSIGN(Entry entry, look_up(path, wait));
+  return std::optional<Entry>(std::move(entry));
+}
+
+Result<Entry> FtpRemote::stat(const RemotePath& path, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(auto seen, glance(path, wait));
+  return seen ? Result<Entry>(*std::move(seen)) : look_up(path, wait);
+}
+
+/// By whatever it takes.
+Result<Entry> FtpRemote::look_up(const RemotePath& path, const Wait& wait) {
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
     return fetch_entry(session, path, limit);
   });

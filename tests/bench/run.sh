@@ -1,14 +1,24 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Builds the release and measures it beside curl on a real server. Arguments: see sequential.py.
+# Builds the release and measures it beside curl on a real server.
+#
+#   tests/bench/run.sh [sequential|latency] [ARGUMENTS]     arguments: see sequential.py and latency.py
 set -euo pipefail
+
+what=sequential
+case "${1:-}" in
+    sequential | latency)
+        what="$1"
+        shift
+        ;;
+esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 contrib/install-deps.sh test
 cmake --preset release >/dev/null
-cmake --build --preset release --target ftpsfs
+cmake --build --preset release --target ftpsfs --target link_emulator
 tests/integration/fetch-servers.sh >/dev/null
 export FTPSFS_BIN="${FTPSFS_BIN:-$PWD/build/release/ftpsfs}"
 export FTPSFS_SERVER_CACHE="${FTPSFS_SERVER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ftpsfs-test-servers}"
-exec /usr/bin/python3 -B tests/bench/sequential.py "$@"
+exec /usr/bin/python3 -B "tests/bench/$what.py" "$@"

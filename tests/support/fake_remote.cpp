@@ -191,6 +191,15 @@ Result<Entry> FakeRemote::stat(const RemotePath& path, const Wait& wait) {
   });
 }
 
+Result<std::optional<Entry>> FakeRemote::glance(const RemotePath& path, const Wait& wait) {
+  auto entry = stat(path, wait);
+  if (!entry && entry.error().code == Errc::not_found && options_.absence_needs_listing) {
+    return std::optional<Entry>();
+  }
+  FTPSFS_TRY_ASSIGN(Entry seen, std::move(entry));
+  return std::optional<Entry>(std::move(seen));
+}
+
 Result<FileVersion> FakeRemote::version(const RemotePath& path, const Wait& wait) {
   return call(Op::version, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<FileVersion> {
     FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));

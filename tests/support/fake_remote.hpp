@@ -40,6 +40,7 @@ struct FakeRemoteOptions {
   /// exact_times() and version() know the seconds.
   bool exact_listing = true;
   bool case_sensitive = true;
+  bool absence_needs_listing = false;  ///< glance() cannot tell that a name is not there
   bool can_set_mtime = true;
   bool can_set_mode = true;
   bool can_symlink = true;
@@ -111,6 +112,8 @@ class FakeRemote final : public remote::Remote {
 
   remote::RemoteTraits traits() const override;
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
+  Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
+                                              const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
                                std::string_view timed = {}) override;

@@ -66,6 +66,7 @@ class FtpRemote final : public Remote {
   void forget_refusals() override;
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
+  Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
   Result<Listing> list(const RemotePath& path, const Wait& wait,
                        std::string_view timed = {}) override;
@@ -93,6 +94,8 @@ class FtpRemote final : public Remote {
 
  private:
   explicit FtpRemote(std::unique_ptr<Core> core);
+
+  Result<Entry> look_up(const RemotePath& path, const Wait& wait);
 
   /// Servers that nobody has tried may DELE a directory or RMD a file: the type is looked at first.
   Result<void> check_type(const RemotePath& path, bool directory, const Wait& wait);

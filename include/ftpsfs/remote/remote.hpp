@@ -104,6 +104,14 @@ class Remote {
   /// @errors not_found, access_denied, not_directory (a parent is a file), link failures.
   virtual Result<Entry> stat(const RemotePath& path, const Wait& wait) = 0;
 
+  /// The same, as far as one question tells.
+  /// @return nullopt: only the directory's listing can tell what the name is, or that it is not
+  /// there. Whoever keeps listings lists then, once for all names.
+  virtual Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) {
+    FTPSFS_TRY_ASSIGN(Entry entry, stat(path, wait));
+    return std::optional<Entry>(std::move(entry));
+  }
+
   /// Size and time of a regular file alone, as cheaply as this server can tell them.
   virtual Result<FileVersion> version(const RemotePath& path, const Wait& wait) {
     FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));

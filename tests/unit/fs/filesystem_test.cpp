@@ -301,5 +301,28 @@ TEST_F(FilesystemWithoutMlsd, TheTimesOfADirectoryAreAskedInOneGo) {
   EXPECT_LE(remote.calls(Op::exact_times), 5U);
 }
 
+// ---- A server whose MLST cannot tell that a name is not there (ProFTPD) ----
+
+class VagueServer : public FilesystemFixture {
+ protected:
+  static FakeRemoteOptions options() {
+    FakeRemoteOptions made;
+    made.absence_needs_listing = true;
+    return made;
+  }
+  VagueServer() : FilesystemFixture(options()) {}
+};
+
+TEST_F(VagueServer, IsListedOnceForAllNamesThatAreNotThere) {
+  ASSERT_TRUE(remote.make_directory(*remote::RemotePath::parse("/d"), request().wait));
+  const Ino directory = look(kRootIno, "d");
+  remote.forget_calls();
+  EXPECT_EQ(look(directory, "a"), kNoIno);
+  EXPECT_EQ(look(directory, "b"), kNoIno);
+  EXPECT_EQ(look(directory, "c"), kNoIno);
+  EXPECT_EQ(remote.calls(Op::stat), 1U);
+  EXPECT_EQ(remote.calls(Op::list), 1U);
+}
+
 }  // namespace
 }  // namespace ftpsfs::fs

@@ -90,6 +90,23 @@ TEST_F(StatList, ANameInALineThatNobodyCanReadIsThereAllTheSame) {
   expect_error(remote_->stat(at("/d/c"), soon()), Errc::not_found);
 }
 
+/// Only a listing tells a dangling link from nothing. Who keeps listings makes one.
+TEST_F(StatList, AGlanceCostsOneQuestionWhateverItSees) {
+  start();
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1");
+  connect();
+  const auto seen = remote_->glance(at("/d/a"), soon());
+  ASSERT_TRUE(seen && *seen);
+  EXPECT_EQ((*seen)->size, 1U);
+  const auto unclear = remote_->glance(at("/d/b"), soon());
+  ASSERT_TRUE(unclear);
+  EXPECT_FALSE(*unclear);
+  EXPECT_EQ(server_->count("MLST"), 2);
+  EXPECT_EQ(server_->count("MLSD"), 0);
+  expect_error(remote_->stat(at("/d/b"), soon()), Errc::not_found);
+}
+
 /// Where a listing takes two commands, the first one asks for a second connection.
 class ListBeside : public StatList {
  protected:
