@@ -44,6 +44,7 @@ void for_each_field(Report& report, Visitor visit) {
   visit("open_files", report.open_files);
   visit("unfinished_uploads", report.unfinished_uploads);
   visit("failed_uploads", report.failed_uploads);
+  visit("lost_files", report.lost_files);
   visit("cache_bytes", report.cache_bytes);
   visit("cache_hits", report.cache_hits);
   visit("cache_misses", report.cache_misses);
@@ -112,8 +113,19 @@ const char* verb_name(ControlVerb verb) {
       return "refresh";
     case ControlVerb::log_level:
       return "log-level";
+    case ControlVerb::await_end:
+      return "await-end";
   }
   return "";
+}
+
+/// A number that cannot be read is no zero: it would say that all is well.
+Result<EndReport> end_from_json(const json& in) {
+  const auto lost = in.is_object() ? in.find("lost_files") : in.end();
+  if (lost == in.end() || !lost->is_number_unsigned()) {
+    return make_error(Errc::invalid_argument, "an end without the number of lost files");
+  }
+  return EndReport{lost->get<std::uint64_t>()};
 }
 
 std::string bytes_for_people(std::uint64_t bytes) {
@@ -176,6 +188,9 @@ std::string encode(const ControlReply& reply) {
   if (reply.status) {
     out["status"] = report_to_json(*reply.status);
   }
+  if (reply.end) {
+    out["end"] = {{"lost_files", reply.end->lost_files}};
+  }
   return dumped(out) + "\n";
 }
 
@@ -187,6 +202,9 @@ Result<ControlRequest> decode_request(std::string_view line) {
   }
   if (verb == verb_name(ControlVerb::refresh)) {
     return ControlRequest{ControlVerb::refresh, {}};
+  }
+  if (verb == verb_name(ControlVerb::await_end)) {
+    return ControlRequest{ControlVerb::await_end, {}};
   }
   if (verb == verb_name(ControlVerb::log_level)) {
     const auto level = log::parse_level(text_member(object, "level"));
@@ -214,6 +232,10 @@ Result<ControlReply> decode_reply(std::string_view line) {
   if (status != object.end() && status->is_object()) {
     reply.status = report_from_json(*status);
   }
+  const auto end = object.find("end");
+  if (end != object.end()) {
+    FTPSFS_TRY_ASSIGN(reply.end, end_from_json(*end));
+  }
   return reply;
 }
 
@@ -238,8 +260,10 @@ std::string as_text(const StatusReport& report) {
                      r.data_connections, r.warm_starts);
   out += fmt::format("  dialogue     {} commands in {} flights, {} fallbacks, {} full handshakes\n",
                      r.commands, r.flights, r.fallbacks, r.full_handshakes);
-  out += fmt::format("  files        {} open, {} with unfinished uploads, {} failed uploads\n",
-                     r.open_files, r.unfinished_uploads, r.failed_uploads);
+  out += fmt::format("  files        {} open, {} with unfinished uploads, {} failed uploads{}\n",
+                     r.open_files, r.unfinished_uploads, r.failed_uploads,
+                     r.lost_files == 0 ? std::string()
+                                       : fmt::format(", {} not whole on the server", r.lost_files));
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,
                      asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);

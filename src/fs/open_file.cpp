@@ -99,6 +99,7 @@ bool OpenFile::owes_locked() const {
 
 void OpenFile::note_written() {
   written_ = true;
+  told_ = false;
   mtime_owed_.reset();
   changed_at_ = std::chrono::duration_cast<std::chrono::seconds>(
                     services_.clock.wall_now().time_since_epoch())

@@ -7,6 +7,12 @@
 //   → {"v":1,"request":"log-level","level":"debug"}
 //   ← {"v":1,"ok":true,"status":{…}}
 //   ← {"v":1,"ok":false,"error":"…"}
+//
+// One request has a second reply, when the mount has ended:
+//
+//   → {"v":1,"request":"await-end"}
+//   ← {"v":1,"ok":true}
+//   ← {"v":1,"ok":true,"end":{"lost_files":0}}
 #pragma once
 
 #include <cstddef>
@@ -24,7 +30,7 @@ constexpr int kProtocolVersion = 1;
 constexpr std::size_t kLongestRequest = 4 * 1024;
 constexpr std::size_t kLongestReply = 64 * 1024;
 
-enum class ControlVerb : std::uint8_t { status, refresh, log_level };
+enum class ControlVerb : std::uint8_t { status, refresh, log_level, await_end };
 
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;
@@ -63,6 +69,7 @@ struct StatusReport {
   std::uint64_t open_files = 0;
   std::uint64_t unfinished_uploads = 0;
   std::uint64_t failed_uploads = 0;
+  std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
   std::uint64_t cache_bytes = 0;
   std::uint64_t cache_hits = 0;
   std::uint64_t cache_misses = 0;
@@ -72,9 +79,17 @@ struct StatusReport {
   friend bool operator==(const StatusReport&, const StatusReport&) = default;
 };
 
+/// What became of a mount's uploads.
+struct EndReport {
+  std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
+
+  friend bool operator==(const EndReport&, const EndReport&) = default;
+};
+
 struct ControlReply {
-  std::optional<std::string> error;    ///< the mount could not do it
-  std::optional<StatusReport> status;  ///< of a status request
+  std::optional<std::string> error = {};    ///< the mount could not do it
+  std::optional<StatusReport> status = {};  ///< of a status request
+  std::optional<EndReport> end = {};        ///< the mount has ended
 };
 
 /// The word for a level in requests, options and status.

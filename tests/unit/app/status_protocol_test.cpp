@@ -8,6 +8,7 @@ namespace ftpsfs::app {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 std::string line_of(std::string text) {
   EXPECT_TRUE(text.ends_with('\n'));
@@ -17,8 +18,8 @@ std::string line_of(std::string text) {
 }
 
 TEST(StatusProtocol, RequestsSurviveTheJourney) {
-  for (const ControlVerb verb :
-       {ControlVerb::status, ControlVerb::refresh, ControlVerb::log_level}) {
+  for (const ControlVerb verb : {ControlVerb::status, ControlVerb::refresh, ControlVerb::log_level,
+                                 ControlVerb::await_end}) {
     const auto request = decode_request(line_of(encode(ControlRequest{verb, log::Level::debug})));
     ASSERT_TRUE(request);
     EXPECT_EQ(request->verb, verb);
@@ -47,6 +48,20 @@ TEST(StatusProtocol, ErrorsSurviveTheJourney) {
   const auto reply = decode_reply(line_of(encode(ControlReply{"no", {}})));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->error, "no");
+}
+
+TEST(StatusProtocol, TheEndSurvivesTheJourney) {
+  const auto reply = decode_reply(line_of(encode(ControlReply{.end = EndReport{3}})));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->end, EndReport{3});
+  EXPECT_FALSE(decode_reply(line_of(encode(ControlReply{})))->end);
+}
+
+TEST(StatusProtocol, AnEndWithoutItsNumberIsNotAGoodEnd) {
+  for (const char* end :
+       {"{}", "[]", "null", "0", R"({"lost_files":-1})", R"({"lost_files":"0"})"}) {
+    EXPECT_FALSE(decode_reply(std::string(R"({"v":1,"ok":true,"end":)") + end + "}")) << end;
+  }
 }
 
 TEST(StatusProtocol, NamesThatAreNoUtf8DoNotBreakIt) {
@@ -88,6 +103,9 @@ TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {
   EXPECT_THAT(text, HasSubstr("3.0 MiB read"));
   EXPECT_THAT(text, HasSubstr("2 failed uploads"));
   EXPECT_THAT(text, HasSubstr("up 1 h 1 min"));
+  EXPECT_THAT(text, Not(HasSubstr("not whole")));
+  report.lost_files = 1;
+  EXPECT_THAT(as_text(report), HasSubstr("2 failed uploads, 1 not whole on the server"));
 }
 
 }  // namespace
