@@ -180,6 +180,13 @@ StatusReport MountHandler::status() {
   report.cache_misses = files.cache_misses;
   report.kernel_requests = kernel.pending_requests;
   report.worker_threads = kernel.worker_threads;
+  const auto in_us = [](session::VerbTimes::Microseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+  };
+  for (const auto& verb : remote.verbs) {
+    report.verbs.push_back({verb.verb, verb.count, in_us(verb.mean), in_us(verb.median),
+                            in_us(verb.p99), in_us(verb.largest)});
+  }
   return report;
 }
 

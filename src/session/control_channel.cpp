@@ -17,8 +17,8 @@ constexpr const char* kClosedWords = "the server closed the connection";
 
 }  // namespace
 
-ControlChannel::ControlChannel(std::unique_ptr<net::ByteStream> stream)
-    : stream_(std::move(stream)) {}
+ControlChannel::ControlChannel(std::unique_ptr<net::ByteStream> stream, DialogueNotes notes)
+    : stream_(std::move(stream)), notes_(notes) {}
 
 Error ControlChannel::fail(Error error) {
   error.fate = SessionFate::broken;
@@ -151,9 +151,20 @@ Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
     return fail(make_broken(Errc::closed, "the server ended the session: " + reply.text(), 421));
   }
   if (!reply.is_preliminary() && !owed_.empty()) {
-    owed_.pop_front();
+    note_answered(1);
   }
   return reply;
+}
+
+/// The oldest commands in flight have had their final replies.
+void ControlChannel::note_answered(std::size_t commands) {
+  const SteadyTime now = SteadyClock::now();
+  for (; commands > 0; --commands) {
+    if (const Owed& oldest = owed_.front(); oldest.times != nullptr) {
+      oldest.times->note(now - oldest.sent);
+    }
+    owed_.pop_front();
+  }
 }
 
 Result<ftp::Reply> ControlChannel::receive(const Wait& wait) {
@@ -228,10 +239,11 @@ Result<void> ControlChannel::send(std::span<const ftp::Command> commands, const 
 Result<void> ControlChannel::write_commands(std::span<const ftp::Command> commands,
                                             const Wait& wait) {
   std::string record;
+  const SteadyTime now = SteadyClock::now();
   for (const ftp::Command& command : commands) {
     log::debug("> {}", command.log_form());
     record += command.wire();
-    owed_.push_back(command.log_form());
+    owed_.push_back({notes_.times != nullptr ? &notes_.times->of(command.verb()) : nullptr, now});
   }
   auto written = write_record(record, wait);
   std::fill(record.begin(), record.end(), '\0');  // it may have held PASS
@@ -312,7 +324,7 @@ Result<ftp::Reply> ControlChannel::skip_to_mark(int mark_code, const Wait& wait)
     }
     log::debug("< {}", reply->text());
     if (reply->code == mark_code) {
-      owed_.clear();
+      note_answered(owed_.size());
       return reply;
     }
     const bool of_the_transfer = reply->is_preliminary() || reply->is_completion() ||

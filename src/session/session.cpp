@@ -12,7 +12,8 @@ namespace ftpsfs::session {
 Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
                                                Transport& transport, ServerKnowledge& knowledge,
                                                TrafficCounters& counters, const Wait& wait) {
-  FTPSFS_TRY_ASSIGN(auto logged_in, log_in(settings, transport, knowledge, wait));
+  FTPSFS_TRY_ASSIGN(auto logged_in,
+                    log_in(settings, transport, knowledge, wait, {&counters.verb_times}));
   std::unique_ptr<Session> session(new Session(settings, transport, knowledge, counters));
   session->control_ = std::move(logged_in.control);
   session->start_directory_ = std::move(logged_in.start_directory);

@@ -239,7 +239,9 @@ def test_status_tells_about_the_mount(box, program):
     assert PASSWORD not in done.stdout
     done = program.run("status", "--json", program.mnt)
     assert done.returncode == 0, done.stderr
-    assert isinstance(json.loads(done.stdout), dict)
+    verbs = {verb["verb"]: verb for verb in json.loads(done.stdout)["verbs"]}
+    assert verbs["USER"]["count"] >= 1
+    assert 0 < verbs["USER"]["mean_us"] <= verbs["USER"]["max_us"] < 20_000_000
 
 
 def test_refresh_shows_at_once_what_changed_elsewhere(box, program):

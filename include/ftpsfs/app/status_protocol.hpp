@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/result.hpp"
@@ -35,6 +36,19 @@ enum class ControlVerb : std::uint8_t { status, refresh, log_level, await_end };
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;
   log::Level level = log::Level::warning;  ///< of log_level
+};
+
+/// How long the server takes for one verb, from its sending to its final reply, which comes behind
+/// the data where there is some.
+struct VerbReport {
+  std::string verb;
+  std::uint64_t count = 0;
+  std::uint64_t mean_us = 0;
+  std::uint64_t p50_us = 0;  ///< rounded up to a power of two, as p99_us
+  std::uint64_t p99_us = 0;
+  std::uint64_t max_us = 0;
+
+  friend bool operator==(const VerbReport&, const VerbReport&) = default;
 };
 
 /// One picture of a mount.
@@ -75,6 +89,8 @@ struct StatusReport {
   std::uint64_t cache_misses = 0;
   std::uint64_t kernel_requests = 0;  ///< not answered yet
   std::uint64_t worker_threads = 0;
+
+  std::vector<VerbReport> verbs;  ///< those first that took most of the time
 
   friend bool operator==(const StatusReport&, const StatusReport&) = default;
 };

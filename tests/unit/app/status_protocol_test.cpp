@@ -4,6 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "ftpsfs/session/verb_times.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
@@ -37,6 +42,7 @@ TEST(StatusProtocol, ReportsSurviveTheJourney) {
   report.read_only = true;
   report.bytes_read = 1ULL << 63;
   report.connections_open = 3;
+  report.verbs = {{"RETR", 3, 20'000, 16'384, 32'768, 30'000}, {"SITE CHMOD", 1, 7, 7, 7, 7}};
   const auto reply = decode_reply(line_of(encode(ControlReply{{}, report})));
   ASSERT_TRUE(reply);
   ASSERT_TRUE(reply->status);
@@ -89,6 +95,35 @@ TEST(StatusProtocol, FieldsOfAnotherTypeAreLeftAtTheirDefault) {
       R"({"v":1,"ok":true,"status":{"pid":"x","server":7,"inodes":-1,"read_only":1,"new":[]}})");
   ASSERT_TRUE(reply);
   EXPECT_EQ(*reply->status, StatusReport());
+}
+
+TEST(StatusProtocol, VerbsThatCannotBeReadAreLeftOut) {
+  const auto reply = decode_reply(
+      R"({"v":1,"ok":true,"status":{"verbs":[1,{"verb":"RETR","count":"x","max_us":9}]}})");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status->verbs, (std::vector<VerbReport>{{"RETR", 0, 0, 0, 0, 9}}));
+  EXPECT_TRUE(decode_reply(R"({"v":1,"ok":true,"status":{"verbs":{}}})")->status->verbs.empty());
+}
+
+/// As many as there can be, of the greatest length and with the greatest numbers.
+TEST(StatusProtocol, AStatusWithAllVerbsFitsIntoAReply) {
+  StatusReport report;
+  report.verbs.assign(session::VerbTimes::kMostVerbs,
+                      {std::string(session::VerbTimes::kLongestVerb, 'V'), UINT64_MAX, UINT64_MAX,
+                       UINT64_MAX, UINT64_MAX, UINT64_MAX});
+  EXPECT_LT(encode(ControlReply{{}, report}).size(), kLongestReply / 2);
+}
+
+TEST(StatusProtocol, TheTextShowsTheVerbsThatTookMostOfTheTime) {
+  StatusReport report;
+  EXPECT_THAT(as_text(report), Not(HasSubstr("replies")));
+  for (const char* verb : {"RETR", "MLSD", "MLST", "EPSV", "USER", "PASS", "NOOP"}) {
+    report.verbs.push_back({verb, 3, 21'300, 16'384, 32'768, 1'500'000});
+  }
+  const std::string text = as_text(report);
+  EXPECT_THAT(text, HasSubstr("RETR               3     21.3 ms     32.8 ms       1.5 s\n"));
+  EXPECT_THAT(text, HasSubstr("PASS"));
+  EXPECT_THAT(text, Not(HasSubstr("NOOP")));
 }
 
 TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {
