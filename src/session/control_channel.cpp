@@ -46,7 +46,7 @@ void ControlChannel::adopt_stream(std::unique_ptr<net::ByteStream> stream) {
 Result<ftp::Reply> ControlChannel::read_greeting(const Wait& wait) {
   for (;;) {
     FTPSFS_TRY_ASSIGN(auto reply, next_reply(wait));
-    log::debug("< {}", reply.text());
+    note_reply(reply, nullptr);
     // RFC 959 §5.4: "120 Service ready in nnn minutes" precedes a later 220.
     if (!reply.is_preliminary()) {
       return reply;
@@ -67,7 +67,7 @@ Result<void> ControlChannel::check_ready() {
   }
   FTPSFS_TRY(try_take_input());
   if (auto stray = parser_.next()) {
-    log::debug("< {} (unasked)", stray->text());
+    note_reply(*stray, nullptr);
     return fail(make_broken(stray->code == 421 ? Errc::closed : Errc::protocol_error,
                             "the server said unasked: " + stray->text(), stray->code));
   }
@@ -146,7 +146,7 @@ Result<ftp::Reply> ControlChannel::next_reply(const Wait& wait) {
 }
 
 Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
-  log::debug("< {}", reply.text());
+  note_reply(reply, owed_.empty() ? nullptr : &owed_.front());
   if (reply.code == 421) {
     return fail(make_broken(Errc::closed, "the server ended the session: " + reply.text(), 421));
   }
@@ -154,6 +154,35 @@ Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
     note_answered(1);
   }
   return reply;
+}
+
+void ControlChannel::note_command(const ftp::Command& command, SteadyTime now) {
+  owed_.push_back({notes_.times != nullptr ? &notes_.times->of(command.verb()) : nullptr, now});
+  if (notes_.trace == nullptr && !log::enabled(log::Level::debug)) {
+    return;
+  }
+  const std::string text = command.log_form();
+  log::debug("#{} > {}", notes_.session, text);
+  if (notes_.trace != nullptr) {
+    notes_.trace->note_command(notes_.session, text);
+  }
+}
+
+void ControlChannel::note_reply(const ftp::Reply& reply, const Owed* asked) const {
+  if (notes_.trace == nullptr && !log::enabled(log::Level::debug)) {
+    return;
+  }
+  const std::string text = reply.text();
+  log::debug("#{} < {}", notes_.session, text);
+  if (notes_.trace == nullptr) {
+    return;
+  }
+  std::optional<DialogueTrace::Asked> after;
+  if (asked != nullptr) {
+    after = {asked->times != nullptr ? asked->times->verb() : std::string_view(),
+             SteadyClock::now() - asked->sent};
+  }
+  notes_.trace->note_reply(notes_.session, text, after);
 }
 
 /// The oldest commands in flight have had their final replies.
@@ -241,9 +270,8 @@ Result<void> ControlChannel::write_commands(std::span<const ftp::Command> comman
   std::string record;
   const SteadyTime now = SteadyClock::now();
   for (const ftp::Command& command : commands) {
-    log::debug("> {}", command.log_form());
+    note_command(command, now);
     record += command.wire();
-    owed_.push_back({notes_.times != nullptr ? &notes_.times->of(command.verb()) : nullptr, now});
   }
   auto written = write_record(record, wait);
   std::fill(record.begin(), record.end(), '\0');  // it may have held PASS
@@ -322,7 +350,8 @@ Result<ftp::Reply> ControlChannel::skip_to_mark(int mark_code, const Wait& wait)
     if (!reply) {
       return fail(std::move(reply).error());
     }
-    log::debug("< {}", reply->text());
+    const bool is_mark = reply->code == mark_code && !owed_.empty();
+    note_reply(*reply, is_mark ? &owed_.back() : nullptr);
     if (reply->code == mark_code) {
       note_answered(owed_.size());
       return reply;

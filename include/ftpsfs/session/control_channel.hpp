@@ -101,7 +101,6 @@ class ControlChannel {
   Result<void> feed(std::span<const std::byte> bytes);
   Result<ftp::Reply> next_reply(const Wait& wait);
   Result<ftp::Reply> accept(ftp::Reply reply);
-  void note_answered(std::size_t commands);
   Error fail(Error error);
 
   /// A command whose final reply has not come.
@@ -109,6 +108,10 @@ class ControlChannel {
     VerbTimes::Place* times;  ///< of its verb; null: not measured
     SteadyTime sent;
   };
+  void note_command(const ftp::Command& command, SteadyTime now);
+  /// @param asked the command that it answers; null: none, or nobody knows which.
+  void note_reply(const ftp::Reply& reply, const Owed* asked) const;
+  void note_answered(std::size_t commands);
 
   std::unique_ptr<net::ByteStream> stream_;
   ftp::ReplyParser parser_;

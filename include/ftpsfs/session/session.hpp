@@ -42,6 +42,7 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> commands{0};
   std::atomic<std::uint64_t> flights{0};  ///< what travelled together counts once
   VerbTimes verb_times{};
+  std::atomic<std::uint64_t> sessions{0};  ///< begun so far: the number of the latest
 };
 
 /// What a transfer needs: its verb, and what is asked along with it.

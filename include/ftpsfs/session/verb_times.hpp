@@ -33,6 +33,7 @@ class VerbTimes {
   class Place {
    public:
     void note(std::chrono::nanoseconds took) noexcept;
+    std::string_view verb() const noexcept { return verb_; }
 
    private:
     friend class VerbTimes;
