@@ -97,6 +97,70 @@ class ProcessWatch {
   UniqueFd fd_;
 };
 
+/// What the process of a mount says of its uploads once it has ended.
+class Farewell {
+ public:
+  /// To be asked for before unmounting: afterwards the process may be gone. One that does not know
+  /// the request (an older one) is only watched.
+  explicit Farewell(const MountEntry& mount)
+      : mount_(mount), connection_(ControlConnection::open(mount)) {
+    if (!connection_) {
+      return;
+    }
+    if (connection_->server_process() > 0) {
+      process_.emplace(connection_->server_process());
+    }
+    const auto granted =
+        connection_->ask({ControlVerb::await_end, {}}, Wait::for_at_most(kAnswerLimit));
+    speaks_ = granted.has_value();
+  }
+
+  /// Waits until the uploads are finished and the process is gone.
+  /// @errors timed_out; io_error: what was written is not all on the server, or nobody knows.
+  Result<void> await(const Wait& wait) {
+    EndReport end;
+    if (speaks_) {
+      const auto told = connection_->await_end(wait);
+      if (!told) {
+        return told.error().code == Errc::timed_out ? not_finished() : silent();
+      }
+      end = *told;
+    }
+    if (process_ && !process_->wait_for_end(wait) && !speaks_) {
+      return not_finished();
+    }
+    return end.lost_files == 0 ? Result<void>() : lost(end.lost_files);
+  }
+
+ private:
+  Error not_finished() const {
+    return make_error(Errc::timed_out,
+                      fmt::format("{} is unmounted, but its process ({}) has not finished its "
+                                  "uploads yet; it goes on with them",
+                                  mount_.mount_point, connection_->server_process()));
+  }
+  Error silent() const {
+    return make_error(Errc::io_error,
+                      fmt::format("{} is unmounted, but its process ({}) ended without a word of "
+                                  "its uploads; its log tells more",
+                                  mount_.mount_point, connection_->server_process()));
+  }
+  Error lost(std::uint64_t files) const {
+    return make_error(
+        Errc::io_error,
+        fmt::format("{} is unmounted, but {} not whole on the server; the log of its process ({}) "
+                    "has the names",
+                    mount_.mount_point,
+                    files == 1 ? "1 file is" : fmt::format("{} files are", files),
+                    connection_->server_process()));
+  }
+
+  const MountEntry& mount_;
+  Result<ControlConnection> connection_;
+  std::optional<ProcessWatch> process_;
+  bool speaks_ = false;
+};
+
 ExitCode print_status(const MountEntry& mount, bool json) {
   auto reply = ask(mount, {ControlVerb::status, {}});
   if (reply && !reply->status) {
@@ -120,23 +184,13 @@ ExitCode umount_command(const CommandLine& line, const std::string& working_dire
   if (!mount) {
     return failed(kExitUsage, mount.error().text);
   }
-  // First find the process, then unmount: afterwards its socket may be gone.
-  const auto connection = ControlConnection::open(*mount);
-  std::optional<ProcessWatch> process;
-  if (connection && connection->server_process() > 0) {
-    process.emplace(connection->server_process());
-  }
+  Farewell farewell(*mount);
   const auto gone = unmount(mount->mount_point, false);
   if (!gone) {
     return failed(kExitFailure, gone.error().text);
   }
-  if (process && !process->wait_for_end(Wait::for_at_most(line.options.umount_timeout))) {
-    return failed(kExitFailure,
-                  fmt::format("{} is unmounted, but its process ({}) has not finished its uploads "
-                              "yet; it goes on with them",
-                              mount->mount_point, connection->server_process()));
-  }
-  return kExitDone;
+  const auto finished = farewell.await(Wait::for_at_most(line.options.umount_timeout));
+  return finished ? kExitDone : failed(kExitFailure, finished.error().text);
 }
 
 ExitCode status_command(const CommandLine& line, const std::string& working_directory) {

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -20,6 +21,9 @@ Result<void> wait_for(int fd, short events, int wake_fd, const Wait& wait) {
     if (ready < 0) {
       return make_error(Errc::io_error, std::strerror(errno));
     }
+    if (ready == 0 && !wait.expired()) {
+      continue;  // one poll waits for an hour at most
+    }
     if (ready == 0) {
       return make_error(Errc::timed_out, "no answer in time");
     }
@@ -31,9 +35,23 @@ Result<void> wait_for(int fd, short events, int wake_fd, const Wait& wait) {
 }
 
 Result<std::string> read_line(int fd, std::size_t longest, int wake_fd, const Wait& wait) {
-  std::string line;
+  std::string unread;
+  return read_line(fd, longest, wake_fd, wait, unread);
+}
+
+Result<std::string> read_line(int fd, std::size_t longest, int wake_fd, const Wait& wait,
+                              std::string& unread) {
   std::array<char, 4096> buffer{};
-  while (line.size() <= longest) {
+  for (;;) {
+    const std::size_t end = unread.find('\n');
+    if (std::min(end, unread.size()) > longest) {
+      return make_error(Errc::invalid_argument, "the line is too long");
+    }
+    if (end != std::string::npos) {
+      std::string line = unread.substr(0, end);
+      unread.erase(0, end + 1);
+      return line;
+    }
     FTPSFS_TRY(wait_for(fd, POLLIN, wake_fd, wait));
     const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -42,14 +60,8 @@ Result<std::string> read_line(int fd, std::size_t longest, int wake_fd, const Wa
     if (got <= 0) {
       return make_error(Errc::closed, "the other side went away");
     }
-    line.append(buffer.data(), static_cast<std::size_t>(got));
-    const std::size_t end = line.find('\n');
-    if (end != std::string::npos && end <= longest) {
-      line.resize(end);
-      return line;
-    }
+    unread.append(buffer.data(), static_cast<std::size_t>(got));
   }
-  return make_error(Errc::invalid_argument, "the line is too long");
 }
 
 Result<void> write_all(int fd, std::string_view text, int wake_fd, const Wait& wait) {

@@ -19,6 +19,10 @@ Result<void> wait_for(int fd, short events, int wake_fd, const Wait& wait);
 /// long.
 Result<std::string> read_line(int fd, std::size_t longest, int wake_fd, const Wait& wait);
 
+/// The same where more lines may follow: `unread` keeps what came behind the line, for the next.
+Result<std::string> read_line(int fd, std::size_t longest, int wake_fd, const Wait& wait,
+                              std::string& unread);
+
 /// @errors as wait_for; closed.
 Result<void> write_all(int fd, std::string_view text, int wake_fd, const Wait& wait);
 

@@ -14,6 +14,7 @@
 #include "ftpsfs/app/mount_service.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/session/dialogue_trace.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define FTPSFS_LEAK_CHECKER 1
@@ -118,6 +119,13 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
   }
   if (line.options.fake) {
     return kExitDone;
+  }
+  if (!plan->options.trace_file.empty()) {
+    auto trace = session::DialogueTrace::open(plan->options.trace_file);
+    if (!trace) {
+      return usage_failure(trace.error().text);
+    }
+    plan->trace = *std::move(trace);
   }
   auto credentials = gather_credentials(line.options, plan->url);
   if (!credentials) {

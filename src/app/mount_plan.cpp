@@ -182,6 +182,7 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.pipelining = options.pipelining;
   settings.session.warm_data = options.warm_data;
   settings.session.stat_listing = options.stat_listing;
+  settings.session.trace = plan.trace;
   settings.max_conns = options.max_conns;
   settings.warm_conns = options.warm_conns;
   return settings;

@@ -174,11 +174,19 @@ StatusReport MountHandler::status() {
   report.open_files = files.open_files;
   report.unfinished_uploads = files.dirty_files;
   report.failed_uploads = files.failed_uploads;
+  report.lost_files = files.lost_files;
   report.cache_bytes = files.cache_bytes;
   report.cache_hits = files.cache_hits;
   report.cache_misses = files.cache_misses;
   report.kernel_requests = kernel.pending_requests;
   report.worker_threads = kernel.worker_threads;
+  const auto in_us = [](session::VerbTimes::Microseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+  };
+  for (const auto& verb : remote.verbs) {
+    report.verbs.push_back({verb.verb, verb.count, in_us(verb.mean), in_us(verb.median),
+                            in_us(verb.p99), in_us(verb.largest)});
+  }
   return report;
 }
 
@@ -274,14 +282,22 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   const auto ended =
       session.serve([&](const Wait& wait) { unfinished = filesystem.finish_uploads(wait); });
   if (unfinished > 0) {
-    log::error("{} uploads could not be finished; these files are not whole on the server",
-               unfinished.load());
+    log::error("{} uploads could not be finished", unfinished.load());
+  }
+  // Not the same number: a failure that its program was told of is no news, and one that happened
+  // behind a last close long ago is.
+  const EndReport end{filesystem.counters().lost_files};
+  if (end.lost_files > 0) {
+    log::error("{} files are not whole on the server, and no program was told", end.lost_files);
+  }
+  if (control) {
+    control->tell_end(end);
   }
   if (!ended) {
     log::error("{}: {}", plan.mount_point, ended.error().text);
   }
   log::info("{} is unmounted", plan.mount_point);
-  return ended && unfinished == 0 ? kExitDone : kExitFailure;
+  return ended && unfinished == 0 && end.lost_files == 0 ? kExitDone : kExitFailure;
 }
 
 ExitCode mount_and_serve(const MountPlan& plan, SignalTarget& target, const Announce& announce) {

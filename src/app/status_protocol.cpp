@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -44,11 +45,22 @@ void for_each_field(Report& report, Visitor visit) {
   visit("open_files", report.open_files);
   visit("unfinished_uploads", report.unfinished_uploads);
   visit("failed_uploads", report.failed_uploads);
+  visit("lost_files", report.lost_files);
   visit("cache_bytes", report.cache_bytes);
   visit("cache_hits", report.cache_hits);
   visit("cache_misses", report.cache_misses);
   visit("kernel_requests", report.kernel_requests);
   visit("worker_threads", report.worker_threads);
+}
+
+template <typename Report, typename Visitor>
+void for_each_verb_field(Report& report, Visitor visit) {
+  visit("verb", report.verb);
+  visit("count", report.count);
+  visit("mean_us", report.mean_us);
+  visit("p50_us", report.p50_us);
+  visit("p99_us", report.p99_us);
+  visit("max_us", report.max_us);
 }
 
 /// Names on the server need not be UTF-8, JSON must be: such bytes become U+FFFD.
@@ -59,27 +71,44 @@ std::string dumped(const json& value) {
 json report_to_json(const StatusReport& report) {
   json out = json::object();
   for_each_field(report, [&out](const char* name, const auto& value) { out[name] = value; });
+  json& verbs = out["verbs"] = json::array();
+  for (const VerbReport& verb : report.verbs) {
+    json& one = verbs.emplace_back(json::object());
+    for_each_verb_field(verb, [&one](const char* name, const auto& value) { one[name] = value; });
+  }
   return out;
 }
 
 /// Fields of another type than ours stay at their default: a newer mount may say more.
+template <typename Field>
+void read_field(const json& in, const char* name, Field& value) {
+  const auto found = in.find(name);
+  if (found == in.end()) {
+    return;
+  }
+  if constexpr (std::is_same_v<Field, std::string>) {
+    value = found->is_string() ? found->template get<std::string>() : std::string();
+  } else if constexpr (std::is_same_v<Field, bool>) {
+    value = found->is_boolean() && found->template get<bool>();
+  } else {
+    value = found->is_number_unsigned() ? static_cast<Field>(found->template get<std::uint64_t>())
+                                        : Field{};
+  }
+}
+
 StatusReport report_from_json(const json& in) {
   StatusReport report;
-  for_each_field(report, [&in](const char* name, auto& value) {
-    using Field = std::remove_reference_t<decltype(value)>;
-    const auto found = in.find(name);
-    if (found == in.end()) {
-      return;
+  for_each_field(report, [&in](const char* name, auto& value) { read_field(in, name, value); });
+  const auto verbs = in.find("verbs");
+  if (verbs == in.end() || !verbs->is_array()) {
+    return report;
+  }
+  for (const json& one : *verbs) {
+    if (one.is_object()) {
+      for_each_verb_field(report.verbs.emplace_back(),
+                          [&one](const char* name, auto& value) { read_field(one, name, value); });
     }
-    if constexpr (std::is_same_v<Field, std::string>) {
-      value = found->is_string() ? found->template get<std::string>() : std::string();
-    } else if constexpr (std::is_same_v<Field, bool>) {
-      value = found->is_boolean() && found->template get<bool>();
-    } else {
-      value = found->is_number_unsigned() ? static_cast<Field>(found->template get<std::uint64_t>())
-                                          : Field{};
-    }
-  });
+  }
   return report;
 }
 
@@ -112,8 +141,19 @@ const char* verb_name(ControlVerb verb) {
       return "refresh";
     case ControlVerb::log_level:
       return "log-level";
+    case ControlVerb::await_end:
+      return "await-end";
   }
   return "";
+}
+
+/// A number that cannot be read is no zero: it would say that all is well.
+Result<EndReport> end_from_json(const json& in) {
+  const auto lost = in.is_object() ? in.find("lost_files") : in.end();
+  if (lost == in.end() || !lost->is_number_unsigned()) {
+    return make_error(Errc::invalid_argument, "an end without the number of lost files");
+  }
+  return EndReport{lost->get<std::uint64_t>()};
 }
 
 std::string bytes_for_people(std::uint64_t bytes) {
@@ -128,6 +168,29 @@ std::string bytes_for_people(std::uint64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string time_for_people(std::uint64_t microseconds) {
+  const double milliseconds = static_cast<double>(microseconds) / 1000;
+  return milliseconds < 1000 ? fmt::format("{:.1f} ms", milliseconds)
+                             : fmt::format("{:.1f} s", milliseconds / 1000);
+}
+
+/// The verbs that most of the time was spent on.
+std::string verbs_for_people(const std::vector<VerbReport>& verbs) {
+  constexpr std::size_t kShown = 6;
+  if (verbs.empty()) {
+    return {};
+  }
+  std::string out = fmt::format("  {:<12} {:<12}{:>8}{:>12}{:>12}{:>12}\n", "replies", "to",
+                                "count", "mean", "99%", "longest");
+  for (std::size_t i = 0; i < std::min(kShown, verbs.size()); ++i) {
+    const VerbReport& v = verbs[i];
+    out += fmt::format("  {:<12} {:<12}{:>8}{:>12}{:>12}{:>12}\n", "", v.verb, v.count,
+                       time_for_people(v.mean_us), time_for_people(v.p99_us),
+                       time_for_people(v.max_us));
+  }
+  return out;
 }
 
 std::string duration_for_people(std::uint64_t seconds) {
@@ -176,6 +239,9 @@ std::string encode(const ControlReply& reply) {
   if (reply.status) {
     out["status"] = report_to_json(*reply.status);
   }
+  if (reply.end) {
+    out["end"] = {{"lost_files", reply.end->lost_files}};
+  }
   return dumped(out) + "\n";
 }
 
@@ -187,6 +253,9 @@ Result<ControlRequest> decode_request(std::string_view line) {
   }
   if (verb == verb_name(ControlVerb::refresh)) {
     return ControlRequest{ControlVerb::refresh, {}};
+  }
+  if (verb == verb_name(ControlVerb::await_end)) {
+    return ControlRequest{ControlVerb::await_end, {}};
   }
   if (verb == verb_name(ControlVerb::log_level)) {
     const auto level = log::parse_level(text_member(object, "level"));
@@ -214,6 +283,10 @@ Result<ControlReply> decode_reply(std::string_view line) {
   if (status != object.end() && status->is_object()) {
     reply.status = report_from_json(*status);
   }
+  const auto end = object.find("end");
+  if (end != object.end()) {
+    FTPSFS_TRY_ASSIGN(reply.end, end_from_json(*end));
+  }
   return reply;
 }
 
@@ -238,13 +311,16 @@ std::string as_text(const StatusReport& report) {
                      r.data_connections, r.warm_starts);
   out += fmt::format("  dialogue     {} commands in {} flights, {} fallbacks, {} full handshakes\n",
                      r.commands, r.flights, r.fallbacks, r.full_handshakes);
-  out += fmt::format("  files        {} open, {} with unfinished uploads, {} failed uploads\n",
-                     r.open_files, r.unfinished_uploads, r.failed_uploads);
+  out += fmt::format("  files        {} open, {} with unfinished uploads, {} failed uploads{}\n",
+                     r.open_files, r.unfinished_uploads, r.failed_uploads,
+                     r.lost_files == 0 ? std::string()
+                                       : fmt::format(", {} not whole on the server", r.lost_files));
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,
                      asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);
   out += fmt::format("  waiting      {} requests of programs, {} for a connection\n",
                      r.kernel_requests, r.requests_waiting);
+  out += verbs_for_people(r.verbs);
   return out;
 }
 

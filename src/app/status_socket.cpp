@@ -15,9 +15,11 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "ftpsfs/app/private_directory.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/mutex.hpp"
 #include "line_io.hpp"
 
 namespace ftpsfs::app {
@@ -45,6 +47,13 @@ std::optional<ucred> peer_of(int fd) {
     return std::nullopt;
   }
   return peer;
+}
+
+/// Without waiting.
+bool has_gone(int fd) {
+  char byte = 0;
+  const ssize_t got = ::recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 Result<UniqueFd> bind_and_listen(const std::string& path) {
@@ -102,10 +111,25 @@ class StatusSocket::Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  void tell_end(const EndReport& report) {
+    std::vector<UniqueFd> awaiting;
+    {
+      const MutexLock lock(mutex_);
+      end_ = report;
+      awaiting.swap(awaiting_);
+    }
+    for (const UniqueFd& peer : awaiting) {
+      say(peer.get(), {.end = report}, Wait::for_at_most(kConversationLimit));
+    }
+  }
+
  private:
   void run() noexcept;
-  void converse(int fd);
-  ControlReply answer(const std::string& line);
+  void converse(UniqueFd peer);
+  void keep_until_end(UniqueFd peer, const Wait& wait);
+  ControlReply answer(const ControlRequest& request);
+  ControlReply grant_waiting();
+  bool say(int fd, const ControlReply& reply, const Wait& wait);
 
   const std::string path_;
   const UniqueFd listener_;
@@ -113,6 +137,9 @@ class StatusSocket::Server {
   ControlHandler& handler_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  Mutex mutex_;
+  std::optional<EndReport> end_ FTPSFS_GUARDED_BY(mutex_);
+  std::vector<UniqueFd> awaiting_ FTPSFS_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 
@@ -127,7 +154,7 @@ void StatusSocket::Server::run() noexcept {
     if (!ready) {
       return;
     }
-    const UniqueFd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    UniqueFd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!peer) {
       // Out of descriptors, perhaps: the caller stays in the backlog, and this must not spin.
       const auto stopped =
@@ -138,43 +165,66 @@ void StatusSocket::Server::run() noexcept {
       continue;
     }
     try {
-      converse(peer.get());
+      converse(std::move(peer));
     } catch (const std::exception& failure) {
       log::error("control socket: {}", failure.what());
     }
   }
 }
 
-void StatusSocket::Server::converse(int fd) {
-  const auto peer = peer_of(fd);
-  if (!peer || (peer->uid != ::geteuid() && peer->uid != 0)) {
-    log::warning("control socket: refused user {}", peer ? peer->uid : 0);
+void StatusSocket::Server::converse(UniqueFd peer) {
+  const auto user = peer_of(peer.get());
+  if (!user || (user->uid != ::geteuid() && user->uid != 0)) {
+    log::warning("control socket: refused user {}", user ? user->uid : 0);
     return;
   }
   const Wait wait = Wait::for_at_most(kConversationLimit);
-  auto line = read_line(fd, kLongestRequest, wake_.get(), wait);
-  ControlReply reply;
-  if (line) {
-    reply = answer(*line);
-  } else if (line.error().code == Errc::invalid_argument) {
-    reply.error = line.error().text;
-  } else {
+  const auto line = read_line(peer.get(), kLongestRequest, wake_.get(), wait);
+  if (!line && line.error().code != Errc::invalid_argument) {
     return;
   }
+  const Result<ControlRequest> request = line ? decode_request(*line) : line.error();
+  const ControlReply reply =
+      request ? answer(*request) : ControlReply{.error = request.error().text};
+  const bool said = say(peer.get(), reply, wait);
+  if (said && !reply.error && request->verb == ControlVerb::await_end) {
+    keep_until_end(std::move(peer), wait);
+  }
+}
+
+bool StatusSocket::Server::say(int fd, const ControlReply& reply, const Wait& wait) {
   const auto sent = write_all(fd, encode(reply), wake_.get(), wait);
   if (!sent) {
     log::debug("control socket: {}", sent.error().text);
   }
+  return sent.has_value();
 }
 
-ControlReply StatusSocket::Server::answer(const std::string& line) {
-  const auto request = decode_request(line);
-  ControlReply reply;
-  if (!request) {
-    reply.error = request.error().text;
-    return reply;
+void StatusSocket::Server::keep_until_end(UniqueFd peer, const Wait& wait) {
+  EndReport end;
+  {
+    const MutexLock lock(mutex_);
+    if (!end_) {
+      awaiting_.push_back(std::move(peer));
+      return;
+    }
+    end = *end_;
   }
-  switch (request->verb) {
+  say(peer.get(), {.end = end}, wait);
+}
+
+/// Makes room first: who has gone need not be told.
+ControlReply StatusSocket::Server::grant_waiting() {
+  const MutexLock lock(mutex_);
+  std::erase_if(awaiting_, [](const UniqueFd& peer) { return has_gone(peer.get()); });
+  return awaiting_.size() < kMostAwaiting
+             ? ControlReply{}
+             : ControlReply{.error = "too many await the end of this mount already"};
+}
+
+ControlReply StatusSocket::Server::answer(const ControlRequest& request) {
+  ControlReply reply;
+  switch (request.verb) {
     case ControlVerb::status:
       reply.status = handler_.status();
       break;
@@ -182,14 +232,20 @@ ControlReply StatusSocket::Server::answer(const std::string& line) {
       handler_.refresh();
       break;
     case ControlVerb::log_level:
-      handler_.set_log_level(request->level);
+      handler_.set_log_level(request.level);
       break;
+    case ControlVerb::await_end:
+      return grant_waiting();
   }
   return reply;
 }
 
 StatusSocket::StatusSocket(std::unique_ptr<Server> server) : server_(std::move(server)) {}
 StatusSocket::~StatusSocket() = default;
+
+void StatusSocket::tell_end(const EndReport& report) {
+  server_->tell_end(report);
+}
 
 Result<std::unique_ptr<StatusSocket>> StatusSocket::listen(const std::string& directory,
                                                            const std::string& mount_point,
@@ -237,7 +293,19 @@ Result<ControlConnection> ControlConnection::open(const MountEntry& mount,
 
 Result<ControlReply> ControlConnection::ask(const ControlRequest& request, const Wait& wait) {
   FTPSFS_TRY(write_all(fd_.get(), encode(request), -1, wait));
-  FTPSFS_TRY_ASSIGN(const std::string line, read_line(fd_.get(), kLongestReply, -1, wait));
+  return read_reply(wait);
+}
+
+Result<EndReport> ControlConnection::await_end(const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const ControlReply reply, read_reply(wait));
+  if (!reply.end) {
+    return make_error(Errc::invalid_argument, "not what a mount says at its end");
+  }
+  return *reply.end;
+}
+
+Result<ControlReply> ControlConnection::read_reply(const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const std::string line, read_line(fd_.get(), kLongestReply, -1, wait, unread_));
   FTPSFS_TRY_ASSIGN(ControlReply reply, decode_reply(line));
   if (reply.error) {
     return make_error(Errc::refused, *reply.error);

@@ -33,7 +33,8 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::off;
 }
 
-/// A server's words must not forge lines in the log, nor send escapes to a terminal.
+}  // namespace
+
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -47,8 +48,6 @@ std::string escaped(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 void configure(Sink sink, Level level) {
   std::shared_ptr<spdlog::logger> logger;
@@ -92,7 +91,7 @@ std::optional<Level> parse_level(std::string_view name) {
 void write(Level level, std::string_view text) {
   std::string line = escaped(text);
   if (current_request != 0) {
-    line = fmt::format("#{} {}", current_request, line);
+    line = fmt::format("request {}: {}", current_request, line);  // #N is a session
   }
   spdlog::default_logger_raw()->log(to_spdlog(level), "{}", line);
 }

@@ -203,6 +203,9 @@ std::optional<Result<void>> Filesystem::Impl::try_write(HandleId id, WritePlace 
   auto taken = handle->file->try_write(*handle, place, data);
   if (taken) {
     handle->interrupted = false;
+    if (!*taken) {
+      note_told(*handle->file);
+    }
   }
   return taken;
 }
@@ -215,6 +218,9 @@ Result<void> Filesystem::Impl::write(HandleId id, WritePlace place, const Slice&
   }
   auto written = handle->file->write(*handle, place, data, request);
   handle->interrupted = !written && written.error().code == Errc::cancelled;
+  if (!written && !handle->interrupted && !request.wait.stop.stop_requested()) {
+    note_told(*handle->file);  // else what ends the writing will fail as well
+  }
   return written;
 }
 
@@ -223,24 +229,32 @@ Result<void> Filesystem::Impl::flush(HandleId id, const Request& request) {
   if (!handle) {
     return bad_handle();
   }
-  const auto& file = handle->file;
-  if (!handle->publishes()) {
+  auto flushed = flush_handle(*handle, request);
+  if (!flushed) {
+    note_failure(*handle->file, flushed.error(), request);
+  }
+  return flushed;
+}
+
+Result<void> Filesystem::Impl::flush_handle(FileHandle& handle, const Request& request) {
+  const auto& file = handle.file;
+  if (!handle.publishes()) {
     return {};
   }
   // A child that inherited the descriptor and ends is not the end of the writing.
-  if (request.pid != 0 && request.pid != handle->opener &&
-      process_of(request.pid) != handle->opener) {
+  if (request.pid != 0 && request.pid != handle.opener &&
+      process_of(request.pid) != handle.opener) {
     return {};
   }
   if (!file->written_since_flush()) {
     FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
-    return file->begin_upload(request.wait.stop, handle->failures_before);
+    return file->begin_upload(request.wait.stop, handle.failures_before);
   }
-  if (handle->interrupted) {
+  if (handle.interrupted) {
     // Ctrl-C: the program knows that its writing was cut short. What was taken follows at release.
     return make_error(Errc::cancelled, "interrupted while writing");
   }
-  return sync(id, request);
+  return publish_handle(handle, request);
 }
 
 Result<void> Filesystem::Impl::sync(HandleId id, const Request& request) {
@@ -248,17 +262,52 @@ Result<void> Filesystem::Impl::sync(HandleId id, const Request& request) {
   if (!handle) {
     return bad_handle();
   }
-  const auto& file = handle->file;
+  auto published = publish_handle(*handle, request);
+  if (!published) {
+    note_failure(*handle->file, published.error(), request);
+  }
+  return published;
+}
+
+Result<void> Filesystem::Impl::publish_handle(FileHandle& handle, const Request& request) {
+  const auto& file = handle.file;
   FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
-  FTPSFS_TRY(file->publish(request.wait.stop, handle->failures_before));
+  FTPSFS_TRY(file->publish(request.wait.stop, handle.failures_before));
   const MutexLock lock(mutex_);
-  if (handle->appended) {
+  if (handle.appended) {
     // The kernel placed the bytes where it believed the end to be.
     paged_versions_.erase(file->ino());
   } else {
     paged_versions_[file->ino()] = file->version();
   }
   return {};
+}
+
+/// An interrupted program has its EINTR already and does not hear this error. What was only
+/// cancelled is still owed, and follows at release.
+void Filesystem::Impl::note_failure(OpenFile& file, const Error& error, const Request& request) {
+  if (error.code == Errc::cancelled) {
+    return;
+  }
+  if (request.wait.stop.stop_requested()) {
+    note_lost(file);
+  } else {
+    note_told(file);
+  }
+}
+
+void Filesystem::Impl::note_told(OpenFile& file) {
+  file.note_told();
+  if (const auto path = tree_.path(file.ino())) {
+    services_.lost_files.forget(path->str());
+  }
+}
+
+void Filesystem::Impl::note_lost(const OpenFile& file) {
+  const auto path = tree_.path(file.ino());  // none: it was removed meanwhile
+  if (path && !file.is_told() && services_.lost_files.note(path->str())) {
+    log::error("{} is not whole on the server, and no program was told", path->str());
+  }
 }
 
 /// What a handle for reading alone leaves behind is the others' business; the last one's, whatever
@@ -314,8 +363,11 @@ void Filesystem::Impl::release(HandleId id, const Request& request) {
   const auto file = handle->file;
   if (must_publish(*handle)) {
     // Nobody hears an error of a release: it is logged and counted where it occurs.
-    if (auto done = sync(id, request); !done && file->owes_upload()) {
-      log::warning("an upload could not be finished: {}", done.error().text);
+    if (auto done = publish_handle(*handle, request); !done) {
+      if (file->owes_upload()) {
+        log::warning("an upload could not be finished: {}", done.error().text);
+      }
+      note_lost(*file);
     }
   }
   {
@@ -387,6 +439,7 @@ std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
     auto pass = file->enter(Wait{wait.deadline, out_of_time.get_token()});
     if (!pass || !file->publish(out_of_time.get_token())) {
       ++unfinished;
+      note_lost(*file);
     }
   }
   return unfinished;

@@ -292,6 +292,7 @@ Filesystem::Counters Filesystem::Impl::counters() const {
   result.cache_misses = cached.misses;
   result.inodes = inodes_.size();
   result.failed_uploads = services_.failed_uploads;
+  result.lost_files = services_.lost_files.count();
   std::vector<std::shared_ptr<OpenFile>> files;
   {
     const MutexLock lock(mutex_);

@@ -108,6 +108,12 @@ class Filesystem::Impl {
                                const Request& request);
   Result<Tree::Known> revalidated(Ino ino, const Request& request);
   bool must_publish(const FileHandle& handle) const;
+  Result<void> flush_handle(FileHandle& handle, const Request& request);
+  Result<void> publish_handle(FileHandle& handle, const Request& request);
+  /// Whether the program hears of a failed upload, or nobody.
+  void note_failure(OpenFile& file, const Error& error, const Request& request);
+  void note_told(OpenFile& file);
+  void note_lost(const OpenFile& file);
   void close_file(const std::shared_ptr<OpenFile>& file);
   void remove_hidden(const std::shared_ptr<OpenFile>& file);
 

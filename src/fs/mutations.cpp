@@ -111,6 +111,7 @@ Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
     cache_.invalidate_entry(parent, name);
     return removed;
   }
+  services_.lost_files.forget(path.str());
   cache_.note_removed(parent, name);
   inodes_.detach(parent, name);
   return removed;
@@ -147,6 +148,7 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
     inodes_.detach(parent, name);
     file->mark_orphan(false);
   }
+  services_.lost_files.forget(path.str());
   cache_.note_removed(parent, name);
   return {};
 }
@@ -222,7 +224,10 @@ Result<void> Filesystem::Impl::settle_below(Ino ino, const Request& request) {
   for (const auto& file : files_below(ino)) {
     if (file->owes_upload()) {
       FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
-      FTPSFS_TRY(file->publish(request.wait.stop));
+      if (auto published = file->publish(request.wait.stop); !published) {
+        note_failure(*file, published.error(), request);
+        return published;
+      }
     }
   }
   return {};
@@ -303,6 +308,7 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   if (displaced.file) {
     displaced.file->mark_orphan(false);  // its bytes belong to a name that has been replaced
   }
+  services_.lost_files.move(from.str(), to.str());
   inodes_.rename(parent, name, new_parent, new_name);
   cache_.note_renamed(parent, name, new_parent, new_name);
   return {};

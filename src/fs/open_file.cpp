@@ -99,6 +99,7 @@ bool OpenFile::owes_locked() const {
 
 void OpenFile::note_written() {
   written_ = true;
+  told_ = false;
   mtime_owed_.reset();
   changed_at_ = services_.wall_seconds();
 }

@@ -115,6 +115,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// those after the first `failures_before` are told.
   Result<void> verdict(std::uint64_t failures_before) const;
   std::uint64_t failures() const;
+  /// A program was told that this content has not reached the server. Holds until the next write.
+  void note_told();
+  bool is_told() const;
   bool owes_upload() const;
   bool is_orphan() const;
   bool hidden_on_server() const;
@@ -210,6 +213,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
                    remote::FinishedUpload& end);
   void learn_mode(const remote::RemotePath& path);
   void remember_published(const remote::FileVersion& version);
+  void note_whole(const remote::RemotePath& path);
   Result<void> settle_verdict(Result<void> outcome);
   void forget_verdict() FTPSFS_REQUIRES(mutex_);
   void remove_temporary(const std::string& temporary);
@@ -226,6 +230,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool orphan_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool hidden_on_server_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool written_ FTPSFS_GUARDED_BY(mutex_) = false;         ///< since the last flush that published
+  bool told_ FTPSFS_GUARDED_BY(mutex_) = false;            ///< of a failure, since the last write
   std::int64_t changed_at_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< local time of the last change
   std::optional<Error> verdict_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t failures_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< the verdict's number

@@ -120,6 +120,7 @@ Result<void> OpenFile::install(remote::FinishedUpload end, const remote::UploadT
   }
   apply_tail(path, is_new || !temporary.empty(), tail, end);
   remember_published(end.version);
+  note_whole(path);
   return {};
 }
 
@@ -183,6 +184,18 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
     entry.name = location->name;
     services_.cache.note_created(location->parent, std::move(entry));
   }
+}
+
+/// What was added at the end of a lost file does not make it whole.
+void OpenFile::note_whole(const remote::RemotePath& path) {
+  {
+    const MutexLock lock(mutex_);
+    const auto* streaming = std::get_if<Streaming>(&content_);
+    if (streaming != nullptr && streaming->mode == remote::WriteMode::append) {
+      return;
+    }
+  }
+  services_.lost_files.forget(path.str());
 }
 
 /// Keeps the verdict for later flushes, and tells log, status and cache of a failure.
@@ -262,6 +275,16 @@ Result<void> OpenFile::verdict(std::uint64_t failures_before) const {
 std::uint64_t OpenFile::failures() const {
   const MutexLock lock(mutex_);
   return failures_;
+}
+
+void OpenFile::note_told() {
+  const MutexLock lock(mutex_);
+  told_ = true;
+}
+
+bool OpenFile::is_told() const {
+  const MutexLock lock(mutex_);
+  return told_;
 }
 
 bool OpenFile::owes_upload() const {

@@ -13,6 +13,7 @@
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
 #include "hidden_names.hpp"
+#include "lost_files.hpp"
 
 namespace ftpsfs::fs {
 
@@ -30,6 +31,7 @@ struct Services {
   /// The mode that the server gives to new files, once it was seen; 0 before.
   std::atomic<std::uint16_t> new_file_mode{0};
   std::atomic<std::uint64_t> failed_uploads{0};
+  LostFiles lost_files{};
 
   /// For steps that must not be abandoned half-way, whatever the program does.
   Wait own_wait() const { return Wait::for_at_most(limits.stall_timeout); }

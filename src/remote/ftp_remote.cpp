@@ -112,6 +112,7 @@ FtpRemoteCounters FtpRemote::counters() const {
   now.fallbacks = core_->traffic().fallbacks;
   now.commands = core_->traffic().commands;
   now.flights = core_->traffic().flights;
+  now.verbs = core_->traffic().verb_times.summary();
   return now;
 }
 

@@ -17,8 +17,8 @@ constexpr const char* kClosedWords = "the server closed the connection";
 
 }  // namespace
 
-ControlChannel::ControlChannel(std::unique_ptr<net::ByteStream> stream)
-    : stream_(std::move(stream)) {}
+ControlChannel::ControlChannel(std::unique_ptr<net::ByteStream> stream, DialogueNotes notes)
+    : stream_(std::move(stream)), notes_(notes) {}
 
 Error ControlChannel::fail(Error error) {
   error.fate = SessionFate::broken;
@@ -46,7 +46,7 @@ void ControlChannel::adopt_stream(std::unique_ptr<net::ByteStream> stream) {
 Result<ftp::Reply> ControlChannel::read_greeting(const Wait& wait) {
   for (;;) {
     FTPSFS_TRY_ASSIGN(auto reply, next_reply(wait));
-    log::debug("< {}", reply.text());
+    note_reply(reply, nullptr);
     // RFC 959 §5.4: "120 Service ready in nnn minutes" precedes a later 220.
     if (!reply.is_preliminary()) {
       return reply;
@@ -67,7 +67,7 @@ Result<void> ControlChannel::check_ready() {
   }
   FTPSFS_TRY(try_take_input());
   if (auto stray = parser_.next()) {
-    log::debug("< {} (unasked)", stray->text());
+    note_reply(*stray, nullptr);
     return fail(make_broken(stray->code == 421 ? Errc::closed : Errc::protocol_error,
                             "the server said unasked: " + stray->text(), stray->code));
   }
@@ -166,14 +166,54 @@ Result<std::optional<ftp::Reply>> ControlChannel::try_next_reply() {
 }
 
 Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
-  log::debug("< {}", reply.text());
+  note_reply(reply, owed_.empty() ? nullptr : &owed_.front());
   if (reply.code == 421) {
     return fail(make_broken(Errc::closed, "the server ended the session: " + reply.text(), 421));
   }
   if (!reply.is_preliminary() && !owed_.empty()) {
-    owed_.pop_front();
+    note_answered(1);
   }
   return reply;
+}
+
+void ControlChannel::note_command(const ftp::Command& command, SteadyTime now) {
+  owed_.push_back({notes_.times != nullptr ? &notes_.times->of(command.verb()) : nullptr, now});
+  if (notes_.trace == nullptr && !log::enabled(log::Level::debug)) {
+    return;
+  }
+  const std::string text = command.log_form();
+  log::debug("#{} > {}", notes_.session, text);
+  if (notes_.trace != nullptr) {
+    notes_.trace->note_command(notes_.session, text);
+  }
+}
+
+void ControlChannel::note_reply(const ftp::Reply& reply, const Owed* asked) const {
+  if (notes_.trace == nullptr && !log::enabled(log::Level::debug)) {
+    return;
+  }
+  const std::string text = reply.text();
+  log::debug("#{} < {}", notes_.session, text);
+  if (notes_.trace == nullptr) {
+    return;
+  }
+  std::optional<DialogueTrace::Asked> after;
+  if (asked != nullptr) {
+    after = {asked->times != nullptr ? asked->times->verb() : std::string_view(),
+             SteadyClock::now() - asked->sent};
+  }
+  notes_.trace->note_reply(notes_.session, text, after);
+}
+
+/// The oldest commands in flight have had their final replies.
+void ControlChannel::note_answered(std::size_t commands) {
+  const SteadyTime now = SteadyClock::now();
+  for (; commands > 0; --commands) {
+    if (const Owed& oldest = owed_.front(); oldest.times != nullptr) {
+      oldest.times->note(now - oldest.sent);
+    }
+    owed_.pop_front();
+  }
 }
 
 Result<ftp::Reply> ControlChannel::receive(const Wait& wait) {
@@ -250,10 +290,10 @@ Result<void> ControlChannel::send(std::span<const ftp::Command> commands, const 
 Result<void> ControlChannel::write_commands(std::span<const ftp::Command> commands,
                                             const Wait& wait) {
   std::string record;
+  const SteadyTime now = SteadyClock::now();
   for (const ftp::Command& command : commands) {
-    log::debug("> {}", command.log_form());
+    note_command(command, now);
     record += command.wire();
-    owed_.push_back(command.log_form());
   }
   auto written = write_record(record, wait);
   std::fill(record.begin(), record.end(), '\0');  // it may have held PASS
@@ -354,9 +394,10 @@ Result<std::optional<ftp::Reply>> ControlChannel::try_skip_to_mark(int mark_code
     if (!reply) {
       return reply;
     }
-    log::debug("< {}", reply->text());
+    const bool is_mark = reply->code == mark_code && !owed_.empty();
+    note_reply(*reply, is_mark ? &owed_.back() : nullptr);
     if (reply->code == mark_code) {
-      owed_.clear();
+      note_answered(owed_.size());
       skipping_.reset();
       return reply;
     }

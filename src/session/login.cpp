@@ -48,12 +48,13 @@ Errc refusal_of_login(const ftp::Reply& reply) {
 class Login {
  public:
   Login(const SessionSettings& settings, Transport& transport, ServerKnowledge& knowledge,
-        bool brief, const Wait& wait)
+        bool brief, const Wait& wait, DialogueNotes notes)
       : settings_(settings),
         transport_(transport),
         knowledge_(knowledge),
         brief_(brief),
-        wait_(wait) {}
+        wait_(wait),
+        notes_(notes) {}
 
   Result<LoggedIn> run() {
     FTPSFS_TRY(settings_.mode == TlsMode::explicit_tls ? begin_explicit() : begin_implicit());
@@ -92,6 +93,7 @@ class Login {
   ServerKnowledge& knowledge_;
   const bool brief_;
   const Wait& wait_;
+  const DialogueNotes notes_;
   LoggedIn result_;
   ftp::Reply greeting_;
   std::optional<ftp::ServerProfile> known_;  ///< of a server that greeted in the same words before
@@ -130,8 +132,8 @@ Result<void> Login::take_greeting() {
 
 Result<void> Login::begin_explicit() {
   FTPSFS_TRY_ASSIGN(auto socket, transport_.dial_control(wait_));
-  result_.control =
-      std::make_unique<ControlChannel>(std::make_unique<net::SocketStream>(std::move(socket)));
+  result_.control = std::make_unique<ControlChannel>(
+      std::make_unique<net::SocketStream>(std::move(socket)), notes_);
   FTPSFS_TRY_ASSIGN(const auto auth, ftp::Command::make("AUTH", "TLS"));
   if (brief_) {
     FTPSFS_TRY(control().send_ahead_of_greeting(auth, wait_));
@@ -155,7 +157,7 @@ Result<void> Login::begin_explicit() {
 Result<void> Login::begin_implicit() {
   FTPSFS_TRY_ASSIGN(auto socket, transport_.dial_control(wait_));
   FTPSFS_TRY_ASSIGN(auto secured, transport_.secure_control(std::move(socket), wait_));
-  result_.control = std::make_unique<ControlChannel>(std::move(secured));
+  result_.control = std::make_unique<ControlChannel>(std::move(secured), notes_);
   FTPSFS_TRY_ASSIGN(greeting_, control().read_greeting(wait_));
   return take_greeting();
 }
@@ -311,11 +313,11 @@ Result<void> Login::take_introduction(std::span<const ftp::Reply> replies) {
 }  // namespace
 
 Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport,
-                        ServerKnowledge& knowledge, const Wait& wait) {
+                        ServerKnowledge& knowledge, const Wait& wait, DialogueNotes notes) {
   using Known = ServerKnowledge::Login;
   const Known known = knowledge.login();
   if (settings.pipelining && known != Known::long_only) {
-    auto brief = Login(settings, transport, knowledge, true, wait).run();
+    auto brief = Login(settings, transport, knowledge, true, wait, notes).run();
     if (brief) {
       knowledge.note_login(Known::short_works);
       return brief;
@@ -328,7 +330,7 @@ Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport,
       return brief;
     }
     log::debug("login: {}; once more, step by step", brief.error().text);
-    auto steps = Login(settings, transport, knowledge, false, wait).run();
+    auto steps = Login(settings, transport, knowledge, false, wait, notes).run();
     if (!steps) {
       // What it says when asked politely is the better answer, unless it is silence.
       const Errc second = steps.error().code;
@@ -338,7 +340,7 @@ Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport,
     knowledge.note_login(Known::long_only);
     return steps;
   }
-  return Login(settings, transport, knowledge, false, wait).run();
+  return Login(settings, transport, knowledge, false, wait, notes).run();
 }
 
 }  // namespace ftpsfs::session

@@ -25,14 +25,16 @@ std::optional<SteadyTime> retirement(std::optional<SteadyTime> expiry, SteadyTim
 Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
                                                Transport& transport, ServerKnowledge& knowledge,
                                                TrafficCounters& counters, const Wait& wait) {
-  FTPSFS_TRY_ASSIGN(auto logged_in, log_in(settings, transport, knowledge, wait));
+  const DialogueNotes notes{&counters.verb_times, settings.trace.get(), ++counters.sessions};
+  FTPSFS_TRY_ASSIGN(auto logged_in, log_in(settings, transport, knowledge, wait, notes));
   std::unique_ptr<Session> session(new Session(settings, transport, knowledge, counters));
   session->control_ = std::move(logged_in.control);
   session->start_directory_ = std::move(logged_in.start_directory);
   session->tls_ = std::move(logged_in.tls);
   session->spent_at_ =
       retirement(transport.session_expiry(session->control_->stream()), SteadyClock::now());
-  log::info("logged in to {}: {}, {}", settings.host, logged_in.profile.describe(), session->tls_);
+  log::info("logged in to {}: {}, {} (#{})", settings.host, logged_in.profile.describe(),
+            session->tls_, notes.session);
   knowledge.learn(std::move(logged_in.profile), std::move(logged_in.greeting));
   if (logged_in.port) {
     session->port_.slot = std::move(logged_in.port_slot);

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from box import wait_for
+from program import EXIT_FAILED, Program
 
 pytestmark = pytest.mark.real
 
@@ -77,3 +78,49 @@ def test_a_full_staging_directory_is_told_to_the_writer(box):
         box.unmount()
     finally:
         box.run(["umount", "-l", staging])
+
+
+def write_behind_the_close(path, bytes_written):
+    """A child writes by a descriptor that it inherited: its last close is none that publishes, and when the
+    upload then fails nobody is left to be told."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.pwrite(file, os.urandom(bytes_written - 1), 1)
+        finally:
+            os._exit(0)
+    os.close(file)
+    os.waitpid(child, 0)
+
+
+@pytest.mark.smoke
+def test_umount_tells_of_an_upload_that_failed_behind_the_last_close(small_box):
+    box = small_box
+    program = Program(box)
+    try:
+        program.mount()
+        (program.mnt / "fits").write_bytes(b"fits")
+        write_behind_the_close(program.mnt / "large", 16 * MEBIBYTE)
+        done = program.run("umount", program.mnt)
+        assert done.returncode == EXIT_FAILED, done.stderr
+        (line,) = done.stderr.splitlines()
+        assert "1 file is not whole on the server" in line and "log" in line
+        assert program.ended()
+    finally:
+        program.tidy()
+    assert (box.remote / "fits").read_bytes() == b"fits"
+    (box.remote / "large").unlink(missing_ok=True)
+    box.allow_leftovers = True
+
+
+def test_umount_does_not_tell_again_what_the_writer_was_told(small_box):
+    program = Program(small_box)
+    try:
+        program.mount()
+        write_until_refused(program.mnt / "large")
+        done = program.run("umount", program.mnt)
+        assert done.returncode == 0, done.stderr
+    finally:
+        program.tidy()
+    (small_box.remote / "large").unlink(missing_ok=True)

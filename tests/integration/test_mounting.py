@@ -239,7 +239,34 @@ def test_status_tells_about_the_mount(box, program):
     assert PASSWORD not in done.stdout
     done = program.run("status", "--json", program.mnt)
     assert done.returncode == 0, done.stderr
-    assert isinstance(json.loads(done.stdout), dict)
+    verbs = {verb["verb"]: verb for verb in json.loads(done.stdout)["verbs"]}
+    assert verbs["USER"]["count"] >= 1
+    assert 0 < verbs["USER"]["mean_us"] <= verbs["USER"]["max_us"] < 20_000_000
+
+
+def test_trace_writes_the_dialogue_down(box, program):
+    box.put("hello", b"hello\n")
+    trace = box.folder / "trace.log"
+    program.mount(trace=trace)
+    assert (program.mnt / "hello").read_bytes() == b"hello\n"
+    assert program.run("umount", program.mnt).returncode == 0
+    assert trace.stat().st_mode & 0o7777 == 0o600
+    text = trace.read_text()
+    assert PASSWORD not in text
+    stamp = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z #1 "
+    for form in (r"> AUTH TLS$", r"< 220[ -]", rf"> USER {USER}$", r"> PASS \*\*\*$",
+                 r"< 230[ -].* \(PASS after [\d.]+ ms\)$", r"> RETR .*hello$", r"< 226[ -].* \(RETR after [\d.]+ ms\)$"):
+        assert re.search(stamp + form, text, re.M), f"{form} is not in\n{text}"
+
+
+def test_a_trace_that_cannot_be_written_is_told_before_anything_is_mounted(box, program):
+    target = box.folder / "target"
+    target.write_text("precious")
+    link = box.folder / "link"
+    link.symlink_to(target)
+    assert "symbolic link" in program.fail(code=EXIT_USAGE, trace=link)
+    assert target.read_text() == "precious"
+    assert "No such file" in program.fail(code=EXIT_USAGE, trace=box.folder / "nowhere" / "trace")
 
 
 def test_refresh_shows_at_once_what_changed_elsewhere(box, program):

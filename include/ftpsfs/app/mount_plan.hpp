@@ -4,6 +4,7 @@
 // against this machine, and turned into the settings of the floors below. No thread, no socket.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ struct MountPlan {
   Credentials credentials;
   std::string mount_point;  ///< absolute, links resolved
   std::string staging_directory;
-  std::vector<std::string> warnings;  ///< for the terminal, before anything is mounted
+  std::shared_ptr<session::DialogueTrace> trace;  ///< to be opened before the fork; none: not asked
+  std::vector<std::string> warnings;              ///< for the terminal, before anything is mounted
 };
 
 /// Checks all that can be checked without the network and without asking anybody. The credentials

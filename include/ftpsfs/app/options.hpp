@@ -72,6 +72,7 @@ struct Options {
   bool debug = false;
   unsigned verbose = 0;
   std::optional<log::Level> log_level;
+  std::string trace_file;  ///< empty: none
   bool show_help = false;
   bool show_version = false;
 

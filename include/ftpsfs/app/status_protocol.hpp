@@ -7,6 +7,12 @@
 //   → {"v":1,"request":"log-level","level":"debug"}
 //   ← {"v":1,"ok":true,"status":{…}}
 //   ← {"v":1,"ok":false,"error":"…"}
+//
+// One request has a second reply, when the mount has ended:
+//
+//   → {"v":1,"request":"await-end"}
+//   ← {"v":1,"ok":true}
+//   ← {"v":1,"ok":true,"end":{"lost_files":0}}
 #pragma once
 
 #include <cstddef>
@@ -14,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/result.hpp"
@@ -24,11 +31,24 @@ constexpr int kProtocolVersion = 1;
 constexpr std::size_t kLongestRequest = 4 * 1024;
 constexpr std::size_t kLongestReply = 64 * 1024;
 
-enum class ControlVerb : std::uint8_t { status, refresh, log_level };
+enum class ControlVerb : std::uint8_t { status, refresh, log_level, await_end };
 
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;
   log::Level level = log::Level::warning;  ///< of log_level
+};
+
+/// How long the server takes for one verb, from its sending to its final reply, which comes behind
+/// the data where there is some.
+struct VerbReport {
+  std::string verb;
+  std::uint64_t count = 0;
+  std::uint64_t mean_us = 0;
+  std::uint64_t p50_us = 0;  ///< rounded up to a power of two, as p99_us
+  std::uint64_t p99_us = 0;
+  std::uint64_t max_us = 0;
+
+  friend bool operator==(const VerbReport&, const VerbReport&) = default;
 };
 
 /// One picture of a mount.
@@ -63,18 +83,29 @@ struct StatusReport {
   std::uint64_t open_files = 0;
   std::uint64_t unfinished_uploads = 0;
   std::uint64_t failed_uploads = 0;
+  std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
   std::uint64_t cache_bytes = 0;
   std::uint64_t cache_hits = 0;
   std::uint64_t cache_misses = 0;
   std::uint64_t kernel_requests = 0;  ///< not answered yet
   std::uint64_t worker_threads = 0;
 
+  std::vector<VerbReport> verbs;  ///< those first that took most of the time
+
   friend bool operator==(const StatusReport&, const StatusReport&) = default;
 };
 
+/// What became of a mount's uploads.
+struct EndReport {
+  std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
+
+  friend bool operator==(const EndReport&, const EndReport&) = default;
+};
+
 struct ControlReply {
-  std::optional<std::string> error;    ///< the mount could not do it
-  std::optional<StatusReport> status;  ///< of a status request
+  std::optional<std::string> error = {};    ///< the mount could not do it
+  std::optional<StatusReport> status = {};  ///< of a status request
+  std::optional<EndReport> end = {};        ///< the mount has ended
 };
 
 /// The word for a level in requests, options and status.

@@ -2,7 +2,8 @@
 //
 // The control socket of a mount: a unix socket (0600, in a directory of ours alone) whose name
 // follows from the mount point. Both ends stand here. Requests come from the user who mounted or
-// from root; each conversation is one line each way, within a few seconds.
+// from root; each conversation is one line each way, within a few seconds. Those that await the
+// mount's end are kept beside, and keep nobody else from being served.
 //
 // Thread-safety: StatusSocket belongs to one thread; its handler is called from the socket's own.
 #pragma once
@@ -41,10 +42,18 @@ class StatusSocket {
   static Result<std::unique_ptr<StatusSocket>> listen(const std::string& directory,
                                                       const std::string& mount_point,
                                                       ControlHandler& handler);
-  /// Ends the thread and removes the socket, if it is still ours.
+  /// Ends the thread and removes the socket, if it is still ours. Who awaits an end that was not
+  /// told sees the connection close.
   ~StatusSocket();
   StatusSocket(const StatusSocket&) = delete;
   StatusSocket& operator=(const StatusSocket&) = delete;
+
+  /// At most so many conversations may await the end; others are refused.
+  static constexpr std::size_t kMostAwaiting = 16;
+
+  /// The mount has ended: answers all who await that, also those who ask from now on. From any
+  /// thread.
+  void tell_end(const EndReport& report);
 
  private:
   class Server;
@@ -66,13 +75,19 @@ class ControlConnection {
   /// @errors timed_out, closed, invalid_argument; refused: with the mount's own words.
   Result<ControlReply> ask(const ControlRequest& request, const Wait& wait);
 
+  /// What the mount says at its end. @pre the one request was await_end, and was granted.
+  /// @errors as ask; closed: the process has ended without a word.
+  Result<EndReport> await_end(const Wait& wait);
+
   /// The process that listens, as the kernel says; 0 when it is outside of our view.
   pid_t server_process() const noexcept { return process_; }
 
  private:
   ControlConnection(UniqueFd fd, pid_t process) : fd_(std::move(fd)), process_(process) {}
+  Result<ControlReply> read_reply(const Wait& wait);
 
   UniqueFd fd_;
+  std::string unread_;
   pid_t process_ = 0;
 };
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -27,6 +28,10 @@ std::optional<Level> parse_level(std::string_view name);
 
 /// Writes one finished line. Control characters are escaped: the text may hold server words.
 void write(Level level, std::string_view text);
+
+/// With control characters as \xNN: a server's words must not forge lines, nor send escapes to a
+/// terminal.
+std::string escaped(std::string_view text);
 
 /// While alive, messages of this thread bear the request's id.
 class LogScope {

@@ -92,7 +92,8 @@ class Filesystem {
   /// Drops everything remembered of the server, here and in the kernel.
   void refresh();
 
-  /// Finishes the uploads under way within the wait. @return the number that could not be finished.
+  /// Finishes the uploads under way within the wait. @return the number that could not be finished;
+  /// those that nobody was told of are among Counters::lost_files.
   std::size_t finish_uploads(const Wait& wait);
 
   /// For status: one consistent picture.
@@ -104,6 +105,8 @@ class Filesystem {
     std::uint64_t cache_hits = 0;
     std::uint64_t cache_misses = 0;
     std::uint64_t failed_uploads = 0;
+    /// Files that are not whole on the server, and of which no program was told.
+    std::uint64_t lost_files = 0;
   };
   Counters counters() const;
 

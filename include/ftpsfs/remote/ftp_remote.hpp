@@ -19,10 +19,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/session/session_pool.hpp"
 #include "ftpsfs/session/settings.hpp"
+#include "ftpsfs/session/verb_times.hpp"
 
 namespace ftpsfs::remote {
 
@@ -43,6 +45,7 @@ struct FtpRemoteCounters {
   std::uint64_t fallbacks = 0;        ///< fast ways that failed and were replaced
   std::uint64_t commands = 0;
   std::uint64_t flights = 0;  ///< commands that travelled together count once
+  std::vector<session::VerbTimes::Summary> verbs{};
 };
 
 class FtpRemote final : public Remote {

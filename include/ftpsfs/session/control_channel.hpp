@@ -23,6 +23,7 @@
 #include "ftpsfs/ftp/command.hpp"
 #include "ftpsfs/ftp/reply.hpp"
 #include "ftpsfs/net/stream.hpp"
+#include "ftpsfs/session/dialogue_notes.hpp"
 
 namespace ftpsfs::session {
 
@@ -33,7 +34,7 @@ class ControlChannel {
   /// Replies owed at most while several records fly: bounds what a server must hold for us.
   static constexpr std::size_t kMaxOwed = 200;
 
-  explicit ControlChannel(std::unique_ptr<net::ByteStream> stream);
+  explicit ControlChannel(std::unique_ptr<net::ByteStream> stream, DialogueNotes notes = {});
 
   /// The stream below, e.g. for the peer's address. Absent only after release_stream().
   net::ByteStream& stream() const { return *stream_; }
@@ -112,9 +113,20 @@ class ControlChannel {
   Result<ftp::Reply> accept(ftp::Reply reply);
   Error fail(Error error);
 
+  /// A command whose final reply has not come.
+  struct Owed {
+    VerbTimes::Place* times;  ///< of its verb; null: not measured
+    SteadyTime sent;
+  };
+  void note_command(const ftp::Command& command, SteadyTime now);
+  /// @param asked the command that it answers; null: none, or nobody knows which.
+  void note_reply(const ftp::Reply& reply, const Owed* asked) const;
+  void note_answered(std::size_t commands);
+
   std::unique_ptr<net::ByteStream> stream_;
   ftp::ReplyParser parser_;
-  std::deque<std::string> owed_;  ///< log forms of the commands in flight, oldest first
+  const DialogueNotes notes_;
+  std::deque<Owed> owed_;  ///< the commands in flight, oldest first
   bool pipelining_ = false;
   bool singly_ = false;
   int preliminaries_ = 0;  ///< in a row

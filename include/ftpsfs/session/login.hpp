@@ -33,10 +33,11 @@ struct LoggedIn {
 /// In four round trips with TLS 1.3: AUTH goes out ahead of the greeting, and everything from USER
 /// on in one flight. A server that closes the connection on that is asked step by step, and
 /// remembered.
+/// @param notes for the control connection's whole life.
 /// @errors unreachable, timed_out, closed (421, or an end of file: a full house), tls_failed,
 /// untrusted, login_refused (with the server's words), unsupported (PROT, ACCT), protocol_error.
 /// @source RFC 4217; RFC 2228 §3; PROTOCOL.md "Rules for the TLS side"
 Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport,
-                        ServerKnowledge& knowledge, const Wait& wait);
+                        ServerKnowledge& knowledge, const Wait& wait, DialogueNotes notes = {});
 
 }  // namespace ftpsfs::session

@@ -27,6 +27,7 @@
 #include "ftpsfs/session/session_pool.hpp"
 #include "ftpsfs/session/settings.hpp"
 #include "ftpsfs/session/transport.hpp"
+#include "ftpsfs/session/verb_times.hpp"
 
 namespace ftpsfs::session {
 
@@ -40,6 +41,8 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> fallbacks{0};        ///< fast ways that failed and were replaced
   std::atomic<std::uint64_t> commands{0};
   std::atomic<std::uint64_t> flights{0};  ///< what travelled together counts once
+  VerbTimes verb_times{};
+  std::atomic<std::uint64_t> sessions{0};  ///< begun so far: the number of the latest
 };
 
 /// What a transfer needs: its verb, and what is asked along with it.

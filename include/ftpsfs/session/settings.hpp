@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "ftpsfs/base/secret.hpp"
@@ -14,6 +15,8 @@
 #include "ftpsfs/net/tls_context.hpp"
 
 namespace ftpsfs::session {
+
+class DialogueTrace;
 
 /// How TLS begins on the control connection.
 enum class TlsMode : std::uint8_t {
@@ -40,9 +43,10 @@ struct SessionSettings {
   /// For each operation, and for each stall of a transfer.
   Duration timeout = std::chrono::seconds(30);
   // Ways to save round trips; each may be switched off for a server that does not bear it.
-  bool pipelining = true;    ///< several commands in one record
-  bool warm_data = true;     ///< data connections made ahead of need
-  bool stat_listing = true;  ///< listings by STAT, over the control connection
+  bool pipelining = true;                  ///< several commands in one record
+  bool warm_data = true;                   ///< data connections made ahead of need
+  bool stat_listing = true;                ///< listings by STAT, over the control connection
+  std::shared_ptr<DialogueTrace> trace{};  ///< where the dialogue is written down; none: nowhere
 };
 
 }  // namespace ftpsfs::session

@@ -4,10 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "ftpsfs/session/verb_times.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 std::string line_of(std::string text) {
   EXPECT_TRUE(text.ends_with('\n'));
@@ -17,8 +23,8 @@ std::string line_of(std::string text) {
 }
 
 TEST(StatusProtocol, RequestsSurviveTheJourney) {
-  for (const ControlVerb verb :
-       {ControlVerb::status, ControlVerb::refresh, ControlVerb::log_level}) {
+  for (const ControlVerb verb : {ControlVerb::status, ControlVerb::refresh, ControlVerb::log_level,
+                                 ControlVerb::await_end}) {
     const auto request = decode_request(line_of(encode(ControlRequest{verb, log::Level::debug})));
     ASSERT_TRUE(request);
     EXPECT_EQ(request->verb, verb);
@@ -36,6 +42,7 @@ TEST(StatusProtocol, ReportsSurviveTheJourney) {
   report.read_only = true;
   report.bytes_read = 1ULL << 63;
   report.connections_open = 3;
+  report.verbs = {{"RETR", 3, 20'000, 16'384, 32'768, 30'000}, {"SITE CHMOD", 1, 7, 7, 7, 7}};
   const auto reply = decode_reply(line_of(encode(ControlReply{{}, report})));
   ASSERT_TRUE(reply);
   ASSERT_TRUE(reply->status);
@@ -47,6 +54,20 @@ TEST(StatusProtocol, ErrorsSurviveTheJourney) {
   const auto reply = decode_reply(line_of(encode(ControlReply{"no", {}})));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->error, "no");
+}
+
+TEST(StatusProtocol, TheEndSurvivesTheJourney) {
+  const auto reply = decode_reply(line_of(encode(ControlReply{.end = EndReport{3}})));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->end, EndReport{3});
+  EXPECT_FALSE(decode_reply(line_of(encode(ControlReply{})))->end);
+}
+
+TEST(StatusProtocol, AnEndWithoutItsNumberIsNotAGoodEnd) {
+  for (const char* end :
+       {"{}", "[]", "null", "0", R"({"lost_files":-1})", R"({"lost_files":"0"})"}) {
+    EXPECT_FALSE(decode_reply(std::string(R"({"v":1,"ok":true,"end":)") + end + "}")) << end;
+  }
 }
 
 TEST(StatusProtocol, NamesThatAreNoUtf8DoNotBreakIt) {
@@ -76,6 +97,35 @@ TEST(StatusProtocol, FieldsOfAnotherTypeAreLeftAtTheirDefault) {
   EXPECT_EQ(*reply->status, StatusReport());
 }
 
+TEST(StatusProtocol, VerbsThatCannotBeReadAreLeftOut) {
+  const auto reply = decode_reply(
+      R"({"v":1,"ok":true,"status":{"verbs":[1,{"verb":"RETR","count":"x","max_us":9}]}})");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status->verbs, (std::vector<VerbReport>{{"RETR", 0, 0, 0, 0, 9}}));
+  EXPECT_TRUE(decode_reply(R"({"v":1,"ok":true,"status":{"verbs":{}}})")->status->verbs.empty());
+}
+
+/// As many as there can be, of the greatest length and with the greatest numbers.
+TEST(StatusProtocol, AStatusWithAllVerbsFitsIntoAReply) {
+  StatusReport report;
+  report.verbs.assign(session::VerbTimes::kMostVerbs,
+                      {std::string(session::VerbTimes::kLongestVerb, 'V'), UINT64_MAX, UINT64_MAX,
+                       UINT64_MAX, UINT64_MAX, UINT64_MAX});
+  EXPECT_LT(encode(ControlReply{{}, report}).size(), kLongestReply / 2);
+}
+
+TEST(StatusProtocol, TheTextShowsTheVerbsThatTookMostOfTheTime) {
+  StatusReport report;
+  EXPECT_THAT(as_text(report), Not(HasSubstr("replies")));
+  for (const char* verb : {"RETR", "MLSD", "MLST", "EPSV", "USER", "PASS", "NOOP"}) {
+    report.verbs.push_back({verb, 3, 21'300, 16'384, 32'768, 1'500'000});
+  }
+  const std::string text = as_text(report);
+  EXPECT_THAT(text, HasSubstr("RETR               3     21.3 ms     32.8 ms       1.5 s\n"));
+  EXPECT_THAT(text, HasSubstr("PASS"));
+  EXPECT_THAT(text, Not(HasSubstr("NOOP")));
+}
+
 TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {
   StatusReport report;
   report.source = "ftpes://h/p";
@@ -88,6 +138,9 @@ TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {
   EXPECT_THAT(text, HasSubstr("3.0 MiB read"));
   EXPECT_THAT(text, HasSubstr("2 failed uploads"));
   EXPECT_THAT(text, HasSubstr("up 1 h 1 min"));
+  EXPECT_THAT(text, Not(HasSubstr("not whole")));
+  report.lost_files = 1;
+  EXPECT_THAT(as_text(report), HasSubstr("2 failed uploads, 1 not whole on the server"));
 }
 
 }  // namespace

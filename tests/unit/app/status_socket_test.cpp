@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 namespace ftpsfs::app {
 namespace {
@@ -57,6 +59,12 @@ class Control : public testing::Test {
     return connection.ask(request, Wait::for_at_most(kAnswerLimit));
   }
 
+  Result<ControlConnection> open_awaiting() {
+    FTPSFS_TRY_ASSIGN(auto connection, ControlConnection::open(mount_, {directory_}));
+    FTPSFS_TRY(connection.ask({ControlVerb::await_end, {}}, Wait::for_at_most(kAnswerLimit)));
+    return connection;
+  }
+
   /// Sends raw bytes and returns what comes back until the end.
   std::string raw(const std::string& text) {
     const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -89,6 +97,50 @@ TEST_F(Control, AnswersRequests) {
   EXPECT_EQ(handler_.refreshes, 1);
   EXPECT_TRUE(ask({ControlVerb::log_level, log::Level::trace}));
   EXPECT_EQ(handler_.level, log::Level::trace);
+}
+
+TEST_F(Control, WhoAwaitsTheEndIsToldAndKeepsNobodyWaiting) {
+  auto first = open_awaiting();
+  auto second = open_awaiting();
+  ASSERT_TRUE(first && second);
+  EXPECT_TRUE(ask({ControlVerb::status, {}})) << "served meanwhile";
+  EXPECT_EQ(first->await_end(Wait::for_at_most(Duration(0))).error().code, Errc::timed_out);
+  socket_->tell_end({2});
+  for (auto* waiting : {&*first, &*second}) {
+    const auto end = waiting->await_end(Wait::for_at_most(kAnswerLimit));
+    ASSERT_TRUE(end) << end.error().text;
+    EXPECT_EQ(end->lost_files, 2U);
+  }
+}
+
+TEST_F(Control, TheEndIsToldToThoseWhoAskAfterIt) {
+  socket_->tell_end({1});
+  auto late = open_awaiting();
+  ASSERT_TRUE(late);
+  const auto end = late->await_end(Wait::for_at_most(kAnswerLimit));
+  ASSERT_TRUE(end) << end.error().text;
+  EXPECT_EQ(end->lost_files, 1U);
+}
+
+TEST_F(Control, AnEndThatNobodyTellsIsNoGoodEnd) {
+  auto waiting = open_awaiting();
+  ASSERT_TRUE(waiting);
+  socket_.reset();
+  EXPECT_EQ(waiting->await_end(Wait::for_at_most(kAnswerLimit)).error().code, Errc::closed);
+}
+
+TEST_F(Control, OnlySoManyAwaitTheEndAndWhoGoesMakesRoom) {
+  std::vector<ControlConnection> waiting;
+  for (std::size_t i = 0; i < StatusSocket::kMostAwaiting; ++i) {
+    auto one = open_awaiting();
+    ASSERT_TRUE(one) << one.error().text;
+    waiting.push_back(*std::move(one));
+  }
+  const auto refused = open_awaiting();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::refused);
+  waiting.pop_back();
+  EXPECT_TRUE(open_awaiting());
 }
 
 TEST_F(Control, TellsTheProcessThatServes) {

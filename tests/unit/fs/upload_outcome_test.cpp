@@ -37,6 +37,117 @@ TEST_F(UploadOutcomeTest, AFailedUploadIsNotTheFailureOfLaterOpens) {
   EXPECT_EQ(remote.content("/log"), "01");
 }
 
+TEST_F(UploadOutcomeTest, AFailureBehindTheLastCloseIsRemembered) {
+  const HandleId handle = create("f", O_RDWR);
+  ASSERT_TRUE(write(handle, 0, "by a child"));
+  ASSERT_TRUE(fs->flush(handle, request_of_a_child())) << "publishes nothing";
+  remote.fail_all(make_error(Errc::no_space, "552"));
+  fs->release(handle, request());
+  EXPECT_EQ(fs->counters().lost_files, 1U);
+}
+
+TEST_F(UploadOutcomeTest, AFailureThatItsProgramWasToldOfIsNotALostFile) {
+  remote.put("/f", "0123456789");
+  const HandleId handle = open(walk("f"), O_RDWR);
+  ASSERT_TRUE(write(handle, 3, "abc"));
+  remote.fail_all(make_error(Errc::no_space, "552"));
+  EXPECT_FALSE(close(handle)) << "the local copy was tried again by the release";
+  EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
+TEST_F(UploadOutcomeTest, WhatWasWrittenAfterAToldFailureIsLostOnceMore) {
+  remote.put("/f", "0123456789");
+  const HandleId handle = open(walk("f"), O_RDWR);
+  ASSERT_TRUE(write(handle, 3, "abc"));
+  remote.fail_all(make_error(Errc::no_space, "552"));
+  EXPECT_FALSE(fs->sync(handle, request()));
+  ASSERT_TRUE(write(handle, 3, "def"));
+  fs->release(handle, request());
+  EXPECT_EQ(fs->counters().lost_files, 1U);
+}
+
+TEST_F(UploadOutcomeTest, AFailureThatAnInterruptedProgramDidNotHearIsRemembered) {
+  remote.put("/f", "old");
+  const HandleId handle = open(walk("f"), O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(write(handle, 0, "new"));
+  remote.fail_next(Op::rename, "", make_error(Errc::access_denied, "550"));
+  std::stop_source interrupt;
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::rename) {
+      interrupt.request_stop();  // too late to cancel, and the program does not wait
+    }
+  });
+  EXPECT_EQ(fs->flush(handle, request(interrupt.get_token())).error().code, Errc::access_denied);
+  EXPECT_EQ(fs->counters().lost_files, 1U);
+  fs->release(handle, request());
+  EXPECT_EQ(fs->counters().lost_files, 1U);
+}
+
+TEST_F(UploadOutcomeTest, AnUploadThatTheEndCutsShortIsALostFile) {
+  const HandleId handle = create("f");
+  ASSERT_TRUE(write(handle, 0, "text"));
+  remote.fail_all(make_error(Errc::closed, "down"));
+  EXPECT_EQ(fs->finish_uploads(request().wait), 1U);
+  EXPECT_EQ(fs->counters().lost_files, 1U);
+  fs->release(handle, request());
+  EXPECT_EQ(fs->counters().lost_files, 1U) << "counted once";
+}
+
+class LostFileTest : public UploadOutcomeTest {
+ protected:
+  void SetUp() override {
+    const HandleId handle = create("f", O_RDWR);
+    ASSERT_TRUE(write(handle, 0, "text"));
+    remote.fail_next(Op::finish, "", make_error(Errc::no_space, "552"));
+    fs->release(handle, request());
+    ASSERT_EQ(fs->counters().lost_files, 1U);
+  }
+  void append_to(const std::string& name) {
+    const HandleId handle = open(look(kRootIno, name), O_WRONLY | O_APPEND);
+    ASSERT_TRUE(append(handle, "more"));
+    ASSERT_TRUE(close(handle));
+  }
+  void replace(const std::string& name) {
+    const HandleId handle = open(look(kRootIno, name), O_WRONLY | O_TRUNC);
+    ASSERT_TRUE(write(handle, 0, "anew"));
+    ASSERT_TRUE(close(handle));
+  }
+};
+
+TEST_F(LostFileTest, IsFoundAgainWhenItIsWrittenAnew) {
+  remote.put("/f", "te");
+  clock.advance(seconds(60));
+  append_to("f");
+  EXPECT_EQ(fs->counters().lost_files, 1U) << "more at its end does not make it whole";
+  replace("f");
+  EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
+TEST_F(LostFileTest, IsForgottenWhenItIsRemoved) {
+  remote.put("/f", "te");
+  clock.advance(seconds(60));
+  ASSERT_TRUE(fs->remove_file(kRootIno, "f", request()));
+  EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
+TEST_F(LostFileTest, IsKnownUnderItsNewName) {
+  remote.put("/f", "te");
+  clock.advance(seconds(60));
+  ASSERT_TRUE(fs->rename(kRootIno, "f", kRootIno, "g", 0, request()));
+  put("f", "another");
+  EXPECT_EQ(fs->counters().lost_files, 1U);
+  replace("g");
+  EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
+TEST_F(LostFileTest, IsForgottenWhenAnotherTakesItsPlace) {
+  remote.put("/f", "te");
+  remote.put("/other", "whole");
+  clock.advance(seconds(60));
+  ASSERT_TRUE(fs->rename(kRootIno, "other", kRootIno, "f", 0, request()));
+  EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
 TEST_F(UploadOutcomeTest, AReplacedUploadHasEndedBeforeItsHiddenFileIsRemoved) {
   remote.put("/f", "old");
   const Ino ino = walk("f");
