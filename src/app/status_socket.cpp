@@ -297,7 +297,10 @@ Result<ControlReply> ControlConnection::ask(const ControlRequest& request, const
 }
 
 Result<EndReport> ControlConnection::await_end(const Wait& wait) {
-  FTPSFS_TRY_ASSIGN(const ControlReply reply, read_reply(wait));
+  FTPSFS_TRY_ASSIGN(ControlReply reply, read_reply(wait));
+  if (!reply.end) {  // the grant
+    FTPSFS_TRY_ASSIGN(reply, read_reply(wait));
+  }
   if (!reply.end) {
     return make_error(Errc::invalid_argument, "not what a mount says at its end");
   }

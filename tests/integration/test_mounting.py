@@ -9,6 +9,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -226,6 +227,18 @@ def test_sigterm_finishes_an_upload_under_way(box, program):
     assert program.ended(seconds=40)
     if code == 0:
         assert (box.remote / "upload").stat().st_size == 3_000_000
+
+
+def test_umount_does_not_call_a_death_a_good_end(program):
+    program.mount()
+    (pid,) = program.pids()
+    os.kill(pid, signal.SIGSTOP)
+    killer = threading.Timer(1, os.kill, [pid, signal.SIGKILL])
+    killer.start()
+    done = program.run("umount", program.mnt)
+    killer.join()
+    assert done.returncode == EXIT_FAILED
+    assert "without a word" in done.stderr
 
 
 # -- the sub-commands

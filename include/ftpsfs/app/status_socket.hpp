@@ -75,7 +75,8 @@ class ControlConnection {
   /// @errors timed_out, closed, invalid_argument; refused: with the mount's own words.
   Result<ControlReply> ask(const ControlRequest& request, const Wait& wait);
 
-  /// What the mount says at its end. @pre the one request was await_end, and was granted.
+  /// What the mount says at its end. @pre the one request was await_end, and was not refused; that
+  /// it was granted may still be unread.
   /// @errors as ask; closed: the process has ended without a word.
   Result<EndReport> await_end(const Wait& wait);
 

@@ -122,6 +122,16 @@ TEST_F(Control, TheEndIsToldToThoseWhoAskAfterIt) {
   EXPECT_EQ(end->lost_files, 1U);
 }
 
+TEST_F(Control, TheEndIsHeardThoughTheGrantWasNotAwaited) {
+  auto connection = ControlConnection::open(mount_, {directory_});
+  ASSERT_TRUE(connection);
+  static_cast<void>(connection->ask({ControlVerb::await_end, {}}, Wait::for_at_most(Duration(0))));
+  socket_->tell_end({1});
+  const auto end = connection->await_end(Wait::for_at_most(kAnswerLimit));
+  ASSERT_TRUE(end) << end.error().text;
+  EXPECT_EQ(end->lost_files, 1U);
+}
+
 TEST_F(Control, AnEndThatNobodyTellsIsNoGoodEnd) {
   auto waiting = open_awaiting();
   ASSERT_TRUE(waiting);

@@ -47,11 +47,11 @@ class WarmPort : public SessionFixture {
   ServerKnowledge few_{1};
 };
 
-constexpr const char* kVsftpd = "220 (vsFTPd 3.0.3)";
+constexpr const char* kVsftpdGreeting = "220 (vsFTPd 3.0.3)";
 constexpr const char* kUnknown = "220 ready";
 
 TEST_F(WarmPort, RestAsksOnceAndSettleTakesTheReply) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect("EPSV").reply("229 (|||1001|)").expect_end();
   data_.expect_end();
   transport_.add_data(&data_);
@@ -71,7 +71,7 @@ TEST_F(WarmPort, RestAsksOnceAndSettleTakesTheReply) {
 }
 
 TEST_F(WarmPort, RestAsksAnewWhenTheServerEndedItsPort) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect("EPSV").reply("229 (|||1001|)").expect("EPSV").reply("229 (|||1002|)");
   control_.expect_end();
   ScriptedPeer second;
@@ -152,7 +152,7 @@ TEST_F(WarmPort, ASignOfLifeIsTakenInWithoutWaiting) {
 
 TEST_F(WarmPort, RestAsksForNothingWhenToldNotTo) {
   settings_.warm_data = false;
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect_end();
   log_in();
   session_->rest();
@@ -163,7 +163,7 @@ TEST_F(WarmPort, RestAsksForNothingWhenToldNotTo) {
 /// The pool reads them first.
 TEST_F(WarmPort, RestAsksForNothingWhileRepliesAreOwed) {
   std::stop_source stop;
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect("NOOP").run([&stop] { stop.request_stop(); });
   Gate noticed;
   control_.run(noticed.waiter()).reply("200 late").expect_end();
@@ -181,7 +181,7 @@ TEST_F(WarmPort, RestAsksForNothingWhileRepliesAreOwed) {
 // ---- The reply ----
 
 TEST_F(WarmPort, AFollowingExchangeCollectsTheReply) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect_bytes("EPSV\r\nSIZE /a\r\nNOOP\r\n");
   control_.send("229 (|||1001|)\r\n213 5\r\n200 ok\r\n").expect_end();
   data_.expect_end();
@@ -217,7 +217,7 @@ TEST_F(WarmPort, ARefusedPortAnswersNoOtherCommand) {
     ScriptedPeer control;
     ScriptedTransport transport(control);
     // Another greeting each time: who is known is asked less.
-    control.reply(std::string(kVsftpd) + refusal).expect("AUTH TLS").reply("234 go");
+    control.reply(std::string(kVsftpdGreeting) + refusal).expect("AUTH TLS").reply("234 go");
     control.expect("USER joe").reply("230 in");
     control.expect_bytes(
         "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
@@ -240,7 +240,7 @@ TEST_F(WarmPort, ARefusedPortAnswersNoOtherCommand) {
 
 /// A late 226 in front of the 229: every reply would be taken for the one before it.
 TEST_F(WarmPort, ASuccessOfAnotherKindBreaksTheSession) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect_bytes("EPSV\r\nNOOP\r\n").send("226 late\r\n229 (|||1001|)\r\n200 ok\r\n");
   control_.expect_end();
   log_in();
@@ -256,7 +256,7 @@ TEST_F(WarmPort, ASuccessOfAnotherKindBreaksTheSession) {
 TEST_F(WarmPort, AnInterruptedExchangeLeavesBothRepliesInOrder) {
   std::stop_source stop;
   Gate noticed;
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect_bytes("EPSV\r\nSIZE /a\r\n").run([&stop] { stop.request_stop(); });
   control_.run(noticed.waiter()).expect("SIZE /b");
   control_.send("229 (|||1001|)\r\n213 1\r\n213 2\r\n").expect_end();
@@ -276,7 +276,7 @@ TEST_F(WarmPort, AnInterruptedExchangeLeavesBothRepliesInOrder) {
 
 TEST_F(WarmPort, TheLoginsPortBecomesTheWarmConnection) {
   settings_.password = Secret(std::string_view("s3cret"));
-  script_login(kVsftpd, "229 (|||1001|)");
+  script_login(kVsftpdGreeting, "229 (|||1001|)");
   control_.expect_end();
   data_.expect_end();
   transport_.add_data(&data_);
@@ -290,7 +290,7 @@ TEST_F(WarmPort, TheLoginsPortBecomesTheWarmConnection) {
 
 TEST_F(WarmPort, ALoginWhosePortIsRefusedIsALogin) {
   settings_.password = Secret(std::string_view("s3cret"));
-  script_login(kVsftpd, "500 EPSV?");
+  script_login(kVsftpdGreeting, "500 EPSV?");
   control_.expect("NOOP").reply("200 ok").expect_end();
   log_in_with_one_slot();
   EXPECT_TRUE(has_free_slot());
@@ -321,7 +321,7 @@ TEST(WarmSlots, AreBoundedAndGivenBack) {
 }
 
 TEST_F(WarmPort, WithoutASlotNothingIsAskedAhead) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect_bytes("SIZE /f\r\nMDTM /f\r\nEPSV\r\n");
   control_.send("213 5\r\n213 20200913122640\r\n229 (|||1001|)\r\n");
   Gate gate;
@@ -363,7 +363,7 @@ TEST_F(WarmPort, TheSlotEndsWithTheSessionAndWithAFailedDial) {
     ScriptedPeer control;
     ScriptedPeer data;
     ScriptedTransport transport(control);
-    control.reply(std::string(kVsftpd) + (reachable ? " 1" : " 2")).expect("AUTH TLS");
+    control.reply(std::string(kVsftpdGreeting) + (reachable ? " 1" : " 2")).expect("AUTH TLS");
     control.reply("234 go").expect("USER joe").reply("230 in");
     control.expect_bytes(
         "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
@@ -384,7 +384,7 @@ TEST_F(WarmPort, TheSlotEndsWithTheSessionAndWithAFailedDial) {
 }
 
 TEST_F(WarmPort, ASessionThatEndsWithItsPortAskedForGivesTheSlotBack) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect("EPSV").expect_end();
   log_in_with_one_slot();
   session_->rest();
