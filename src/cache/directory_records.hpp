@@ -68,7 +68,6 @@ struct DirectoryRecord {
 
   // The listing; the times matter only while it is complete.
   bool complete = false;
-  bool shows_all = true;  ///< what is not in it is not there
   bool told_exact_times = false;
   SteadyTime complete_until;
   SteadyTime fetched_at;

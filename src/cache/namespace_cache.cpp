@@ -151,7 +151,7 @@ std::optional<NamespaceCache::Found> NamespaceCache::find(DirectoryId directory,
       if (now < known->fresh_until) {
         return hit(known->entry, known->fresh_until, known->fetched_at);
       }
-    } else if (record->complete && record->shows_all && s.case_sensitive &&
+    } else if (record->complete && record->entries.get().shows_all() && s.case_sensitive &&
                now < record->complete_until) {
       return hit(std::nullopt, record->complete_until, record->fetched_at);
     } else if (const auto absent = record->absent.find(name);
@@ -201,6 +201,7 @@ NamespaceCache::Snapshot NamespaceCache::store_listing(const Ticket& ticket,
   const DirectoryId directory = ticket.version.directory;
   const SteadyTime until = s.clock.now() + s.settings.dir_timeout;
   DirectorySnapshot fresh;
+  fresh.set_shows_all(listing.shows_all);
   for (remote::Entry& entry : listing.entries) {
     fresh.put(CachedEntry{std::move(entry), until, ticket.begun_at});
   }
@@ -232,7 +233,6 @@ NamespaceCache::Snapshot NamespaceCache::store_listing(const Ticket& ticket,
   record.entries.replace(std::move(fresh), dropped);
   record.absent.clear();
   record.complete = true;
-  record.shows_all = listing.shows_all;
   record.told_exact_times = listing.exact_times;
   record.complete_until = until;
   record.fetched_at = ticket.begun_at;

@@ -200,7 +200,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> publish_copy(const Staged& staged, const std::stop_token& stop);
   /// What the server shall be told of mode and time along with the last bytes of an upload to
   /// `temporary`.
-  remote::UploadTail tail_for(const std::string& temporary) const;
+  remote::UploadTail tail_for(const std::string& temporary);
   Result<void> install(remote::FinishedUpload end, const remote::UploadTail& tail,
                        const std::string& temporary);
   Result<void> put_in_place(const std::string& temporary);
@@ -239,6 +239,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::optional<std::uint16_t> mode_ FTPSFS_GUARDED_BY(mutex_);  ///< what is shown, once known
   bool mode_owed_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::optional<std::int64_t> mtime_owed_ FTPSFS_GUARDED_BY(mutex_);
+  // Sent along with an upload since the last tail was applied: an interrupted close may have been
+  // overtaken by its upload, and then the server has what nobody wants any more.
+  bool mode_sent_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool mtime_sent_ FTPSFS_GUARDED_BY(mutex_) = false;
   /// Counts changes of the content made here: read streams of an older count are thrown away.
   std::uint64_t epoch_ FTPSFS_GUARDED_BY(mutex_) = 1;
 };

@@ -66,25 +66,38 @@ Result<Tree::Known> Tree::stat_one(Ino parent, const std::string& name, const Wa
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
   const auto ticket = services_.cache.begin_fetch(parent);
   auto glanced = services_.remote.glance(path, wait);
-  const SteadyTime now = services_.clock.now();
   if (!glanced) {
-    if (glanced.error().code != Errc::not_found) {
-      return std::move(glanced).error();
+    return keep_answer(ticket, name, std::move(glanced).error());
+  }
+  return *glanced ? keep_answer(ticket, name, **std::move(glanced))
+                  : find_in_listing(parent, name, wait);
+}
+
+/// A name that the listing does not show, though it may be there.
+Result<Tree::Known> Tree::stat_unlisted(Ino parent, const std::string& name, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  const auto ticket = services_.cache.begin_fetch(parent);
+  return keep_answer(ticket, name, services_.remote.stat(path, wait));
+}
+
+Result<Tree::Known> Tree::keep_answer(const cache::NamespaceCache::Ticket& ticket,
+                                      const std::string& name, Result<remote::Entry> entry) {
+  const SteadyTime now = services_.clock.now();
+  if (!entry) {
+    if (entry.error().code != Errc::not_found) {
+      return std::move(entry).error();
     }
     services_.cache.store_absent(ticket, name);
     return Known{std::nullopt, services_.settings.negative_timeout, now};
   }
-  if (!*glanced) {
-    return find_in_listing(parent, name, wait);
-  }
-  remote::Entry entry = **std::move(glanced);
-  entry.name = name;
-  services_.cache.store_entry(ticket, entry);
+  entry->name = name;
+  services_.cache.store_entry(ticket, *entry);
   // The cache may know a finer time, or a local change may have overtaken the answer.
-  if (auto known = find(parent, name)) {
+  if (auto known = find(ticket.version.directory, name)) {
     return *std::move(known);
   }
-  return Known{std::move(entry), std::chrono::milliseconds(0), now};
+  return Known{*std::move(entry), std::chrono::milliseconds(0), now};
 }
 
 Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, const Wait& wait) {
@@ -92,6 +105,9 @@ Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, c
   FTPSFS_TRY_ASSIGN(const Snapshot listing, fetch_listing(parent, wait, name));
   const cache::CachedEntry* found = listing->find(name);
   if (found == nullptr) {
+    if (!listing->shows_all()) {
+      return stat_unlisted(parent, name, wait);
+    }
     return Known{std::nullopt, services_.settings.negative_timeout, services_.clock.now()};
   }
   remote::Entry entry = found->entry;

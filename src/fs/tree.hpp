@@ -51,6 +51,9 @@ class Tree {
 
  private:
   Result<Known> stat_one(Ino parent, const std::string& name, const Wait& wait);
+  Result<Known> stat_unlisted(Ino parent, const std::string& name, const Wait& wait);
+  Result<Known> keep_answer(const cache::NamespaceCache::Ticket& ticket, const std::string& name,
+                            Result<remote::Entry> entry);
   Result<Known> find_in_listing(Ino parent, const std::string& name, const Wait& wait);
   Result<void> refine(Ino directory, const std::string& name, const Wait& wait);
   Result<void> refine_all(Ino directory, const Wait& wait);

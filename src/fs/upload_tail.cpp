@@ -56,7 +56,7 @@ void OpenFile::note_mode(std::uint16_t mode) {
   mode_owed_ = false;
 }
 
-remote::UploadTail OpenFile::tail_for(const std::string& temporary) const {
+remote::UploadTail OpenFile::tail_for(const std::string& temporary) {
   remote::UploadTail tail;
   if (!temporary.empty()) {
     return tail;  // it is set under the final name
@@ -70,6 +70,8 @@ remote::UploadTail OpenFile::tail_for(const std::string& temporary) const {
   if (mode_owed_ && mode_ && may_travel && (*mode_ & S_IWUSR) != 0) {
     tail.mode = mode_;
   }
+  mode_sent_ = mode_sent_ || tail.mode;
+  mtime_sent_ = mtime_sent_ || tail.mtime;
   return tail;
 }
 
@@ -93,18 +95,20 @@ void OpenFile::apply_tail(const remote::RemotePath& path, bool made_file,
 void OpenFile::apply_mode(const remote::RemotePath& path, bool made_file,
                           const remote::UploadTail& tail, const remote::FinishedUpload& end) {
   std::uint16_t mode = 0;
+  bool was_sent = false;
   {
     const MutexLock lock(mutex_);
     if (!mode_owed_ || !mode_) {
       return;
     }
     mode = *mode_;
+    was_sent = mode_sent_;
   }
   // What the server gives to new files says nothing of one that was there before.
   const std::uint16_t given = made_file ? services_.new_file_mode.load() : std::uint16_t{0};
   auto set = carried(tail.mode, mode, end.mode_set);
   if (!set) {
-    set = given != 0 && mode == given && !tail.mode
+    set = given != 0 && mode == given && !was_sent
               ? Result<void>()
               : services_.remote.set_mode(path, mode, services_.own_wait());
   }
@@ -116,6 +120,7 @@ void OpenFile::apply_mode(const remote::RemotePath& path, bool made_file,
     return;  // still owed; perhaps another one by now
   }
   mode_owed_ = false;
+  mode_sent_ = false;
   if (!*set) {
     mode_ = given != 0 ? std::optional(given) : std::nullopt;
   }
@@ -127,12 +132,12 @@ void OpenFile::apply_mtime(const remote::RemotePath& path, const remote::UploadT
   {
     const MutexLock lock(mutex_);
     mtime = mtime_owed_;
-  }
-  if (!mtime && end.mtime_set && *end.mtime_set) {
-    mtime = services_.wall_seconds();  // somebody wanted the present time meanwhile
+    if (!mtime && !mtime_sent_) {
+      return;
+    }
   }
   if (!mtime) {
-    return;
+    mtime = services_.wall_seconds();  // somebody wanted the present time meanwhile
   }
   auto set = carried(tail.mtime, *mtime, end.mtime_set);
   if (!set) {
@@ -145,7 +150,11 @@ void OpenFile::apply_mtime(const remote::RemotePath& path, const remote::UploadT
     log::warning("{}: the time could not be set: {}", path.str(), set->error().text);
   }
   const MutexLock lock(mutex_);
-  if (mtime_owed_ == mtime && (*set || !is_link_failure(set->error().code))) {
+  if (!*set && is_link_failure(set->error().code)) {
+    return;
+  }
+  mtime_sent_ = false;
+  if (mtime_owed_ == mtime) {
     mtime_owed_.reset();
   }
 }

@@ -5,8 +5,10 @@
 // Pure-FTPd).
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <optional>
+#include <stop_token>
 #include <system_error>
 #include <utility>
 
@@ -185,28 +187,50 @@ bool needs_list_too(const ftp::ServerProfile& known, const Facts& facts) {
          });
 }
 
-/// LIST over another session, while MLSD runs.
+/// LIST over another session, while MLSD runs. Nothing but a little time is lost when it fails or
+/// hangs: it is not waited for much longer than MLSD took.
 class ListBeside {
  public:
   ListBeside(session::Session* session, const RemotePath& directory, const Wait& wait) {
     if (session == nullptr || !lists_twice(session->profile())) {
       return;
     }
+    knowledge_ = &session->knowledge();
+    own_wait_ = Wait{wait.deadline, stop_.get_token()};
+    caller_.emplace(wait.stop, [this] { stop_.request_stop(); });
     try {
-      list_ = std::async(std::launch::async, [session, &directory, &wait] {
-        return fetch_list(*session, directory, true, wait);
+      list_ = std::async(std::launch::async, [this, session, &directory] {
+        return fetch_list(*session, directory, true, own_wait_);
       });
     } catch (const std::system_error& e) {
       log::debug("no thread for a listing: {}", e.what());
     }
   }
+  ~ListBeside() {
+    if (list_.valid()) {
+      stop_.request_stop();
+      list_.wait();
+    }
+  }
+  ListBeside(const ListBeside&) = delete;
+  ListBeside& operator=(const ListBeside&) = delete;
 
   /// @return nullopt when there is none: one after the other, then.
   std::optional<ReadListing> take() {
     if (!list_.valid()) {
       return std::nullopt;
     }
+    constexpr std::chrono::seconds kPatience(1);
+    const auto patience =
+        std::max<SteadyClock::duration>(kPatience, 2 * (SteadyClock::now() - began_));
+    const bool came = list_.wait_for(patience) == std::future_status::ready;
+    if (!came) {
+      stop_.request_stop();
+    }
     auto listed = list_.get();
+    if (!came || listed || is_link_failure(listed.error().code)) {
+      knowledge_->note_list_beside(listed.has_value());
+    }
     if (!listed) {
       log::debug("no LIST beside MLSD: {}", listed.error().text);
       return std::nullopt;
@@ -215,6 +239,11 @@ class ListBeside {
   }
 
  private:
+  const SteadyTime began_ = SteadyClock::now();
+  session::ServerKnowledge* knowledge_ = nullptr;
+  std::stop_source stop_;
+  Wait own_wait_;
+  std::optional<std::stop_callback<std::function<void()>>> caller_;
   std::future<Result<ReadListing>> list_;
 };
 

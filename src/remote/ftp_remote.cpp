@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/remote/ftp_remote.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "ftp_core.hpp"
@@ -40,14 +41,14 @@ Result<bool> is_gone(Session& session, const RemotePath& path, const Wait& wait)
   return !there;
 }
 
-/// A session that the server has forgotten answers 530 to everything.
+/// A session that the server has forgotten answers 530 to everything; one 530 among others is about
+/// its own question.
 Result<std::vector<ftp::Reply>> demand_login(Result<std::vector<ftp::Reply>> replies) {
-  if (replies) {
-    for (const ftp::Reply& reply : *replies) {
-      if (reply.code == FtpRemote::Core::kLoggedOut) {
-        return make_error(Errc::access_denied, reply.text(), reply.code);
-      }
-    }
+  const auto logged_out = [](const ftp::Reply& reply) {
+    return reply.code == FtpRemote::Core::kLoggedOut;
+  };
+  if (replies && !replies->empty() && std::all_of(replies->begin(), replies->end(), logged_out)) {
+    return make_error(Errc::access_denied, replies->front().text(), FtpRemote::Core::kLoggedOut);
   }
   return replies;
 }
@@ -190,6 +191,9 @@ Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait, std::s
           return fetch_children(session, path, limit, {timed, nullptr});
         }
         // Two connections list in half the time. The second is worth having for the next directory.
+        if (!core_->knowledge().lists_beside()) {
+          return fetch_children(session, path, limit, {timed, nullptr});
+        }
         const auto second = core_->pool().try_acquire(Purpose::listing);
         if (!second) {
           core_->pool().grow(2);

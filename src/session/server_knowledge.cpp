@@ -42,22 +42,35 @@ void ServerKnowledge::forget(Capability capability) {
             profile_->describe());
 }
 
+void ServerKnowledge::note(Trial& trial, bool worked, const char* what) {
+  constexpr int kEnough = 3;
+  constexpr std::chrono::minutes kPause{10};
+  trial.failures = worked ? 0 : trial.failures + 1;
+  if (trial.failures >= kEnough) {
+    log::info("{} fail here; none is made for {} minutes", what, kPause.count());
+    trial.again = SteadyClock::now() + kPause;
+    trial.failures = 0;
+  }
+}
+
 bool ServerKnowledge::warm_allowed() const {
   const MutexLock lock(mutex_);
-  return SteadyClock::now() >= warm_again_;
+  return SteadyClock::now() >= warm_.again;
 }
 
 void ServerKnowledge::note_warm_start(bool worked) {
-  constexpr int kEnough = 3;
-  constexpr std::chrono::minutes kPause{10};
   const MutexLock lock(mutex_);
-  warm_failures_ = worked ? 0 : warm_failures_ + 1;
-  if (warm_failures_ >= kEnough) {
-    log::info("data connections made ahead of need fail here; none is made for {} minutes",
-              kPause.count());
-    warm_again_ = SteadyClock::now() + kPause;
-    warm_failures_ = 0;
-  }
+  note(warm_, worked, "data connections made ahead of need");
+}
+
+bool ServerKnowledge::lists_beside() const {
+  const MutexLock lock(mutex_);
+  return SteadyClock::now() >= beside_.again;
+}
+
+void ServerKnowledge::note_list_beside(bool worked) {
+  const MutexLock lock(mutex_);
+  note(beside_, worked, "listings over two connections at a time");
 }
 
 ServerKnowledge::Login ServerKnowledge::login() const {

@@ -402,7 +402,8 @@ void SessionPool::keep(Member* member) {
   member->kept = true;
   member->expecting = false;
   member->descriptor = member->session->descriptor();
-  member->asked = true;  // it is on its way back: no other stream need give way for it
+  member->asked =
+      is_bulk(member->purpose);  // on its way back: no other stream need give way for it
 }
 
 void SessionPool::make_idle(Member* member, Readiness readiness) {
@@ -412,9 +413,6 @@ void SessionPool::make_idle(Member* member, Readiness readiness) {
   member->asked = false;
   member->expecting = readiness == Readiness::expecting;
   member->descriptor = member->session->descriptor();
-  if (member->expecting) {
-    keeper_wake_.raise();
-  }
 }
 
 std::size_t SessionPool::count_coming_back() const {
@@ -436,6 +434,10 @@ void SessionPool::finish_turn(Member* member, Readiness readiness) {
     make_idle(member, readiness);
     member->idle_since = clock_.now();
     member->last_sign_of_life = member->idle_since;
+    if (member->expecting) {
+      member->settle_by = member->idle_since + settings_.settle_timeout;
+      keeper_wake_.raise();  // not by the keeper itself, who would never sleep
+    }
   }
   auto requests = serve_queue();
   lock.unlock();

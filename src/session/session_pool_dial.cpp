@@ -124,14 +124,7 @@ bool SessionPool::may_grow() const {
          members_.size() < std::min(grow_to_, limit_) && SteadyClock::now() >= grow_after_;
 }
 
-void SessionPool::dial_ahead(const std::stop_token& stop) {
-  Member* member = nullptr;
-  {
-    const MutexLock lock(mutex_);
-    members_.push_back(std::make_unique<Member>());
-    member = members_.back().get();
-    member->leased = true;
-  }
+void SessionPool::dial_ahead(Member* member, const std::stop_token& stop) {
   auto dialled = dial(member, Wait::for_at_most(settings_.connect_timeout, stop));
   if (dialled) {
     finish_turn(member, Readiness::ready);
@@ -151,14 +144,18 @@ void SessionPool::dial_ahead(const std::stop_token& stop) {
 
 void SessionPool::run_dialler(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    Member* member = nullptr;
     {
       const MutexLock lock(mutex_);
       if (!dialler_work_.wait(mutex_, Wait::for_at_most(std::chrono::hours(1), stop),
                               [this]() FTPSFS_NO_ANALYSIS { return may_grow(); })) {
         continue;
       }
+      members_.push_back(std::make_unique<Member>());
+      member = members_.back().get();
+      member->leased = true;
     }
-    dial_ahead(stop);
+    dial_ahead(member, stop);
   }
 }
 
@@ -290,7 +287,7 @@ void SessionPool::keep_house() {
       member->session->ask_for_a_sign();
       const MutexLock lock(mutex_);
       keep(member);
-      member->settle_by = now + settings_.probe_timeout;
+      member->settle_by = clock_.now() + settings_.probe_timeout;
     } else {
       drop(member);
     }
@@ -318,14 +315,16 @@ void SessionPool::tend() {
   for (Member* const member : take_what_expects()) {
     const Readiness readiness = member->session->rest();
     MutexLock lock(mutex_);
-    const bool late = readiness == Readiness::owing && clock_.now() >= member->settle_by;
+    const bool late = readiness != Readiness::ready && clock_.now() >= member->settle_by;
     if (readiness == Readiness::lost || late) {
       lock.unlock();
       log::debug("a session that nobody used {}", late ? "does not answer" : "has died");
       drop(member);
     } else if (readiness != Readiness::owing) {
       make_idle(member, readiness);
-      member->last_sign_of_life = clock_.now();
+      if (readiness == Readiness::ready) {
+        member->last_sign_of_life = clock_.now();
+      }
       auto requests = serve_queue();
       lock.unlock();
       send_requests(std::move(requests));
@@ -340,10 +339,8 @@ void SessionPool::await_work(SteadyTime next_round) {
   {
     const MutexLock lock(mutex_);
     for (const auto& member : members_) {
-      if (member->kept) {
-        until = std::min(until, SteadyClock::now() + (member->settle_by - clock_.now()));
-      }
       if (member->kept || (!member->leased && member->expecting)) {
+        until = std::min(until, SteadyClock::now() + (member->settle_by - clock_.now()));
         watched.push_back({member->descriptor, POLLIN, 0});
       }
     }

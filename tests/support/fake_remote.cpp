@@ -216,6 +216,10 @@ Result<Listing> FakeRemote::list(const RemotePath& path, const Wait& wait, std::
     Listing listing;
     listing.exact_times = options_.exact_listing;
     for (const auto& [key, child] : node->children) {
+      if (!options_.unlisted.empty() && child.name == options_.unlisted) {
+        listing.shows_all = false;
+        continue;
+      }
       const bool exact = options_.exact_listing || child.name == timed;
       listing.entries.push_back(entry_of(child.name, *child.node, exact));
     }

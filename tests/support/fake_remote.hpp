@@ -40,6 +40,7 @@ struct FakeRemoteOptions {
   /// exact_times() and version() know the seconds.
   bool exact_listing = true;
   bool case_sensitive = true;
+  std::string unlisted = {};           ///< list() leaves this name out, and says so
   bool absence_needs_listing = false;  ///< glance() cannot tell that a name is not there
   bool can_set_mtime = true;
   bool can_set_mode = true;

@@ -37,6 +37,10 @@ class DirectorySnapshot {
   /// The same, deaf to the case of ASCII letters.
   const CachedEntry* find_folded(std::string_view name) const;
 
+  /// Is a name that is not in it certain not to be there?
+  bool shows_all() const { return shows_all_; }
+  void set_shows_all(bool shows_all) { shows_all_ = shows_all; }
+
   /// How many regular files have a time that is coarser than a second.
   std::size_t coarse_times() const { return coarse_times_; }
   /// An estimate of the memory held.
@@ -77,6 +81,7 @@ class DirectorySnapshot {
   Entries entries_;
   std::size_t bytes_ = 0;
   std::size_t coarse_times_ = 0;
+  bool shows_all_ = true;
 };
 
 }  // namespace ftpsfs::cache

@@ -45,6 +45,10 @@ class ServerKnowledge {
   bool warm_allowed() const;
   void note_warm_start(bool worked);
 
+  /// The same of listings by two connections at a time: only some ports may be let through.
+  bool lists_beside() const;
+  void note_list_beside(bool worked);
+
   /// Has the short login worked, or has it failed where the long one worked?
   enum class Login : std::uint8_t { unproved, short_works, long_only };
   Login login() const;
@@ -56,8 +60,14 @@ class ServerKnowledge {
   std::string greeting_ FTPSFS_GUARDED_BY(mutex_);
   std::vector<Capability> forgotten_ FTPSFS_GUARDED_BY(mutex_);
   WarmSlots warm_slots_;
-  int warm_failures_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  SteadyTime warm_again_ FTPSFS_GUARDED_BY(mutex_);
+  /// A way that is left alone for a while after failures in a row.
+  struct Trial {
+    int failures = 0;
+    SteadyTime again;
+  };
+  static void note(Trial& trial, bool worked, const char* what);
+  Trial warm_ FTPSFS_GUARDED_BY(mutex_);
+  Trial beside_ FTPSFS_GUARDED_BY(mutex_);
   Login login_ FTPSFS_GUARDED_BY(mutex_) = Login::unproved;
 };
 

@@ -232,7 +232,7 @@ class SessionPool {
   Member* take_due_for_probe(SteadyTime now);
   std::vector<Member*> take_what_expects();
   bool may_grow() const FTPSFS_REQUIRES(mutex_);
-  void dial_ahead(const std::stop_token& stop);
+  void dial_ahead(Member* member, const std::stop_token& stop);
   void run_dialler(const std::stop_token& stop);
   void await_work(SteadyTime next_round);
   void grow_limit(SteadyTime now) FTPSFS_REQUIRES(mutex_);

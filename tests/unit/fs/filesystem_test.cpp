@@ -301,6 +301,28 @@ TEST_F(FilesystemWithoutMlsd, TheTimesOfADirectoryAreAskedInOneGo) {
   EXPECT_LE(remote.calls(Op::exact_times), 5U);
 }
 
+/// A listing with a line that nobody could read.
+class ListingWithAGap : public FilesystemFixture {
+ protected:
+  static FakeRemoteOptions options() {
+    FakeRemoteOptions made = without_mlsd();
+    made.unlisted = "hidden";
+    return made;
+  }
+  ListingWithAGap() : FilesystemFixture(options()) {}
+};
+
+TEST_F(ListingWithAGap, DoesNotMakeAFileAbsentThatACreateWouldEmpty) {
+  remote.put("/hidden", "precious");
+  remote.put("/shown", "x");
+  EXPECT_NE(look(kRootIno, "hidden"), kNoIno);
+  const auto created = fs->create(kRootIno, "hidden", 0644, O_CREAT | O_EXCL | O_WRONLY, request());
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Errc::already_exists);
+  EXPECT_EQ(look(kRootIno, "nothing"), kNoIno);
+  EXPECT_EQ(remote.content("/hidden"), "precious");
+}
+
 // ---- A server whose MLST cannot tell that a name is not there (ProFTPD) ----
 
 class VagueServer : public FilesystemFixture {

@@ -138,6 +138,14 @@ TEST_F(ListBeside, WhenTheSecondFailsTheFirstDoesBoth) {
   EXPECT_EQ(server_->count("STAT"), 2);
 }
 
+/// A port that some firewall drops must not hold up what MLSD has told already.
+TEST_F(ListBeside, WhenTheSecondHangsTheFirstDoesBoth) {
+  server_->add_fault({.verb = "LIST", .kind = Fault::Kind::stall_data});
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+  EXPECT_EQ(server_->count("MLSD"), 2);
+  EXPECT_EQ(server_->count("STAT"), 2);
+}
+
 TEST_F(ListBeside, WhenTheFirstFailsBothAreRepeated) {
   server_->add_fault({.verb = "MLSD", .kind = Fault::Kind::reset});
   EXPECT_THAT(names("/d"), ElementsAre("a", "b"));

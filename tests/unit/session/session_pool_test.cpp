@@ -120,20 +120,55 @@ TEST_F(Pool, WhatWaitsForAPortAloneIsLentMeanwhile) {
 
 TEST_F(Pool, TheKeeperTakesInAnswersWhileNobodyUsesTheSession) {
   SessionPool& pool = make(1);
+  FakeServer::Session* session = nullptr;
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    session = &fake(*lease);
+    session->asks_at_rest = true;
+  }
+  EXPECT_EQ(server_.rests, 1);
+  pool.tend();
+  EXPECT_EQ(server_.rests, 2);  // nothing yet
+  session->answer();
+  pool.tend();
+  EXPECT_EQ(server_.rests, 3);
+  pool.tend();
+  EXPECT_EQ(server_.rests, 3);  // nothing is expected any more
+  EXPECT_EQ(pool.counters().idle, 1U);
+}
+
+/// The keeper sleeps until there is something to read.
+TEST_F(Pool, AnAnswerThatDoesNotComeKeepsNobodyBusy) {
+  settings_.max_sessions = 2;
+  settings_.threads = true;
+  SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
+  FakeServer::Session* session = nullptr;
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    session = &fake(*lease);
+    session->asks_at_rest = true;
+  }
+  // A keeper that does not sleep looks thousands of times meanwhile.
+  for (int i = 0; i < 20'000; ++i) {
+    std::this_thread::yield();
+  }
+  EXPECT_LE(server_.rests, 3);
+  session->answer();
+  while (session->expects) {
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(Pool, AnAnswerThatIsLateEndsTheSession) {
+  SessionPool& pool = make(1);
   {
     auto lease = pool.acquire(Purpose::metadata, soon());
     fake(*lease).asks_at_rest = true;
-    lease->give_back();
   }
   pool.tend();
-  EXPECT_EQ(server_.rests, 2);  // nothing yet
-  {
-    auto lease = pool.acquire(Purpose::metadata, soon());
-    fake(*lease).answer();
-    lease->give_back();
-  }
+  clock_.advance(settings_.settle_timeout);
   pool.tend();
-  EXPECT_EQ(server_.rests, 3);  // it had been taken in as it came back: nothing is expected
+  EXPECT_EQ(server_.alive, 0);
 }
 
 TEST_F(Pool, ABrokenSessionAsksForNothing) {

@@ -91,7 +91,7 @@ TEST_F(WarmPort, RestAsksAnewWhenTheServerEndedItsPort) {
 
 /// Else a server that has no ports would be asked without end.
 TEST_F(WarmPort, ARefusedPortIsNotAskedForAgainAtOnce) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect("EPSV").reply("425 no port is free").expect_end();
   log_in();
   EXPECT_EQ(session_->rest(), Readiness::expecting);
@@ -131,7 +131,7 @@ TEST_F(WarmPort, RestBringsACutTransferBackIntoStep) {
 }
 
 TEST_F(WarmPort, ASessionThatEndsWhileItRestsIsLost) {
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect("EPSV").reply("421 Timeout.").close();
   log_in();
   EXPECT_EQ(session_->rest(), Readiness::expecting);
@@ -142,7 +142,7 @@ TEST_F(WarmPort, ASessionThatEndsWhileItRestsIsLost) {
 
 TEST_F(WarmPort, ASignOfLifeIsTakenInWithoutWaiting) {
   settings_.warm_data = false;
-  script_login(kVsftpd);
+  script_login(kVsftpdGreeting);
   control_.expect("NOOP").reply("200 ok").expect_end();
   log_in();
   session_->ask_for_a_sign();
