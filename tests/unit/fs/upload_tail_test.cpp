@@ -139,5 +139,26 @@ TEST_F(UploadTailTest, WhatIsSetWhileTheTailTravelsIsNotLost) {
             std::chrono::floor<seconds>(clock.wall_now()).time_since_epoch().count());
 }
 
+/// The upload goes on behind an interrupted call, and its tail arrives though nobody waits for it.
+TEST_F(UploadTailTest, WhatAnInterruptedCallHasSentIsSetAgainWhenItIsNotWantedAnyMore) {
+  clock.advance(seconds(5));
+  const HandleId handle = create("f");
+  ASSERT_TRUE(write(handle, 0, "content"));
+  set("f", handle, 0600, kThen);
+  Gate ending = remote.hold(Op::set_mtime, "/f");
+  std::stop_source stop;
+  auto synced =
+      std::async(std::launch::async, [&] { return fs->sync(handle, request(stop.get_token())); });
+  ASSERT_TRUE(ending.await_blocked());
+  stop.request_stop();
+  EXPECT_FALSE(synced.get());
+  set("f", handle, *remote.mode("/first"), AttributeChange::Time{0, true});
+  ending.open();
+  EXPECT_TRUE(close(handle));
+  EXPECT_EQ(remote.mode("/f"), remote.mode("/first"));
+  EXPECT_EQ(remote.mtime("/f"),
+            std::chrono::floor<seconds>(clock.wall_now()).time_since_epoch().count());
+}
+
 }  // namespace
 }  // namespace ftpsfs::fs
