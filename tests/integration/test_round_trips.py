@@ -83,8 +83,8 @@ def test_login(far_box):
         taken = min(taken, login_trips(far_box.last.log.read_text()))
         far_box.unmount()
     # TLS 1.2 takes one more. vsftpd and ProFTPD send FEAT's lines as a packet each: more than TCP sends at
-    # first. pyftpdlib has facts that must be asked for.
-    allowed = 4 + (far_box.server.tls == "1.2") + is_one_of(far_box, "vsftpd", "proftpd", "pyftpdlib")
+    # first.
+    allowed = 4 + (far_box.server.tls == "1.2") + is_one_of(far_box, "vsftpd", "proftpd")
     assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
 
 
