@@ -201,6 +201,8 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.attr_timeout = options.attr_timeout;
   settings.entry_timeout = options.entry_timeout;
   settings.negative_timeout = options.negative_timeout;
+  settings.exact_times = options.exact_times;
+  settings.cache_bytes = options.cache_size;
   settings.timeout = options.timeout;
   settings.staging_directory = plan.staging_directory;
   return settings;

@@ -42,6 +42,15 @@ void store_switch(Options& options, const OptionValue& value) {
   options.*Member = std::get<std::string>(value) == "on";
 }
 
+template <std::uint64_t Options::*Member>
+void store_size(Options& options, const OptionValue& value) {
+  options.*Member = std::get<std::uint64_t>(value);
+}
+
+void store_times(Options& options, const OptionValue& value) {
+  options.exact_times = std::get<std::string>(value) == "exact";
+}
+
 void store_verify(Options& options, const OptionValue& value) {
   const auto& word = std::get<std::string>(value);
   options.verify = word == "full" ? net::TlsVerify::full
@@ -147,6 +156,12 @@ const OptionRow kRows[] = {
   {.name = "negative_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "5s",
    .help = "how long it is believed that a name does not exist",
    .store = store_duration<&Options::negative_timeout>},
+  {.name = "times", .kind = K::choice, .group = G::cache, .value_name = "exact|listing", .default_text = "exact",
+   .help = "exact: to the second, asked by MDTM where listings do not tell; listing: as listings tell, to the minute or day",
+   .store = store_times, .choices = "exact|listing"},
+  {.name = "cache_size", .kind = K::size, .group = G::cache, .value_name = "SIZE", .default_text = "64M",
+   .help = "memory for names and attributes",
+   .store = store_size<&Options::cache_size>, .minimum = 1ULL << 20, .maximum = 1ULL << 40},
   {.name = "staging_dir", .kind = K::path, .group = G::cache, .value_name = "DIR", .default_text = "~/.cache/ftpsfs",
    .help = "where local copies lie for random writes (root: /var/cache/ftpsfs)",
    .store = store_text<&Options::staging_directory>},

@@ -84,6 +84,23 @@ Result<OptionValue> parse_number(const OptionRow& row, std::string_view text) {
   return OptionValue(*value);
 }
 
+/// "67108864", "64M".
+Result<OptionValue> parse_size(const OptionRow& row, std::string_view text) {
+  constexpr std::string_view kUnits = "KMG";
+  const std::size_t unit = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+  const unsigned shift =
+      unit == std::string_view::npos ? 0 : 10 * (static_cast<unsigned>(unit) + 1);
+  const auto count =
+      whole_number<std::uint64_t>(shift == 0 ? text : text.substr(0, text.size() - 1));
+  const bool fits = count && *count <= row.maximum >> shift && *count << shift >= row.minimum;
+  if (!fits) {
+    return bad_value(row, text,
+                     fmt::format("a size from {}M to {}M: bytes, or with a unit: 512K, 64M, 2G",
+                                 row.minimum >> 20, row.maximum >> 20));
+  }
+  return OptionValue(*count << shift);
+}
+
 Result<OptionValue> parse_octal(const OptionRow& row, std::string_view text) {
   const auto value = whole_number<std::uint64_t>(text, 8);
   if (!value || *value > 0777) {
@@ -162,6 +179,8 @@ Result<OptionValue> parse_option_value(const OptionRow& row, std::string_view te
       return parse_number(row, text);
     case OptionKind::duration:
       return parse_duration(row, text);
+    case OptionKind::size:
+      return parse_size(row, text);
     case OptionKind::octal:
       return parse_octal(row, text);
     case OptionKind::path:

@@ -62,7 +62,7 @@ Result<void> Filesystem::Impl::read_directory(HandleId id, std::uint64_t offset,
     if (!known.entry) {
       continue;  // removed since the directory was opened
     }
-    const bool with_entry = plus && !(times_follow && needs_exact_time(*known.entry));
+    const bool with_entry = plus && !(times_follow && tree_.needs_exact_time(*known.entry));
     DirectoryItem item{name};
     item.next_offset = i + 1;
     EntryReply reply;

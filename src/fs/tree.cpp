@@ -15,12 +15,12 @@ constexpr std::size_t kTimesAtOnce = 2000;
 
 }  // namespace
 
-bool needs_exact_time(const remote::Entry& entry) {
-  return entry.type == remote::FileType::regular && entry.mtime &&
+Tree::Tree(Services& services) : services_(services) {}
+
+bool Tree::needs_exact_time(const remote::Entry& entry) const {
+  return services_.settings.exact_times && entry.type == remote::FileType::regular && entry.mtime &&
          entry.mtime->grain != remote::TimeGrain::second;
 }
-
-Tree::Tree(Services& services) : services_(services) {}
 
 remote::Entry Tree::root_entry() {
   remote::Entry entry;
@@ -102,7 +102,10 @@ Result<Tree::Known> Tree::keep_answer(const cache::NamespaceCache::Ticket& ticke
 
 Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, const Wait& wait) {
   services_.cache.expire_entry(parent, name);
-  FTPSFS_TRY_ASSIGN(const Snapshot listing, fetch_listing(parent, wait, name));
+  FTPSFS_TRY_ASSIGN(
+      const Snapshot listing,
+      fetch_listing(parent, wait,
+                    services_.settings.exact_times ? std::string_view(name) : std::string_view()));
   const cache::CachedEntry* found = listing->find(name);
   if (found == nullptr) {
     if (!listing->shows_all()) {

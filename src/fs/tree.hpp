@@ -46,6 +46,9 @@ class Tree {
     return services_.inodes.path(directory, services_.settings.root);
   }
 
+  /// Must be asked of the server: a coarse time of a file whose exact one MDTM can tell.
+  bool needs_exact_time(const remote::Entry& entry) const;
+
   /// The root of the mount, which no listing shows.
   static remote::Entry root_entry();
 
@@ -67,8 +70,5 @@ class Tree {
   /// How many single times were asked in a directory, until it pays to ask all of them.
   std::unordered_map<Ino, int> single_times_ FTPSFS_GUARDED_BY(mutex_);
 };
-
-/// Must be asked of the server: a coarse time of a file whose exact one MDTM can tell.
-bool needs_exact_time(const remote::Entry& entry);
 
 }  // namespace ftpsfs::fs

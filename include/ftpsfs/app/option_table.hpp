@@ -23,6 +23,7 @@ enum class OptionKind : std::uint8_t {
   text,      ///< any value that is not empty
   number,    ///< a decimal number within [minimum, maximum]
   duration,  ///< seconds, or with a unit: 500ms, 30s, 5m, 1h
+  size,      ///< bytes within [minimum, maximum], or with a unit of 1024s: 512K, 64M, 2G
   octal,     ///< permission bits, 0 to 0777
   path,      ///< made absolute where the command was started
   choice,    ///< one of `choices`
@@ -30,8 +31,8 @@ enum class OptionKind : std::uint8_t {
   group,     ///< a name or a number
 };
 
-/// A value that has been checked: bool (flag), string (text, path, choice), uint64 (number, octal,
-/// user, group) or a duration.
+/// A value that has been checked: bool (flag), string (text, path, choice), uint64 (number, size,
+/// octal, user, group) or a duration.
 using OptionValue = std::variant<bool, std::string, std::uint64_t, Duration>;
 
 /// Which commands take an option, as a set of bits.

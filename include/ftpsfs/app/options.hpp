@@ -50,7 +50,9 @@ struct Options {
   Duration attr_timeout = std::chrono::seconds(30);
   Duration entry_timeout = std::chrono::seconds(30);
   Duration negative_timeout = std::chrono::seconds(5);
-  std::string staging_directory;  ///< empty: the default place
+  bool exact_times = true;
+  std::uint64_t cache_size = std::uint64_t{64} << 20;  ///< bytes
+  std::string staging_directory;                       ///< empty: the default place
 
   // Whose files they are.
   std::optional<std::uint32_t> uid;

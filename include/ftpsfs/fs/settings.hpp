@@ -28,6 +28,8 @@ struct Settings {
   std::chrono::milliseconds negative_timeout{5'000};
   /// No answer and no byte for this long: an operation or a transfer has failed.
   std::chrono::milliseconds timeout{30'000};
+  /// Off: times are what listings tell, to the minute or the day; MDTM is not asked for them.
+  bool exact_times = true;
   std::uint64_t cache_bytes = 64ULL << 20;
 
   /// Where local copies for random writes lie (unlinked files). Must exist and be writable.

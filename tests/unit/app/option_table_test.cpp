@@ -26,6 +26,8 @@ std::string valid_value(const OptionRow& row) {
       return std::to_string(row.minimum);
     case OptionKind::duration:
       return "90s";
+    case OptionKind::size:
+      return std::to_string(row.minimum);
     case OptionKind::octal:
       return "022";
     case OptionKind::path:
@@ -127,7 +129,7 @@ TEST(OptionTable, DefaultsInHelpAreThoseOfTheOptions) {
       continue;
     }
     if (row.kind == OptionKind::choice || row.kind == OptionKind::duration ||
-        row.kind == OptionKind::number) {
+        row.kind == OptionKind::number || row.kind == OptionKind::size) {
       const auto value = parse_option_value(row, row.default_text, "/");
       ASSERT_TRUE(value) << row.name;
       Options changed;
@@ -143,6 +145,8 @@ TEST(OptionTable, DefaultsInHelpAreThoseOfTheOptions) {
       EXPECT_EQ(changed.attr_timeout, defaults.attr_timeout) << row.name;
       EXPECT_EQ(changed.entry_timeout, defaults.entry_timeout) << row.name;
       EXPECT_EQ(changed.negative_timeout, defaults.negative_timeout) << row.name;
+      EXPECT_EQ(changed.exact_times, defaults.exact_times) << row.name;
+      EXPECT_EQ(changed.cache_size, defaults.cache_size) << row.name;
       EXPECT_EQ(changed.effective_log_level(), defaults.effective_log_level()) << row.name;
     }
   }
@@ -164,7 +168,8 @@ TEST(OptionTable, ValuesReachTheirMembers) {
              "credentials=c,username=u,password_stdin,cacert=ca,capath=/dir,verify=ca,"
              "prot=clear,tls_min=1.3,tls_max=1.3,max_conns=3,connect_timeout=2s,"
              "timeout=500ms,dir_cache_timeout=2m,attr_timeout=1.5,entry_timeout=0,"
-             "negative_timeout=1h,staging_dir=s,uid=1,gid=2,umask=0022,fmask=111,"
+             "negative_timeout=1h,times=listing,cache_size=128M,staging_dir=s,uid=1,gid=2,umask="
+             "0022,fmask=111,"
              "dmask=0,ro,allow_other,auto_unmount,fsname=x,noexec,nodev,log_level=info",
              "-f", "h:/", "m"});
   ASSERT_TRUE(line) << line.error().text;
@@ -184,6 +189,8 @@ TEST(OptionTable, ValuesReachTheirMembers) {
   EXPECT_EQ(o.attr_timeout, std::chrono::milliseconds(1500));
   EXPECT_EQ(o.entry_timeout, Duration(0));
   EXPECT_EQ(o.negative_timeout, std::chrono::hours(1));
+  EXPECT_FALSE(o.exact_times);
+  EXPECT_EQ(o.cache_size, 128ULL << 20U);
   EXPECT_EQ(o.staging_directory, "/start/s");
   EXPECT_EQ(o.uid, 1U);
   EXPECT_EQ(o.gid, 2U);
@@ -213,7 +220,10 @@ INSTANTIATE_TEST_SUITE_P(
                     BadValue{"timeout=0", "at least 100ms"}, BadValue{"timeout=", "500ms, 30s"},
                     BadValue{"attr_timeout=99999999999999999999", "500ms, 30s"},
                     BadValue{"attr_timeout=9999999h", "500ms, 30s"}, BadValue{"umask=8", "octal"},
-                    BadValue{"umask=1777", "octal"},
+                    BadValue{"cache_size=1K", "512K, 64M, 2G"},
+                    BadValue{"cache_size=99999999999G", "512K, 64M, 2G"},
+                    BadValue{"cache_size=M", "512K, 64M, 2G"},
+                    BadValue{"times=hourly", "exact, listing"}, BadValue{"umask=1777", "octal"},
                     BadValue{"verify=yes", "one of full, ca, none"},
                     BadValue{"prot=P", "one of private, clear"},
                     BadValue{"tls_min=1.1", "one of 1.2, 1.3"},

@@ -301,6 +301,16 @@ TEST_F(FilesystemWithoutMlsd, TheTimesOfADirectoryAreAskedInOneGo) {
   EXPECT_LE(remote.calls(Op::exact_times), 5U);
 }
 
+TEST_F(FilesystemWithoutMlsd, TimesOfListingsAreEnoughWhenTheMountSaysSo) {
+  Settings settings;
+  settings.exact_times = false;
+  mount(settings);
+  remote.put("/f", "1", 1'600'000'042);
+  EXPECT_EQ(attributes(walk("f")).mtime_seconds, 1'600'000'042 / 60 * 60);
+  EXPECT_EQ(remote.calls(Op::list), 1U);
+  EXPECT_EQ(remote.calls(Op::exact_times), 0U);
+}
+
 /// A listing with a line that nobody could read.
 class ListingWithAGap : public FilesystemFixture {
  protected:
