@@ -30,18 +30,21 @@ UploadEnding::UploadEnding(const RemotePath& path, const UploadTail& tail)
 Result<void> UploadEnding::fly(session::Session& session, const Wait& wait, bool& over) {
   auto time = mtime_ ? mtime_->next(session) : std::nullopt;
   auto mode = mode_ ? mode_->next(session) : std::nullopt;
+  const bool sets_time = time.has_value();
+  const bool sets_mode = mode.has_value();
+  const bool asks = !stamp_ || sets_time;
   std::vector<ftp::Command> questions;
-  if (!stamp_ || time) {
+  if (asks) {
     FTPSFS_TRY_ASSIGN(questions, session::stamp_commands(session, path_.str()));
   }
   std::vector<ftp::Command> flight;
-  if (time) {
+  if (sets_time) {
     flight.push_back(*std::move(time));
   }
   // Behind the time, so that the time told is the one that the server made of it; before the mode,
   // which may forbid to look.
   flight.insert(flight.end(), questions.begin(), questions.end());
-  if (mode) {
+  if (sets_mode) {
     flight.push_back(*std::move(mode));
   }
   over = flight.empty();
@@ -50,14 +53,14 @@ Result<void> UploadEnding::fly(session::Session& session, const Wait& wait, bool
     FTPSFS_TRY_ASSIGN(replies, session.exchange(flight, wait));
   }
   std::span<const ftp::Reply> left = replies;
-  if (time) {
+  if (sets_time) {
     mtime_->take(session, left.front());
     left = left.subspan(1);
   }
-  if (!stamp_ || time) {
+  if (asks) {
     stamp_ = session::read_stamp(session, questions, left.first(questions.size()));
   }
-  if (mode) {
+  if (sets_mode) {
     mode_->take(session, left.back());
   }
   return {};
