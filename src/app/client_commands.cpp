@@ -113,13 +113,18 @@ class Farewell {
     const auto granted =
         connection_->ask({ControlVerb::await_end, {}}, Wait::for_at_most(kAnswerLimit));
     // One that is only slow may still tell, and one that died just now has not told.
-    speaks_ =
-        granted || granted.error().code == Errc::timed_out || granted.error().code == Errc::closed;
+    speaks_ = granted || granted.error().text.find("unknown request") == std::string::npos;
   }
 
   /// Waits until the uploads are finished and the process is gone.
   /// @errors timed_out; io_error: what was written is not all on the server, or nobody knows.
   Result<void> await(const Wait& wait) {
+    if (!connection_) {
+      return make_error(Errc::io_error,
+                        fmt::format("{} is unmounted, but its process does not answer ({}): nobody "
+                                    "knows whether its uploads are whole",
+                                    mount_.mount_point, connection_.error().text));
+    }
     EndReport end;
     if (speaks_) {
       const auto told = connection_->await_end(wait);

@@ -32,6 +32,8 @@ void SignalThread::block_signals() {
   const sigset_t set = handled_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a full trace or local copy is an error, not the end of the mount
 }
 
 // A signalfd is sigwait(3) that can be polled together with the descriptor that ends the thread.

@@ -62,6 +62,9 @@ Result<void> Filesystem::Impl::set_size(Ino ino, std::uint64_t size, const Reque
   } else {
     done = std::move(pass).error();
   }
+  if (!done) {
+    note_failure(*handle->file, done.error(), request);
+  }
   release(opened.handle, request);
   return done;
 }

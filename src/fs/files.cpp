@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 #include "caller.hpp"
@@ -297,15 +298,17 @@ void Filesystem::Impl::note_failure(OpenFile& file, const Error& error, const Re
 }
 
 void Filesystem::Impl::note_told(OpenFile& file) {
-  file.note_told();
-  if (const auto path = tree_.path(file.ino())) {
+  // Only of what became of this opening: an earlier loss is still nobody's news.
+  const auto path = tree_.path(file.ino());
+  if (file.note_told() && path) {
     services_.lost_files.forget(path->str());
   }
 }
 
-void Filesystem::Impl::note_lost(const OpenFile& file) {
+void Filesystem::Impl::note_lost(OpenFile& file) {
   const auto path = tree_.path(file.ino());  // none: it was removed meanwhile
   if (path && !file.is_told() && services_.lost_files.note(path->str())) {
+    file.note_lost();
     log::error("{} is not whole on the server, and no program was told", path->str());
   }
 }
@@ -423,21 +426,32 @@ std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
   // Publishing knows a stop token, no deadline: make the one from the other.
   std::stop_source out_of_time;
   const std::stop_callback on_stop(wait.stop, [&] { out_of_time.request_stop(); });
-  const std::jthread timer([&](const std::stop_token& done) {
-    Mutex mutex;
-    ConditionVariable never;
-    const MutexLock lock(mutex);
-    never.wait(mutex, Wait{wait.deadline, done}, [] { return false; });
-    out_of_time.request_stop();
-  });
+  std::jthread timer;
+  try {
+    timer = std::jthread([&](const std::stop_token& done) {
+      Mutex mutex;
+      ConditionVariable never;
+      const MutexLock lock(mutex);
+      never.wait(mutex, Wait{wait.deadline, done}, [] { return false; });
+      out_of_time.request_stop();
+    });
+  } catch (const std::system_error& e) {
+    log::warning("uploads are finished without a limit of time: {}", e.what());
+  }
   std::size_t unfinished = 0;
   for (const auto& file : files) {
-    remove_hidden(file);  // an unmount need not tell us of the last close
-    if (!file->owes_upload()) {
-      continue;
+    bool finished = false;
+    try {
+      remove_hidden(file);  // an unmount need not tell us of the last close
+      finished = !file->owes_upload();
+      if (!finished) {
+        auto pass = file->enter(Wait{wait.deadline, out_of_time.get_token()});
+        finished = pass && file->publish(out_of_time.get_token());
+      }
+    } catch (const std::exception& e) {
+      log::error("finishing an upload: {}", e.what());  // the others still have a chance
     }
-    auto pass = file->enter(Wait{wait.deadline, out_of_time.get_token()});
-    if (!pass || !file->publish(out_of_time.get_token())) {
+    if (!finished) {
       ++unfinished;
       note_lost(*file);
     }

@@ -113,7 +113,7 @@ class Filesystem::Impl {
   /// Whether the program hears of a failed upload, or nobody.
   void note_failure(OpenFile& file, const Error& error, const Request& request);
   void note_told(OpenFile& file);
-  void note_lost(const OpenFile& file);
+  void note_lost(OpenFile& file);
   void close_file(const std::shared_ptr<OpenFile>& file);
   void remove_hidden(const std::shared_ptr<OpenFile>& file);
 

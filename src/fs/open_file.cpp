@@ -379,7 +379,7 @@ Result<void> OpenFile::stage(const std::stop_token& stop) {
   }
   FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(own_path(), true, stop));
   const MutexLock lock(mutex_);
-  content_ = Staged{std::move(copy), false};
+  content_ = Staged{std::move(copy), false, false};
   ++epoch_;
   return {};
 }
@@ -407,6 +407,7 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
 }
 
 Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::stop_token& stop) {
+  const bool all_ours = streaming.mode == remote::WriteMode::replace || streaming.base == 0;
   if (!streaming.stream->started()) {
     std::shared_ptr<transfer::StagedFile> copy;
     // Nothing was sent: the bytes are all in memory, behind what the server has (append).
@@ -430,7 +431,7 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
         return copied;
       }
       const MutexLock lock(mutex_);
-      content_ = Staged{std::move(copy), true};
+      content_ = Staged{std::move(copy), true, all_ours};
       ++epoch_;
       return {};
     }
@@ -441,7 +442,7 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
   {
     const MutexLock lock(mutex_);
     on_server_ = on_server_ || streaming.temporary.empty();
-    content_ = Staged{std::move(copy), true};
+    content_ = Staged{std::move(copy), true, all_ours};
     ++epoch_;
   }
   if (!streaming.temporary.empty()) {

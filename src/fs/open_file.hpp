@@ -116,7 +116,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> verdict(std::uint64_t failures_before) const;
   std::uint64_t failures() const;
   /// A program was told that this content has not reached the server. Holds until the next write.
-  void note_told();
+  /// @return had this opening's loss been noted?
+  bool note_told();
+  void note_lost();
   bool is_told() const;
   bool owes_upload() const;
   bool is_orphan() const;
@@ -163,6 +165,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   struct Staged {
     std::shared_ptr<transfer::StagedFile> copy;
     bool dirty = false;
+    bool all_ours = false;  ///< nothing of it was read from the server before we wrote
   };
   using Content = std::variant<OnServer, Streaming, Staged>;
 
@@ -229,7 +232,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool on_server_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the name exists there
   bool orphan_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool hidden_on_server_ FTPSFS_GUARDED_BY(mutex_) = false;
-  bool written_ FTPSFS_GUARDED_BY(mutex_) = false;         ///< since the last flush that published
+  bool written_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< since the last flush that published
+  bool lost_noted_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool told_ FTPSFS_GUARDED_BY(mutex_) = false;            ///< of a failure, since the last write
   std::int64_t changed_at_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< local time of the last change
   std::optional<Error> verdict_ FTPSFS_GUARDED_BY(mutex_);

@@ -186,14 +186,17 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
   }
 }
 
-/// What was added at the end of a lost file does not make it whole.
+/// What was added to a lost file, or changed in it, does not make it whole.
 void OpenFile::note_whole(const remote::RemotePath& path) {
   {
     const MutexLock lock(mutex_);
     const auto* streaming = std::get_if<Streaming>(&content_);
-    if (streaming != nullptr && streaming->mode == remote::WriteMode::append) {
+    const auto* staged = std::get_if<Staged>(&content_);
+    if ((streaming != nullptr && streaming->mode == remote::WriteMode::append) ||
+        (staged != nullptr && !staged->all_ours)) {
       return;
     }
+    lost_noted_ = false;
   }
   services_.lost_files.forget(path.str());
 }
@@ -277,9 +280,15 @@ std::uint64_t OpenFile::failures() const {
   return failures_;
 }
 
-void OpenFile::note_told() {
+bool OpenFile::note_told() {
   const MutexLock lock(mutex_);
   told_ = true;
+  return std::exchange(lost_noted_, false);
+}
+
+void OpenFile::note_lost() {
+  const MutexLock lock(mutex_);
+  lost_noted_ = true;
 }
 
 bool OpenFile::is_told() const {

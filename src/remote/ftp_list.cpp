@@ -221,8 +221,10 @@ class ListBeside {
       return std::nullopt;
     }
     constexpr std::chrono::seconds kPatience(1);
-    const auto patience =
-        std::max<SteadyClock::duration>(kPatience, 2 * (SteadyClock::now() - began_));
+    const SteadyTime now = SteadyClock::now();
+    const auto patience = std::min(  // with time left for the other way
+        std::max<SteadyClock::duration>(kPatience, 2 * (now - began_)),
+        (own_wait_.deadline - now) / 2);
     const bool came = list_.wait_for(patience) == std::future_status::ready;
     if (!came) {
       stop_.request_stop();

@@ -84,14 +84,19 @@ def write_behind_the_close(path, bytes_written):
     """A child writes by a descriptor that it inherited: its last close is none that publishes, and when the
     upload then fails nobody is left to be told."""
     file = os.open(path, os.O_RDWR | os.O_CREAT)
+    go_on, closed = os.pipe()
     child = os.fork()
     if child == 0:
         try:
+            os.read(go_on, 1)
             os.pwrite(file, os.urandom(bytes_written - 1), 1)
         finally:
             os._exit(0)
     os.close(file)
+    os.write(closed, b"x")
     os.waitpid(child, 0)
+    os.close(go_on)
+    os.close(closed)
 
 
 @pytest.mark.smoke

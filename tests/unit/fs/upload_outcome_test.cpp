@@ -83,6 +83,18 @@ TEST_F(UploadOutcomeTest, AFailureThatAnInterruptedProgramDidNotHearIsRemembered
   EXPECT_EQ(fs->counters().lost_files, 1U);
 }
 
+TEST_F(UploadOutcomeTest, ATruncationThatFailedIsToldToItsCaller) {
+  remote.put("/f", "0123456789");
+  const Ino ino = walk("f");
+  for (int i = 0; i < 2; ++i) {  // the change itself, and the last try of what is still owed
+    remote.fail_next(Op::finish, "", make_error(Errc::no_space, "552"));
+  }
+  AttributeChange change;
+  change.size = 5;
+  EXPECT_FALSE(fs->set_attributes(ino, change, std::nullopt, request()));
+  EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
 TEST_F(UploadOutcomeTest, AnUploadThatTheEndCutsShortIsALostFile) {
   const HandleId handle = create("f");
   ASSERT_TRUE(write(handle, 0, "text"));
@@ -121,6 +133,26 @@ TEST_F(LostFileTest, IsFoundAgainWhenItIsWrittenAnew) {
   EXPECT_EQ(fs->counters().lost_files, 1U) << "more at its end does not make it whole";
   replace("f");
   EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
+TEST_F(LostFileTest, IsNotMadeWholeByAChangeInItsMiddle) {
+  remote.put("/f", "te");
+  clock.advance(seconds(60));
+  const HandleId handle = open(look(kRootIno, "f"), O_RDWR);
+  ASSERT_TRUE(write(handle, 1, "E"));
+  ASSERT_TRUE(close(handle));
+  EXPECT_EQ(remote.content("/f"), "tE");
+  EXPECT_EQ(fs->counters().lost_files, 1U);
+}
+
+TEST_F(LostFileTest, IsNotTheNewsOfWhoFailsLater) {
+  remote.put("/f", "te");
+  clock.advance(seconds(60));
+  const HandleId handle = open(look(kRootIno, "f"), O_WRONLY | O_APPEND);
+  ASSERT_TRUE(append(handle, "more"));
+  remote.fail_next(Op::finish, "", make_error(Errc::no_space, "552"));
+  EXPECT_FALSE(close(handle));
+  EXPECT_EQ(fs->counters().lost_files, 1U);
 }
 
 TEST_F(LostFileTest, IsForgottenWhenItIsRemoved) {
