@@ -107,6 +107,36 @@ def test_a_crowd_of_programs(box, max_conns):
         assert os.listdir(mount / f"out{number}") == ["moved"]
 
 
+@connections
+def test_eight_readers_eight_writers_and_ls(box, max_conns):
+    """All hold their file open at the same time, and go on piece by piece."""
+    pieces, piece = 6, 300_000
+    contents = [noise(pieces * piece, seed=number) for number in range(8)]
+    for number, content in enumerate(contents):
+        box.put(f"in{number}", content)
+    mount = box.mount(max_conns=max_conns)
+
+    def read(number):
+        with open(mount / f"in{number}", "rb", buffering=0) as file:
+            return b"".join(file.read(piece) for _ in range(pieces)) == contents[number]
+
+    def write(number):
+        with open(mount / f"out{number}", "wb", buffering=0) as file:
+            for at in range(0, pieces * piece, piece):
+                file.write(contents[number][at:at + piece])
+        return True
+
+    def look(_):
+        return {f"in{number}" for number in range(8)} <= set(os.listdir(mount))
+
+    with ThreadPoolExecutor(17) as programs:
+        jobs = [programs.submit(work, number) for number in range(8) for work in (read, write)]
+        jobs += [programs.submit(look, number) for number in range(5)]
+        assert all(job.result(timeout=80) for job in jobs)
+    for number, content in enumerate(contents):
+        assert (box.remote / f"out{number}").read_bytes() == content
+
+
 @pytest.mark.real
 def test_no_more_connections_than_allowed(box):
     for number in range(8):
