@@ -46,7 +46,6 @@ def test_server_that_stops_and_comes_back(own_box):
     assert (mount / "file").read_bytes() == b"content"
 
 
-@pytest.mark.smoke
 def test_server_killed_while_a_file_is_copied_to_it(own_box):
     box = own_box
     source = box.folder / "source"
