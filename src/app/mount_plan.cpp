@@ -182,6 +182,7 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.pipelining = options.pipelining;
   settings.session.warm_data = options.warm_data;
   settings.session.stat_listing = options.stat_listing;
+  settings.session.coarse_times = !options.exact_times;
   settings.session.trace = plan.trace;
   settings.max_conns = options.max_conns;
   settings.warm_conns = options.warm_conns;
@@ -202,6 +203,7 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.entry_timeout = options.entry_timeout;
   settings.negative_timeout = options.negative_timeout;
   settings.exact_times = options.exact_times;
+  settings.prefetch = options.prefetch;
   settings.cache_bytes = options.cache_size;
   settings.timeout = options.timeout;
   settings.staging_directory = plan.staging_directory;

@@ -177,6 +177,8 @@ StatusReport MountHandler::status() {
   report.lost_files = files.lost_files;
   report.cache_bytes = files.cache_bytes;
   report.cache_hits = files.cache_hits;
+  report.listed_ahead = files.listed_ahead;
+  report.listed_ahead_used = files.listed_ahead_used;
   report.cache_misses = files.cache_misses;
   report.kernel_requests = kernel.pending_requests;
   report.worker_threads = kernel.worker_threads;
@@ -317,6 +319,9 @@ ExitCode mount_and_serve(const MountPlan& plan, SignalTarget& target, const Anno
                                                serve_settings(plan));
     if (session) {
       target.attach(&filesystem, session->get());
+      if (plan.options.prefetch) {
+        remote.prepare();
+      }
       code = serve(plan, remote, filesystem, **session, announce);
       target.detach();
     } else {

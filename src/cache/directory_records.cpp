@@ -54,6 +54,12 @@ const DirectoryRecord* DirectoryRecords::peek(DirectoryId directory) const {
   return found == ids.end() ? nullptr : found->get();
 }
 
+DirectoryRecord* DirectoryRecords::peek(DirectoryId directory) {
+  const auto& ids = records_.get<ById>();
+  const auto found = ids.find(directory);
+  return found == ids.end() ? nullptr : found->get();
+}
+
 DirectoryRecord& DirectoryRecords::obtain(DirectoryId directory) {
   if (DirectoryRecord* known = find(directory)) {
     return *known;

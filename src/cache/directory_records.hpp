@@ -87,6 +87,7 @@ class DirectoryRecords {
   /// Pointers hold until the next settle() or clear(). find() counts as a use.
   DirectoryRecord* find(DirectoryId directory);
   const DirectoryRecord* peek(DirectoryId directory) const;
+  DirectoryRecord* peek(DirectoryId directory);
   DirectoryRecord& obtain(DirectoryId directory);
 
   /// The record of a directory that is being changed here and now.

@@ -25,8 +25,9 @@ std::size_t cost(const CachedEntry& entry) {
     constexpr std::size_t kInside = 15;  // short strings lie within the object
     return text.capacity() > kInside ? text.capacity() + 1 : 0;
   };
-  return kNode + outside(entry.entry.name) + outside(entry.entry.unique) +
-         (entry.entry.symlink_target ? outside(*entry.entry.symlink_target) : 0);
+  const auto& target = entry.entry.symlink_target;
+  constexpr std::size_t kBox = sizeof(std::string) + 8;
+  return kNode + outside(entry.entry.name) + (target ? kBox + outside(*target) : 0);
 }
 
 }  // namespace
@@ -97,6 +98,11 @@ bool DirectorySnapshot::erase(std::string_view name) {
   entries_.pop_back();
   entries_.replace(hole, std::move(moved));
   return true;
+}
+
+std::size_t DirectorySnapshot::index_of(const CachedEntry& entry) const {
+  const auto place = entries_.project<ByOrder>(entries_.get<ByName>().iterator_to(entry));
+  return static_cast<std::size_t>(place - entries_.begin());
 }
 
 void DirectorySnapshot::set_time(const CachedEntry& entry, remote::FileTime time) {

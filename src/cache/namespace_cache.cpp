@@ -176,6 +176,16 @@ NamespaceCache::Snapshot NamespaceCache::find_listing(DirectoryId directory) {
   return record->entries.lend();
 }
 
+NamespaceCache::Snapshot NamespaceCache::peek_listing(DirectoryId directory) const {
+  State& s = *state_;
+  const SteadyTime now = s.clock.now();
+  const MutexLock lock(s.mutex);
+  DirectoryRecord* record = s.records.peek(directory);
+  return record != nullptr && record->complete && now < record->complete_until
+             ? record->entries.lend()
+             : nullptr;
+}
+
 bool NamespaceCache::exact_times(DirectoryId directory) const {
   const State& s = *state_;
   const MutexLock lock(s.mutex);

@@ -11,6 +11,9 @@ Result<HandleId> Filesystem::Impl::open_directory(Ino ino, const Request& reques
   auto handle = std::make_shared<DirectoryHandle>();
   handle->ino = ino;
   FTPSFS_TRY_ASSIGN(handle->listing, tree_.fetch_listing(ino, request.wait));
+  prefetch_.note_visit(ino);
+  tree_.note_read(ino);
+  handle->names_alone = tree_.hides_times(ino);
   std::vector<Ino> open_inos;
   {
     const MutexLock lock(mutex_);
@@ -62,7 +65,8 @@ Result<void> Filesystem::Impl::read_directory(HandleId id, std::uint64_t offset,
     if (!known.entry) {
       continue;  // removed since the directory was opened
     }
-    const bool with_entry = plus && !(times_follow && tree_.needs_exact_time(*known.entry));
+    const bool with_entry =
+        plus && !handle->names_alone && !(times_follow && tree_.needs_exact_time(*known.entry));
     DirectoryItem item{name};
     item.next_offset = i + 1;
     EntryReply reply;

@@ -51,7 +51,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       budget_(kTransferMemory),
       services_{remote,  settings_,         kernel, clock, cache_, inodes_, hidden_names_,
                 budget_, transfer::Limits{}},
-      tree_(services_) {
+      tree_(services_),
+      prefetch_(services_, tree_) {
   services_.limits.stall_timeout = settings_.timeout;
   cache_.set_case_sensitive(remote.traits().case_sensitive);
 }
@@ -90,7 +91,7 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, mil
   result.uid = settings_.uid;
   result.gid = settings_.gid;
   result.nlink = entry.type == remote::FileType::directory ? 2 : 1;
-  result.size = entry.size.value_or(0);
+  result.size = entry.type == remote::FileType::directory ? 0 : entry.size.value_or(0);
   if (entry.type == remote::FileType::symlink && entry.symlink_target) {
     result.size = entry.symlink_target->size();
   }
@@ -151,6 +152,8 @@ std::optional<Result<EntryReply>> Filesystem::Impl::find_entry(Ino parent, std::
   if (HiddenNames::is_hidden(name)) {
     return Result<EntryReply>(negative());
   }
+  prefetch_.note_visit(parent);
+  tree_.note_look(parent);
   if (const auto local = find_pending(parent, name)) {
     return Result<EntryReply>(reply_for(parent, std::string(name), local_entry(*local, name), 1));
   }
@@ -293,6 +296,9 @@ Filesystem::Counters Filesystem::Impl::counters() const {
   result.inodes = inodes_.size();
   result.failed_uploads = services_.failed_uploads;
   result.lost_files = services_.lost_files.count();
+  const auto ahead = prefetch_.counters();
+  result.listed_ahead = ahead.listed;
+  result.listed_ahead_used = ahead.used;
   std::vector<std::shared_ptr<OpenFile>> files;
   {
     const MutexLock lock(mutex_);

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "directory_prefetch.hpp"
 #include "ftpsfs/fs/filesystem.hpp"
 #include "open_file.hpp"
 #include "services.hpp"
@@ -20,6 +21,7 @@ namespace ftpsfs::fs {
 struct DirectoryHandle {
   Ino ino = kNoIno;
   Tree::Snapshot listing;
+  bool names_alone = false;  ///< readdirplus tells no attributes: see Tree::hides_times
   /// New files that the server does not have yet, behind the listing's names.
   std::vector<std::pair<std::string, Ino>> pending;
 };
@@ -138,6 +140,7 @@ class Filesystem::Impl {
   transfer::MemoryBudget budget_;
   Services services_;
   Tree tree_;
+  DirectoryPrefetch prefetch_;
 
   mutable Mutex mutex_;
   struct OpenEntry {

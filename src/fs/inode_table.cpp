@@ -25,6 +25,9 @@ class InodeTable::Impl {
   }
 
   Ino acquire(Ino parent, std::string_view name, remote::FileType type, std::uint64_t lookups);
+  Ino acquire_locked(Ino parent, std::string_view name, remote::FileType type,
+                     std::uint64_t lookups) FTPSFS_REQUIRES(mutex_);
+  std::optional<Ino> foresee(Ino parent, std::string_view name, remote::FileType type);
   std::optional<Ino> find(Ino parent, std::string_view name) const;
   void forget(Ino ino, std::uint64_t lookups);
   void reference(Ino ino);
@@ -91,7 +94,22 @@ class InodeTable::Impl {
 
 Ino InodeTable::Impl::acquire(Ino parent, std::string_view name, remote::FileType type,
                               std::uint64_t lookups) {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
+  return acquire_locked(parent, name, type, lookups);
+}
+
+std::optional<Ino> InodeTable::Impl::foresee(Ino parent, std::string_view name,
+                                             remote::FileType type) {
+  const MutexLock lock(mutex_);
+  const auto found = by_name(parent, name);
+  if (found != nodes_.get<ByName>().end()) {
+    return found->type == type ? std::optional<Ino>(found->ino) : std::nullopt;
+  }
+  return acquire_locked(parent, name, type, 0);
+}
+
+Ino InodeTable::Impl::acquire_locked(Ino parent, std::string_view name, remote::FileType type,
+                                     std::uint64_t lookups) {
   auto found = by_name(parent, name);
   if (found != nodes_.get<ByName>().end() && found->type != type) {
     detach_node(*found);
@@ -314,6 +332,10 @@ Ino InodeTable::acquire(Ino parent, std::string_view name, remote::FileType type
                         std::uint64_t lookups) {
   return impl_->acquire(parent, name, type, lookups);
 }
+std::optional<Ino> InodeTable::foresee(Ino parent, std::string_view name, remote::FileType type) {
+  return impl_->foresee(parent, name, type);
+}
+
 std::optional<Ino> InodeTable::find(Ino parent, std::string_view name) const {
   return impl_->find(parent, name);
 }

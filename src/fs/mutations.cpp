@@ -300,7 +300,9 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   FTPSFS_TRY_ASSIGN(const remote::RemotePath to, to_directory.child(new_name));
   // Settling and staging may have used up the time that the program had.
   const Wait wait = Wait::for_at_most(services_.limits.stall_timeout, request.wait.stop);
+  ++services_.renames;
   if (auto renamed = services_.remote.rename(from, to, wait); !renamed) {
+    ++services_.renames;
     cache_.invalidate_entry(parent, name);
     cache_.invalidate_entry(new_parent, new_name);
     return renamed;
@@ -310,6 +312,7 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   }
   services_.lost_files.move(from.str(), to.str());
   inodes_.rename(parent, name, new_parent, new_name);
+  ++services_.renames;
   cache_.note_renamed(parent, name, new_parent, new_name);
   return {};
 }

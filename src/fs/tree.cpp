@@ -12,6 +12,18 @@ namespace {
 constexpr int kSingleTimes = 3;
 /// MDTMs asked in one call: bounds what a program waits for at once.
 constexpr std::size_t kTimesAtOnce = 2000;
+/// Times that cost little more than one, all in one flight.
+constexpr std::size_t kFewTimes = 64;
+constexpr std::size_t kSeveralTimes = 500;
+/// Looks at a name so soon after its directory was read are mostly the first of many.
+constexpr std::chrono::seconds kStatsFollow(1);
+/// Directories that heuristics remember.
+constexpr std::size_t kMostRemembered = 1000;
+/// The kernel answers looks at what readdir has told it. So that it is seen whether times are still
+/// wanted, some directories are told without.
+constexpr std::chrono::seconds kTrialPause(2);
+/// Who has wanted the times of a whole directory is likely to want those of the next ones.
+constexpr std::chrono::seconds kTimesWanted(10);
 
 }  // namespace
 
@@ -137,23 +149,145 @@ Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait,
     }
     FTPSFS_TRY_ASSIGN(const remote::RemotePath where, path(directory));
     const auto ticket = services_.cache.begin_fetch(directory);
-    FTPSFS_TRY_ASSIGN(remote::Listing listing, services_.remote.list(where, own_wait, timed));
-    std::erase_if(listing.entries,
-                  [](const remote::Entry& entry) { return HiddenNames::is_hidden(entry.name); });
-    return services_.cache.store_listing(ticket, std::move(listing));
+    remote::ListingHints hints = this->hints(directory);
+    hints.timed = timed;
+    FTPSFS_TRY_ASSIGN(remote::Listing listing, services_.remote.list(where, own_wait, hints));
+    return keep_listing(ticket, std::move(listing));
   });
 }
 
-bool Tree::many_asked(Ino directory) {
+remote::ListingHints Tree::hints(Ino directory) const {
+  remote::ListingHints hints;
+  const auto location = services_.inodes.locate(directory);
+  if (!location || directory == kRootIno) {
+    return hints;
+  }
+  const Snapshot above = services_.cache.peek_listing(location->parent);
+  const cache::CachedEntry* own = above ? above->find(location->name) : nullptr;
+  hints.directory_bytes = own != nullptr ? own->entry.size : std::nullopt;
+  return hints;
+}
+
+Tree::Snapshot Tree::keep_listing(const cache::NamespaceCache::Ticket& ticket,
+                                  remote::Listing listing) {
+  std::erase_if(listing.entries,
+                [](const remote::Entry& entry) { return HiddenNames::is_hidden(entry.name); });
+  return services_.cache.store_listing(ticket, std::move(listing));
+}
+
+void Tree::list_ahead(std::span<const Ino> directories, const Wait& wait,
+                      const std::function<void(Ino, bool)>& note) {
+  struct Job {
+    Ino directory;
+    cache::NamespaceCache::Ticket ticket;
+    std::optional<decltype(listings_)::Lead> lead;
+    remote::RemotePath path;
+    bool came = false;
+  };
+  std::vector<Job> jobs;
+  std::uint64_t renames = 0;
+  // Only now that a connection is there: whoever comes to one of them waits for this answer.
+  const auto choose = [&] {
+    std::vector<remote::RemotePath> paths;
+    renames = services_.renames;
+    for (const Ino directory : directories) {
+      const auto ticket = services_.cache.begin_fetch(directory);
+      auto where = path(directory);
+      if (!may_list_ahead(directory)) {
+        note(directory, false);
+        continue;
+      }
+      if (!where || services_.cache.peek_listing(directory)) {
+        continue;
+      }
+      if (auto lead = listings_.try_lead(ticket.version)) {
+        paths.push_back(*where);
+        jobs.push_back({directory, ticket, std::move(lead), *std::move(where), false});
+      }
+    }
+    return paths;
+  };
+  const SteadyTime now = services_.clock.now();
+  const bool times = services_.settings.exact_times && now < times_wanted_until_.load();
+  const auto take = [&](std::size_t index, Result<remote::Listing> listing) {
+    Job& job = jobs[index];
+    // What was refused, the program asks for itself: it gets what the refusal means, or a new
+    // login. So it does where a directory has been renamed: who knows which one was listed.
+    const auto where = path(job.directory);
+    if (!listing || renames != services_.renames || !where || *where != job.path) {
+      job.lead.reset();
+      return;
+    }
+    job.lead->land(keep_listing(job.ticket, *std::move(listing)));
+    note(job.directory, true);
+    job.came = true;
+  };
+  services_.remote.list_ahead(choose, times, take, wait);
+  for (const Job& job : jobs) {
+    if (!job.came) {
+      note(job.directory, false);
+    }
+  }
+}
+
+/// Are all the times of this directory the better question than the one that is asked for?
+bool Tree::wants_all_times(Ino directory, std::size_t coarse) {
+  const SteadyTime now = services_.clock.now();
+  if (coarse <= (now < times_wanted_until_.load() ? kSeveralTimes : kFewTimes)) {
+    return true;
+  }
   const MutexLock lock(mutex_);
-  if (single_times_.size() > 1000) {
+  if (single_times_.size() > kMostRemembered) {
     single_times_.clear();  // only a heuristic's memory
   }
-  return ++single_times_[directory] > kSingleTimes;
+  // As after readdir(3), when a program looks at what it has found.
+  const auto read = read_at_.find(directory);
+  const bool just_read = read != read_at_.end() && now - read->second <= kStatsFollow;
+  const int single = !just_read ? kSingleTimes : coarse <= kSeveralTimes ? 0 : 1;
+  return ++single_times_[directory] > single;
+}
+
+void Tree::note_read(Ino directory) {
+  const SteadyTime now = services_.clock.now();
+  const MutexLock lock(mutex_);
+  if (read_at_.size() > kMostRemembered) {
+    read_at_.clear();
+  }
+  read_at_[directory] = now;
+}
+
+bool Tree::hides_times(Ino directory) {
+  const SteadyTime now = services_.clock.now();
+  if (now >= times_wanted_until_.load() || now < next_trial_.load()) {
+    return false;
+  }
+  next_trial_ = now + kTrialPause;
+  tried_ = directory;
+  return true;
+}
+
+void Tree::note_look(Ino directory) {
+  Ino tried = directory;
+  if (tried_.load(std::memory_order_relaxed) == directory &&
+      tried_.compare_exchange_strong(tried, kNoIno)) {
+    times_wanted_until_ = services_.clock.now() + kTimesWanted;
+  }
+}
+
+bool Tree::may_list_ahead(Ino directory) const {
+  const remote::ListingHints hints = this->hints(directory);
+  return services_.remote.traits().listing_slow_when_large ? hints.is_small() : !hints.is_large();
 }
 
 Result<void> Tree::refine(Ino directory, const std::string& name, const Wait& wait) {
-  if (many_asked(directory)) {
+  std::optional<std::size_t> coarse;
+  if (const Snapshot listing = services_.cache.peek_listing(directory)) {
+    coarse = listing->coarse_times();
+  }
+  if (coarse && wants_all_times(directory, *coarse)) {
+    if (coarse > 1U) {
+      times_wanted_until_ = services_.clock.now() + kTimesWanted;
+    }
     return refine_all(directory, wait);
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath where, path(directory));

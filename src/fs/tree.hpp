@@ -5,8 +5,11 @@
 // Thread-safe.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,8 +42,19 @@ class Tree {
   Result<Known> fetch_anew(Ino parent, const std::string& name, const Wait& wait);
 
   Snapshot find_listing(Ino directory);
+  /// A program has read this directory: what it looks at next are probably all of its names.
+  void note_read(Ino directory);
+  /// Is this directory to be told to the kernel by names alone, so that looks at them are seen?
+  bool hides_times(Ino directory);
+  /// A program looks at a name in this directory. Cheap.
+  void note_look(Ino directory);
   /// @param timed a name whose exact time is wanted as well, where that costs nothing more.
   Result<Snapshot> fetch_listing(Ino directory, const Wait& wait, std::string_view timed = {});
+
+  /// Fetches the listings of these directories into memory, as far as that disturbs nobody.
+  /// @param note called with each: did it come? Not for those that were not asked for this time.
+  void list_ahead(std::span<const Ino> directories, const Wait& wait,
+                  const std::function<void(Ino, bool)>& note);
 
   Result<remote::RemotePath> path(Ino directory) const {
     return services_.inodes.path(directory, services_.settings.root);
@@ -60,15 +74,24 @@ class Tree {
   Result<Known> find_in_listing(Ino parent, const std::string& name, const Wait& wait);
   Result<void> refine(Ino directory, const std::string& name, const Wait& wait);
   Result<void> refine_all(Ino directory, const Wait& wait);
-  bool many_asked(Ino directory);
+  bool wants_all_times(Ino directory, std::size_t coarse);
+  bool may_list_ahead(Ino directory) const;
+  remote::ListingHints hints(Ino directory) const;
+  Snapshot keep_listing(const cache::NamespaceCache::Ticket& ticket, remote::Listing listing);
 
   Services& services_;
   cache::SingleFlight<cache::DirectoryVersion, Snapshot> listings_;
   cache::SingleFlight<Ino, bool> refinements_;
 
+  /// Until when whoever comes to a directory is likely to want all its times.
+  std::atomic<SteadyTime> times_wanted_until_{SteadyTime{}};
+  std::atomic<SteadyTime> next_trial_{SteadyTime{}};
+  std::atomic<Ino> tried_{kNoIno};
+
   Mutex mutex_;
   /// How many single times were asked in a directory, until it pays to ask all of them.
   std::unordered_map<Ino, int> single_times_ FTPSFS_GUARDED_BY(mutex_);
+  std::unordered_map<Ino, SteadyTime> read_at_ FTPSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace ftpsfs::fs

@@ -106,6 +106,7 @@ void apply_habits(ServerProfile& profile) {
       profile.mlsd_hides_dangling_links = true;
       // A lone "-a" is no option where a file has that name; it is listed instead of the directory.
       profile.list_command = "LIST -a .";
+      profile.stat_slow_when_large = true;
       profile.site_symlink_resolves = true;
       profile.empty_listing_may_be_denial = true;
       break;

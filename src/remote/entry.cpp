@@ -25,6 +25,18 @@ std::int64_t floor_to(std::int64_t value, std::int64_t step) noexcept {
 
 }  // namespace
 
+UniqueFact::UniqueFact(std::string_view fact) noexcept {
+  if (!fact.empty()) {
+    // FNV-1a. 0 stands for none.
+    constexpr std::uint64_t kPrime = 0x100000001B3ULL;
+    digest_ = 0xCBF29CE484222325ULL;
+    for (const char c : fact) {
+      digest_ = (digest_ ^ static_cast<unsigned char>(c)) * kPrime;
+    }
+    digest_ = std::max<std::uint64_t>(digest_, 1);
+  }
+}
+
 bool may_be_equal(const FileTime& a, const FileTime& b) noexcept {
   const std::int64_t step = std::max(grain_seconds(a.grain), grain_seconds(b.grain));
   return floor_to(a.unix_seconds, step) == floor_to(b.unix_seconds, step);

@@ -79,14 +79,11 @@ Entry to_entry(const ftp::FileFacts& facts, std::string_view name) {
   entry.name = std::string(name);
   entry.type = to_type(facts.kind);
   entry.mode = effective_mode(facts);
-  entry.unique = facts.unique;
+  entry.unique = UniqueFact(facts.unique);
   if (facts.modify) {
     entry.mtime = FileTime{facts.modify->unix_seconds, to_grain(facts.modify->grain)};
   }
-  // The size of a directory is the server's own business, and differs between LIST and MLSD.
-  if (entry.type != FileType::directory) {
-    entry.size = facts.size;
-  }
+  entry.size = facts.size;
   if (entry.type == FileType::symlink) {
     entry.symlink_target = facts.symlink_target;
     if (facts.symlink_target) {
@@ -119,6 +116,9 @@ std::vector<ftp::FileFacts> merge_listings(std::vector<ftp::FileFacts> listed,
       }
       merged.push_back(std::move(line));
     } else {
+      if (line.kind == ftp::FactKind::dir) {
+        exact.size = line.size;  // MLSD may mean something else by it
+      }
       merged.push_back(std::move(exact));
     }
   }

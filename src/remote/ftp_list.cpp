@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "ftp_operations.hpp"
+#include "ftp_stat_list.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/listing.hpp"
@@ -22,15 +23,6 @@
 
 namespace ftpsfs::remote {
 namespace {
-
-using Facts = std::vector<ftp::FileFacts>;
-
-/// One listing as it was read.
-struct ReadListing {
-  Facts facts;
-  bool shows_all = true;
-  std::optional<FileTime> timed;  ///< of the name that was asked for
-};
 
 /// A 2xx is not always a success.
 Result<void> check_verdict(const ftp::Reply& verdict) {
@@ -47,88 +39,9 @@ Result<void> check_verdict(const ftp::Reply& verdict) {
   return {};
 }
 
-void report(const RemotePath& directory, const ftp::ListingNotes& notes) {
-  if (notes.hostile_names > 0 || notes.unparsed_lines > 0) {
-    log::warning("{}: {} names cannot be shown, {} lines of the listing are not understood",
-                 directory.str(), notes.hostile_names, notes.unparsed_lines);
-  }
-}
-
 /// ProFTPD may call an empty directory "450 No files found".
 bool says_empty(const Error& error) {
   return error.reply_code == 450 && error.text.find("o files found") != std::string::npos;
-}
-
-/// "LIST -a" and "STAT -a ." show "." at least, in a directory that may be read.
-Result<void> check_not_denied(const ftp::ServerProfile& known, const std::string& command,
-                              const Facts& facts, const ftp::ListingNotes& notes) {
-  if (known.empty_listing_may_be_denial && facts.empty() && !notes.self &&
-      command.find("-a") != std::string::npos) {
-    return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
-  }
-  return {};
-}
-
-/// The listing stands in the reply to STAT: one round trip. NOOP's 200 behind it proves that no
-/// name with a line break has forged the end of the reply.
-/// @param timed a name whose exact time is asked, too.
-/// @return nullopt when the server does not list this way after all.
-Result<std::optional<ReadListing>> fetch_stat_list(session::Session& session,
-                                                   const RemotePath& directory,
-                                                   std::string_view timed, const Wait& wait) {
-  constexpr int kOkay = 200;
-  const ftp::ServerProfile known = session.profile();
-  const std::size_t blank = known.stat_command.find(' ');
-  FTPSFS_TRY_ASSIGN(auto change, ftp::Command::make("CWD", directory.str()));
-  FTPSFS_TRY_ASSIGN(auto stat, ftp::Command::make(known.stat_command.substr(0, blank),
-                                                  known.stat_command.substr(blank + 1)));
-  FTPSFS_TRY_ASSIGN(auto noop, ftp::Command::make("NOOP"));
-  std::vector<ftp::Command> flight{std::move(change), std::move(stat), std::move(noop)};
-  if (const auto path = directory.child(timed); !timed.empty() && path && known.mdtm) {
-    FTPSFS_TRY_ASSIGN(auto mdtm, ftp::Command::make("MDTM", path->str()));
-    flight.push_back(std::move(mdtm));
-  }
-  auto exchanged = session.exchange(flight, wait);
-  if (!exchanged) {
-    // A line that is no reply: the other session would meet the same one by STAT.
-    if (exchanged.error().code == Errc::protocol_error) {
-      session.knowledge().forget(&ftp::ServerProfile::stat_lists);
-    }
-    return std::move(exchanged).error();
-  }
-  const std::vector<ftp::Reply> replies = *std::move(exchanged);
-  if (replies[2].code != kOkay) {
-    session.knowledge().forget(&ftp::ServerProfile::stat_lists);
-    return make_broken(Errc::closed, "a listing by STAT is out of step: " + replies[2].text());
-  }
-  if (!replies[0].is_completion()) {
-    return ftp::make_refusal("CWD", replies[0]);
-  }
-  if (!replies[1].is_completion()) {
-    if (ftp::is_unknown_command(replies[1].code)) {
-      session.knowledge().forget(&ftp::ServerProfile::stat_lists);
-    }
-    return std::optional<ReadListing>();
-  }
-  ftp::ListingNotes notes;
-  auto facts = ftp::parse_list(replies[1].body(), std::chrono::system_clock::now(), &notes);
-  if (!facts || notes.unparsed_lines > 0) {
-    log::debug("{}: the reply to STAT is no clean listing", directory.str());
-    return std::optional<ReadListing>();
-  }
-  report(directory, notes);
-  FTPSFS_TRY(check_not_denied(known, known.stat_command, *facts, notes));
-  ReadListing listing{*std::move(facts), true, std::nullopt};
-  if (flight.size() > 3) {
-    if (const auto seconds = ftp::parse_mdtm(replies[3])) {
-      listing.timed = FileTime{*seconds, TimeGrain::second};
-    }
-  }
-  return std::optional(std::move(listing));
-}
-
-bool lists_by_stat(const session::Session& session) {
-  return session.profile().stat_lists && session.settings().stat_listing;
 }
 
 Result<ReadListing> fetch_list(session::Session& session, const RemotePath& directory, bool change,
@@ -146,7 +59,7 @@ Result<ReadListing> fetch_list(session::Session& session, const RemotePath& dire
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts,
                     ftp::parse_list(body->text, std::chrono::system_clock::now(), &notes));
-  report(directory, notes);
+  report_unread(directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.list_command, facts, notes));
   return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
 }
@@ -172,7 +85,7 @@ Result<ReadListing> fetch_mlsd(session::Session& session, const RemotePath& dire
   FTPSFS_TRY(check_verdict(body.verdict));
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_mlsd(body.text, &notes));
-  report(directory, notes);
+  report_unread(directory, notes);
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
   }
@@ -258,17 +171,16 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
                             const Wait& wait, const ListingAids& aids) {
   const ftp::ServerProfile known = session.profile();
   if (known.has_mlsd) {
-    ListBeside beside(aids.second, directory, wait);
+    ListBeside beside(aids.listed != nullptr ? nullptr : aids.second, directory, wait);
     auto mlsd = fetch_mlsd(session, directory, wait);
     if (mlsd) {
       if (!needs_list_too(known, mlsd->facts)) {
         return Fetched{*std::move(mlsd), true};
       }
-      // Still in the directory that the CWD before MLSD went to. ProFTPD's STAT is slow on large
-      // directories: 58 round trips for 10,000 entries.
+      // Still in the directory that the CWD before MLSD went to.
       constexpr std::size_t kLarge = 500;
       const bool is_large = mlsd->facts.size() > kLarge;
-      auto side = beside.take();
+      auto side = aids.listed != nullptr ? std::optional(*aids.listed) : beside.take();
       auto listed = side ? Result<ReadListing>(*std::move(side))
                          : fetch_classic(session, directory, true, is_large, {}, wait);
       if (listed) {
@@ -287,8 +199,9 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
     }
     session.knowledge().forget(&ftp::ServerProfile::has_mlsd);
   }
+  const bool may_be_large = known.stat_slow_when_large && !aids.hints.is_small();
   FTPSFS_TRY_ASSIGN(auto listing,
-                    fetch_classic(session, directory, false, false, aids.timed, wait));
+                    fetch_classic(session, directory, false, may_be_large, aids.hints.timed, wait));
   return Fetched{std::move(listing), !known.mdtm};
 }
 
@@ -307,41 +220,7 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
     return is_ambiguous(error) ? settle_change_directory(session, directory, std::move(error), wait)
                                : error;
   }
-  Listing listing;
-  listing.exact_times = fetched->exact_times;
-  listing.shows_all = fetched->listing.shows_all;
-  listing.entries.reserve(fetched->listing.facts.size());
-  for (const ftp::FileFacts& facts : fetched->listing.facts) {
-    Entry entry = to_entry(facts, facts.name);
-    if (fetched->listing.timed && facts.name == aids.timed && entry.type == FileType::regular) {
-      entry.mtime = fetched->listing.timed;
-    }
-    listing.entries.push_back(std::move(entry));
-  }
-  return listing;
-}
-
-Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, const RemotePath& path,
-                                                 const Wait& wait) {
-  if (session.profile().has_mlsd || !lists_by_stat(session)) {
-    return std::optional<Entry>();
-  }
-  FTPSFS_TRY_ASSIGN(const auto listing, fetch_stat_list(session, path.parent(), path.name(), wait));
-  if (!listing) {
-    return std::optional<Entry>();
-  }
-  const Facts& facts = listing->facts;
-  const auto found = std::find_if(facts.begin(), facts.end(), [&path](const ftp::FileFacts& each) {
-    return each.name == path.name();
-  });
-  if (found == facts.end()) {
-    return make_error(Errc::not_found, path.str() + ": no such name in its directory");
-  }
-  Entry entry = to_entry(*found, found->name);
-  if (listing->timed && entry.type == FileType::regular) {
-    entry.mtime = listing->timed;
-  }
-  return std::optional<Entry>(std::move(entry));
+  return to_listing(std::move(fetched->listing), aids.hints.timed, fetched->exact_times);
 }
 
 Result<std::vector<std::optional<FileTime>>> fetch_exact_times(session::Session& session,

@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "ftp_stat_list.hpp"
 #include "ftpsfs/ftp/file_facts.hpp"
 #include "ftpsfs/remote/entry.hpp"
+#include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/remote/remote_path.hpp"
 #include "ftpsfs/session/download.hpp"
 #include "ftpsfs/session/session.hpp"
@@ -26,11 +28,12 @@ namespace ftpsfs::remote {
 bool lists_twice(const ftp::ServerProfile& known);
 
 struct ListingAids {
-  /// A name whose exact time is wanted as well, where it can travel with the listing.
-  std::string_view timed = {};
+  ListingHints hints{};
   /// For the second of two commands, at the same time; null: one after the other. When that fails
   /// in any way, nothing is lost but time.
   session::Session* second = nullptr;
+  /// What that other command would list; null: it is still to be asked.
+  const ReadListing* listed = nullptr;
 };
 
 /// All children of a directory, or an error.

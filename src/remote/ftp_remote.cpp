@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ftp_core.hpp"
+#include "ftp_list_ahead.hpp"
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
 
@@ -121,6 +122,10 @@ void FtpRemote::forget_refusals() {
   core_->pool().forget_refusals();
 }
 
+void FtpRemote::prepare() {
+  core_->pool().grow(2);
+}
+
 void FtpRemote::close(const Wait& wait) {
   core_->pool().close(wait);
 }
@@ -134,6 +139,13 @@ RemoteTraits FtpRemote::traits() const {
   traits.can_set_mode = known.site_chmod || known.mff_unix_mode;
   traits.can_symlink = known.site_symlink;
   traits.tells_space = known.avbl;
+  // Those by STAT share a flight; of the others each takes a transfer of its own.
+  constexpr std::size_t kInOneFlight = 16;
+  constexpr std::size_t kInTurn = 4;
+  const bool by_stat =
+      !known.has_mlsd && known.stat_lists && core_->settings().session.stat_listing;
+  traits.listings_at_once = by_stat ? kInOneFlight : kInTurn;
+  traits.listing_slow_when_large = known.stat_slow_when_large;
   const bool is_private = core_->settings().session.protection == session::Protection::private_data;
   traits.description = known.describe() + "; " + tls_ +
                        (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");
@@ -183,24 +195,42 @@ Result<FileVersion> FtpRemote::version(const RemotePath& path, const Wait& wait)
   });
 }
 
-Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait, std::string_view timed) {
+Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait,
+                                const ListingHints& hints) {
   return core_->repeat(
       Purpose::listing, wait,
-      [this, &path, timed](Session& session, const Wait& limit) -> Result<Listing> {
+      [this, &path, &hints](Session& session, const Wait& limit) -> Result<Listing> {
+        const ListingAids alone{hints, nullptr, nullptr};
         if (!lists_twice(session.profile()) || !session.settings().warm_data) {
-          return fetch_children(session, path, limit, {timed, nullptr});
+          return fetch_children(session, path, limit, alone);
         }
         // Two connections list in half the time. The second is worth having for the next directory.
         if (!core_->knowledge().lists_beside()) {
-          return fetch_children(session, path, limit, {timed, nullptr});
+          return fetch_children(session, path, limit, alone);
         }
         const auto second = core_->pool().try_acquire(Purpose::listing);
         if (!second) {
           core_->pool().grow(2);
         }
         return fetch_children(session, path, limit,
-                              {timed, second ? &session_of(*second) : nullptr});
+                              {hints, second ? &session_of(*second) : nullptr, nullptr});
       });
+}
+
+void FtpRemote::list_ahead(const ChooseDirectories& choose, bool times, const ListingSink& sink,
+                           const Wait& wait) {
+  auto lease = core_->pool().acquire_spare(wait);
+  if (!lease) {
+    return;
+  }
+  const std::vector<RemotePath> directories = choose();
+  if (auto done = fetch_ahead(session_of(*lease), directories, times, sink, wait); !done) {
+    log::debug("listing ahead: {}", done.error().text);
+    lease->note(done.error());
+    if (done.error().reply_code == Core::kLoggedOut || done.error().code == Errc::untrusted) {
+      lease->discard();
+    }
+  }
 }
 
 Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(

@@ -303,14 +303,23 @@ Result<void> ControlChannel::write_commands(std::span<const ftp::Command> comman
 Result<std::vector<ftp::Reply>> ControlChannel::exchange(std::span<const ftp::Command> commands,
                                                          const Wait& wait,
                                                          std::vector<ftp::Reply>* earlier) {
+  std::vector<ftp::Reply> replies;
+  replies.reserve(commands.size());
+  FTPSFS_TRY(exchange_each(
+      commands, wait, [&replies](ftp::Reply reply) { replies.push_back(std::move(reply)); },
+      earlier));
+  return replies;
+}
+
+Result<void> ControlChannel::exchange_each(std::span<const ftp::Command> commands, const Wait& wait,
+                                           const std::function<void(ftp::Reply)>& take,
+                                           std::vector<ftp::Reply>* earlier) {
   if (earlier == nullptr && !owed_.empty()) {
     FTPSFS_TRY(settle(wait));
   }
   std::size_t older = owed_.size();
-  std::vector<ftp::Reply> replies;
-  replies.reserve(commands.size());
   std::size_t sent = 0;
-  while (replies.size() < commands.size()) {
+  for (std::size_t answered = 0; answered < commands.size();) {
     while (sent < commands.size() && (owed_.empty() || (pipelining_ && owed_.size() < kMaxOwed))) {
       std::size_t count = 0;
       std::size_t bytes = 0;
@@ -333,10 +342,11 @@ Result<std::vector<ftp::Reply>> ControlChannel::exchange(std::span<const ftp::Co
       --older;
       earlier->push_back(std::move(reply));
     } else {
-      replies.push_back(std::move(reply));
+      ++answered;
+      take(std::move(reply));
     }
   }
-  return replies;
+  return {};
 }
 
 Result<ftp::Reply> ControlChannel::exchange(const ftp::Command& command, const Wait& wait) {

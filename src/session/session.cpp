@@ -35,6 +35,10 @@ Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
       retirement(transport.session_expiry(session->control_->stream()), SteadyClock::now());
   log::info("logged in to {}: {}, {} (#{})", settings.host, logged_in.profile.describe(),
             session->tls_, notes.session);
+  if (settings.coarse_times && settings.stat_listing && logged_in.profile.stat_lists) {
+    logged_in.profile.has_mlsd = false;
+    logged_in.profile.has_mlst = false;
+  }
   knowledge.learn(std::move(logged_in.profile), std::move(logged_in.greeting));
   if (logged_in.port) {
     session->port_.slot = std::move(logged_in.port_slot);
@@ -45,20 +49,41 @@ Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
 
 Result<std::vector<ftp::Reply>> Session::exchange(std::span<const ftp::Command> commands,
                                                   const Wait& wait) {
+  std::vector<ftp::Reply> replies;
+  replies.reserve(commands.size());
+  FTPSFS_TRY(exchange_each(commands, wait,
+                           [&replies](ftp::Reply reply) { replies.push_back(std::move(reply)); }));
+  return replies;
+}
+
+Result<void> Session::exchange_each(std::span<const ftp::Command> commands, const Wait& wait,
+                                    const std::function<void(ftp::Reply)>& take) {
   if (cut_) {
     FTPSFS_TRY(settle(wait));
   }
   counters_.commands += commands.size();
   counters_.flights += commands.empty() ? 0 : 1;
   if (port_.state != DataPort::State::asked) {
-    return control_->exchange(commands, wait);
+    return control_->exchange_each(commands, wait, take);
   }
+  // The port's reply comes first; it is taken even when `take` throws on a later one.
   std::vector<ftp::Reply> earlier;
-  auto replies = control_->exchange(commands, wait, &earlier);
-  if (!earlier.empty()) {
-    FTPSFS_TRY(take_port(earlier.front()));
-  }
-  return replies;
+  Result<void> port;
+  const auto take_earlier = [&] {
+    if (!earlier.empty() && port_.state == DataPort::State::asked) {
+      port = take_port(earlier.front());
+    }
+  };
+  auto exchanged = control_->exchange_each(
+      commands, wait,
+      [&](ftp::Reply reply) {
+        take_earlier();
+        take(std::move(reply));
+      },
+      &earlier);
+  take_earlier();
+  FTPSFS_TRY(port);
+  return exchanged;
 }
 
 Result<ftp::Reply> Session::command(std::string_view verb, std::string_view argument,

@@ -167,6 +167,50 @@ std::optional<Lease> SessionPool::try_acquire(Purpose purpose) {
   return std::nullopt;
 }
 
+SessionPool::Member* SessionPool::take_spare() {
+  const auto count = [this](auto predicate) FTPSFS_NO_ANALYSIS {
+    return static_cast<unsigned>(std::count_if(members_.begin(), members_.end(), predicate));
+  };
+  const unsigned idle = count([](const auto& each) { return !each->leased; });
+  const unsigned ahead =
+      count([](const auto& each) { return each->leased && each->purpose == Purpose::ahead; });
+  const auto size = static_cast<unsigned>(members_.size());
+  if (!queue_.empty() || refusal() || ahead >= (limit_ > 3 ? limit_ - 2 : 1)) {
+    return nullptr;
+  }
+  if (idle >= 2) {
+    Waiter waiter(Purpose::ahead);
+    return try_grant(waiter, false) ? waiter.member : nullptr;
+  }
+  const bool leaves_room = idle > 0 ? size < limit_ : size + 1 < limit_;
+  return leaves_room && may_dial_ahead() ? add_leased_member(Purpose::ahead) : nullptr;
+}
+
+std::optional<Lease> SessionPool::acquire_spare(const Wait& wait) {
+  Member* member = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    member = take_spare();
+  }
+  if (member == nullptr) {
+    return std::nullopt;
+  }
+  if (member->session == nullptr) {
+    auto dialled = dial(member, wait);
+    if (!dialled) {
+      note_failed_dial_ahead(std::move(dialled).error(), wait);
+      return std::nullopt;
+    }
+    return Lease(this, member, Duration{0});
+  }
+  if (is_fit(*member, {}, false)) {
+    return Lease(this, member,
+                 std::chrono::duration_cast<Duration>(clock_.now() - member->idle_since));
+  }
+  drop(member);
+  return std::nullopt;
+}
+
 Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_line,
                                                 const Wait& wait) {
   Waiter waiter(purpose);

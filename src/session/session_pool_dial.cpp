@@ -119,23 +119,39 @@ void SessionPool::grow(unsigned wanted) {
 }
 
 /// Only beside sessions that live: else somebody waits for the outcome, and dials.
-bool SessionPool::may_grow() const {
+bool SessionPool::may_dial_ahead() const {
   return !closed_ && !login_refused_ && !outage_ && login_proved_ && count_live() > 0 &&
-         members_.size() < std::min(grow_to_, limit_) && SteadyClock::now() >= grow_after_;
+         SteadyClock::now() >= grow_after_;
+}
+
+bool SessionPool::may_grow() const {
+  return may_dial_ahead() && members_.size() < std::min(grow_to_, limit_);
+}
+
+SessionPool::Member* SessionPool::add_leased_member(Purpose purpose) {
+  members_.push_back(std::make_unique<Member>());
+  Member* const member = members_.back().get();
+  member->leased = true;
+  member->purpose = purpose;
+  return member;
 }
 
 void SessionPool::dial_ahead(Member* member, const std::stop_token& stop) {
-  auto dialled = dial(member, Wait::for_at_most(settings_.connect_timeout, stop));
+  const Wait wait = Wait::for_at_most(settings_.connect_timeout, stop);
+  auto dialled = dial(member, wait);
   if (dialled) {
     finish_turn(member, Readiness::ready);
     return;
   }
-  log::debug("no further connection: {}", dialled.error().text);
+  note_failed_dial_ahead(std::move(dialled).error(), wait);
+}
+
+void SessionPool::note_failed_dial_ahead(Error error, const Wait& wait) {
+  log::debug("no further connection: {}", error.text);
   MutexLock lock(mutex_);
   grow_to_ = 0;
   grow_after_ = SteadyClock::now() + settings_.longest_backoff;
-  static_cast<void>(
-      judge_failed_dial(dialled.error(), Wait::for_at_most(settings_.connect_timeout, stop)));
+  static_cast<void>(judge_failed_dial(error, wait));
   auto requests = serve_queue();
   wake_waiters();
   lock.unlock();
@@ -151,9 +167,7 @@ void SessionPool::run_dialler(const std::stop_token& stop) {
                               [this]() FTPSFS_NO_ANALYSIS { return may_grow(); })) {
         continue;
       }
-      members_.push_back(std::make_unique<Member>());
-      member = members_.back().get();
-      member->leased = true;
+      member = add_leased_member(Purpose::metadata);
     }
     dial_ahead(member, stop);
   }

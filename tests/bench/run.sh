@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Builds the release and measures it beside curl on a real server.
+# Builds the release and measures it: beside curl on a real server, or (cache) in memory.
 #
-#   tests/bench/run.sh [sequential|latency] [ARGUMENTS]     arguments: see sequential.py and latency.py
+#   tests/bench/run.sh [sequential|latency|walk|cache] [ARGUMENTS]     arguments: see the script of that name
 set -euo pipefail
 
 what=sequential
 case "${1:-}" in
-    sequential | latency)
+    sequential | latency | walk | cache)
         what="$1"
         shift
         ;;
@@ -17,6 +17,10 @@ esac
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 contrib/install-deps.sh test
 cmake --preset release >/dev/null
+if [ "$what" = cache ]; then
+    cmake --build --preset release --target cache_bench
+    exec build/release/tests/bench/cache_bench
+fi
 cmake --build --preset release --target ftpsfs --target link_emulator
 tests/integration/fetch-servers.sh >/dev/null
 export FTPSFS_BIN="${FTPSFS_BIN:-$PWD/build/release/ftpsfs}"

@@ -4,6 +4,7 @@ what users feel; one lost by accident shows here.
 
 Each figure is the best of a few tries: a busy machine adds time, and never takes any away."""
 
+import json
 import os
 import re
 import time
@@ -70,6 +71,7 @@ def login_trips(log):
     server takes to start its process is its own affair."""
     stamp = re.compile(r"^\S+ (\d+):(\d+):([\d.]+) .*?(> AUTH TLS|< 220|info: logged in)", re.M)
     moments = [(what, int(h) * 3600 + int(m) * 60 + float(s)) for h, m, s, what in stamp.findall(log)]
+    moments = moments[:3]  # a second connection follows, ahead of need
     assert [what for what, _ in moments] == ["> AUTH TLS", "< 220", "info: logged in"], "AUTH goes out first"
     return (moments[2][1] - moments[1][1]) / RTT + 2
 
@@ -113,6 +115,35 @@ def test_listing(far_box):
     # links) is listed at the same time over a second connection.
     allowed = 3 if is_one_of(box, "vsftpd") else 6
     assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
+
+
+def test_walk(far_box):
+    """Sizes and times of all files of a tree: its directories are listed ahead of find."""
+    box = far_box
+    directories = 40
+    for number in range(directories):
+        for each in range(3):
+            box.put(f"tree/d{number:02}/file{each}", b"xyz"[:each], mtime=1_500_000_000 + number)
+    walk = ["find", "tree", "-type", "f", "-printf", "%P %s %T@\\n"]
+
+    def find(**options):
+        box.mount(**options)
+        time.sleep(8 * RTT)
+        seen = []
+        taken = trips(lambda: seen.append(box.run(walk, cwd=box.here())))
+        status = box.run([os.environ["FTPSFS_BIN"], "status", "--json", box.here()])
+        ahead = json.loads(status.stdout)["listed_ahead"]
+        box.unmount()
+        return taken, sorted(seen[0].stdout.splitlines()), ahead
+
+    plain, names, ahead = find(prefetch="off")
+    assert len(names) == 3 * directories and ahead == 0
+    taken, same_names, ahead = find()
+    assert same_names == names
+    assert ahead > directories / 2
+    # Where each directory takes a transfer, several connections share the work.
+    assert taken < (directories if is_one_of(box, "vsftpd") else 2 * directories)
+    assert taken < plain / 2, f"{taken:.1f} round trips, {plain:.1f} without"
 
 
 def test_first_byte(far_box):

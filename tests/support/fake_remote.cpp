@@ -12,6 +12,7 @@ using remote::FileTime;
 using remote::FileType;
 using remote::FileVersion;
 using remote::Listing;
+using remote::ListingSink;
 using remote::RemotePath;
 using remote::TimeGrain;
 
@@ -170,11 +171,14 @@ Entry FakeRemote::entry_of(const std::string& name, const FakeNode& node, bool e
   if (node.type == FileType::regular && options_.tells_size) {
     entry.size = node.content.size();
   }
+  if (node.type == FileType::directory && options_.bytes_of_name > 0) {
+    entry.size = node.children.size() * options_.bytes_of_name;
+  }
   if (node.type == FileType::symlink) {
     entry.symlink_target = node.target;
   }
   if (options_.tells_unique) {
-    entry.unique = "n" + std::to_string(node.id);
+    entry.unique = remote::UniqueFact("n" + std::to_string(node.id));
   }
   return entry;
 }
@@ -207,24 +211,42 @@ Result<FileVersion> FakeRemote::version(const RemotePath& path, const Wait& wait
   });
 }
 
-Result<Listing> FakeRemote::list(const RemotePath& path, const Wait& wait, std::string_view timed) {
-  return call(Op::list, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<Listing> {
-    FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
-    if (node->type != FileType::directory) {
-      return make_error(Errc::not_directory, path.str(), 550);
+Result<Listing> FakeRemote::listing_of(const RemotePath& path, std::string_view timed,
+                                       bool all_timed) const {
+  FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
+  if (node->type != FileType::directory) {
+    return make_error(Errc::not_directory, path.str(), 550);
+  }
+  Listing listing;
+  listing.exact_times = options_.exact_listing;
+  for (const auto& [key, child] : node->children) {
+    if (!options_.unlisted.empty() && child.name == options_.unlisted) {
+      listing.shows_all = false;
+      continue;
     }
-    Listing listing;
-    listing.exact_times = options_.exact_listing;
-    for (const auto& [key, child] : node->children) {
-      if (!options_.unlisted.empty() && child.name == options_.unlisted) {
-        listing.shows_all = false;
-        continue;
-      }
-      const bool exact = options_.exact_listing || child.name == timed;
-      listing.entries.push_back(entry_of(child.name, *child.node, exact));
+    const bool exact = options_.exact_listing || all_timed || child.name == timed;
+    listing.entries.push_back(entry_of(child.name, *child.node, exact));
+  }
+  return listing;
+}
+
+Result<Listing> FakeRemote::list(const RemotePath& path, const Wait& wait,
+                                 const remote::ListingHints& hints) {
+  return call(Op::list, path.str(), wait, {},
+              [&]() FTPSFS_NO_ANALYSIS { return listing_of(path, hints.timed, false); });
+}
+
+void FakeRemote::list_ahead(const remote::ChooseDirectories& choose, bool times,
+                            const ListingSink& sink, const Wait& wait) {
+  const std::vector<RemotePath> directories = choose();
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    auto listing = call(Op::list_ahead, directories[i].str(), wait, {},
+                        [&]() FTPSFS_NO_ANALYSIS { return listing_of(directories[i], {}, times); });
+    if (!listing && is_link_failure(listing.error().code)) {
+      return;
     }
-    return listing;
-  });
+    sink(i, std::move(listing));
+  }
 }
 
 Result<std::vector<std::optional<FileTime>>> FakeRemote::exact_times(

@@ -47,7 +47,9 @@ struct FakeRemoteOptions {
   bool can_symlink = true;
 
   // Manners.
-  bool tells_size = true;              ///< off: sizes of files are unknown everywhere (old IBM i)
+  bool tells_size = true;  ///< off: sizes of files are unknown everywhere (old IBM i)
+  /// What a name takes in its directory, whose size is told then.
+  std::uint64_t bytes_of_name = 0;
   bool tells_unique = false;           ///< entries bear the node's number
   bool rename_replaces = true;         ///< off: rename over an existing name is already_exists
   std::size_t read_chunk = 64 * 1024;  ///< a reader gives no more than this at a time
@@ -117,7 +119,9 @@ class FakeRemote final : public remote::Remote {
                                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
-                               std::string_view timed = {}) override;
+                               const remote::ListingHints& hints = {}) override;
+  void list_ahead(const remote::ChooseDirectories& choose, bool times,
+                  const remote::ListingSink& sink, const Wait& wait) override;
   Result<std::vector<std::optional<remote::FileTime>>> exact_times(
       const remote::RemotePath& directory, std::span<const std::string> names,
       const Wait& wait) override;
@@ -156,6 +160,8 @@ class FakeRemote final : public remote::Remote {
                       const std::string& second = {}) -> decltype(work());
   std::int64_t now() const;
   remote::Entry entry_of(const std::string& name, const FakeNode& node, bool exact) const;
+  Result<remote::Listing> listing_of(const remote::RemotePath& path, std::string_view timed,
+                                     bool all_timed) const FTPSFS_REQUIRES(mutex_);
   remote::FileVersion version_of(const FakeNode& node) const;
   FakeNodePtr look(const std::string& path, bool follow) const FTPSFS_REQUIRES(mutex_);
 

@@ -96,7 +96,8 @@ constexpr std::array<const char*, kOps> kNames = {"stat",
                                                   "make_symlink",
                                                   "set_mode",
                                                   "set_mtime",
-                                                  "space"};
+                                                  "space",
+                                                  "list_ahead"};
 
 /// Once sent, its outcome must be known: the caller's stop is ignored.
 bool is_mutation(Op op) {

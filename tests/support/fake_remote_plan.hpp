@@ -39,8 +39,9 @@ enum class Op : std::uint8_t {
   set_mode,
   set_mtime,
   space,
+  list_ahead,  ///< a call for each directory
 };
-constexpr std::size_t kOps = 17;
+constexpr std::size_t kOps = 18;
 const char* to_string(Op op);
 
 /// Before the call has done anything; or when it has done all, but its reply is late or lost.

@@ -80,8 +80,16 @@ Result<FileVersion> FaultyRemote::version(const RemotePath& path, const Wait& wa
 }
 
 Result<remote::Listing> FaultyRemote::list(const RemotePath& path, const Wait& wait,
-                                           std::string_view timed) {
-  return call(Op::list, [&] { return inner_.list(path, wait, timed); });
+                                           const remote::ListingHints& hints) {
+  return call(Op::list, [&] { return inner_.list(path, wait, hints); });
+}
+
+void FaultyRemote::list_ahead(const remote::ChooseDirectories& choose, bool times,
+                              const remote::ListingSink& sink, const Wait& wait) {
+  static_cast<void>(call(Op::list_ahead, [&]() -> Result<void> {
+    inner_.list_ahead(choose, times, sink, wait);
+    return {};
+  }));
 }
 
 Result<std::vector<std::optional<remote::FileTime>>> FaultyRemote::exact_times(

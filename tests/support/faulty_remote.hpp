@@ -58,7 +58,9 @@ class FaultyRemote final : public remote::Remote {
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
-                               std::string_view timed = {}) override;
+                               const remote::ListingHints& hints = {}) override;
+  void list_ahead(const remote::ChooseDirectories& choose, bool times,
+                  const remote::ListingSink& sink, const Wait& wait) override;
   Result<std::vector<std::optional<remote::FileTime>>> exact_times(
       const remote::RemotePath& directory, std::span<const std::string> names,
       const Wait& wait) override;

@@ -38,7 +38,7 @@ struct Options {
 
   // The connections.
   unsigned max_conns = 8;
-  unsigned warm_conns = 4;
+  unsigned warm_conns = 8;
   bool pipelining = true;
   bool warm_data = true;
   bool stat_listing = true;
@@ -51,6 +51,7 @@ struct Options {
   Duration entry_timeout = std::chrono::seconds(30);
   Duration negative_timeout = std::chrono::seconds(5);
   bool exact_times = true;
+  bool prefetch = true;
   std::uint64_t cache_size = std::uint64_t{64} << 20;  ///< bytes
   std::string staging_directory;                       ///< empty: the default place
 

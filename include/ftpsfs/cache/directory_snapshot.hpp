@@ -37,6 +37,9 @@ class DirectorySnapshot {
   /// The same, deaf to the case of ASCII letters.
   const CachedEntry* find_folded(std::string_view name) const;
 
+  /// Where it stands in the order. @pre `entry` is in this snapshot.
+  std::size_t index_of(const CachedEntry& entry) const;
+
   /// Is a name that is not in it certain not to be there?
   bool shows_all() const { return shows_all_; }
   void set_shows_all(bool shows_all) { shows_all_ = shows_all; }

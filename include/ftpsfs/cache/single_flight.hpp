@@ -20,6 +20,11 @@ namespace ftpsfs::cache {
 
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
 class SingleFlight {
+  struct Flight {
+    bool landed = false;
+    std::optional<Result<Value>> result;  ///< none when the leader gave up
+  };
+
  public:
   /// @param work called as work(wait) -> Result<Value>, on the caller's thread, without locks.
   /// @errors those of the work; timed_out and cancelled by the caller's own wait.
@@ -28,7 +33,12 @@ class SingleFlight {
     for (;;) {
       const auto [flight, is_mine] = join(key);
       if (is_mine) {
-        return lead(key, *flight, wait, work);
+        Lead lead(*this, key, flight);
+        Result<Value> result = work(wait);
+        if (!gave_up(result, wait)) {
+          lead.land(result);
+        }
+        return result;
       }
       MutexLock lock(mutex_);
       const Flight& theirs = *flight;
@@ -44,28 +54,48 @@ class SingleFlight {
     }
   }
 
- private:
-  struct Flight {
-    bool landed = false;
-    std::optional<Result<Value>> result;  ///< none when the leader gave up
-  };
-
-  /// Lands the flight even when the work throws: nobody may wait for what never comes.
-  struct Landing {
-    SingleFlight& flights;
-    const Key& key;
-    Flight& flight;
-    std::optional<Result<Value>> result;
-
-    ~Landing() {
-      const MutexLock lock(flights.mutex_);
-      flight.result = std::move(result);
-      flight.landed = true;
-      flights.flights_.erase(key);
-      flights.landed_.notify_all();
+  /// The duty to do the work for a key. Its end lands the flight even when the work throws: nobody
+  /// may wait for what never comes. Must not outlive the SingleFlight.
+  class Lead {
+   public:
+    Lead(SingleFlight& flights, Key key, std::shared_ptr<Flight> flight)
+        : flights_(&flights), key_(std::move(key)), flight_(std::move(flight)) {}
+    Lead(Lead&&) noexcept = default;
+    Lead& operator=(Lead&&) = delete;
+    ~Lead() {
+      if (flight_) {
+        finish(std::nullopt);
+      }
     }
+
+    /// Once at most; without it somebody else of those who wait does the work.
+    void land(Result<Value> result) { finish(std::move(result)); }
+
+   private:
+    void finish(std::optional<Result<Value>> result) {
+      const MutexLock lock(flights_->mutex_);
+      flight_->result = std::move(result);
+      flight_->landed = true;
+      flights_->flights_.erase(key_);
+      flights_->landed_.notify_all();
+      flight_.reset();
+    }
+
+    SingleFlight* flights_;
+    Key key_;
+    std::shared_ptr<Flight> flight_;
   };
 
+  /// For who has work that nobody has asked for yet. @return nullopt: somebody does it already.
+  std::optional<Lead> try_lead(const Key& key) {
+    auto [flight, is_mine] = join(key);
+    if (!is_mine) {
+      return std::nullopt;
+    }
+    return Lead(*this, key, std::move(flight));
+  }
+
+ private:
   /// @return the flight, and whether the caller is the one to do the work.
   std::pair<std::shared_ptr<Flight>, bool> join(const Key& key) {
     const MutexLock lock(mutex_);
@@ -74,16 +104,6 @@ class SingleFlight {
       place->second = std::make_shared<Flight>();
     }
     return {place->second, is_first};
-  }
-
-  template <typename Work>
-  Result<Value> lead(const Key& key, Flight& flight, const Wait& wait, Work& work) {
-    Landing landing{*this, key, flight, std::nullopt};
-    Result<Value> result = work(wait);
-    if (!gave_up(result, wait)) {
-      landing.result = result;
-    }
-    return result;
   }
 
   /// A failure that says nothing of the server: others may have more patience.

@@ -31,6 +31,8 @@ struct Settings {
   /// Off: times are what listings tell, to the minute or the day; MDTM is not asked for them.
   bool exact_times = true;
   std::uint64_t cache_bytes = 64ULL << 20;
+  /// Directories that a walk is about to come to are listed ahead of it.
+  bool prefetch = false;
 
   /// Where local copies for random writes lie (unlinked files). Must exist and be writable.
   std::string staging_directory = "/tmp";

@@ -59,9 +59,11 @@ struct ServerProfile {
   bool mlsd_hides_dangling_links = false;  ///< a listing that must be whole needs LIST or STAT
 
   // Listing without MLSD. Both follow a CWD; no path stands in their argument.
-  std::string list_command = "LIST -a";      ///< verb and argument
-  std::string stat_command = "STAT -a .";    ///< lists over the control connection
-  bool stat_lists = false;                   ///< stat_command is known to give a whole listing
+  std::string list_command = "LIST -a";    ///< verb and argument
+  std::string stat_command = "STAT -a .";  ///< lists over the control connection
+  bool stat_lists = false;                 ///< stat_command is known to give a whole listing
+  /// ProFTPD: 58 round trips of 20 ms for 10,000 entries, and with the square of their number.
+  bool stat_slow_when_large = false;
   bool empty_listing_may_be_denial = false;  ///< vsftpd: 226 Transfer done (but failed to open …)
   bool empty_listing_may_be_missing = false;  ///< a path that is not there is an empty success
   std::size_t listing_limit = 0;  ///< entries after which the server cuts a listing; 0 = none known

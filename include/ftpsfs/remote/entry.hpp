@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "ftpsfs/base/rare_text.hpp"
 
 namespace ftpsfs::remote {
 
@@ -26,22 +29,39 @@ struct FileTime {
 /// Could both be the same instant? Compared at the coarser grain of the two.
 bool may_be_equal(const FileTime& a, const FileTime& b) noexcept;
 
+/// RFC 3659's "unique" fact: which file this is, whatever it is called. It is only ever compared,
+/// so a digest of 64 bits stands for it.
+class UniqueFact {
+ public:
+  UniqueFact() = default;
+  /// @param fact empty: not given.
+  explicit UniqueFact(std::string_view fact) noexcept;
+
+  bool empty() const noexcept { return digest_ == 0; }
+  friend bool operator==(UniqueFact, UniqueFact) = default;
+
+ private:
+  std::uint64_t digest_ = 0;
+};
+
 struct Entry {
   std::string name;  ///< last component; empty for the root
   FileType type = FileType::regular;
-  std::optional<std::uint64_t> size;  ///< bytes; absent when the server cannot tell
-  std::optional<FileTime> mtime;      ///< absent when the server cannot tell
+  /// Bytes; absent when the server cannot tell. Of a directory: what its names take on the server's
+  /// disk; says no more than whether it is large.
+  std::optional<std::uint64_t> size;
+  std::optional<FileTime> mtime;  ///< absent when the server cannot tell
   std::optional<std::uint16_t>
-      mode;  ///< permission bits (07777); the owner's bits say what the login may do
-  std::optional<std::string> symlink_target;  ///< only for symlinks whose target the server shows
-  std::string unique;                         ///< RFC 3659 "unique" fact, empty when not given
+      mode;                 ///< permission bits (07777); the owner's bits say what the login may do
+  RareText symlink_target;  ///< only for symlinks whose target the server shows
+  UniqueFact unique;
 };
 
 /// Identifies the content of a file as well as FTP can.
 struct FileVersion {
   std::optional<std::uint64_t> size;
   std::optional<FileTime> mtime;
-  std::string unique;
+  UniqueFact unique;
 };
 
 FileVersion version_of(const Entry& entry);

@@ -31,7 +31,7 @@ namespace ftpsfs::remote {
 struct FtpRemoteSettings {
   session::SessionSettings session;
   unsigned max_conns = 8;
-  unsigned warm_conns = 4;  ///< data connections made ahead of need, at most
+  unsigned warm_conns = 8;  ///< data connections made ahead of need, at most
 };
 
 /// For status: a snapshot.
@@ -62,6 +62,10 @@ class FtpRemote final : public Remote {
   RemotePath start_directory() const;
   FtpRemoteCounters counters() const;
 
+  /// Logs in once more, in the background: a second connection is soon of use, for listings that
+  /// take two commands, for what runs beside a transfer, and ahead of a walk.
+  void prepare();
+
   /// QUITs every idle session and ends all waits; operations fail with `closed` from now on.
   /// Readers and writers still open stay usable until they are destroyed.
   void close(const Wait& wait);
@@ -72,7 +76,9 @@ class FtpRemote final : public Remote {
   Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
   Result<Listing> list(const RemotePath& path, const Wait& wait,
-                       std::string_view timed = {}) override;
+                       const ListingHints& hints = {}) override;
+  void list_ahead(const ChooseDirectories& choose, bool times, const ListingSink& sink,
+                  const Wait& wait) override;
   Result<std::vector<std::optional<FileTime>>> exact_times(const RemotePath& directory,
                                                            std::span<const std::string> names,
                                                            const Wait& wait) override;

@@ -30,6 +30,11 @@ struct RemoteTraits {
   bool can_set_mode = false;
   bool can_symlink = false;
   bool tells_space = true;  ///< space() may know something
+  /// The time for a listing may grow with the square of the names: none is listed ahead that is not
+  /// known to be small.
+  bool listing_slow_when_large = false;
+  /// How many directories list_ahead() had best be given at a time.
+  std::size_t listings_at_once = 1;
   std::string description;  ///< a line for status: kind of server, TLS version, protection
 };
 
@@ -91,6 +96,31 @@ enum class WriteMode : std::uint8_t {
   append,   ///< APPE
 };
 
+/// What helps to list a directory fast.
+struct ListingHints {
+  /// A name whose exact time is wanted as well, where that costs nothing more.
+  std::string_view timed = {};
+  /// The directory's own size, as its parent's listing tells it.
+  std::optional<std::uint64_t> directory_bytes = std::nullopt;
+
+  /// Some thousand names at most, on any file system: a few blocks where it counts blocks; less
+  /// than a block where it counts names (ZFS) or their bytes.
+  bool is_small() const {
+    constexpr std::uint64_t kBlock = 4096;
+    constexpr std::uint64_t kSector = 512;
+    return directory_bytes && (*directory_bytes <= kBlock ||
+                               (*directory_bytes <= kSmall && *directory_bytes % kSector == 0));
+  }
+  bool is_large() const { return directory_bytes && *directory_bytes > kSmall; }
+
+  static constexpr std::uint64_t kSmall = 64 * 1024;
+};
+
+/// Names the directories to be asked for, at the last moment.
+using ChooseDirectories = std::function<std::vector<RemotePath>()>;
+/// Takes what the server says of the directory with this index.
+using ListingSink = std::function<void(std::size_t, Result<Listing>)>;
+
 class Remote {
  public:
   virtual ~Remote() = default;
@@ -120,9 +150,18 @@ class Remote {
 
   /// All entries or an error, never a part. @errors not_found, not_directory, access_denied, link
   /// failures.
-  /// @param timed a name whose exact time is wanted as well, where that costs nothing more.
   virtual Result<Listing> list(const RemotePath& path, const Wait& wait,
-                               std::string_view timed = {}) = 0;
+                               const ListingHints& hints = {}) = 0;
+
+  /// Several directories ahead of need, in as few round trips as the server allows. Leaves alone
+  /// the connections that programs may want: when there is none to spare, nothing is done.
+  /// @pre the directories are not known to be large (ListingHints).
+  /// @param times the exact times of regular files as well, where listings do not tell them. Those
+  /// that the server does not tell stay coarse.
+  /// @param choose called on this thread, once at most, when there is a connection.
+  /// @param sink called on this thread, at most once for each directory, as the answers come.
+  virtual void list_ahead(const ChooseDirectories& choose, bool times, const ListingSink& sink,
+                          const Wait& wait) = 0;
 
   /// Times to the second for names in `directory`, pipelined.
   /// @return one element for each name, absent where the server would not tell.

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -63,6 +64,10 @@ class ControlChannel {
   Result<std::vector<ftp::Reply>> exchange(std::span<const ftp::Command> commands, const Wait& wait,
                                            std::vector<ftp::Reply>* earlier = nullptr);
   Result<ftp::Reply> exchange(const ftp::Command& command, const Wait& wait);
+  /// The same, but hands each final reply on as it comes, in the order of the commands.
+  Result<void> exchange_each(std::span<const ftp::Command> commands, const Wait& wait,
+                             const std::function<void(ftp::Reply)>& take,
+                             std::vector<ftp::Reply>* earlier = nullptr);
 
   /// For transfers: sends without waiting for replies. @pre the commands fit in one record.
   Result<void> send(std::span<const ftp::Command> commands, const Wait& wait);

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -80,6 +81,9 @@ class Session final : public PooledSession {
   /// @errors as ControlChannel::exchange.
   Result<std::vector<ftp::Reply>> exchange(std::span<const ftp::Command> commands,
                                            const Wait& wait);
+  /// The same, but hands each reply on as it comes, in the order of the commands.
+  Result<void> exchange_each(std::span<const ftp::Command> commands, const Wait& wait,
+                             const std::function<void(ftp::Reply)>& take);
   /// One command. @errors also invalid_argument, name_too_long: nothing was sent.
   Result<ftp::Reply> command(std::string_view verb, std::string_view argument, const Wait& wait);
 

@@ -75,7 +75,13 @@ class PooledSession {
 
 using SessionFactory = std::function<Result<std::unique_ptr<PooledSession>>(const Wait&)>;
 
-enum class Purpose : std::uint8_t { metadata, listing, read, write };
+enum class Purpose : std::uint8_t {
+  metadata,
+  listing,
+  read,
+  write,
+  ahead,  ///< of need: acquire_spare()
+};
 
 struct PoolSettings {
   unsigned max_sessions = 8;
@@ -169,6 +175,11 @@ class SessionPool {
   /// An idle session, or none: does not wait, and pushes in front of nobody.
   std::optional<Lease> try_acquire(Purpose purpose);
 
+  /// For work ahead of need: a session that leaves another one idle or to be dialled, or a new one,
+  /// dialled here. Pushes in front of nobody; two places are left to programs where there are so
+  /// many.
+  std::optional<Lease> acquire_spare(const Wait& wait);
+
   /// There will soon be work for as many sessions: what is missing is dialled in the background, as
   /// far as the limit goes.
   void grow(unsigned wanted);
@@ -231,7 +242,11 @@ class SessionPool {
   Member* take_due_for_closing(SteadyTime now);
   Member* take_due_for_probe(SteadyTime now);
   std::vector<Member*> take_what_expects();
+  Member* take_spare() FTPSFS_REQUIRES(mutex_);
+  bool may_dial_ahead() const FTPSFS_REQUIRES(mutex_);
   bool may_grow() const FTPSFS_REQUIRES(mutex_);
+  Member* add_leased_member(Purpose purpose) FTPSFS_REQUIRES(mutex_);
+  void note_failed_dial_ahead(Error error, const Wait& wait);
   void dial_ahead(Member* member, const std::stop_token& stop);
   void run_dialler(const std::stop_token& stop);
   void await_work(SteadyTime next_round);

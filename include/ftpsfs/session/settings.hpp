@@ -43,9 +43,12 @@ struct SessionSettings {
   /// For each operation, and for each stall of a transfer.
   Duration timeout = std::chrono::seconds(30);
   // Ways to save round trips; each may be switched off for a server that does not bear it.
-  bool pipelining = true;                  ///< several commands in one record
-  bool warm_data = true;                   ///< data connections made ahead of need
-  bool stat_listing = true;                ///< listings by STAT, over the control connection
+  bool pipelining = true;    ///< several commands in one record
+  bool warm_data = true;     ///< data connections made ahead of need
+  bool stat_listing = true;  ///< listings by STAT, over the control connection
+  /// Times to the minute or the day will do: MLSD and MLST are not used where the server lists by
+  /// STAT, which takes one round trip and no data connection.
+  bool coarse_times = false;
   std::shared_ptr<DialogueTrace> trace{};  ///< where the dialogue is written down; none: nowhere
 };
 

@@ -132,7 +132,7 @@ TEST_F(FakeRemoteTest, CoarseListingsTellMinutesAndExactTimesTheRest) {
 TEST_F(FakeRemoteTest, SymlinksAreShownAndFollowed) {
   remote_.put("/d/f", "x");
   remote_.put_symlink("/l", "d/f");
-  EXPECT_EQ(remote_.stat(path("/l"), patient())->symlink_target, "d/f");
+  EXPECT_EQ(*remote_.stat(path("/l"), patient())->symlink_target, "d/f");
   EXPECT_EQ(*read_all(**remote_.open_reader(path("/l"), 0, {}, patient())), "x");
   remote_.put_symlink("/loop", "loop");
   EXPECT_EQ(list_error("/loop"), Errc::not_found);

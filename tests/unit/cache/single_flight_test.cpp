@@ -209,5 +209,27 @@ TEST(SingleFlight, ManyThreadsManyKeys) {
   }
 }
 
+TEST(SingleFlight, WhoComesWhileWorkAheadOfNeedIsDoneWaitsForIt) {
+  Flights flights;
+  auto lead = flights.try_lead(1);
+  ASSERT_TRUE(lead);
+  EXPECT_FALSE(flights.try_lead(1));
+  const Answer late =
+      flights.run(1, Wait::for_at_most(0s), [](const Wait&) { return must_not_run(); });
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Errc::timed_out);
+  lead->land(std::string("ahead"));
+  EXPECT_TRUE(flights.try_lead(1));
+}
+
+TEST(SingleFlight, WorkAheadThatIsGivenUpIsDoneByWhoWaits) {
+  Flights flights;
+  auto lead = std::make_optional(flights.try_lead(1));
+  auto follower = run(flights, 1, patient(), [] { return Answer(std::string("own")); });
+  lead.reset();
+  EXPECT_EQ(follower.get().value_or("none"), "own");
+  EXPECT_TRUE(flights.try_lead(1));
+}
+
 }  // namespace
 }  // namespace ftpsfs::cache

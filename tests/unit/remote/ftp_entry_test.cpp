@@ -60,10 +60,16 @@ TEST(EffectiveMode, NothingKnownIsNothingShown) {
   EXPECT_EQ(effective_mode(facts(FactKind::file, std::nullopt)), std::nullopt);
 }
 
-TEST(ToEntry, ADirectoryHasNoSize) {
-  FileFacts made = facts(FactKind::dir, 0755);
-  made.size = 4096;
-  EXPECT_EQ(to_entry(made, "x").size, std::nullopt);
+/// ls tells what its names take on the disk; MLSD may mean something else.
+TEST(MergeListings, TheSizeOfADirectoryIsTheOneThatLsTells) {
+  FileFacts listed = facts(FactKind::dir, 0755);
+  listed.name = "d";
+  listed.size = 4096;
+  FileFacts exact = listed;
+  exact.size = 7;
+  const auto merged = merge_listings({listed}, {exact});
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_EQ(to_entry(merged[0], "d").size, 4096U);
 }
 
 TEST(ToEntry, ASymlinkIsAsLongAsItsTarget) {
@@ -72,7 +78,7 @@ TEST(ToEntry, ASymlinkIsAsLongAsItsTarget) {
   const Entry entry = to_entry(made, "l");
   EXPECT_EQ(entry.type, FileType::symlink);
   EXPECT_EQ(entry.size, 3U);
-  EXPECT_EQ(entry.symlink_target, "a/b");
+  EXPECT_EQ(*entry.symlink_target, "a/b");
   EXPECT_EQ(entry.name, "l");
 }
 

@@ -63,7 +63,7 @@ TEST_F(StatList, AnExactTimeTravelsWithTheListing) {
   tree().add_file("/d/c", "333", 1'600'000'001);
   connect();
   const auto flights = remote_->counters().flights;
-  const auto listing = remote_->list(at("/d"), soon(), "c");
+  const auto listing = remote_->list(at("/d"), soon(), {.timed = "c"});
   ASSERT_TRUE(listing) << listing.error().text;
   EXPECT_EQ(remote_->counters().flights, flights + 1);
   for (const Entry& entry : listing->entries) {
@@ -257,6 +257,115 @@ TEST_F(StatList, AnUnknownServerIsNotAskedForIt) {
   connect();
   EXPECT_THAT(names("/"), ElementsAre("x"));
   EXPECT_EQ(server_->count("STAT"), 0);
+}
+
+/// Several directories ahead of need.
+class ListAhead : public StatList {
+ protected:
+  /// "path: names" of what came, "path: error" of what was refused.
+  std::vector<std::string> ahead(const std::vector<std::string>& paths, bool times = false) {
+    std::vector<std::string> told;
+    const auto choose = [&] {
+      std::vector<RemotePath> chosen;
+      for (const std::string& path : paths) {
+        chosen.push_back(at(path));
+      }
+      return chosen;
+    };
+    const auto sink = [&](std::size_t index, Result<Listing> listing) {
+      std::string line = paths[index] + ":" + (listing ? "" : " error");
+      std::vector<std::string> found;
+      for (const Entry& entry : listing.value_or(Listing{}).entries) {
+        const bool exact = entry.mtime && entry.mtime->grain == TimeGrain::second;
+        found.push_back(" " + entry.name + (exact ? "!" : ""));
+      }
+      std::sort(found.begin(), found.end());
+      for (const std::string& name : found) {
+        line += name;
+      }
+      told.push_back(std::move(line));
+    };
+    remote_->list_ahead(choose, times, sink, soon());
+    return told;
+  }
+};
+
+TEST_F(ListAhead, SeveralDirectoriesShareAFlight) {
+  tree().add_directory("/e");
+  tree().add_file("/e/c", "");
+  connect();
+  EXPECT_THAT(ahead({"/d", "/missing", "/e"}), ElementsAre("/d: a b", "/missing: error", "/e: c"));
+  EXPECT_EQ(server_->count("STAT"), 3);
+  EXPECT_EQ(server_->data_connections(), 0);
+}
+
+TEST_F(ListAhead, TheTimesOfAllFilesComeWithThemWhereTheyAreWanted) {
+  tree().add_directory("/e");
+  tree().add_file("/e/c", "");
+  connect();
+  EXPECT_THAT(ahead({"/d", "/e"}, true), ElementsAre("/d: a! b!", "/e: c!"));
+  EXPECT_EQ(server_->count("MDTM"), 3);
+}
+
+/// Replies that stand where none is owed, as a name with line breaks could bring them about.
+TEST_F(ListAhead, NothingIsBelievedOfAFlightThatIsOutOfStep) {
+  tree().add_directory("/e");
+  tree().add_file("/e/c", "");
+  connect();
+  server_->add_fault({.verb = "STAT",
+                      .kind = Fault::Kind::replace_reply,
+                      .reply = "213-\r\n213 End\r\n200 x\r\n250 ok\r\n213-\r\n213 End\r\n"
+                               "200 x\r\n250 ok\r\n213-\r\n213 End"});
+  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre());
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+}
+
+TEST_F(ListAhead, ADeadLinkIsNobodysError) {
+  connect();
+  server_->add_fault({.verb = "STAT", .kind = Fault::Kind::close});
+  EXPECT_THAT(ahead({"/d"}), ElementsAre());
+  EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
+}
+
+/// MLSD tells exact times, LIST what MLSD hides.
+TEST_F(ListAhead, IsByMlsdWhereThereIsMlsd) {
+  start();
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1");
+  tree().add_directory("/e");
+  tree().add_file("/e/c", "");
+  connect();
+  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre("/d: a!", "/e: c!"));
+  EXPECT_EQ(server_->count("MLSD"), 2);
+  EXPECT_EQ(server_->count("LIST"), 0) << "STAT tells the same in one flight for all";
+}
+
+/// times=listing: one round trip counts for more than the second.
+TEST_F(ListAhead, CoarseTimesNeedNoMlsd) {
+  start();
+  settings_.session.coarse_times = true;
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1");
+  connect();
+  EXPECT_THAT(ahead({"/d"}), ElementsAre("/d: a"));
+  const auto small = remote_->list(at("/d"), soon(), {.directory_bytes = 4096});
+  ASSERT_TRUE(small);
+  EXPECT_EQ(server_->count("STAT"), 2);
+  ASSERT_TRUE(remote_->list(at("/d"), soon()));
+  EXPECT_EQ(server_->count("STAT"), 2) << "ProFTPD's STAT is slow where there are many names";
+  EXPECT_EQ(server_->count("MLSD"), 0);
+}
+
+TEST(ListingHints, SmallIsWhatAnyFileSystemCallsSmall) {
+  const auto small = [](std::optional<std::uint64_t> bytes) {
+    return ListingHints{{}, bytes}.is_small();
+  };
+  EXPECT_FALSE(small(std::nullopt));
+  EXPECT_TRUE(small(7)) << "names (ZFS), or bytes of few names (XFS)";
+  EXPECT_TRUE(small(4096));
+  EXPECT_TRUE(small(36864)) << "blocks";
+  EXPECT_FALSE(small(60'000)) << "names, on ZFS";
+  EXPECT_FALSE(small(1 << 20));
 }
 
 }  // namespace

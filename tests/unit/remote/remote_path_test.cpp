@@ -52,12 +52,12 @@ TEST(FileTime, IsComparedAtTheCoarserGrain) {
 }
 
 TEST(FileVersion, IsAnotherWhenAnythingKnownDiffers) {
-  const FileVersion known{10, FileTime{5, TimeGrain::second}, "u1"};
+  const FileVersion known{10, FileTime{5, TimeGrain::second}, UniqueFact("u1")};
   EXPECT_TRUE(may_be_same(known, known));
   EXPECT_TRUE(may_be_same(known, {}));
-  EXPECT_FALSE(may_be_same(known, {11, std::nullopt, ""}));
-  EXPECT_FALSE(may_be_same(known, {10, FileTime{6, TimeGrain::second}, ""}));
-  EXPECT_FALSE(may_be_same(known, {10, FileTime{5, TimeGrain::second}, "u2"}));
+  EXPECT_FALSE(may_be_same(known, {11, std::nullopt, UniqueFact()}));
+  EXPECT_FALSE(may_be_same(known, {10, FileTime{6, TimeGrain::second}, UniqueFact()}));
+  EXPECT_FALSE(may_be_same(known, {10, FileTime{5, TimeGrain::second}, UniqueFact("u2")}));
 }
 
 }  // namespace

@@ -288,6 +288,45 @@ TEST_F(Pool, WhatIsIdleIsHadWithoutWaiting) {
   EXPECT_EQ(server_.dials, 1);
 }
 
+TEST_F(Pool, WorkAheadNeverTakesTheLastIdleSession) {
+  SessionPool& pool = make(4);
+  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
+  auto ahead = pool.acquire_spare(soon());
+  ASSERT_TRUE(ahead);
+  EXPECT_EQ(server_.dials, 2) << "one was dialled beside the idle one";
+  auto more = pool.acquire_spare(soon());
+  ASSERT_TRUE(more);
+  EXPECT_EQ(server_.dials, 3);
+  EXPECT_FALSE(pool.acquire_spare(soon())) << "two places are left to programs";
+  EXPECT_EQ(pool.counters().idle, 1U);
+  more->give_back();
+  EXPECT_TRUE(pool.acquire_spare(soon())) << "two were idle";
+  EXPECT_EQ(server_.dials, 3);
+}
+
+TEST_F(Pool, WorkAheadDialsOnlyWhereAPlaceIsLeft) {
+  SessionPool& pool = make(2);
+  const auto busy = pool.acquire(Purpose::metadata, soon());
+  EXPECT_FALSE(pool.acquire_spare(soon()));
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, OneConnectionHasNoneToSpare) {
+  SessionPool& pool = make(1);
+  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
+  EXPECT_FALSE(pool.acquire_spare(soon()));
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, ARefusedDialForWorkAheadIsNobodysError) {
+  SessionPool& pool = make(3);
+  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
+  server_.fail_next(make_broken(Errc::closed, "421 full", 421));
+  EXPECT_FALSE(pool.acquire_spare(soon()));
+  EXPECT_EQ(pool.counters().limit, 1U);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
 TEST_F(Pool, ADeadIdleSessionIsReplacedUnnoticed) {
   SessionPool& pool = make(1);
   {

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+//
+// Lists directories ahead of the programs that walk to them. One thread guesses (WalkTracker), a
+// few others ask, over connections that are to spare. What they fetch lands in the cache; whoever
+// comes to a directory that is being fetched waits for that answer instead of asking again.
+// Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "ftpsfs/base/mutex.hpp"
+#include "tree.hpp"
+#include "walk.hpp"
+
+namespace ftpsfs::fs {
+
+class DirectoryPrefetch {
+ public:
+  /// Does nothing, and has no thread, unless the settings say so.
+  DirectoryPrefetch(Services& services, Tree& tree);
+  ~DirectoryPrefetch();  ///< gives up what is under way
+  DirectoryPrefetch(const DirectoryPrefetch&) = delete;
+  DirectoryPrefetch& operator=(const DirectoryPrefetch&) = delete;
+
+  /// A program looks at names of this directory. Costs next to nothing, and waits for nothing.
+  void note_visit(Ino directory);
+
+  struct Counters {
+    std::uint64_t listed = 0;  ///< ahead of need
+    std::uint64_t used = 0;    ///< of those, visited later
+  };
+  Counters counters() const;
+
+ private:
+  class View;
+  using Batch = std::vector<Ino>;
+
+  void guess(Ino directory);
+  void enqueue(std::vector<Ino> ahead);
+  void run_guesser(const std::stop_token& stop);
+  void run_worker(const std::stop_token& stop);
+  void list(const Batch& batch, const std::stop_token& stop);
+
+  Services& services_;
+  Tree& tree_;
+  std::atomic<Ino> last_visited_{kNoIno};
+
+  mutable Mutex mutex_;
+  ConditionVariable visited_;
+  ConditionVariable work_;
+  std::deque<Ino> visits_ FTPSFS_GUARDED_BY(mutex_);
+  std::deque<Batch> batches_ FTPSFS_GUARDED_BY(mutex_);
+  std::unordered_set<Ino> under_way_ FTPSFS_GUARDED_BY(mutex_);  ///< queued or being asked
+  std::unordered_set<Ino> unused_ FTPSFS_GUARDED_BY(mutex_);     ///< listed, not visited yet
+  /// Refused, too large, or without an answer in time: left to the programs for a while.
+  std::unordered_set<Ino> in_vain_ FTPSFS_GUARDED_BY(mutex_);
+  SteadyTime in_vain_since_ FTPSFS_GUARDED_BY(mutex_);
+  Counters counters_ FTPSFS_GUARDED_BY(mutex_);
+  std::size_t idle_workers_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::vector<std::jthread> workers_ FTPSFS_GUARDED_BY(mutex_);
+  std::jthread guesser_;
+};
+
+}  // namespace ftpsfs::fs

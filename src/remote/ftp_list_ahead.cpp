@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include "ftp_list_ahead.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "ftp_operations.hpp"
+#include "ftp_stat_list.hpp"
+#include "ftpsfs/ftp/features.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+/// Files whose times are asked in one flight: bounds how long a program that has come to one of
+/// these directories meanwhile waits for all of them.
+constexpr std::size_t kMostTimes = 2000;
+constexpr int kLoggedOut = 530;  ///< as the answer to anything behind the login
+
+/// Listings whose files' times are still to be asked.
+struct Untimed {
+  std::size_t index = 0;
+  Listing listing;
+};
+
+bool is_coarse(const Entry& entry) {
+  return entry.type == FileType::regular && entry.mtime && entry.mtime->grain != TimeGrain::second;
+}
+
+/// Replies that nobody can foresee, at the end of a flight: a name with line breaks in one
+/// directory could else forge the listings of those behind it.
+class Seal {
+ public:
+  static Result<Seal> make() {
+    Seal seal;
+    std::random_device random;
+    for (unsigned bits = random(), i = 0; i < kCommands; ++i, bits >>= 1U) {
+      const bool path = (bits & 1U) != 0;
+      FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make(path ? "PWD" : "NOOP"));
+      seal.commands_.push_back(std::move(command));
+      seal.codes_.push_back(path ? 257 : 200);
+    }
+    return seal;
+  }
+
+  const std::vector<ftp::Command>& commands() const { return commands_; }
+  bool fits(std::span<const ftp::Reply> replies) const {
+    return std::equal(replies.begin(), replies.end(), codes_.begin(), codes_.end(),
+                      [](const ftp::Reply& reply, int code) { return reply.code == code; });
+  }
+
+ private:
+  static constexpr unsigned kCommands = 12;
+  std::vector<ftp::Command> commands_;
+  std::vector<int> codes_;
+};
+
+/// All in one flight; those that the server does not list this way are left out.
+/// @errors the session's. Nothing was handed on then.
+Result<void> fetch_stat_lists(session::Session& session, std::span<const RemotePath> directories,
+                              const std::function<void(std::size_t, Result<ReadListing>)>& sink,
+                              const Wait& wait) {
+  const ftp::ServerProfile known = session.profile();
+  std::vector<ftp::Command> flight;
+  std::vector<std::size_t> asked;  // a path that cannot be sent is not asked for
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    if (auto commands = stat_list_commands(known, directories[i])) {
+      flight.insert(flight.end(), commands->begin(), commands->end());
+      asked.push_back(i);
+    }
+  }
+  FTPSFS_TRY_ASSIGN(const Seal seal, Seal::make());
+  flight.insert(flight.end(), seal.commands().begin(), seal.commands().end());
+  std::vector<ftp::Reply> replies;
+  std::vector<Result<std::optional<ReadListing>>> read;
+  const auto take = [&](ftp::Reply reply) {
+    replies.push_back(std::move(reply));
+    if (replies.size() == kStatListCommands && read.size() < asked.size()) {
+      read.push_back(read_stat_list(session, directories[asked[read.size()]], replies));
+      replies.clear();
+    }
+  };
+  if (auto exchanged = session.exchange_each(flight, wait, take); !exchanged) {
+    distrust_stat_lists(session, exchanged.error());
+    return exchanged;
+  }
+  if (!seal.fits(replies)) {
+    session.knowledge().forget(&ftp::ServerProfile::stat_lists);
+    return make_broken(Errc::closed, "listings by STAT are out of step");
+  }
+  for (const auto& each : read) {
+    if (!each && (is_link_failure(each.error().code) || each.error().reply_code == kLoggedOut)) {
+      return each.error();
+    }
+  }
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!read[i]) {
+      sink(asked[i], std::move(read[i]).error());
+    } else if (*read[i]) {
+      sink(asked[i], **std::move(read[i]));
+    }
+  }
+  return {};
+}
+
+Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath> directories,
+                           const ListingSink& sink, const Wait& wait) {
+  const bool exact = !session.profile().mdtm;
+  const auto take = [&](std::size_t index, Result<ReadListing> read) {
+    sink(index, read ? Result<Listing>(to_listing(*std::move(read), {}, exact))
+                     : Result<Listing>(std::move(read).error()));
+  };
+  return fetch_stat_lists(session, directories, take, wait);
+}
+
+/// A transfer for each; what else must be asked of all has gone ahead in one flight.
+Result<void> fetch_one_by_one(session::Session& session, std::span<const RemotePath> directories,
+                              const ListingSink& sink, const Wait& wait) {
+  std::vector<std::optional<ReadListing>> listed(directories.size());
+  if (lists_twice(session.profile()) && lists_by_stat(session)) {
+    const auto take = [&](std::size_t index, Result<ReadListing> read) {
+      if (read) {
+        listed[index] = *std::move(read);
+      }
+    };
+    FTPSFS_TRY(fetch_stat_lists(session, directories, take, wait));
+  }
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    ListingAids aids;
+    aids.listed = listed[i] ? &*listed[i] : nullptr;
+    auto listing = fetch_children(session, directories[i], wait, aids);
+    if (!listing && (is_link_failure(listing.error().code) || wait.stop.stop_requested() ||
+                     listing.error().reply_code == kLoggedOut)) {
+      return std::move(listing).error();
+    }
+    sink(i, std::move(listing));
+  }
+  return {};
+}
+
+/// One flight for all that fit in.
+Result<void> fetch_times(session::Session& session, std::span<const RemotePath> directories,
+                         std::span<Untimed> listings, const Wait& wait) {
+  std::vector<ftp::Command> flight;
+  std::vector<Entry*> asked;
+  for (Untimed& each : listings) {
+    for (Entry& entry : each.listing.entries) {
+      const auto path = directories[each.index].child(entry.name);
+      if (!is_coarse(entry) || !path) {
+        continue;
+      }
+      if (auto command = ftp::Command::make("MDTM", path->str())) {
+        flight.push_back(*std::move(command));
+        asked.push_back(&entry);
+      }
+    }
+  }
+  FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(flight, wait));
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (const auto seconds = ftp::parse_mdtm(replies[i])) {
+      asked[i]->mtime = FileTime{*seconds, TimeGrain::second};
+    }
+  }
+  return {};
+}
+
+std::size_t count_coarse(const Listing& listing) {
+  std::size_t count = 0;
+  for (const Entry& entry : listing.entries) {
+    count += is_coarse(entry) ? 1 : 0;
+  }
+  return count;
+}
+
+/// Hands the listings on with the times of their files, or as they are where there are too many.
+Result<void> fetch_all_times(session::Session& session, std::span<const RemotePath> directories,
+                             std::vector<Untimed> listings, const ListingSink& sink,
+                             const Wait& wait) {
+  for (std::size_t first = 0; first < listings.size();) {
+    std::size_t last = first;
+    std::size_t files = 0;
+    while (last < listings.size()) {
+      const std::size_t more = count_coarse(listings[last].listing);
+      if (last > first && files + more > kMostTimes) {
+        break;
+      }
+      files += more;
+      ++last;
+    }
+    const std::span<Untimed> part(listings.data() + first, last - first);
+    Result<void> timed;
+    if (files > 0 && files <= kMostTimes) {
+      timed = fetch_times(session, directories, part, wait);
+    }
+    for (Untimed& each : part) {
+      sink(each.index, std::move(each.listing));
+    }
+    FTPSFS_TRY(timed);
+    first = last;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> fetch_ahead(session::Session& session, std::span<const RemotePath> directories,
+                         bool times, const ListingSink& sink, const Wait& wait) {
+  const ftp::ServerProfile known = session.profile();
+  std::vector<Untimed> untimed;
+  const ListingSink keep = [&](std::size_t index, Result<Listing> listing) {
+    if (listing && count_coarse(*listing) > 0) {
+      untimed.push_back({index, *std::move(listing)});
+    } else {
+      sink(index, std::move(listing));
+    }
+  };
+  const ListingSink& first = times && known.mdtm ? keep : sink;
+  auto listed = !known.has_mlsd && lists_by_stat(session)
+                    ? fetch_by_stat(session, directories, first, wait)
+                    : fetch_one_by_one(session, directories, first, wait);
+  if (!listed) {
+    for (Untimed& each : untimed) {
+      sink(each.index, std::move(each.listing));
+    }
+    return listed;
+  }
+  return fetch_all_times(session, directories, std::move(untimed), sink, wait);
+}
+
+}  // namespace ftpsfs::remote

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "ftp_stat_list.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "ftp_operations.hpp"
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/ftp/features.hpp"
+#include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/remote/ftp_entry.hpp"
+
+namespace ftpsfs::remote {
+
+Listing to_listing(ReadListing read, std::string_view timed, bool exact_times) {
+  Listing listing;
+  listing.exact_times = exact_times;
+  listing.shows_all = read.shows_all;
+  listing.entries.reserve(read.facts.size());
+  for (const ftp::FileFacts& facts : read.facts) {
+    Entry entry = to_entry(facts, facts.name);
+    if (read.timed && facts.name == timed && entry.type == FileType::regular) {
+      entry.mtime = read.timed;
+    }
+    listing.entries.push_back(std::move(entry));
+  }
+  return listing;
+}
+
+void report_unread(const RemotePath& directory, const ftp::ListingNotes& notes) {
+  if (notes.hostile_names > 0 || notes.unparsed_lines > 0) {
+    log::warning("{}: {} names cannot be shown, {} lines of the listing are not understood",
+                 directory.str(), notes.hostile_names, notes.unparsed_lines);
+  }
+}
+
+Result<void> check_not_denied(const ftp::ServerProfile& known, const std::string& command,
+                              const Facts& facts, const ftp::ListingNotes& notes) {
+  if (known.empty_listing_may_be_denial && facts.empty() && !notes.self &&
+      command.find("-a") != std::string::npos) {
+    return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
+  }
+  return {};
+}
+
+bool lists_by_stat(const session::Session& session) {
+  return session.profile().stat_lists && session.settings().stat_listing;
+}
+
+Result<std::vector<ftp::Command>> stat_list_commands(const ftp::ServerProfile& known,
+                                                     const RemotePath& directory) {
+  const std::size_t blank = known.stat_command.find(' ');
+  FTPSFS_TRY_ASSIGN(auto change, ftp::Command::make("CWD", directory.str()));
+  FTPSFS_TRY_ASSIGN(auto stat, ftp::Command::make(known.stat_command.substr(0, blank),
+                                                  known.stat_command.substr(blank + 1)));
+  FTPSFS_TRY_ASSIGN(auto noop, ftp::Command::make("NOOP"));
+  return std::vector<ftp::Command>{std::move(change), std::move(stat), std::move(noop)};
+}
+
+Result<std::optional<ReadListing>> read_stat_list(session::Session& session,
+                                                  const RemotePath& directory,
+                                                  std::span<const ftp::Reply> replies) {
+  constexpr int kOkay = 200;
+  if (replies[2].code != kOkay) {
+    session.knowledge().forget(&ftp::ServerProfile::stat_lists);
+    return make_broken(Errc::closed, "a listing by STAT is out of step: " + replies[2].text());
+  }
+  if (!replies[0].is_completion()) {
+    return ftp::make_refusal("CWD", replies[0]);
+  }
+  if (!replies[1].is_completion()) {
+    if (ftp::is_unknown_command(replies[1].code)) {
+      session.knowledge().forget(&ftp::ServerProfile::stat_lists);
+    }
+    return std::optional<ReadListing>();
+  }
+  const ftp::ServerProfile known = session.profile();
+  ftp::ListingNotes notes;
+  auto facts = ftp::parse_list(replies[1].body(), std::chrono::system_clock::now(), &notes);
+  // Pure-FTPd confesses behind LIST and MLSD alone that it has cut a listing.
+  const bool may_be_cut =
+      facts && known.listing_limit > 0 && facts->size() + 2 >= known.listing_limit;
+  if (!facts || notes.unparsed_lines > 0 || may_be_cut) {
+    log::debug("{}: the reply to STAT is no clean listing", directory.str());
+    return std::optional<ReadListing>();
+  }
+  report_unread(directory, notes);
+  FTPSFS_TRY(check_not_denied(known, known.stat_command, *facts, notes));
+  return std::optional(ReadListing{*std::move(facts), true, std::nullopt});
+}
+
+void distrust_stat_lists(session::Session& session, const Error& error) {
+  if (error.code == Errc::protocol_error) {
+    session.knowledge().forget(&ftp::ServerProfile::stat_lists);
+  }
+}
+
+Result<std::optional<ReadListing>> fetch_stat_list(session::Session& session,
+                                                   const RemotePath& directory,
+                                                   std::string_view timed, const Wait& wait) {
+  const ftp::ServerProfile known = session.profile();
+  FTPSFS_TRY_ASSIGN(auto flight, stat_list_commands(known, directory));
+  if (const auto path = directory.child(timed); !timed.empty() && path && known.mdtm) {
+    FTPSFS_TRY_ASSIGN(auto mdtm, ftp::Command::make("MDTM", path->str()));
+    flight.push_back(std::move(mdtm));
+  }
+  const auto replies = session.exchange(flight, wait);
+  if (!replies) {
+    distrust_stat_lists(session, replies.error());
+    return replies.error();
+  }
+  FTPSFS_TRY_ASSIGN(auto listing, read_stat_list(session, directory, *replies));
+  if (listing && replies->size() > kStatListCommands) {
+    if (const auto seconds = ftp::parse_mdtm(replies->back())) {
+      listing->timed = FileTime{*seconds, TimeGrain::second};
+    }
+  }
+  return listing;
+}
+
+Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, const RemotePath& path,
+                                                 const Wait& wait) {
+  const ftp::ServerProfile known = session.profile();
+  if (known.has_mlsd || known.stat_slow_when_large || !lists_by_stat(session)) {
+    return std::optional<Entry>();
+  }
+  FTPSFS_TRY_ASSIGN(const auto listing, fetch_stat_list(session, path.parent(), path.name(), wait));
+  if (!listing) {
+    return std::optional<Entry>();
+  }
+  const Facts& facts = listing->facts;
+  const auto found = std::find_if(facts.begin(), facts.end(), [&path](const ftp::FileFacts& each) {
+    return each.name == path.name();
+  });
+  if (found == facts.end()) {
+    return make_error(Errc::not_found, path.str() + ": no such name in its directory");
+  }
+  Entry entry = to_entry(*found, found->name);
+  if (listing->timed && entry.type == FileType::regular) {
+    entry.mtime = listing->timed;
+  }
+  return std::optional<Entry>(std::move(entry));
+}
+
+}  // namespace ftpsfs::remote

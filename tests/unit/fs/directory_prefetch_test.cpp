@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+//
+// Directories listed ahead of a walk: what is asked, and that nothing else changes.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "filesystem_fixture.hpp"
+
+namespace ftpsfs::fs {
+namespace {
+
+class Prefetch : public FilesystemFixture {
+ protected:
+  explicit Prefetch(FakeRemoteOptions options = {}) : FilesystemFixture(options) {
+    for (int i = 0; i < kDirectories; ++i) {
+      for (const char* file : {"/a", "/b"}) {
+        remote.put(path(i) + file, "x", 1'600'000'000 + i);
+      }
+    }
+    restart(true);
+  }
+
+  static std::string name(int i) { return "d" + std::to_string(100 + i); }
+  static std::string path(int i) { return "/" + name(i); }
+
+  void restart(bool prefetch) {
+    Settings settings;
+    settings.prefetch = prefetch;
+    mount(std::move(settings));
+  }
+
+  /// As ls does.
+  std::vector<std::string> list(Ino directory) {
+    std::vector<std::string> names;
+    const auto handle = fs->open_directory(directory, request());
+    EXPECT_TRUE(handle) << handle.error().text;
+    if (handle) {
+      EXPECT_TRUE(fs->read_directory(
+          *handle, 0, true,
+          [&](const DirectoryItem& item) {
+            names.push_back(item.name);
+            return true;
+          },
+          request()));
+      fs->release_directory(*handle);
+    }
+    return names;
+  }
+  void walk_to(int first, int last) {
+    for (int i = first; i <= last; ++i) {
+      EXPECT_EQ(list(look(kRootIno, name(i))).size(), 2U);
+    }
+  }
+  void await_listed(std::uint64_t count) {
+    while (fs->counters().listed_ahead < count) {
+      std::this_thread::yield();
+    }
+  }
+
+  static constexpr int kDirectories = 30;
+};
+
+TEST_F(Prefetch, AWalkIsListedAhead) {
+  list(kRootIno);
+  walk_to(0, 1);
+  await_listed(7);
+  const auto asked = remote.calls(Op::list);
+  EXPECT_EQ(asked, 3U);
+  walk_to(2, 5);
+  EXPECT_EQ(remote.calls(Op::list), asked);
+  EXPECT_GE(fs->counters().listed_ahead_used, 3U);  // the last may not be counted yet
+}
+
+TEST_F(Prefetch, OffMeansOff) {
+  restart(false);
+  remote.forget_calls();
+  list(kRootIno);
+  walk_to(0, kDirectories - 1);
+  EXPECT_EQ(remote.calls(Op::list), 1U + kDirectories);
+  EXPECT_EQ(remote.calls(Op::list_ahead), 0U);
+}
+
+TEST_F(Prefetch, WhoComesToADirectoryThatIsBeingListedWaitsForThatAnswer) {
+  Gate gate = remote.hold(Op::list_ahead, path(2));
+  list(kRootIno);
+  walk_to(0, 1);
+  ASSERT_TRUE(gate.await_blocked());
+  std::thread opener([this] { walk_to(2, 2); });
+  gate.open();
+  opener.join();
+  const auto log = remote.log();
+  EXPECT_EQ(std::count(log.begin(), log.end(), "list " + path(2)), 0);
+}
+
+TEST_F(Prefetch, WhatFailsAheadIsAskedAgainByTheProgram) {
+  remote.fail_next(Op::list_ahead, path(2), make_broken(Errc::closed, "gone"));
+  list(kRootIno);
+  walk_to(0, 1);
+  while (remote.calls(Op::list_ahead) == 0) {
+    std::this_thread::yield();
+  }
+  walk_to(2, kDirectories - 1);
+}
+
+TEST_F(Prefetch, AChangeMadeHereMeanwhileIsNotUndone) {
+  Gate gate = remote.hold(Op::list_ahead, path(2), test::Moment::after);
+  list(kRootIno);
+  walk_to(0, 1);
+  ASSERT_TRUE(gate.await_blocked());
+  const Ino directory = look(kRootIno, name(2));
+  EXPECT_TRUE(fs->remove_file(directory, "a", request()));
+  gate.open();
+  EXPECT_THAT(list(directory), ::testing::ElementsAre("b"));
+}
+
+TEST_F(Prefetch, AListingFetchedWhileItsDirectoryWasRenamedIsNotKept) {
+  remote.put("/new/only", "x");
+  Gate gate = remote.hold(Op::list_ahead, path(2), test::Moment::after);
+  list(kRootIno);
+  walk_to(0, 1);
+  ASSERT_TRUE(gate.await_blocked());
+  EXPECT_TRUE(fs->rename(kRootIno, name(2), kRootIno, "old", 0, request()));
+  EXPECT_TRUE(fs->rename(kRootIno, "new", kRootIno, name(2), 0, request()));
+  gate.open();
+  EXPECT_THAT(list(look(kRootIno, name(2))), ::testing::ElementsAre("only"));
+  EXPECT_THAT(list(look(kRootIno, "old")), ::testing::ElementsAre("a", "b"));
+}
+
+TEST_F(Prefetch, WhatIsRefusedAheadIsLeftToTheProgram) {
+  for (int i = 0; i < 3; ++i) {
+    remote.fail_next(Op::list_ahead, path(2), make_error(Errc::refused, "550 no"));
+  }
+  list(kRootIno);
+  walk_to(0, 1);
+  await_listed(6);
+  walk_to(2, kDirectories - 1);
+  const auto log = remote.log();
+  EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(2)), 1);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "list " + path(2)), 1);
+}
+
+TEST_F(Prefetch, TheEndDoesNotWaitForIt) {
+  Gate gate = remote.hold(Op::list_ahead);
+  list(kRootIno);
+  walk_to(0, 1);
+  ASSERT_TRUE(gate.await_blocked());
+  fs.reset();
+}
+
+class PrefetchOfLarge : public Prefetch {
+ protected:
+  PrefetchOfLarge() : Prefetch(told_sizes()) {}
+
+  static FakeRemoteOptions told_sizes() {
+    FakeRemoteOptions options;
+    options.bytes_of_name = 10 * 1024;
+    return options;
+  }
+};
+
+/// A listing that takes long would hold up who comes to it, and those behind it.
+TEST_F(PrefetchOfLarge, DirectoriesAreLeftToTheProgram) {
+  for (int i = 0; i < 10; ++i) {
+    remote.put(path(3) + "/more" + std::to_string(i), "x");
+  }
+  list(kRootIno);
+  walk_to(0, 1);
+  await_listed(6);
+  const auto log = remote.log();
+  EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(2)), 1);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(3)), 0);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(4)), 1);
+  const auto attributes = fs->get_attributes(look(kRootIno, name(3)), request());
+  ASSERT_TRUE(attributes);
+  EXPECT_EQ(attributes->size, 0U) << "what the server's disk needs is nobody's business";
+}
+
+class PrefetchedTimes : public Prefetch {
+ protected:
+  PrefetchedTimes() : Prefetch(coarse()) {}
+
+  static FakeRemoteOptions coarse() {
+    FakeRemoteOptions options;
+    options.stat_is_cheap = false;
+    options.exact_listing = false;
+    return options;
+  }
+};
+
+/// The first directories at once, the next ones ahead.
+TEST_F(PrefetchedTimes, WhoWantsTimesGetsThemAheadToo) {
+  for (int i = 0; i < kDirectories; ++i) {
+    for (int more = 0; more < 4; ++more) {
+      remote.put(path(i) + "/more" + std::to_string(more), "x", 1'600'000'000 + i);
+    }
+  }
+  list(kRootIno);
+  const auto stat_six = [this](int i) {
+    const Ino directory = look(kRootIno, name(i));
+    list(directory);
+    for (const char* file : {"a", "b", "more0", "more1", "more2", "more3"}) {
+      const auto reply = fs->lookup(directory, file, request());
+      ASSERT_TRUE(reply);
+      EXPECT_EQ(reply->attributes.mtime_seconds, 1'600'000'000 + i);
+    }
+  };
+  stat_six(0);
+  EXPECT_EQ(remote.calls(Op::exact_times), 1U);
+  stat_six(1);
+  EXPECT_EQ(remote.calls(Op::exact_times), 2U);
+  await_listed(7);
+  stat_six(2);
+  stat_six(3);
+  EXPECT_EQ(remote.calls(Op::exact_times), 2U);
+}
+
+/// Who looks at names only must not pay for the times of all.
+TEST_F(PrefetchedTimes, AreAskedForOnlyAsLongAsSomebodyLooks) {
+  list(kRootIno);
+  const auto look_into = [this](int i) {
+    const Ino directory = look(kRootIno, name(i));
+    list(directory);
+    const auto before = remote.calls(Op::exact_times);
+    EXPECT_TRUE(fs->lookup(directory, "a", request()));
+    return remote.calls(Op::exact_times) - before;
+  };
+  EXPECT_EQ(look_into(0), 1U);
+  EXPECT_EQ(look_into(1), 1U);
+  await_listed(7);
+  EXPECT_EQ(look_into(2), 0U) << "it came with its times";
+  clock.advance(std::chrono::seconds(11));
+  walk_to(9, kDirectories - 2);
+  EXPECT_EQ(look_into(kDirectories - 1), 1U) << "it came without";
+}
+
+}  // namespace
+}  // namespace ftpsfs::fs
