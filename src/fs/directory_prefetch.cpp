@@ -108,7 +108,7 @@ void DirectoryPrefetch::run_guesser(const std::stop_token& stop) {
 
 /// Asks for those that are not known, unless there are few of them and the walk is far from them:
 /// then more of them will share a flight.
-void DirectoryPrefetch::enqueue(std::vector<Ino> ahead) {
+void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
   std::vector<Ino> unknown;
   std::size_t known_bytes = 0;
   for (const Ino each : ahead) {

@@ -41,7 +41,7 @@ class DirectoryPrefetch {
   using Batch = std::vector<Ino>;
 
   void guess(Ino directory);
-  void enqueue(std::vector<Ino> ahead);
+  void enqueue(const std::vector<Ino>& ahead);
   void run_guesser(const std::stop_token& stop);
   void run_worker(const std::stop_token& stop);
   void list(const Batch& batch, const std::stop_token& stop);

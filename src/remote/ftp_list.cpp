@@ -220,7 +220,7 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
     return is_ambiguous(error) ? settle_change_directory(session, directory, std::move(error), wait)
                                : error;
   }
-  return to_listing(std::move(fetched->listing), aids.hints.timed, fetched->exact_times);
+  return to_listing(fetched->listing, aids.hints.timed, fetched->exact_times);
 }
 
 Result<std::vector<std::optional<FileTime>>> fetch_exact_times(session::Session& session,

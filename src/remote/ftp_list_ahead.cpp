@@ -109,9 +109,9 @@ Result<void> fetch_stat_lists(session::Session& session, std::span<const RemoteP
 Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath> directories,
                            const ListingSink& sink, const Wait& wait) {
   const bool exact = !session.profile().mdtm;
-  const auto take = [&](std::size_t index, Result<ReadListing> read) {
-    sink(index, read ? Result<Listing>(to_listing(*std::move(read), {}, exact))
-                     : Result<Listing>(std::move(read).error()));
+  const auto take = [&](std::size_t index, const Result<ReadListing>& read) {
+    sink(index,
+         read ? Result<Listing>(to_listing(*read, {}, exact)) : Result<Listing>(read.error()));
   };
   return fetch_stat_lists(session, directories, take, wait);
 }

@@ -13,7 +13,7 @@
 
 namespace ftpsfs::remote {
 
-Listing to_listing(ReadListing read, std::string_view timed, bool exact_times) {
+Listing to_listing(const ReadListing& read, std::string_view timed, bool exact_times) {
   Listing listing;
   listing.exact_times = exact_times;
   listing.shows_all = read.shows_all;

@@ -29,7 +29,7 @@ struct ReadListing {
   std::optional<FileTime> timed;  ///< of the name that was asked for
 };
 
-Listing to_listing(ReadListing read, std::string_view timed, bool exact_times);
+Listing to_listing(const ReadListing& read, std::string_view timed, bool exact_times);
 
 /// Logs what of a listing cannot be shown.
 void report_unread(const RemotePath& directory, const ftp::ListingNotes& notes);
