@@ -5,16 +5,13 @@
 #include <cstdint>
 #include <utility>
 
+#include "ftpsfs/base/fnv1a.hpp"
+
 namespace ftpsfs::cache {
 namespace {
 
 char folded(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool has_coarse_time(const remote::Entry& entry) {
-  return entry.type == remote::FileType::regular && entry.mtime &&
-         entry.mtime->grain != remote::TimeGrain::second;
 }
 
 std::size_t cost(const CachedEntry& entry) {
@@ -34,11 +31,11 @@ std::size_t cost(const CachedEntry& entry) {
 
 std::size_t DirectorySnapshot::NameHash::operator()(std::string_view text) const noexcept {
   // FNV-1a: a good spread for short names, and folding costs nothing on the way.
-  std::uint64_t hash = 14695981039346656037ULL;
+  Fnv1a hash;
   for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(folded(c))) * 1099511628211ULL;
+    hash.add(folded(c));
   }
-  return static_cast<std::size_t>(hash);
+  return static_cast<std::size_t>(hash.value());
 }
 
 bool DirectorySnapshot::SameFoldedName::operator()(std::string_view a,
@@ -61,12 +58,12 @@ const CachedEntry* DirectorySnapshot::find_folded(std::string_view name) const {
 
 void DirectorySnapshot::count(const CachedEntry& entry) {
   bytes_ += cost(entry);
-  coarse_times_ += has_coarse_time(entry.entry) ? 1 : 0;
+  coarse_times_ += remote::has_coarse_time(entry.entry) ? 1 : 0;
 }
 
 void DirectorySnapshot::discount(const CachedEntry& entry) {
   bytes_ -= cost(entry);
-  coarse_times_ -= has_coarse_time(entry.entry) ? 1 : 0;
+  coarse_times_ -= remote::has_coarse_time(entry.entry) ? 1 : 0;
 }
 
 void DirectorySnapshot::put(CachedEntry entry) {

@@ -12,8 +12,8 @@ Result<HandleId> Filesystem::Impl::open_directory(Ino ino, const Request& reques
   handle->ino = ino;
   FTPSFS_TRY_ASSIGN(handle->listing, tree_.fetch_listing(ino, request.wait));
   prefetch_.note_visit(ino);
-  tree_.note_read(ino);
-  handle->names_alone = tree_.hides_times(ino);
+  tree_.times_demand().note_read(ino);
+  handle->names_alone = tree_.times_demand().hides_times(ino);
   std::vector<Ino> open_inos;
   {
     const MutexLock lock(mutex_);

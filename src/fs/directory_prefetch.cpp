@@ -13,8 +13,7 @@ namespace {
 
 /// More come only when the guesser is far behind: the older ones do not matter any more.
 constexpr std::size_t kMostVisits = 64;
-/// Of those whose directories share flights, and of those that take a transfer for each.
-constexpr std::size_t kTransfers = 4;
+/// Where directories share flights, and where each takes a transfer.
 constexpr std::size_t kFlightWorkers = 2;
 constexpr std::size_t kTransferWorkers = 7;
 constexpr std::size_t kMostRemembered = 4096;
@@ -120,8 +119,9 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
   if (known_bytes > services_.settings.cache_bytes / 4) {
     return;
   }
-  const std::size_t at_once = services_.remote.traits().listings_at_once;
-  const std::size_t most_workers = at_once > kTransfers ? kFlightWorkers : kTransferWorkers;
+  const remote::RemoteTraits traits = services_.remote.traits();
+  const std::size_t at_once = traits.listings_at_once;
+  const std::size_t most_workers = traits.listings_share_flight ? kFlightWorkers : kTransferWorkers;
   const SteadyTime now = services_.clock.now();
   const MutexLock lock(mutex_);
   if (now - in_vain_since_ > services_.settings.dir_cache_timeout ||
@@ -143,7 +143,7 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
   }
   // Those that take a transfer each are spread over the connections.
   const std::size_t share = (missing.size() + most_workers - 1) / most_workers;
-  const std::size_t in_batch = at_once > kTransfers ? at_once : std::min(at_once, share);
+  const std::size_t in_batch = traits.listings_share_flight ? at_once : std::min(at_once, share);
   for (std::size_t first = 0; first < missing.size(); first += in_batch) {
     if (batches_.size() >= most_workers) {
       break;  // the walk will ask again

@@ -40,7 +40,6 @@ class DirectoryPrefetch {
   class View;
   using Batch = std::vector<Ino>;
 
-  void guess(Ino directory);
   void enqueue(const std::vector<Ino>& ahead);
   void run_guesser(const std::stop_token& stop);
   void run_worker(const std::stop_token& stop);

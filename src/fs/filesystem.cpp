@@ -153,7 +153,7 @@ std::optional<Result<EntryReply>> Filesystem::Impl::find_entry(Ino parent, std::
     return Result<EntryReply>(negative());
   }
   prefetch_.note_visit(parent);
-  tree_.note_look(parent);
+  tree_.times_demand().note_look(parent);
   if (const auto local = find_pending(parent, name)) {
     return Result<EntryReply>(reply_for(parent, std::string(name), local_entry(*local, name), 1));
   }

@@ -21,7 +21,7 @@ namespace ftpsfs::fs {
 struct DirectoryHandle {
   Ino ino = kNoIno;
   Tree::Snapshot listing;
-  bool names_alone = false;  ///< readdirplus tells no attributes: see Tree::hides_times
+  bool names_alone = false;  ///< readdirplus tells no attributes: see TimesDemand::hides_times
   /// New files that the server does not have yet, behind the listing's names.
   std::vector<std::pair<std::string, Ino>> pending;
 };

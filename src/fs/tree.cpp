@@ -8,30 +8,15 @@
 namespace ftpsfs::fs {
 namespace {
 
-/// After so many single MDTMs in a directory, the rest is asked in one go.
-constexpr int kSingleTimes = 3;
 /// MDTMs asked in one call: bounds what a program waits for at once.
 constexpr std::size_t kTimesAtOnce = 2000;
-/// Times that cost little more than one, all in one flight.
-constexpr std::size_t kFewTimes = 64;
-constexpr std::size_t kSeveralTimes = 500;
-/// Looks at a name so soon after its directory was read are mostly the first of many.
-constexpr std::chrono::seconds kStatsFollow(1);
-/// Directories that heuristics remember.
-constexpr std::size_t kMostRemembered = 1000;
-/// The kernel answers looks at what readdir has told it. So that it is seen whether times are still
-/// wanted, some directories are told without.
-constexpr std::chrono::seconds kTrialPause(2);
-/// Who has wanted the times of a whole directory is likely to want those of the next ones.
-constexpr std::chrono::seconds kTimesWanted(10);
 
 }  // namespace
 
-Tree::Tree(Services& services) : services_(services) {}
+Tree::Tree(Services& services) : services_(services), times_demand_(services.clock) {}
 
 bool Tree::needs_exact_time(const remote::Entry& entry) const {
-  return services_.settings.exact_times && entry.type == remote::FileType::regular && entry.mtime &&
-         entry.mtime->grain != remote::TimeGrain::second;
+  return services_.settings.exact_times && remote::has_coarse_time(entry);
 }
 
 remote::Entry Tree::root_entry() {
@@ -190,10 +175,12 @@ void Tree::list_ahead(std::span<const Ino> directories, const Wait& wait,
   const auto choose = [&] {
     std::vector<remote::RemotePath> paths;
     renames = services_.renames;
+    const bool only_small = services_.remote.traits().listing_slow_when_large;
     for (const Ino directory : directories) {
       const auto ticket = services_.cache.begin_fetch(directory);
       auto where = path(directory);
-      if (!may_list_ahead(directory)) {
+      const remote::ListingHints known = hints(directory);
+      if (only_small ? !known.is_small() : known.is_large()) {
         note(directory, false);
         continue;
       }
@@ -207,8 +194,7 @@ void Tree::list_ahead(std::span<const Ino> directories, const Wait& wait,
     }
     return paths;
   };
-  const SteadyTime now = services_.clock.now();
-  const bool times = services_.settings.exact_times && now < times_wanted_until_.load();
+  const bool times = services_.settings.exact_times && times_demand_.is_high();
   const auto take = [&](std::size_t index, Result<remote::Listing> listing) {
     Job& job = jobs[index];
     // What was refused, the program asks for itself: it gets what the refusal means, or a new
@@ -230,64 +216,12 @@ void Tree::list_ahead(std::span<const Ino> directories, const Wait& wait,
   }
 }
 
-/// Are all the times of this directory the better question than the one that is asked for?
-bool Tree::wants_all_times(Ino directory, std::size_t coarse) {
-  const SteadyTime now = services_.clock.now();
-  if (coarse <= (now < times_wanted_until_.load() ? kSeveralTimes : kFewTimes)) {
-    return true;
-  }
-  const MutexLock lock(mutex_);
-  if (single_times_.size() > kMostRemembered) {
-    single_times_.clear();  // only a heuristic's memory
-  }
-  // As after readdir(3), when a program looks at what it has found.
-  const auto read = read_at_.find(directory);
-  const bool just_read = read != read_at_.end() && now - read->second <= kStatsFollow;
-  const int single = !just_read ? kSingleTimes : coarse <= kSeveralTimes ? 0 : 1;
-  return ++single_times_[directory] > single;
-}
-
-void Tree::note_read(Ino directory) {
-  const SteadyTime now = services_.clock.now();
-  const MutexLock lock(mutex_);
-  if (read_at_.size() > kMostRemembered) {
-    read_at_.clear();
-  }
-  read_at_[directory] = now;
-}
-
-bool Tree::hides_times(Ino directory) {
-  const SteadyTime now = services_.clock.now();
-  if (now >= times_wanted_until_.load() || now < next_trial_.load()) {
-    return false;
-  }
-  next_trial_ = now + kTrialPause;
-  tried_ = directory;
-  return true;
-}
-
-void Tree::note_look(Ino directory) {
-  Ino tried = directory;
-  if (tried_.load(std::memory_order_relaxed) == directory &&
-      tried_.compare_exchange_strong(tried, kNoIno)) {
-    times_wanted_until_ = services_.clock.now() + kTimesWanted;
-  }
-}
-
-bool Tree::may_list_ahead(Ino directory) const {
-  const remote::ListingHints hints = this->hints(directory);
-  return services_.remote.traits().listing_slow_when_large ? hints.is_small() : !hints.is_large();
-}
-
 Result<void> Tree::refine(Ino directory, const std::string& name, const Wait& wait) {
   std::optional<std::size_t> coarse;
   if (const Snapshot listing = services_.cache.peek_listing(directory)) {
     coarse = listing->coarse_times();
   }
-  if (coarse && wants_all_times(directory, *coarse)) {
-    if (coarse > 1U) {
-      times_wanted_until_ = services_.clock.now() + kTimesWanted;
-    }
+  if (coarse && times_demand_.wants_all(directory, *coarse)) {
     return refine_all(directory, wait);
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath where, path(directory));

@@ -5,19 +5,17 @@
 // Thread-safe.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
-#include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/cache/namespace_cache.hpp"
 #include "ftpsfs/cache/single_flight.hpp"
 #include "services.hpp"
+#include "times_demand.hpp"
 
 namespace ftpsfs::fs {
 
@@ -42,12 +40,7 @@ class Tree {
   Result<Known> fetch_anew(Ino parent, const std::string& name, const Wait& wait);
 
   Snapshot find_listing(Ino directory);
-  /// A program has read this directory: what it looks at next are probably all of its names.
-  void note_read(Ino directory);
-  /// Is this directory to be told to the kernel by names alone, so that looks at them are seen?
-  bool hides_times(Ino directory);
-  /// A program looks at a name in this directory. Cheap.
-  void note_look(Ino directory);
+  TimesDemand& times_demand() noexcept { return times_demand_; }
   /// @param timed a name whose exact time is wanted as well, where that costs nothing more.
   Result<Snapshot> fetch_listing(Ino directory, const Wait& wait, std::string_view timed = {});
 
@@ -74,24 +67,13 @@ class Tree {
   Result<Known> find_in_listing(Ino parent, const std::string& name, const Wait& wait);
   Result<void> refine(Ino directory, const std::string& name, const Wait& wait);
   Result<void> refine_all(Ino directory, const Wait& wait);
-  bool wants_all_times(Ino directory, std::size_t coarse);
-  bool may_list_ahead(Ino directory) const;
   remote::ListingHints hints(Ino directory) const;
   Snapshot keep_listing(const cache::NamespaceCache::Ticket& ticket, remote::Listing listing);
 
   Services& services_;
   cache::SingleFlight<cache::DirectoryVersion, Snapshot> listings_;
   cache::SingleFlight<Ino, bool> refinements_;
-
-  /// Until when whoever comes to a directory is likely to want all its times.
-  std::atomic<SteadyTime> times_wanted_until_{SteadyTime{}};
-  std::atomic<SteadyTime> next_trial_{SteadyTime{}};
-  std::atomic<Ino> tried_{kNoIno};
-
-  Mutex mutex_;
-  /// How many single times were asked in a directory, until it pays to ask all of them.
-  std::unordered_map<Ino, int> single_times_ FTPSFS_GUARDED_BY(mutex_);
-  std::unordered_map<Ino, SteadyTime> read_at_ FTPSFS_GUARDED_BY(mutex_);
+  TimesDemand times_demand_;
 };
 
 }  // namespace ftpsfs::fs

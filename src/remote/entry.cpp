@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ftpsfs/base/fnv1a.hpp"
+
 namespace ftpsfs::remote {
 namespace {
 
@@ -27,19 +29,21 @@ std::int64_t floor_to(std::int64_t value, std::int64_t step) noexcept {
 
 UniqueFact::UniqueFact(std::string_view fact) noexcept {
   if (!fact.empty()) {
-    // FNV-1a. 0 stands for none.
-    constexpr std::uint64_t kPrime = 0x100000001B3ULL;
-    digest_ = 0xCBF29CE484222325ULL;
+    Fnv1a hash;
     for (const char c : fact) {
-      digest_ = (digest_ ^ static_cast<unsigned char>(c)) * kPrime;
+      hash.add(c);
     }
-    digest_ = std::max<std::uint64_t>(digest_, 1);
+    digest_ = std::max<std::uint64_t>(hash.value(), 1);  // 0 stands for none
   }
 }
 
 bool may_be_equal(const FileTime& a, const FileTime& b) noexcept {
   const std::int64_t step = std::max(grain_seconds(a.grain), grain_seconds(b.grain));
   return floor_to(a.unix_seconds, step) == floor_to(b.unix_seconds, step);
+}
+
+bool has_coarse_time(const Entry& entry) noexcept {
+  return entry.type == FileType::regular && entry.mtime && entry.mtime->grain != TimeGrain::second;
 }
 
 FileVersion version_of(const Entry& entry) {

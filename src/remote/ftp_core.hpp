@@ -119,6 +119,12 @@ class FtpRemote::Core {
     }
   }
 
+  /// Does a new login help, once? 530 after the login: the server forgot us. A data connection with
+  /// another certificate: it may have been renewed since we logged in.
+  static bool wants_new_login(const Error& error) {
+    return error.reply_code == kLoggedOut || error.code == Errc::untrusted;
+  }
+
  private:
   /// What a refusal means. It is known that nothing was done: a link that dies now changes nothing
   /// about that, and the look goes on over another session.
@@ -152,11 +158,6 @@ class FtpRemote::Core {
   static Wait fraction_of(const Wait& wait, int parts, int taken) {
     const auto left = std::chrono::duration_cast<Duration>(wait.deadline - SteadyClock::now());
     return wait.no_longer_than(std::max(Duration{0}, left / parts * taken));
-  }
-  /// Does a new login help, once? 530 after the login: the server forgot us. A data connection with
-  /// another certificate: it may have been renewed since we logged in.
-  static bool wants_new_login(const Error& error) {
-    return error.reply_code == kLoggedOut || error.code == Errc::untrusted;
   }
   static bool worth_another_session(const Error& error, int attempt) {
     return is_link_failure(error.code) || (wants_new_login(error) && attempt == 1);

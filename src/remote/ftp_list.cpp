@@ -26,15 +26,16 @@ namespace {
 
 /// A 2xx is not always a success.
 Result<void> check_verdict(const ftp::Reply& verdict) {
-  const std::string words = verdict.text();
-  // vsftpd: "226 Transfer done (but failed to open directory)."
-  if (words.find("failed to open directory") != std::string::npos) {
-    return make_error(Errc::access_denied, "the directory may not be read: " + words, verdict.code);
-  }
-  // Pure-FTPd: "226 Output truncated to 10000 matches".
-  if (words.find("truncated") != std::string::npos) {
-    return make_error(Errc::io_error, "the server does not list the whole directory: " + words,
-                      verdict.code);
+  switch (ftp::judge_listing_reply(verdict)) {
+    case ftp::ListingVerdict::denied:
+      return make_error(Errc::access_denied, "the directory may not be read: " + verdict.text(),
+                        verdict.code);
+    case ftp::ListingVerdict::truncated:
+      return make_error(Errc::io_error,
+                        "the server does not list the whole directory: " + verdict.text(),
+                        verdict.code);
+    case ftp::ListingVerdict::whole:
+      break;
   }
   return {};
 }
@@ -223,22 +224,19 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
   return to_listing(fetched->listing, aids.hints.timed, fetched->exact_times);
 }
 
-Result<std::vector<std::optional<FileTime>>> fetch_exact_times(session::Session& session,
-                                                               const RemotePath& directory,
-                                                               std::span<const std::string> names,
-                                                               const Wait& wait) {
-  std::vector<std::optional<FileTime>> times(names.size());
+Result<std::vector<std::optional<FileTime>>> fetch_exact_times(
+    session::Session& session, std::span<const std::optional<RemotePath>> paths, const Wait& wait) {
+  std::vector<std::optional<FileTime>> times(paths.size());
   if (!session.profile().mdtm) {
     return times;
   }
   std::vector<ftp::Command> commands;
   std::vector<std::size_t> asked;  // a name that cannot be sent is not asked for
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto path = directory.child(names[i]);
-    if (!path) {
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (!paths[i]) {
       continue;
     }
-    if (auto command = ftp::Command::make("MDTM", path->str())) {
+    if (auto command = ftp::Command::make("MDTM", paths[i]->str())) {
       commands.push_back(*std::move(command));
       asked.push_back(i);
     }

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "ftp_core.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_stat_list.hpp"
-#include "ftpsfs/ftp/features.hpp"
 
 namespace ftpsfs::remote {
 namespace {
@@ -18,17 +18,12 @@ namespace {
 /// Files whose times are asked in one flight: bounds how long a program that has come to one of
 /// these directories meanwhile waits for all of them.
 constexpr std::size_t kMostTimes = 2000;
-constexpr int kLoggedOut = 530;  ///< as the answer to anything behind the login
 
 /// Listings whose files' times are still to be asked.
 struct Untimed {
   std::size_t index = 0;
   Listing listing;
 };
-
-bool is_coarse(const Entry& entry) {
-  return entry.type == FileType::regular && entry.mtime && entry.mtime->grain != TimeGrain::second;
-}
 
 /// Replies that nobody can foresee, at the end of a flight: a name with line breaks in one
 /// directory could else forge the listings of those behind it.
@@ -92,7 +87,8 @@ Result<void> fetch_stat_lists(session::Session& session, std::span<const RemoteP
     return make_broken(Errc::closed, "listings by STAT are out of step");
   }
   for (const auto& each : read) {
-    if (!each && (is_link_failure(each.error().code) || each.error().reply_code == kLoggedOut)) {
+    if (!each && (is_link_failure(each.error().code) ||
+                  each.error().reply_code == FtpRemote::Core::kLoggedOut)) {
       return each.error();
     }
   }
@@ -133,7 +129,7 @@ Result<void> fetch_one_by_one(session::Session& session, std::span<const RemoteP
     aids.listed = listed[i] ? &*listed[i] : nullptr;
     auto listing = fetch_children(session, directories[i], wait, aids);
     if (!listing && (is_link_failure(listing.error().code) || wait.stop.stop_requested() ||
-                     listing.error().reply_code == kLoggedOut)) {
+                     listing.error().reply_code == FtpRemote::Core::kLoggedOut)) {
       return std::move(listing).error();
     }
     sink(i, std::move(listing));
@@ -141,38 +137,29 @@ Result<void> fetch_one_by_one(session::Session& session, std::span<const RemoteP
   return {};
 }
 
-/// One flight for all that fit in.
+/// One flight for all.
 Result<void> fetch_times(session::Session& session, std::span<const RemotePath> directories,
                          std::span<Untimed> listings, const Wait& wait) {
-  std::vector<ftp::Command> flight;
+  std::vector<std::optional<RemotePath>> paths;
   std::vector<Entry*> asked;
   for (Untimed& each : listings) {
     for (Entry& entry : each.listing.entries) {
-      const auto path = directories[each.index].child(entry.name);
-      if (!is_coarse(entry) || !path) {
-        continue;
-      }
-      if (auto command = ftp::Command::make("MDTM", path->str())) {
-        flight.push_back(*std::move(command));
+      if (has_coarse_time(entry)) {
+        paths.push_back(child_of(directories[each.index], entry.name));
         asked.push_back(&entry);
       }
     }
   }
-  FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(flight, wait));
-  for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (const auto seconds = ftp::parse_mdtm(replies[i])) {
-      asked[i]->mtime = FileTime{*seconds, TimeGrain::second};
-    }
+  FTPSFS_TRY_ASSIGN(const auto times, fetch_exact_times(session, paths, wait));
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    asked[i]->mtime = times[i] ? times[i] : asked[i]->mtime;
   }
   return {};
 }
 
 std::size_t count_coarse(const Listing& listing) {
-  std::size_t count = 0;
-  for (const Entry& entry : listing.entries) {
-    count += is_coarse(entry) ? 1 : 0;
-  }
-  return count;
+  return static_cast<std::size_t>(
+      std::count_if(listing.entries.begin(), listing.entries.end(), has_coarse_time));
 }
 
 /// Hands the listings on with the times of their files, or as they are where there are too many.

@@ -45,10 +45,15 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
 Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, const RemotePath& path,
                                                  const Wait& wait);
 
-Result<std::vector<std::optional<FileTime>>> fetch_exact_times(session::Session& session,
-                                                               const RemotePath& directory,
-                                                               std::span<const std::string> names,
-                                                               const Wait& wait);
+/// @return nullopt: no name that could stand in a path.
+inline std::optional<RemotePath> child_of(const RemotePath& directory, std::string_view name) {
+  auto path = directory.child(name);
+  return path ? std::optional<RemotePath>(*std::move(path)) : std::nullopt;
+}
+/// By MDTM, all in one flight. @return one element for each path, absent where the server does not
+/// tell.
+Result<std::vector<std::optional<FileTime>>> fetch_exact_times(
+    session::Session& session, std::span<const std::optional<RemotePath>> paths, const Wait& wait);
 
 // ---- ftp_stat.cpp ----
 

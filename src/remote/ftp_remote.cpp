@@ -142,9 +142,9 @@ RemoteTraits FtpRemote::traits() const {
   // Those by STAT share a flight; of the others each takes a transfer of its own.
   constexpr std::size_t kInOneFlight = 16;
   constexpr std::size_t kInTurn = 4;
-  const bool by_stat =
+  traits.listings_share_flight =
       !known.has_mlsd && known.stat_lists && core_->settings().session.stat_listing;
-  traits.listings_at_once = by_stat ? kInOneFlight : kInTurn;
+  traits.listings_at_once = traits.listings_share_flight ? kInOneFlight : kInTurn;
   traits.listing_slow_when_large = known.stat_slow_when_large;
   const bool is_private = core_->settings().session.protection == session::Protection::private_data;
   traits.description = known.describe() + "; " + tls_ +
@@ -227,7 +227,7 @@ void FtpRemote::list_ahead(const ChooseDirectories& choose, bool times, const Li
   if (auto done = fetch_ahead(session_of(*lease), directories, times, sink, wait); !done) {
     log::debug("listing ahead: {}", done.error().text);
     lease->note(done.error());
-    if (done.error().reply_code == Core::kLoggedOut || done.error().code == Errc::untrusted) {
+    if (Core::wants_new_login(done.error())) {
       lease->discard();
     }
   }
@@ -235,10 +235,14 @@ void FtpRemote::list_ahead(const ChooseDirectories& choose, bool times, const Li
 
 Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(
     const RemotePath& directory, std::span<const std::string> names, const Wait& wait) {
-  return core_->repeat(Purpose::metadata, wait,
-                       [&directory, names](Session& session, const Wait& limit) {
-                         return fetch_exact_times(session, directory, names, limit);
-                       });
+  std::vector<std::optional<RemotePath>> paths;
+  paths.reserve(names.size());
+  for (const std::string& name : names) {
+    paths.push_back(child_of(directory, name));
+  }
+  return core_->repeat(Purpose::metadata, wait, [&paths](Session& session, const Wait& limit) {
+    return fetch_exact_times(session, paths, limit);
+  });
 }
 
 Result<Space> FtpRemote::space(const RemotePath& path, const Wait& wait) {

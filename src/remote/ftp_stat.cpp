@@ -44,12 +44,11 @@ Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error 
 
 Result<void> refine_time(session::Session& session, const RemotePath& path, Entry& entry,
                          const Wait& wait) {
-  const bool coarse = entry.mtime && entry.mtime->grain != TimeGrain::second;
-  if (!coarse || entry.type != FileType::regular) {
+  if (!has_coarse_time(entry)) {
     return {};
   }
-  FTPSFS_TRY_ASSIGN(const auto times,
-                    fetch_exact_times(session, path.parent(), std::span(&entry.name, 1), wait));
+  const std::optional<RemotePath> paths[] = {child_of(path.parent(), entry.name)};
+  FTPSFS_TRY_ASSIGN(const auto times, fetch_exact_times(session, paths, wait));
   if (times.front()) {
     entry.mtime = times.front();
   }

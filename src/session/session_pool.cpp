@@ -159,6 +159,11 @@ std::optional<Lease> SessionPool::try_acquire(Purpose purpose) {
     }
     member = waiter.member;
   }
+  return lend_idle(member);
+}
+
+/// One that was idle and is leased now, if it is of use still.
+std::optional<Lease> SessionPool::lend_idle(Member* member) {
   if (is_fit(*member, {}, false)) {
     return Lease(this, member,
                  std::chrono::duration_cast<Duration>(clock_.now() - member->idle_since));
@@ -195,20 +200,15 @@ std::optional<Lease> SessionPool::acquire_spare(const Wait& wait) {
   if (member == nullptr) {
     return std::nullopt;
   }
-  if (member->session == nullptr) {
-    auto dialled = dial(member, wait);
-    if (!dialled) {
-      note_failed_dial_ahead(std::move(dialled).error(), wait);
-      return std::nullopt;
-    }
-    return Lease(this, member, Duration{0});
+  if (member->session != nullptr) {
+    return lend_idle(member);
   }
-  if (is_fit(*member, {}, false)) {
-    return Lease(this, member,
-                 std::chrono::duration_cast<Duration>(clock_.now() - member->idle_since));
+  auto dialled = dial(member, wait);
+  if (!dialled) {
+    note_failed_dial_ahead(std::move(dialled).error(), wait);
+    return std::nullopt;
   }
-  drop(member);
-  return std::nullopt;
+  return Lease(this, member, Duration{0});
 }
 
 Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_line,

@@ -10,22 +10,13 @@ operation is what each one more adds, so that logins and starts do not count. In
 machine adds to them, and the median of the runs counts.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-
-from box import Box  # noqa: E402
-from link import Link  # noqa: E402
-from pki import Pki  # noqa: E402
-from servers import PASSWORD, SERVERS, USER  # noqa: E402
+from bench import Bench, parser_of, timed
 
 SMALL = 4096
 FEW, MANY = 2, 10
@@ -33,35 +24,8 @@ NAMES = 1000
 STATS = 64
 
 
-def timed(action):
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
-
-
-class Bench:
-    def __init__(self, arguments):
-        self.arguments = arguments
-        self.rtt = arguments.rtt / 1000
-        self.folder = Path(tempfile.mkdtemp(prefix="ftpsfs-bench-"))
-        self.folder.chmod(0o755)
-        self.link = Link()
-        (address, network), self.near = self.link.right, self.link.left[1]
-        self.server = SERVERS[arguments.server](self.folder / "server", Pki(self.folder / "pki"), host=address,
-                                                address=address, network=network)
-
-    def curl(self, *more):
-        subprocess.run(["nsenter", f"--net={self.near}", "curl", "-s", "--ssl-reqd", "--cacert",
-                        str(self.server.pki.ca), "--user", f"{USER}:{PASSWORD}", *more],
-                       check=True, stdout=subprocess.DEVNULL)
-
-    def url(self, name):
-        return f"ftp://{self.link.right[0]}:{self.server.port}/{self.box.name}/{name}"
-
+class Latency(Bench):
     def prepare(self):
-        self.server.start()
-        (self.folder / "box").mkdir()
-        self.box = Box(self.server, self.folder / "box", "bench", network=self.near)
         for number in range(MANY):
             self.box.put(f"read/{number}", os.urandom(SMALL))
             for name in range(NAMES):
@@ -72,7 +36,7 @@ class Bench:
         self.server.own(self.box.remote / "write")
         self.source = self.folder / "source"
         self.source.write_bytes(os.urandom(SMALL))
-        self.link.set(delay_ms=self.arguments.rtt / 2)
+        self.slow_down()
 
     def curls(self, count):
         """Each row's operations by curl, `count` of them in one process."""
@@ -109,7 +73,7 @@ class Bench:
     def run(self):
         self.prepare()
         costs = {}
-        for number in range(self.arguments.runs):
+        for _ in self.runs():
             few, many = self.curls(FEW), self.curls(MANY)
             for row in few:
                 costs.setdefault((row, "curl"), [])
@@ -124,39 +88,23 @@ class Bench:
                 if written.name.startswith("ours") and written.read_bytes() != self.source.read_bytes():
                     raise SystemExit(f"{written.name}: the bytes on the server are wrong: this run says nothing")
                 written.unlink()
-            print(f"run {number + 1} of {self.arguments.runs}", file=sys.stderr)
         self.report(costs)
 
     def report(self, costs):
-        print(f"{self.server.name}, TLS {self.server.tls}, a link of {self.arguments.rtt} ms round trip, "
-              f"median of {self.arguments.runs}; in round trips for each operation\n")
+        print(f"{self.where()}; in round trips for each operation\n")
         print("| | curl | ftpsfs | ratio |\n|---|---|---|---|")
         for row in self.curls(0):
-            ours = statistics.median(costs[row, "ftpsfs"]) / self.rtt
+            ours = statistics.median(costs[row, "ftpsfs"]) * 1000 / self.rtt_ms
             if costs[row, "curl"]:
-                curl = statistics.median(costs[row, "curl"]) / self.rtt
+                curl = statistics.median(costs[row, "curl"]) * 1000 / self.rtt_ms
                 print(f"| {row} | {curl:.1f} | {ours:.2f} | {curl / ours:.1f} |")
             else:
                 print(f"| {row} | fails | {ours:.2f} | |")
 
-    def end(self):
-        if hasattr(self, "box"):
-            self.box.close(failed=True)
-        self.server.kill()
-        self.link.close()
-        subprocess.run(["rm", "-rf", "--one-file-system", str(self.folder)], check=False)
-
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rtt", type=float, default=40, metavar="MS")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--server", choices=sorted(SERVERS), default="vsftpd")
-    bench = Bench(parser.parse_args())
-    try:
-        bench.run()
-    finally:
-        bench.end()
+    with Latency(parser_of(__doc__, rtt=40).parse_args()) as latency:
+        latency.run()
 
 
 if __name__ == "__main__":

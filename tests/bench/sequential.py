@@ -10,46 +10,25 @@ whose copy is compared by sha256. The page cache knows nothing of a file read fo
 after a fresh mount, which each run makes.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-
-from box import Box, sha256  # noqa: E402
-from pki import Pki  # noqa: E402
-from servers import PASSWORD, SERVERS, USER  # noqa: E402
+from bench import Bench, parser_of, timed
+from box import sha256
 
 MEBIBYTE = 1 << 20
 
 
-def timed(action):
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
-
-
-class Bench:
-    def __init__(self, arguments):
-        self.arguments = arguments
-        self.folder = Path(tempfile.mkdtemp(prefix="ftpsfs-bench-"))
-        self.folder.chmod(0o755)
-        self.server = SERVERS[arguments.server](self.folder / "server", Pki(self.folder / "pki"))
-        self.memory = 0
-        self.cpu = {}
+class Sequential(Bench):
+    memory = 0
+    cpu = {}
 
     def curl(self, *more):
         protection = [] if self.arguments.prot == "private" else ["--ftp-ssl-control"]
-        subprocess.run(["curl", "-s", "--ssl-reqd", *protection, "--cacert", str(self.server.pki.ca),
-                        "--user", f"{USER}:{PASSWORD}", *more], check=True)
-
-    def url(self, name):
-        return f"ftp://localhost:{self.server.port}/{self.box.name}/{name}"
+        super().curl(*protection, *more)
 
     def with_mount(self, way, action):
         """Times `action` on a fresh mount; keeps the process's memory and CPU time."""
@@ -69,9 +48,6 @@ class Bench:
 
     def run(self):
         size = self.arguments.size
-        self.server.start()
-        (self.folder / "box").mkdir()
-        self.box = Box(self.server, self.folder / "box", "bench", prot=self.arguments.prot)
         source = self.folder / "source"
         subprocess.run(["dd", "if=/dev/urandom", f"of={source}", "bs=1M", f"count={size}", "status=none"], check=True)
         self.digest = sha256(source)
@@ -82,7 +58,7 @@ class Bench:
         def copy(what, to):
             subprocess.run(["dd", f"if={what}", f"of={to}", "bs=1M", "status=none"], check=True)
 
-        for number in range(self.arguments.runs):
+        for number in self.runs():
             ways = {
                 ("read", "curl"): lambda: timed(lambda: self.curl("-o", "/dev/null", self.url("big"))),
                 ("read", "ftpsfs"): lambda: self.with_mount("read", lambda mnt: copy(mnt / "big", "/dev/null")),
@@ -91,7 +67,7 @@ class Bench:
             }
             for way, measure in ways.items():
                 times.setdefault(way, []).append(measure())
-                print(f"run {number + 1}: {way[0]:5} {way[1]:6} {size / times[way][-1]:7.0f} MiB/s", file=sys.stderr)
+                print(f"run {number}: {way[0]:5} {way[1]:6} {size / times[way][-1]:7.0f} MiB/s", file=sys.stderr)
             for name in ("by-curl", "by-ftpsfs"):
                 self.check(name)
                 (self.box.remote / name).unlink()
@@ -99,8 +75,7 @@ class Bench:
 
     def report(self, times):
         size = self.arguments.size
-        print(f"{self.server.name}, TLS {self.server.tls}, PROT {self.arguments.prot}, {size} MiB, "
-              f"median of {self.arguments.runs}\n")
+        print(f"{self.where()}; PROT {self.arguments.prot}, {size} MiB\n")
         print("| | curl MiB/s | ftpsfs MiB/s | ratio | ftpsfs CPU s/GiB |\n|---|---|---|---|---|")
         for what in ("read", "write"):
             curl, ours = (statistics.median(times[what, way]) for way in ("curl", "ftpsfs"))
@@ -108,24 +83,14 @@ class Bench:
             print(f"| {what} | {size / curl:.0f} | {size / ours:.0f} | {curl / ours:.2f} | {cpu:.2f} |")
         print(f"\npeak memory of ftpsfs: {self.memory / MEBIBYTE:.0f} MiB")
 
-    def end(self):
-        if hasattr(self, "box"):
-            self.box.close(failed=True)
-        self.server.kill()
-        subprocess.run(["rm", "-rf", "--one-file-system", str(self.folder)], check=False)
-
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=1024, metavar="MIB")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--server", choices=("vsftpd", "proftpd"), default="vsftpd")
     parser.add_argument("--prot", choices=("private", "clear"), default="private")
-    bench = Bench(parser.parse_args())
-    try:
-        bench.run()
-    finally:
-        bench.end()
+    arguments = parser.parse_args()
+    with Sequential(arguments, prot=arguments.prot) as sequential:
+        sequential.run()
 
 
 if __name__ == "__main__":

@@ -9,48 +9,27 @@ in one process over one connection, names and minutes alone. In seconds; the med
 counts. The kernel's cache of names is this mount's own, so a fresh mount has none.
 """
 
-import argparse
 import os
-import shutil
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-
-from box import Box  # noqa: E402
-from link import Link  # noqa: E402
-from pki import Pki  # noqa: E402
-from servers import PASSWORD, SERVERS, USER  # noqa: E402
+from bench import Bench, parser_of, timed
 
 DIRECTORIES, FILES = 100, 50
 NAMES = 1000
 
 
-class Bench:
-    def __init__(self, arguments):
-        self.arguments = arguments
-        self.folder = Path(tempfile.mkdtemp(prefix="ftpsfs-bench-"))
-        self.folder.chmod(0o755)
-        self.link = Link()
-        (address, network), self.near = self.link.right, self.link.left[1]
-        self.server = SERVERS[arguments.server](self.folder / "server", Pki(self.folder / "pki"), host=address,
-                                                address=address, network=network)
-        self.costs = {}
+class Walk(Bench):
+    costs = {}
 
     def prepare(self):
-        self.server.start()
-        (self.folder / "box").mkdir()
-        self.box = Box(self.server, self.folder / "box", "bench", network=self.near)
         for directory in range(DIRECTORIES):
             self.fill(f"tree/d{directory:03}", FILES)
         self.fill("thousand", NAMES)
         if self.arguments.large:
             self.fill("large", self.arguments.large)
-        self.link.set(delay_ms=self.arguments.rtt / 2)
+        self.slow_down()
 
     def fill(self, name, count):
         """Files of some age: listings tell the day of old ones alone."""
@@ -62,11 +41,8 @@ class Bench:
             os.utime(file, (1_600_000_000 + number, 1_600_000_000 + number))
         self.server.own(folder)
 
-    def curl(self, *directories):
-        subprocess.run(["nsenter", f"--net={self.near}", "curl", "-s", "--ssl-reqd", "--cacert",
-                        str(self.server.pki.ca), "--user", f"{USER}:{PASSWORD}",
-                        *(f"ftp://{self.link.right[0]}:{self.server.port}/{self.box.name}/{each}/"
-                          for each in directories)], check=True, stdout=subprocess.DEVNULL)
+    def list_by_curl(self, *directories):
+        self.curl(*(self.url(f"{each}/") for each in directories))
 
     def mount(self, **options):
         """Mounted for a moment: the login of the second connection is not what is measured."""
@@ -75,9 +51,7 @@ class Bench:
         return mount
 
     def note(self, row, who, action):
-        started = time.monotonic()
-        action()
-        self.costs.setdefault((row, who), []).append(time.monotonic() - started)
+        self.costs.setdefault((row, who), []).append(timed(action))
 
     def find(self, mount):
         seen = subprocess.run(["find", str(mount / "tree"), "-type", "f", "-printf", "%s %T@\n"], check=True,
@@ -111,22 +85,20 @@ class Bench:
                           lambda: self.long_list(mount / "large"))  # noqa: B023
             self.box.unmount()
             self.note(f"find, cold, {option}", "curl",
-                      lambda: self.curl(*(f"tree/d{each:03}" for each in range(DIRECTORIES))))
-            self.note(f"ls -l of 1,000, cold, {option}", "curl", lambda: self.curl("thousand"))
+                      lambda: self.list_by_curl(*(f"tree/d{each:03}" for each in range(DIRECTORIES))))
+            self.note(f"ls -l of 1,000, cold, {option}", "curl", lambda: self.list_by_curl("thousand"))
             if self.arguments.large:
                 self.note(f"first name of {self.arguments.large}, cold, {option}", "curl",
-                          lambda: self.curl("large"))
+                          lambda: self.list_by_curl("large"))
 
     def run(self):
         self.prepare()
-        for number in range(self.arguments.runs):
+        for _ in self.runs():
             self.once()
-            print(f"run {number + 1} of {self.arguments.runs}", file=sys.stderr)
         self.report()
 
     def report(self):
-        print(f"{self.server.name}, TLS {self.server.tls}, a link of {self.arguments.rtt} ms round trip, "
-              f"median of {self.arguments.runs}; in seconds. find: {DIRECTORIES} directories of {FILES} files\n")
+        print(f"{self.where()}; in seconds. find: {DIRECTORIES} directories of {FILES} files\n")
         print("| | curl | ftpsfs | ratio |\n|---|---|---|---|")
         for row in dict.fromkeys(row for row, _ in self.costs):
             ours = statistics.median(self.costs[row, "ftpsfs"])
@@ -136,25 +108,12 @@ class Bench:
             else:
                 print(f"| {row} | | {ours:.3f} | |")
 
-    def end(self):
-        if hasattr(self, "box"):
-            self.box.close(failed=True)
-        self.server.kill()
-        self.link.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rtt", type=float, default=20, metavar="MS")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--server", choices=sorted(SERVERS), default="vsftpd")
+    parser = parser_of(__doc__, rtt=20)
     parser.add_argument("--large", type=int, default=20_000, metavar="N", help="names in the large directory; 0: none")
-    bench = Bench(parser.parse_args())
-    try:
-        bench.run()
-    finally:
-        bench.end()
+    with Walk(parser.parse_args()) as walk:
+        walk.run()
 
 
 if __name__ == "__main__":

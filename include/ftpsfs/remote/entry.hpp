@@ -57,6 +57,9 @@ struct Entry {
   UniqueFact unique;
 };
 
+/// Is it a regular file whose time is coarser than a second?
+bool has_coarse_time(const Entry& entry) noexcept;
+
 /// Identifies the content of a file as well as FTP can.
 struct FileVersion {
   std::optional<std::uint64_t> size;

@@ -33,6 +33,8 @@ struct RemoteTraits {
   /// The time for a listing may grow with the square of the names: none is listed ahead that is not
   /// known to be small.
   bool listing_slow_when_large = false;
+  /// Many listings ahead cost little more than one; else each takes a transfer.
+  bool listings_share_flight = false;
   /// How many directories list_ahead() had best be given at a time.
   std::size_t listings_at_once = 1;
   std::string description;  ///< a line for status: kind of server, TLS version, protection

@@ -211,6 +211,7 @@ class SessionPool {
   enum class Verdict : std::uint8_t { give_up, try_again };
 
   Result<Member*> admit(Purpose purpose, bool first_in_line, const Wait& wait);
+  std::optional<Lease> lend_idle(Member* member);
   bool is_fit(Member& member, const Wait& wait, bool must_be_alive);
   void drop(Member* member);
   Result<void> dial(Member* member, const Wait& wait);

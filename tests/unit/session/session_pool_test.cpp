@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The pool's rules, one test each, without a socket.
-#include "ftpsfs/session/session_pool.hpp"
-
+// Whom the pool lends its sessions to, and what its keeper does with them: a test for each rule.
 #include <gtest/gtest.h>
 
 #include <future>
@@ -11,45 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "fake_sessions.hpp"
-#include "soon.hpp"
+#include "session_pool_fixture.hpp"
 
 namespace ftpsfs::session {
 namespace {
-
-Wait at_once() {
-  return Wait::for_at_most(std::chrono::milliseconds(20));
-}
-
-class Pool : public ::testing::Test {
- protected:
-  SessionPool& make(unsigned max_sessions) {
-    settings_.max_sessions = max_sessions;
-    settings_.threads = false;
-    pool_.emplace(settings_, server_.factory(), clock_);
-    return *pool_;
-  }
-
-  /// Starts an acquire on another thread and returns when it waits in the queue.
-  std::future<Result<Lease>> wait_in_queue(Purpose purpose, Wait wait = soon()) {
-    const unsigned before = pool_->counters().waiting;
-    auto future = std::async(std::launch::async,
-                             [this, purpose, wait] { return pool_->acquire(purpose, wait); });
-    while (pool_->counters().waiting == before) {
-      std::this_thread::yield();
-    }
-    return future;
-  }
-
-  static bool is_ready(std::future<Result<Lease>>& future) {
-    return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  }
-
-  PoolSettings settings_;
-  ManualClock clock_;
-  FakeServer server_;
-  std::optional<SessionPool> pool_;
-};
 
 TEST_F(Pool, DialsOnDemandAndUsesIdleSessionsAgain) {
   SessionPool& pool = make(3);
@@ -249,84 +212,6 @@ TEST_F(Pool, TheKeeperSettlesWhatComesBackWithRepliesOwed) {
   EXPECT_EQ(server_.dials, 1);
 }
 
-// ---- Growth ahead of need ----
-
-TEST_F(Pool, GrowsInTheBackgroundUpToItsLimit) {
-  settings_.max_sessions = 3;
-  SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
-  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
-  pool.grow(8);
-  while (pool.counters().idle < 3) {
-    std::this_thread::yield();
-  }
-  EXPECT_EQ(server_.dials, 3);
-}
-
-TEST_F(Pool, AFailureToGrowIsNobodysError) {
-  settings_.max_sessions = 3;
-  SessionPool& pool = pool_.emplace(settings_, server_.factory(), clock_);
-  auto lease = pool.acquire(Purpose::metadata, soon());
-  server_.fail_next(make_broken(Errc::closed, "421 full", 421));
-  pool.grow(2);
-  while (pool.counters().limit != 1) {
-    std::this_thread::yield();
-  }
-  lease->give_back();
-  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
-  EXPECT_EQ(server_.dials, 2);
-}
-
-TEST_F(Pool, WhatIsIdleIsHadWithoutWaiting) {
-  SessionPool& pool = make(2);
-  EXPECT_FALSE(pool.try_acquire(Purpose::listing));
-  auto first = pool.acquire(Purpose::metadata, soon());
-  EXPECT_FALSE(pool.try_acquire(Purpose::listing));
-  first->give_back();
-  const auto second = pool.try_acquire(Purpose::listing);
-  ASSERT_TRUE(second);
-  EXPECT_FALSE(pool.try_acquire(Purpose::listing));
-  EXPECT_EQ(server_.dials, 1);
-}
-
-TEST_F(Pool, WorkAheadNeverTakesTheLastIdleSession) {
-  SessionPool& pool = make(4);
-  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
-  auto ahead = pool.acquire_spare(soon());
-  ASSERT_TRUE(ahead);
-  EXPECT_EQ(server_.dials, 2) << "one was dialled beside the idle one";
-  auto more = pool.acquire_spare(soon());
-  ASSERT_TRUE(more);
-  EXPECT_EQ(server_.dials, 3);
-  EXPECT_FALSE(pool.acquire_spare(soon())) << "two places are left to programs";
-  EXPECT_EQ(pool.counters().idle, 1U);
-  more->give_back();
-  EXPECT_TRUE(pool.acquire_spare(soon())) << "two were idle";
-  EXPECT_EQ(server_.dials, 3);
-}
-
-TEST_F(Pool, WorkAheadDialsOnlyWhereAPlaceIsLeft) {
-  SessionPool& pool = make(2);
-  const auto busy = pool.acquire(Purpose::metadata, soon());
-  EXPECT_FALSE(pool.acquire_spare(soon()));
-  EXPECT_EQ(server_.dials, 1);
-}
-
-TEST_F(Pool, OneConnectionHasNoneToSpare) {
-  SessionPool& pool = make(1);
-  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
-  EXPECT_FALSE(pool.acquire_spare(soon()));
-  EXPECT_EQ(server_.dials, 1);
-}
-
-TEST_F(Pool, ARefusedDialForWorkAheadIsNobodysError) {
-  SessionPool& pool = make(3);
-  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
-  server_.fail_next(make_broken(Errc::closed, "421 full", 421));
-  EXPECT_FALSE(pool.acquire_spare(soon()));
-  EXPECT_EQ(pool.counters().limit, 1U);
-  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
-}
-
 TEST_F(Pool, ADeadIdleSessionIsReplacedUnnoticed) {
   SessionPool& pool = make(1);
   {
@@ -354,6 +239,18 @@ TEST_F(Pool, ADeadSessionGivesWayToAnotherIdleOne) {
   ASSERT_TRUE(lease);
   EXPECT_EQ(server_.dials, 2);
   EXPECT_EQ(pool.counters().open, 1U);
+}
+
+TEST_F(Pool, ASessionThatIsSpentIsNotLentAgain) {
+  SessionPool& pool = make(2);
+  {
+    const auto lease = pool.acquire(Purpose::metadata, soon());
+    fake(*lease).spent = true;
+  }
+  const auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(lease);
+  EXPECT_FALSE(fake(*lease).spent);
+  EXPECT_EQ(server_.alive, 1);
 }
 
 TEST_F(Pool, ProbesALongIdleSessionBeforeWhatMustNotBeLost) {
@@ -443,196 +340,6 @@ TEST_F(Pool, NoRequestComesAfterGivingBack) {
   auto lease = pool.acquire(Purpose::metadata, soon());
   EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
   EXPECT_FALSE(asked);
-}
-
-// ---- What refused logins teach ----
-
-TEST_F(Pool, LearnsTheServersLimitAndGoesOnWithFewer) {
-  SessionPool& pool = make(8);
-  server_.room = 2;
-  auto first = pool.acquire(Purpose::metadata, soon());
-  auto second = pool.acquire(Purpose::metadata, soon());
-  auto third = wait_in_queue(Purpose::metadata);
-  while (pool.counters().limit != 2) {
-    std::this_thread::yield();
-  }
-  EXPECT_FALSE(is_ready(third));
-  second->give_back();
-  EXPECT_TRUE(third.get());
-  EXPECT_EQ(server_.dials, 3);
-}
-
-TEST_F(Pool, AnEndOfFileAtLoginIsALimitToo) {
-  SessionPool& pool = make(8);
-  auto first = pool.acquire(Purpose::metadata, soon());
-  server_.fail_next(make_broken(Errc::closed, "closed"));
-  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
-  EXPECT_EQ(pool.counters().limit, 1U);
-}
-
-TEST_F(Pool, TheLimitGrowsBackMuchLater) {
-  SessionPool& pool = make(3);
-  auto first = pool.acquire(Purpose::metadata, soon());
-  server_.fail_next(make_broken(Errc::closed, "421 full", 421));
-  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
-  EXPECT_EQ(pool.counters().limit, 1U);
-  clock_.advance(settings_.limit_memory);
-  pool.keep_house();
-  EXPECT_EQ(pool.counters().limit, 2U);
-}
-
-TEST_F(Pool, A530BesideLiveSessionsIsALimit) {
-  SessionPool& pool = make(8);
-  auto first = pool.acquire(Purpose::metadata, soon());
-  server_.fail_next(make_broken(Errc::login_refused, "530 Sorry, too many for you", 530));
-  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
-  first->give_back();
-  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
-}
-
-TEST_F(Pool, ARefusedPasswordEndsAllLogins) {
-  SessionPool& pool = make(8);
-  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
-  auto first = pool.acquire(Purpose::metadata, soon());
-  ASSERT_FALSE(first);
-  EXPECT_EQ(first.error().code, Errc::login_refused);
-  auto second = pool.acquire(Purpose::metadata, soon());
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, Errc::login_refused);
-  EXPECT_NE(second.error().text.find("Login incorrect."), std::string::npos);
-  EXPECT_EQ(server_.dials, 1);
-}
-
-/// A changed password after an outage must cost one failure, not one for each waiter.
-TEST_F(Pool, WhileNothingLivesOnlyOneDials) {
-  SessionPool& pool = make(8);
-  std::promise<void> gate;
-  std::shared_future<void> open = gate.get_future().share();
-  server_.on_dial = [open] { open.wait(); };
-  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530), 8);
-  std::vector<std::future<Result<Lease>>> all;
-  for (int i = 0; i < 8; ++i) {
-    all.push_back(std::async(std::launch::async,
-                             [&pool] { return pool.acquire(Purpose::metadata, soon()); }));
-  }
-  while (pool.counters().waiting < 7 || server_.dialling < 1) {
-    std::this_thread::yield();
-  }
-  gate.set_value();
-  for (auto& each : all) {
-    auto got = each.get();
-    ASSERT_FALSE(got);
-    EXPECT_EQ(got.error().code, Errc::login_refused);
-  }
-  EXPECT_EQ(server_.dials, 1);
-}
-
-/// All sessions have died while they were idle, and the password was changed: one failure, again.
-TEST_F(Pool, AfterADeathOnlyOneDialsUntilALoginSucceeds) {
-  SessionPool& pool = make(4);
-  {
-    std::vector<Lease> leases;
-    for (int i = 0; i < 4; ++i) {
-      leases.push_back(*pool.acquire(Purpose::metadata, soon()));
-      fake(leases.back()).dead = true;
-    }
-  }
-  ASSERT_EQ(server_.dials, 4);
-  std::promise<void> gate;
-  std::shared_future<void> open = gate.get_future().share();
-  server_.on_dial = [open] { open.wait(); };
-  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530), 4);
-  std::vector<std::future<Result<Lease>>> all;
-  for (int i = 0; i < 4; ++i) {
-    all.push_back(std::async(std::launch::async,
-                             [&pool] { return pool.acquire(Purpose::metadata, soon()); }));
-  }
-  while (pool.counters().waiting < 3 || server_.dialling < 1) {
-    std::this_thread::yield();
-  }
-  EXPECT_EQ(server_.dialling, 1);
-  gate.set_value();
-  for (auto& each : all) {
-    EXPECT_EQ(each.get().error().code, Errc::login_refused);
-  }
-  EXPECT_EQ(server_.dials, 5);
-}
-
-TEST_F(Pool, AfterAnAdministratorsWordARefusedLoginIsTriedAgain) {
-  SessionPool& pool = make(2);
-  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
-  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
-  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
-  ASSERT_EQ(server_.dials, 1);
-  pool.forget_refusals();
-  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
-}
-
-/// "500 OOPS: cannot change directory" tells of the server's trouble, not of the password.
-TEST_F(Pool, ARefusalThatIsNotAboutTheAccountIsTriedAgain) {
-  settings_.first_backoff = std::chrono::milliseconds(0);
-  SessionPool& pool = make(2);
-  server_.fail_next(make_broken(Errc::login_refused, "500 OOPS: cannot change directory", 500));
-  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
-  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
-  EXPECT_EQ(server_.dials, 2);
-}
-
-TEST_F(Pool, ASessionThatIsSpentIsNotLentAgain) {
-  SessionPool& pool = make(2);
-  {
-    const auto lease = pool.acquire(Purpose::metadata, soon());
-    fake(*lease).spent = true;
-  }
-  const auto lease = pool.acquire(Purpose::metadata, soon());
-  ASSERT_TRUE(lease);
-  EXPECT_FALSE(fake(*lease).spent);
-  EXPECT_EQ(server_.alive, 1);
-}
-
-TEST_F(Pool, TheFirstLoginTellsItsErrorAtOnce) {
-  SessionPool& pool = make(8);
-  server_.fail_next(make_broken(Errc::unreachable, "connection refused"));
-  auto lease = pool.acquire(Purpose::metadata, soon());
-  ASSERT_FALSE(lease);
-  EXPECT_EQ(lease.error().code, Errc::unreachable);
-  EXPECT_EQ(server_.dials, 1);
-}
-
-TEST_F(Pool, AShortOutageIsRiddenOut) {
-  settings_.first_backoff = std::chrono::milliseconds(1);
-  SessionPool& pool = make(2);
-  {
-    auto lease = pool.acquire(Purpose::metadata, soon());
-    lease->discard();
-  }
-  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 3);
-  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
-  EXPECT_EQ(server_.dials, 5);
-}
-
-TEST_F(Pool, InALongOutageTheErrorComesAtOnce) {
-  settings_.first_backoff = std::chrono::milliseconds(0);
-  settings_.outage_grace = Duration{0};
-  settings_.longest_backoff = std::chrono::hours(1);
-  SessionPool& pool = make(2);
-  {
-    auto lease = pool.acquire(Purpose::metadata, soon());
-    lease->discard();
-  }
-  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
-  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
-  EXPECT_EQ(server_.dials, 2);
-}
-
-TEST_F(Pool, AnUntrustedCertificateIsNotTriedAgain) {
-  SessionPool& pool = make(2);
-  {
-    auto lease = pool.acquire(Purpose::metadata, soon());
-    lease->discard();
-  }
-  server_.fail_next(make_error(Errc::untrusted, "who is this?"));
-  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::untrusted);
 }
 
 // ---- The keeper, and the end ----

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+//
+// What the pool makes of logins that fail: limits, refusals, outages.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "session_pool_fixture.hpp"
+
+namespace ftpsfs::session {
+namespace {
+
+TEST_F(Pool, LearnsTheServersLimitAndGoesOnWithFewer) {
+  SessionPool& pool = make(8);
+  server_.room = 2;
+  auto first = pool.acquire(Purpose::metadata, soon());
+  auto second = pool.acquire(Purpose::metadata, soon());
+  auto third = wait_in_queue(Purpose::metadata);
+  while (pool.counters().limit != 2) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(is_ready(third));
+  second->give_back();
+  EXPECT_TRUE(third.get());
+  EXPECT_EQ(server_.dials, 3);
+}
+
+TEST_F(Pool, AnEndOfFileAtLoginIsALimitToo) {
+  SessionPool& pool = make(8);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  server_.fail_next(make_broken(Errc::closed, "closed"));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
+  EXPECT_EQ(pool.counters().limit, 1U);
+}
+
+TEST_F(Pool, TheLimitGrowsBackMuchLater) {
+  SessionPool& pool = make(3);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  server_.fail_next(make_broken(Errc::closed, "421 full", 421));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
+  EXPECT_EQ(pool.counters().limit, 1U);
+  clock_.advance(settings_.limit_memory);
+  pool.keep_house();
+  EXPECT_EQ(pool.counters().limit, 2U);
+}
+
+TEST_F(Pool, A530BesideLiveSessionsIsALimit) {
+  SessionPool& pool = make(8);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  server_.fail_next(make_broken(Errc::login_refused, "530 Sorry, too many for you", 530));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, at_once()));
+  first->give_back();
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
+TEST_F(Pool, ARefusedPasswordEndsAllLogins) {
+  SessionPool& pool = make(8);
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
+  auto first = pool.acquire(Purpose::metadata, soon());
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, Errc::login_refused);
+  auto second = pool.acquire(Purpose::metadata, soon());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::login_refused);
+  EXPECT_NE(second.error().text.find("Login incorrect."), std::string::npos);
+  EXPECT_EQ(server_.dials, 1);
+}
+
+/// A changed password after an outage must cost one failure, not one for each waiter.
+TEST_F(Pool, WhileNothingLivesOnlyOneDials) {
+  SessionPool& pool = make(8);
+  std::promise<void> gate;
+  std::shared_future<void> open = gate.get_future().share();
+  server_.on_dial = [open] { open.wait(); };
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530), 8);
+  std::vector<std::future<Result<Lease>>> all;
+  for (int i = 0; i < 8; ++i) {
+    all.push_back(std::async(std::launch::async,
+                             [&pool] { return pool.acquire(Purpose::metadata, soon()); }));
+  }
+  while (pool.counters().waiting < 7 || server_.dialling < 1) {
+    std::this_thread::yield();
+  }
+  gate.set_value();
+  for (auto& each : all) {
+    auto got = each.get();
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, Errc::login_refused);
+  }
+  EXPECT_EQ(server_.dials, 1);
+}
+
+/// All sessions have died while they were idle, and the password was changed: one failure, again.
+TEST_F(Pool, AfterADeathOnlyOneDialsUntilALoginSucceeds) {
+  SessionPool& pool = make(4);
+  {
+    std::vector<Lease> leases;
+    for (int i = 0; i < 4; ++i) {
+      leases.push_back(*pool.acquire(Purpose::metadata, soon()));
+      fake(leases.back()).dead = true;
+    }
+  }
+  ASSERT_EQ(server_.dials, 4);
+  std::promise<void> gate;
+  std::shared_future<void> open = gate.get_future().share();
+  server_.on_dial = [open] { open.wait(); };
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530), 4);
+  std::vector<std::future<Result<Lease>>> all;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(std::async(std::launch::async,
+                             [&pool] { return pool.acquire(Purpose::metadata, soon()); }));
+  }
+  while (pool.counters().waiting < 3 || server_.dialling < 1) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(server_.dialling, 1);
+  gate.set_value();
+  for (auto& each : all) {
+    EXPECT_EQ(each.get().error().code, Errc::login_refused);
+  }
+  EXPECT_EQ(server_.dials, 5);
+}
+
+TEST_F(Pool, AfterAnAdministratorsWordARefusedLoginIsTriedAgain) {
+  SessionPool& pool = make(2);
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  ASSERT_EQ(server_.dials, 1);
+  pool.forget_refusals();
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
+/// "500 OOPS: cannot change directory" tells of the server's trouble, not of the password.
+TEST_F(Pool, ARefusalThatIsNotAboutTheAccountIsTriedAgain) {
+  settings_.first_backoff = std::chrono::milliseconds(0);
+  SessionPool& pool = make(2);
+  server_.fail_next(make_broken(Errc::login_refused, "500 OOPS: cannot change directory", 500));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, TheFirstLoginTellsItsErrorAtOnce) {
+  SessionPool& pool = make(8);
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"));
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error().code, Errc::unreachable);
+  EXPECT_EQ(server_.dials, 1);
+}
+
+TEST_F(Pool, AShortOutageIsRiddenOut) {
+  settings_.first_backoff = std::chrono::milliseconds(1);
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 3);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 5);
+}
+
+TEST_F(Pool, InALongOutageTheErrorComesAtOnce) {
+  settings_.first_backoff = std::chrono::milliseconds(0);
+  settings_.outage_grace = Duration{0};
+  settings_.longest_backoff = std::chrono::hours(1);
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
+  EXPECT_EQ(server_.dials, 2);
+}
+
+TEST_F(Pool, AnUntrustedCertificateIsNotTriedAgain) {
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.fail_next(make_error(Errc::untrusted, "who is this?"));
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::untrusted);
+}
+
+}  // namespace
+}  // namespace ftpsfs::session
