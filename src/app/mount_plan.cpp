@@ -204,6 +204,7 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.negative_timeout = options.negative_timeout;
   settings.exact_times = options.exact_times;
   settings.prefetch = options.prefetch;
+  settings.close_to_open = options.close_to_open;
   settings.cache_bytes = options.cache_size;
   settings.timeout = options.timeout;
   settings.staging_directory = plan.staging_directory;

@@ -7,10 +7,29 @@
 
 namespace ftpsfs::fs {
 
-Result<HandleId> Filesystem::Impl::open_directory(Ino ino, const Request& request) {
+Result<HandleId> Filesystem::Impl::open_directory(Ino ino, const EarlyHandle& early,
+                                                  const Request& request) {
+  std::optional<HandleId> given;
+  const auto give_early = [&](const std::shared_ptr<OpenListing>& listing) {
+    given = add_directory(ino, listing);
+    if (early) {
+      early(*given);
+    }
+  };
+  auto listing = tree_.open_listing(ino, request.wait, give_early);
+  if (given) {
+    return *given;  // what became of the listing, its readers are told
+  }
+  if (!listing) {
+    return std::move(listing).error();
+  }
+  return add_directory(ino, *std::move(listing));
+}
+
+HandleId Filesystem::Impl::add_directory(Ino ino, std::shared_ptr<OpenListing> listing) {
   auto handle = std::make_shared<DirectoryHandle>();
   handle->ino = ino;
-  FTPSFS_TRY_ASSIGN(handle->listing, tree_.fetch_listing(ino, request.wait));
+  handle->listing = std::move(listing);
   prefetch_.note_visit(ino);
   tree_.times_demand().note_read(ino);
   handle->names_alone = tree_.times_demand().hides_times(ino);
@@ -23,9 +42,8 @@ Result<HandleId> Filesystem::Impl::open_directory(Ino ino, const Request& reques
   }
   for (const Ino open_ino : open_inos) {
     const auto location = inodes_.locate(open_ino);
-    if (location && location->parent == ino && find_pending(ino, location->name) &&
-        handle->listing->find(location->name) == nullptr) {
-      handle->pending.emplace_back(location->name, open_ino);
+    if (location && location->parent == ino && find_pending(ino, location->name)) {
+      handle->pending.emplace_back(location->name);
     }
   }
   const HandleId id = next_handle_++;
@@ -49,44 +67,73 @@ Result<void> Filesystem::Impl::read_directory(HandleId id, std::uint64_t offset,
   if (request.wait.stop.stop_requested()) {
     return make_error(Errc::cancelled, "interrupted");
   }
-  const bool times_follow = !services_.remote.traits().exact_listing;
-  const std::size_t listed = handle->listing->size();
-  for (std::size_t i = offset; i < listed + handle->pending.size(); ++i) {
-    const std::string& name =
-        i < listed ? handle->listing->at(i).entry.name : handle->pending[i - listed].first;
-    Tree::Known known;
-    if (const auto local = find_pending(handle->ino, name)) {
-      known = local_entry(*local, name);
-    } else if (auto fresh = tree_.find(handle->ino, name)) {
-      known = *std::move(fresh);
-    } else if (i < listed) {
-      known.entry = handle->listing->at(i).entry;
-    }
-    if (!known.entry) {
-      continue;  // removed since the directory was opened
-    }
-    const bool with_entry =
-        plus && !handle->names_alone && !(times_follow && tree_.needs_exact_time(*known.entry));
-    DirectoryItem item{name};
-    item.next_offset = i + 1;
-    EntryReply reply;
-    if (with_entry) {
-      reply = reply_for(handle->ino, name, known, 1);
-      item.entry = &reply;
-      item.ino = reply.attributes.ino;
-      item.mode = reply.attributes.mode;
-    } else {
-      item.ino = inodes_.acquire(handle->ino, name, known.entry->type, 0);
-      item.mode = shown_mode(known.entry->type, known.entry->mode);
-    }
-    if (!visit(item)) {
-      if (with_entry) {
-        inodes_.forget(item.ino, 1);
+  bool any = false;
+  const DirectoryVisitor noting = [&visit, &any](const DirectoryItem& item) {
+    any = true;
+    return visit(item);
+  };
+  std::size_t position = offset;
+  OpenListing::Extent extent;
+  while (!extent.is_whole) {
+    FTPSFS_TRY_ASSIGN(extent, handle->listing->await(position, request.wait));
+    for (; position < extent.count; ++position) {
+      const remote::Entry& listed = handle->listing->at(position);
+      if (!show(*handle, position, listed.name, &listed, plus, noting)) {
+        return {};
       }
-      break;
+    }
+    if (any && !extent.is_whole) {
+      return {};  // the reader has enough for now
+    }
+  }
+  for (; position - extent.count < handle->pending.size(); ++position) {
+    const std::string& name = handle->pending[position - extent.count];
+    if (!handle->listing->contains(name) && !show(*handle, position, name, nullptr, plus, noting)) {
+      return {};
     }
   }
   return {};
+}
+
+/// @return false: no more for now.
+bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
+                            const std::string& name, const remote::Entry* listed, bool plus,
+                            const DirectoryVisitor& visit) {
+  Tree::Known known;
+  bool is_believed = true;
+  if (const auto local = find_pending(handle.ino, name)) {
+    known = local_entry(*local, name);
+  } else if (auto fresh = tree_.find(handle.ino, name)) {
+    known = *std::move(fresh);
+  } else if (listed != nullptr) {
+    known.entry = *listed;
+    is_believed = handle.listing->tells_all();
+  }
+  if (!known.entry) {
+    return true;  // removed since the directory was opened
+  }
+  const bool times_follow =
+      !services_.remote.traits().exact_listing && tree_.needs_exact_time(*known.entry);
+  const bool with_entry = plus && is_believed && !handle.names_alone && !times_follow;
+  DirectoryItem item{name};
+  item.next_offset = position + 1;
+  EntryReply reply;
+  if (with_entry) {
+    reply = reply_for(handle.ino, name, known, 1);
+    item.entry = &reply;
+    item.ino = reply.attributes.ino;
+    item.mode = reply.attributes.mode;
+  } else {
+    item.ino = inodes_.acquire(handle.ino, name, known.entry->type, 0);
+    item.mode = shown_mode(known.entry->type, known.entry->mode);
+  }
+  if (visit(item)) {
+    return true;
+  }
+  if (with_entry) {
+    inodes_.forget(item.ino, 1);
+  }
+  return false;
 }
 
 void Filesystem::Impl::release_directory(HandleId id) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +20,13 @@ constexpr std::size_t kTransferWorkers = 7;
 constexpr std::size_t kMostRemembered = 4096;
 /// Programs may come to wait for what is asked ahead: less than they would wait for their own.
 constexpr std::chrono::seconds kPatience(5);
+
+/// A program that asks for so many names of a directory, each soon after the last, mostly wants
+/// more of them: rather one listing than a round trip for each. Where nobody knows how large the
+/// directory is, a little more patience.
+constexpr unsigned kQuestionsOfSmall = 2;
+constexpr unsigned kQuestions = 4;
+constexpr std::chrono::seconds kSoon(2);
 
 Wait until_stopped(const std::stop_token& stop) {
   return Wait::for_at_most(std::chrono::hours(1), stop);
@@ -83,6 +91,56 @@ void DirectoryPrefetch::note_visit(Ino directory) {
   visited_.notify_one();
 }
 
+void DirectoryPrefetch::note_question(Ino directory, std::string_view name) {
+  if (!guesser_.joinable()) {
+    return;
+  }
+  const unsigned enough = tree_.hints(directory).is_small() ? kQuestionsOfSmall : kQuestions;
+  const SteadyTime now = services_.clock.now();
+  const MutexLock lock(mutex_);
+  if (questions_.size() > kMostRemembered) {
+    questions_.clear();
+  }
+  Questions& questions = questions_[directory];
+  const std::size_t hash = std::hash<std::string_view>()(name);
+  const bool is_row = questions.count > 0 && now - questions.last < kSoon;
+  questions.count = is_row ? questions.count + (hash != questions.last_name ? 1 : 0) : 1;
+  questions.last_name = hash;
+  questions.last = now;
+  if (questions.count >= enough && may_ask(directory)) {
+    questions_.erase(directory);
+    put_to_work({{directory}, Tree::AheadOf::questions}, kTransferWorkers);
+  }
+}
+
+bool DirectoryPrefetch::may_ask(Ino directory) {
+  const SteadyTime now = services_.clock.now();
+  if (now - in_vain_since_ > services_.settings.dir_cache_timeout ||
+      in_vain_.size() > kMostRemembered) {
+    in_vain_.clear();
+    in_vain_since_ = now;
+  }
+  return under_way_.count(directory) == 0 && in_vain_.count(directory) == 0;
+}
+
+/// @pre may_ask() each of its directories
+void DirectoryPrefetch::put_to_work(Batch batch, std::size_t most_workers) {
+  if (batches_.size() >= most_workers) {
+    return;  // the program will come again
+  }
+  under_way_.insert(batch.directories.begin(), batch.directories.end());
+  batches_.push_back(std::move(batch));
+  work_.notify_one();
+  if (batches_.size() > idle_workers_ && workers_.size() < most_workers) {
+    try {
+      workers_.emplace_back([this](const std::stop_token& stop) { run_worker(stop); });
+      ++idle_workers_;
+    } catch (const std::system_error& e) {
+      log::debug("no thread to list ahead: {}", e.what());
+    }
+  }
+}
+
 void DirectoryPrefetch::run_guesser(const std::stop_token& stop) {
   View view(services_);
   WalkTracker walks(view);
@@ -122,18 +180,12 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
   const remote::RemoteTraits traits = services_.remote.traits();
   const std::size_t at_once = traits.listings_at_once;
   const std::size_t most_workers = traits.listings_share_flight ? kFlightWorkers : kTransferWorkers;
-  const SteadyTime now = services_.clock.now();
   const MutexLock lock(mutex_);
-  if (now - in_vain_since_ > services_.settings.dir_cache_timeout ||
-      in_vain_.size() > kMostRemembered) {
-    in_vain_.clear();
-    in_vain_since_ = now;
-  }
   std::vector<Ino> missing;
   bool is_near = false;
   for (std::size_t i = 0; i < unknown.size(); ++i) {
     const Ino each = unknown[i];
-    if (each != kNoIno && under_way_.count(each) == 0 && in_vain_.count(each) == 0) {
+    if (each != kNoIno && may_ask(each)) {
       missing.push_back(each);
       is_near = is_near || i < unknown.size() / 4;
     }
@@ -145,24 +197,10 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
   const std::size_t share = (missing.size() + most_workers - 1) / most_workers;
   const std::size_t in_batch = traits.listings_share_flight ? at_once : std::min(at_once, share);
   for (std::size_t first = 0; first < missing.size(); first += in_batch) {
-    if (batches_.size() >= most_workers) {
-      break;  // the walk will ask again
-    }
     const auto begin = missing.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end =
         begin + static_cast<std::ptrdiff_t>(std::min(in_batch, missing.size() - first));
-    under_way_.insert(begin, end);
-    batches_.emplace_back(begin, end);
-    work_.notify_one();
-  }
-  while (batches_.size() > idle_workers_ && workers_.size() < most_workers) {
-    try {
-      workers_.emplace_back([this](const std::stop_token& stop) { run_worker(stop); });
-      ++idle_workers_;
-    } catch (const std::system_error& e) {
-      log::debug("no thread to list ahead: {}", e.what());
-      break;
-    }
+    put_to_work({{begin, end}, Tree::AheadOf::walk}, most_workers);
   }
 }
 
@@ -186,7 +224,7 @@ void DirectoryPrefetch::run_worker(const std::stop_token& stop) {
     }
     const MutexLock lock(mutex_);
     ++idle_workers_;
-    for (const Ino directory : batch) {
+    for (const Ino directory : batch.directories) {
       under_way_.erase(directory);
     }
   }
@@ -195,7 +233,7 @@ void DirectoryPrefetch::run_worker(const std::stop_token& stop) {
 void DirectoryPrefetch::list(const Batch& batch, const std::stop_token& stop) {
   const Wait wait =
       Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(kPatience);
-  tree_.list_ahead(batch, wait, [this](Ino directory, bool came) {
+  tree_.list_ahead(batch.directories, batch.ahead_of, wait, [this](Ino directory, bool came) {
     const MutexLock lock(mutex_);
     if (!came) {
       in_vain_.insert(directory);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Lists directories ahead of the programs that walk to them. One thread guesses (WalkTracker), a
-// few others ask, over connections that are to spare. What they fetch lands in the cache; whoever
-// comes to a directory that is being fetched waits for that answer instead of asking again.
-// Thread-safe.
+// Lists directories ahead of the programs that walk to them or ask for one name after the other.
+// One thread guesses (WalkTracker), a few others ask, over connections that are to spare. What they
+// fetch lands in the cache; whoever comes to a directory that is being fetched waits for that
+// answer instead of asking again. Thread-safe.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -30,6 +31,10 @@ class DirectoryPrefetch {
   /// A program looks at names of this directory. Costs next to nothing, and waits for nothing.
   void note_visit(Ino directory);
 
+  /// The server is about to be asked for a single name of this directory. When that happens again
+  /// and again, the listing answers all the rest.
+  void note_question(Ino directory, std::string_view name);
+
   struct Counters {
     std::uint64_t listed = 0;  ///< ahead of need
     std::uint64_t used = 0;    ///< of those, visited later
@@ -38,9 +43,19 @@ class DirectoryPrefetch {
 
  private:
   class View;
-  using Batch = std::vector<Ino>;
+  struct Batch {
+    std::vector<Ino> directories;
+    Tree::AheadOf ahead_of;
+  };
+  struct Questions {
+    unsigned count = 0;  ///< of names that differ from the one before
+    std::size_t last_name = 0;
+    SteadyTime last;
+  };
 
   void enqueue(const std::vector<Ino>& ahead);
+  bool may_ask(Ino directory) FTPSFS_REQUIRES(mutex_);
+  void put_to_work(Batch batch, std::size_t most_workers) FTPSFS_REQUIRES(mutex_);
   void run_guesser(const std::stop_token& stop);
   void run_worker(const std::stop_token& stop);
   void list(const Batch& batch, const std::stop_token& stop);
@@ -54,6 +69,7 @@ class DirectoryPrefetch {
   ConditionVariable work_;
   std::deque<Ino> visits_ FTPSFS_GUARDED_BY(mutex_);
   std::deque<Batch> batches_ FTPSFS_GUARDED_BY(mutex_);
+  std::unordered_map<Ino, Questions> questions_ FTPSFS_GUARDED_BY(mutex_);
   std::unordered_set<Ino> under_way_ FTPSFS_GUARDED_BY(mutex_);  ///< queued or being asked
   std::unordered_set<Ino> unused_ FTPSFS_GUARDED_BY(mutex_);     ///< listed, not visited yet
   /// Refused, too large, or without an answer in time: left to the programs for a while.

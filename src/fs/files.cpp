@@ -63,7 +63,7 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Request& reques
   FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
   FTPSFS_TRY_ASSIGN(Tree::Known found, existing(location.parent, location.name, request));
   if (found.entry->type != remote::FileType::regular ||
-      find_pending(location.parent, location.name) ||
+      find_pending(location.parent, location.name) || !settings_.close_to_open ||
       services_.clock.now() - found.fetched_at < kOpenTrust) {
     return found;
   }

@@ -55,6 +55,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       prefetch_(services_, tree_) {
   services_.limits.stall_timeout = settings_.timeout;
   cache_.set_case_sensitive(remote.traits().case_sensitive);
+  tree_.on_question(
+      [this](Ino parent, std::string_view name) { prefetch_.note_question(parent, name); });
 }
 
 std::uint32_t Filesystem::Impl::shown_mode(remote::FileType type,
@@ -404,8 +406,9 @@ std::optional<std::shared_ptr<void>> Filesystem::try_release(HandleId handle) {
 void Filesystem::release(HandleId handle, const Request& request) {
   impl_->release(handle, request);
 }
-Result<HandleId> Filesystem::open_directory(Ino ino, const Request& request) {
-  return impl_->open_directory(ino, request);
+Result<HandleId> Filesystem::open_directory(Ino ino, const EarlyHandle& early,
+                                            const Request& request) {
+  return impl_->open_directory(ino, early, request);
 }
 Result<void> Filesystem::read_directory(HandleId handle, std::uint64_t offset, bool plus,
                                         const DirectoryVisitor& visit, const Request& request) {

@@ -20,10 +20,10 @@ namespace ftpsfs::fs {
 
 struct DirectoryHandle {
   Ino ino = kNoIno;
-  Tree::Snapshot listing;
+  std::shared_ptr<OpenListing> listing;
   bool names_alone = false;  ///< readdirplus tells no attributes: see TimesDemand::hides_times
-  /// New files that the server does not have yet, behind the listing's names.
-  std::vector<std::pair<std::string, Ino>> pending;
+  /// New files that the server did not have yet, behind the listing's names.
+  std::vector<std::string> pending;
 };
 
 class Filesystem::Impl {
@@ -61,7 +61,7 @@ class Filesystem::Impl {
   std::size_t finish_uploads(const Wait& wait);
 
   // directories.cpp
-  Result<HandleId> open_directory(Ino ino, const Request& request);
+  Result<HandleId> open_directory(Ino ino, const EarlyHandle& early, const Request& request);
   Result<void> read_directory(HandleId handle, std::uint64_t offset, bool plus,
                               const DirectoryVisitor& visit, const Request& request);
   void release_directory(HandleId handle);
@@ -100,6 +100,10 @@ class Filesystem::Impl {
   Result<void> check_owner(const AttributeChange& change) const;
   template <typename Change>
   void update_cached(Ino ino, Change change);
+
+  HandleId add_directory(Ino ino, std::shared_ptr<OpenListing> listing);
+  bool show(const DirectoryHandle& handle, std::size_t position, const std::string& name,
+            const remote::Entry* listed, bool plus, const DirectoryVisitor& visit);
 
   std::shared_ptr<OpenFile> find_open(Ino ino) const;
   std::shared_ptr<FileHandle> find_handle(HandleId id) const;

@@ -11,6 +11,11 @@ namespace {
 /// MDTMs asked in one call: bounds what a program waits for at once.
 constexpr std::size_t kTimesAtOnce = 2000;
 
+void hide_hidden(std::vector<remote::Entry>& entries) {
+  std::erase_if(entries,
+                [](const remote::Entry& entry) { return HiddenNames::is_hidden(entry.name); });
+}
+
 }  // namespace
 
 Tree::Tree(Services& services) : services_(services), times_demand_(services.clock) {}
@@ -61,6 +66,9 @@ Result<Tree::Known> Tree::fetch_anew(Ino parent, const std::string& name, const 
 Result<Tree::Known> Tree::stat_one(Ino parent, const std::string& name, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, path(parent));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  if (on_question_) {
+    on_question_(parent, name);
+  }
   const auto ticket = services_.cache.begin_fetch(parent);
   auto glanced = services_.remote.glance(path, wait);
   if (!glanced) {
@@ -126,6 +134,11 @@ Tree::Snapshot Tree::find_listing(Ino directory) {
 
 Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait,
                                            std::string_view timed) {
+  return fetch_listing(directory, wait, timed, {});
+}
+
+Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait, std::string_view timed,
+                                           const Arrivals& arrivals) {
   // Shared only with those who ask since the same local change: an older listing lacks it.
   const auto version = services_.cache.begin_fetch(directory).version;
   return listings_.run(version, wait, [&](const Wait& own_wait) -> Result<Snapshot> {
@@ -136,9 +149,100 @@ Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait,
     const auto ticket = services_.cache.begin_fetch(directory);
     remote::ListingHints hints = this->hints(directory);
     hints.timed = timed;
+    if (arrivals) {
+      hints.arriving = [&arrivals, &ticket](std::vector<remote::Entry> arrived) {
+        return arrivals(ticket, std::move(arrived));
+      };
+    }
     FTPSFS_TRY_ASSIGN(remote::Listing listing, services_.remote.list(where, own_wait, hints));
     return keep_listing(ticket, std::move(listing));
   });
+}
+
+/// The one who asks for a listing, and shows what has come of it.
+class Tree::Arriving {
+ public:
+  Arriving(Tree& tree, std::stop_token stop, const EarlyListing& early)
+      : tree_(tree), stop_(std::move(stop)), early_(early) {}
+  ~Arriving() {
+    if (listing_) {
+      finish(make_error(Errc::io_error, "the listing was not finished"));
+    }
+  }
+  Arriving(const Arriving&) = delete;
+  Arriving& operator=(const Arriving&) = delete;
+
+  /// @return the limit of what is still to come: nobody waits for the whole any more, so each part
+  /// may take as long as a stall, and all of them together no longer than patience lasts.
+  std::optional<Wait> take(const cache::NamespaceCache::Ticket& ticket,
+                           std::vector<remote::Entry> arrived) {
+    constexpr std::chrono::minutes kPatience(10);
+    hide_hidden(arrived);
+    const bool is_first = listing_ == nullptr;
+    if (is_first) {
+      listing_ = std::make_shared<OpenListing>();
+      version_ = ticket.version;
+      const MutexLock lock(tree_.mutex_);
+      tree_.arriving_[version_] = listing_;
+    }
+    listing_->add(arrived);
+    for (remote::Entry& entry : arrived) {
+      if (entry.type != remote::FileType::symlink) {  // its target is not known yet
+        tree_.services_.cache.store_entry(ticket, std::move(entry));
+      }
+    }
+    if (is_first) {
+      early_(listing_);
+    }
+    return Wait{began_ + kPatience, stop_}.no_longer_than(tree_.services_.limits.stall_timeout);
+  }
+
+  /// @return null: nothing was shown early.
+  std::shared_ptr<OpenListing> finish(Result<Snapshot> whole) {
+    if (listing_) {
+      listing_->finish(std::move(whole));
+      const MutexLock lock(tree_.mutex_);
+      const auto own = tree_.arriving_.find(version_);
+      if (own != tree_.arriving_.end() && own->second == listing_) {
+        tree_.arriving_.erase(own);
+      }
+    }
+    return std::exchange(listing_, nullptr);
+  }
+
+ private:
+  Tree& tree_;
+  const std::stop_token stop_;
+  const EarlyListing& early_;
+  const SteadyTime began_ = SteadyClock::now();
+  cache::DirectoryVersion version_;
+  std::shared_ptr<OpenListing> listing_;
+};
+
+Result<std::shared_ptr<OpenListing>> Tree::open_listing(Ino directory, const Wait& wait,
+                                                        const EarlyListing& early) {
+  if (auto arriving = find_arriving(services_.cache.begin_fetch(directory).version)) {
+    return arriving;
+  }
+  Arriving arriving(*this, wait.stop, early);
+  auto whole = fetch_listing(
+      directory, wait, {},
+      [&arriving](const cache::NamespaceCache::Ticket& ticket, std::vector<remote::Entry> arrived) {
+        return arriving.take(ticket, std::move(arrived));
+      });
+  if (auto shown = arriving.finish(whole)) {
+    return shown;
+  }
+  if (!whole) {
+    return std::move(whole).error();
+  }
+  return std::make_shared<OpenListing>(*std::move(whole));
+}
+
+std::shared_ptr<OpenListing> Tree::find_arriving(const cache::DirectoryVersion& version) const {
+  const MutexLock lock(mutex_);
+  const auto found = arriving_.find(version);
+  return found == arriving_.end() ? nullptr : found->second;
 }
 
 remote::ListingHints Tree::hints(Ino directory) const {
@@ -155,12 +259,11 @@ remote::ListingHints Tree::hints(Ino directory) const {
 
 Tree::Snapshot Tree::keep_listing(const cache::NamespaceCache::Ticket& ticket,
                                   remote::Listing listing) {
-  std::erase_if(listing.entries,
-                [](const remote::Entry& entry) { return HiddenNames::is_hidden(entry.name); });
+  hide_hidden(listing.entries);
   return services_.cache.store_listing(ticket, std::move(listing));
 }
 
-void Tree::list_ahead(std::span<const Ino> directories, const Wait& wait,
+void Tree::list_ahead(std::span<const Ino> directories, AheadOf ahead_of, const Wait& wait,
                       const std::function<void(Ino, bool)>& note) {
   struct Job {
     Ino directory;
@@ -175,7 +278,8 @@ void Tree::list_ahead(std::span<const Ino> directories, const Wait& wait,
   const auto choose = [&] {
     std::vector<remote::RemotePath> paths;
     renames = services_.renames;
-    const bool only_small = services_.remote.traits().listing_slow_when_large;
+    const bool only_small =
+        ahead_of == AheadOf::walk && services_.remote.traits().listing_slow_when_large;
     for (const Ino directory : directories) {
       const auto ticket = services_.cache.begin_fetch(directory);
       auto where = path(directory);

@@ -11,9 +11,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
+#include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/cache/namespace_cache.hpp"
 #include "ftpsfs/cache/single_flight.hpp"
+#include "open_listing.hpp"
 #include "services.hpp"
 #include "times_demand.hpp"
 
@@ -32,6 +36,10 @@ class Tree {
 
   explicit Tree(Services& services);
 
+  /// Called with each name that the server is about to be asked for all by itself. Set before use.
+  using Question = std::function<void(Ino parent, std::string_view name)>;
+  void on_question(Question question) { on_question_ = std::move(question); }
+
   /// From memory; nullopt when the server must be asked, or when only a coarse time is known.
   std::optional<Known> find(Ino parent, std::string_view name);
   /// @errors those of Remote::stat and Remote::list, but not_found is an answer (`entry` absent).
@@ -44,11 +52,23 @@ class Tree {
   /// @param timed a name whose exact time is wanted as well, where that costs nothing more.
   Result<Snapshot> fetch_listing(Ino directory, const Wait& wait, std::string_view timed = {});
 
+  /// A listing for readdir. One that is long is told as it arrives, where the server can: then
+  /// `early` is called with it, by this thread, and the call goes on until the listing is whole,
+  /// as long as parts of it come.
+  using EarlyListing = std::function<void(const std::shared_ptr<OpenListing>&)>;
+  Result<std::shared_ptr<OpenListing>> open_listing(Ino directory, const Wait& wait,
+                                                    const EarlyListing& early);
+
+  /// Of what a listing is fetched ahead: then only directories that are not large, or, of questions
+  /// for single names, not known to be.
+  enum class AheadOf : std::uint8_t { walk, questions };
   /// Fetches the listings of these directories into memory, as far as that disturbs nobody.
   /// @param note called with each: did it come? Not for those that were not asked for this time.
-  void list_ahead(std::span<const Ino> directories, const Wait& wait,
+  void list_ahead(std::span<const Ino> directories, AheadOf ahead_of, const Wait& wait,
                   const std::function<void(Ino, bool)>& note);
 
+  /// What the listing above tells of the directory.
+  remote::ListingHints hints(Ino directory) const;
   Result<remote::RemotePath> path(Ino directory) const {
     return services_.inodes.path(directory, services_.settings.root);
   }
@@ -65,15 +85,27 @@ class Tree {
   Result<Known> keep_answer(const cache::NamespaceCache::Ticket& ticket, const std::string& name,
                             Result<remote::Entry> entry);
   Result<Known> find_in_listing(Ino parent, const std::string& name, const Wait& wait);
+  class Arriving;
+  using Arrivals = std::function<std::optional<Wait>(const cache::NamespaceCache::Ticket& ticket,
+                                                     std::vector<remote::Entry> arrived)>;
+  Result<Snapshot> fetch_listing(Ino directory, const Wait& wait, std::string_view timed,
+                                 const Arrivals& arrivals);
+  std::shared_ptr<OpenListing> find_arriving(const cache::DirectoryVersion& version) const;
+
   Result<void> refine(Ino directory, const std::string& name, const Wait& wait);
   Result<void> refine_all(Ino directory, const Wait& wait);
-  remote::ListingHints hints(Ino directory) const;
   Snapshot keep_listing(const cache::NamespaceCache::Ticket& ticket, remote::Listing listing);
 
   Services& services_;
   cache::SingleFlight<cache::DirectoryVersion, Snapshot> listings_;
   cache::SingleFlight<Ino, bool> refinements_;
   TimesDemand times_demand_;
+  Question on_question_;
+
+  mutable Mutex mutex_;
+  /// Those that arrive, for whoever opens the directory meanwhile.
+  std::unordered_map<cache::DirectoryVersion, std::shared_ptr<OpenListing>> arriving_
+      FTPSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace ftpsfs::fs

@@ -18,6 +18,18 @@ bool is_hostile(std::string_view name) noexcept {
          name.find_first_of(std::string_view("/\r\n\0", 4)) != std::string_view::npos;
 }
 
+enum class LineRole : std::uint8_t { child, self, parent, hostile };
+
+LineRole role_of(const FileFacts& facts) noexcept {
+  if (facts.kind == FactKind::cdir || facts.name == ".") {
+    return LineRole::self;
+  }
+  if (facts.kind == FactKind::pdir || facts.name == "..") {
+    return LineRole::parent;
+  }
+  return is_hostile(facts.name) ? LineRole::hostile : LineRole::child;
+}
+
 /// Collects the entries of one listing.
 class Collector {
  public:
@@ -26,27 +38,17 @@ class Collector {
 
   void add(FileFacts facts) {
     ++parsed_;
-    if (facts.kind == FactKind::cdir || facts.name == ".") {
-      notes_.self = std::move(facts);
-      return;
-    }
-    if (facts.kind == FactKind::pdir || facts.name == "..") {
-      return;
-    }
-    if (is_hostile(facts.name)) {
-      ++notes_.hostile_names;
-      return;
-    }
-    if (entries_.size() >= most_entries_) {
-      too_many_ = true;
-      return;
-    }
-    const auto [known, is_new] = index_.try_emplace(facts.name, entries_.size());
-    if (is_new) {
-      entries_.push_back(std::move(facts));
-    } else {
-      ++notes_.duplicates;
-      entries_[known->second] = std::move(facts);
+    switch (role_of(facts)) {
+      case LineRole::self:
+        notes_.self = std::move(facts);
+        return;
+      case LineRole::parent:
+        return;
+      case LineRole::hostile:
+        ++notes_.hostile_names;
+        return;
+      case LineRole::child:
+        add_child(std::move(facts));
     }
   }
 
@@ -71,6 +73,20 @@ class Collector {
   }
 
  private:
+  void add_child(FileFacts facts) {
+    if (entries_.size() >= most_entries_) {
+      too_many_ = true;
+      return;
+    }
+    const auto [known, is_new] = index_.try_emplace(facts.name, entries_.size());
+    if (is_new) {
+      entries_.push_back(std::move(facts));
+    } else {
+      ++notes_.duplicates;
+      entries_[known->second] = std::move(facts);
+    }
+  }
+
   static constexpr std::size_t kQuotedBytes = 100;
 
   ListingNotes& notes_;
@@ -148,6 +164,18 @@ Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* n
     *notes = std::move(own);
   }
   return result;
+}
+
+MlsdPart parse_mlsd_part(std::string_view text) {
+  MlsdPart part;
+  part.bytes = text.rfind('\n') + 1;  // npos + 1 is 0
+  for_each_line(text.substr(0, part.bytes), [&part](std::string_view line) {
+    auto facts = parse_mlsx_line(line);
+    if (facts && role_of(*facts) == LineRole::child) {
+      part.children.push_back(*std::move(facts));
+    }
+  });
+  return part;
 }
 
 Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now, ListingNotes* notes,

@@ -39,11 +39,19 @@ Result<DirectoryPage> fill_page(fs::Filesystem& filesystem, const Undo& undo, Di
 }  // namespace
 
 void Frontend::opendir(Ticket ticket, fuse_ino_t ino, fuse_file_info*) {
-  dispatch("opendir", std::move(ticket), OnInterrupt::worker_answers, Lane::work,
-           [this, ino](const fs::Request& request) -> Result<DirectoryHandle> {
-             FTPSFS_TRY_ASSIGN(const auto handle, filesystem_.open_directory(ino, request));
-             return DirectoryHandle{handle};
-           });
+  submit(std::move(ticket), OnInterrupt::worker_answers, Lane::work,
+         [this, ino](PendingRequest& pending) {
+           bool is_answered = false;
+           const auto answer_early = [&](fs::HandleId handle) {
+             is_answered = true;
+             finish("opendir", pending, Result<DirectoryHandle>(DirectoryHandle{handle}));
+           };
+           const auto handle = filesystem_.open_directory(ino, answer_early, pending.request());
+           if (!is_answered) {
+             finish("opendir", pending,
+                    handle ? Result<DirectoryHandle>(DirectoryHandle{*handle}) : handle.error());
+           }
+         });
 }
 
 void Frontend::readdir(Ticket ticket, fuse_ino_t ino, std::size_t size, off_t offset,

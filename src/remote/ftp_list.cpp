@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "ftp_list_arriving.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_stat_list.hpp"
 #include "ftpsfs/base/log.hpp"
@@ -79,10 +80,15 @@ Result<ReadListing> fetch_classic(session::Session& session, const RemotePath& d
   return fetch_list(session, directory, !in_it, wait);
 }
 
-Result<ReadListing> fetch_mlsd(session::Session& session, const RemotePath& directory,
-                               const Wait& wait) {
+struct Mlsd {
+  ReadListing listing;
+  Wait limit;  ///< of what is still to be asked
+};
+
+Result<Mlsd> fetch_mlsd(session::Session& session, const RemotePath& directory, const Wait& wait,
+                        const session::ListingTap& tap) {
   FTPSFS_TRY_ASSIGN(const auto body,
-                    session::fetch_listing(session, directory.str(), "MLSD", wait));
+                    session::fetch_listing(session, directory.str(), "MLSD", wait, tap));
   FTPSFS_TRY(check_verdict(body.verdict));
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_mlsd(body.text, &notes));
@@ -90,7 +96,7 @@ Result<ReadListing> fetch_mlsd(session::Session& session, const RemotePath& dire
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
   }
-  return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
+  return Mlsd{{std::move(facts), notes.unparsed_lines == 0, std::nullopt}, body.limit};
 }
 
 /// Does MLSD leave open what the symlinks of this directory are?
@@ -102,15 +108,18 @@ bool needs_list_too(const ftp::ServerProfile& known, const Facts& facts) {
 }
 
 /// LIST over another session, while MLSD runs. Nothing but a little time is lost when it fails or
-/// hangs: it is not waited for much longer than MLSD took.
+/// hangs: it is not waited for much longer than MLSD took, and MLSD that is told as it arrives may
+/// take longer than whoever asked for it would wait.
 class ListBeside {
  public:
-  ListBeside(session::Session* session, const RemotePath& directory, const Wait& wait) {
+  ListBeside(session::Session* session, const RemotePath& directory, const Wait& wait,
+             bool is_told) {
     if (session == nullptr || !lists_twice(session->profile())) {
       return;
     }
     knowledge_ = &session->knowledge();
-    own_wait_ = Wait{wait.deadline, stop_.get_token()};
+    constexpr std::chrono::minutes kLongest(10);
+    own_wait_ = Wait{is_told ? began_ + kLongest : wait.deadline, stop_.get_token()};
     caller_.emplace(wait.stop, [this] { stop_.request_stop(); });
     try {
       list_ = std::async(std::launch::async, [this, session, &directory] {
@@ -130,15 +139,14 @@ class ListBeside {
   ListBeside& operator=(const ListBeside&) = delete;
 
   /// @return nullopt when there is none: one after the other, then.
-  std::optional<ReadListing> take() {
+  std::optional<ReadListing> take(const Wait& limit) {
     if (!list_.valid()) {
       return std::nullopt;
     }
     constexpr std::chrono::seconds kPatience(1);
     const SteadyTime now = SteadyClock::now();
     const auto patience = std::min(  // with time left for the other way
-        std::max<SteadyClock::duration>(kPatience, 2 * (now - began_)),
-        (own_wait_.deadline - now) / 2);
+        std::max<SteadyClock::duration>(kPatience, 2 * (now - began_)), (limit.deadline - now) / 2);
     const bool came = list_.wait_for(patience) == std::future_status::ready;
     if (!came) {
       stop_.request_stop();
@@ -172,31 +180,35 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
                             const Wait& wait, const ListingAids& aids) {
   const ftp::ServerProfile known = session.profile();
   if (known.has_mlsd) {
-    ListBeside beside(aids.listed != nullptr ? nullptr : aids.second, directory, wait);
-    auto mlsd = fetch_mlsd(session, directory, wait);
-    if (mlsd) {
-      if (!needs_list_too(known, mlsd->facts)) {
-        return Fetched{*std::move(mlsd), true};
+    const session::ListingTap tap = tap_for(aids.hints.arriving, known);
+    ListBeside beside(aids.listed != nullptr ? nullptr : aids.second, directory, wait,
+                      static_cast<bool>(tap));
+    auto fetched = fetch_mlsd(session, directory, wait, tap);
+    if (fetched) {
+      ReadListing& mlsd = fetched->listing;
+      const Wait& limit = fetched->limit;
+      if (!needs_list_too(known, mlsd.facts)) {
+        return Fetched{std::move(mlsd), true};
       }
       // Still in the directory that the CWD before MLSD went to.
       constexpr std::size_t kLarge = 500;
-      const bool is_large = mlsd->facts.size() > kLarge;
-      auto side = aids.listed != nullptr ? std::optional(*aids.listed) : beside.take();
+      const bool is_large = mlsd.facts.size() > kLarge;
+      auto side = aids.listed != nullptr ? std::optional(*aids.listed) : beside.take(limit);
       auto listed = side ? Result<ReadListing>(*std::move(side))
-                         : fetch_classic(session, directory, true, is_large, {}, wait);
+                         : fetch_classic(session, directory, true, is_large, {}, limit);
       if (listed) {
-        const bool shows_all = listed->shows_all && mlsd->shows_all;
-        Facts merged = merge_listings(std::move(listed->facts), std::move(mlsd->facts));
+        const bool shows_all = listed->shows_all && mlsd.shows_all;
+        Facts merged = merge_listings(std::move(listed->facts), std::move(mlsd.facts));
         return Fetched{{std::move(merged), shows_all, std::nullopt}, true};
       }
       if (is_link_failure(listed.error().code) || listed.error().code == Errc::cancelled) {
         return std::move(listed).error();
       }
       log::debug("{}: no LIST beside MLSD: {}", directory.str(), listed.error().text);
-      return Fetched{*std::move(mlsd), true};
+      return Fetched{std::move(mlsd), true};
     }
-    if (!ftp::is_unknown_command(mlsd.error().reply_code)) {
-      return std::move(mlsd).error();
+    if (!ftp::is_unknown_command(fetched.error().reply_code)) {
+      return std::move(fetched).error();
     }
     session.knowledge().forget(&ftp::ServerProfile::has_mlsd);
   }

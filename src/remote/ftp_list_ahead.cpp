@@ -112,11 +112,12 @@ Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath
   return fetch_stat_lists(session, directories, take, wait);
 }
 
-/// A transfer for each; what else must be asked of all has gone ahead in one flight.
+/// A transfer for each; what else must be asked of all has gone ahead in one flight. One alone
+/// gains nothing by that, and may be large: its transfer tells.
 Result<void> fetch_one_by_one(session::Session& session, std::span<const RemotePath> directories,
                               const ListingSink& sink, const Wait& wait) {
   std::vector<std::optional<ReadListing>> listed(directories.size());
-  if (lists_twice(session.profile()) && lists_by_stat(session)) {
+  if (directories.size() > 1 && lists_twice(session.profile()) && lists_by_stat(session)) {
     const auto take = [&](std::size_t index, Result<ReadListing> read) {
       if (read) {
         listed[index] = *std::move(read);

@@ -172,7 +172,8 @@ Result<void> Download::check_whole() const {
 
 namespace {
 
-Result<std::string> read_all(Session& session, net::ByteStream& data, const Wait& wait) {
+Result<std::string> read_all(Session& session, net::ByteStream& data, const ListingTap& tap,
+                             Wait& limit) {
   constexpr std::size_t kStep = std::size_t{64} * 1024;
   std::string text;
   std::size_t used = 0;
@@ -184,20 +185,24 @@ Result<std::string> read_all(Session& session, net::ByteStream& data, const Wait
       text.resize(text.size() < kStep ? kStep : text.size() * 2);
     }
     const auto room = std::as_writable_bytes(std::span(text)).subspan(used);
-    FTPSFS_TRY_ASSIGN(const std::size_t got, data.read(room, wait));
+    FTPSFS_TRY_ASSIGN(const std::size_t got, data.read(room, limit));
     if (got == 0) {
       text.resize(used);
       return text;
     }
     used += got;
     session.counters().bytes_read += got;
+    if (tap) {
+      limit = tap(std::string_view(text).substr(0, used)).value_or(limit);
+    }
   }
 }
 
 }  // namespace
 
 Result<ListingBody> fetch_listing(Session& session, const std::string& directory,
-                                  const std::string& list, const Wait& wait) {
+                                  const std::string& list, const Wait& wait,
+                                  const ListingTap& tap) {
   const std::size_t blank = list.find(' ');
   const std::string verb = list.substr(0, blank);
   FTPSFS_TRY_ASSIGN(
@@ -210,11 +215,12 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
   }
   FTPSFS_TRY_ASSIGN(auto started, session.start_transfer(order, wait));
   ListingBody body;
+  body.limit = wait;
   if (started.over) {
     return body;
   }
   std::unique_ptr<net::ByteStream> data = std::move(started.data);
-  auto text = read_all(session, *data, wait);
+  auto text = read_all(session, *data, tap, body.limit);
   if (!text) {
     if (is_bare_end(text.error(), *data)) {
       text.error().text = "the listing was cut off (no close_notify)";
@@ -224,7 +230,7 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
   }
   body.text = *std::move(text);
   data.reset();
-  FTPSFS_TRY_ASSIGN(body.verdict, session.await_verdict(wait));
+  FTPSFS_TRY_ASSIGN(body.verdict, session.await_verdict(body.limit));
   if (!body.verdict.is_completion()) {
     return ftp::make_refusal(verb, body.verdict);
   }

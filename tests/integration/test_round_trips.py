@@ -18,6 +18,7 @@ from mount import LOCAL
 pytestmark = [pytest.mark.real, pytest.mark.timing]
 
 RTT = 0.080
+METADATA = {"MLST", "MLSD", "LIST", "STAT", "CWD", "MDTM", "SIZE"}
 SLACK = 0.8  # of a round trip, for all that is no round trip
 
 
@@ -115,6 +116,71 @@ def test_listing(far_box):
     # links) is listed at the same time over a second connection.
     allowed = 3 if is_one_of(box, "vsftpd") else 6
     assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
+
+
+def test_first_name(far_box):
+    """Of a long directory: names are told while more of them arrive, where a server says at once what they are."""
+    box = far_box
+    if not is_one_of(box, "proftpd", "pureftpd"):
+        pytest.skip("its listings are told as a whole")
+    names = 6000
+    for each in range(2):
+        for number in range(names):
+            box.put(f"long{each}/a-name-of-some-length-{number}", b"x")
+    mount = box.mount()
+    os.listdir(mount)
+
+    def first_name(each):
+        with os.scandir(mount / f"long{each}") as entries:
+            next(entries)
+
+    taken = fewest(first_name, range(2))
+    whole = {entry.name for entry in os.scandir(mount / "long1")}
+    assert len(whole) == names
+    # As for a listing of 64 KiB: what is behind that is not waited for.
+    assert taken <= 6 + SLACK, f"{taken:.1f} round trips"
+
+
+def test_git_status(far_box):
+    """Of a clean repository, the second time: all is remembered, and no name is asked for."""
+    box = far_box
+    repository = box.folder / "repository"
+    for number in range(300):
+        file = repository / f"dir{number % 20}" / f"file{number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * number)
+        os.utime(file, (1_500_000_000, 1_500_000_000))
+    # The index is another machine's: inode numbers and change times are not the same here.
+    git = ["git", "-c", "user.name=Me", "-c", "user.email=me@example.org", "-c", "safe.directory=*",
+           "-c", "core.checkStat=minimal", "-c", "core.trustctime=false", "--no-optional-locks"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "All"]):
+        box.run([*git, *command], cwd=repository)
+    box.run(["cp", "-a", f"{repository}/.", box.remote])
+    for path in box.remote.rglob("*"):
+        box.server.own(path)
+
+    def asked_by_second_status(**options):
+        mount = box.mount(attr_timeout=300, entry_timeout=300, dir_cache_timeout=300, negative_timeout=300, **options)
+
+        def status():
+            told = box.run([*git, "status", "--porcelain"], cwd=mount, timeout=120).stdout
+            assert told == b"", told[:500]
+
+        def asked():
+            told = json.loads(box.run([os.environ["FTPSFS_BIN"], "status", "--json", mount]).stdout)["verbs"]
+            return sum(each["count"] for each in told if each["verb"] in METADATA)
+
+        status()
+        time.sleep(8 * RTT)  # what was asked ahead of need
+        before = asked()
+        status()
+        more = asked() - before
+        box.unmount()
+        return more
+
+    assert asked_by_second_status(cto="off") == 0
+    # Close-to-open: each of the few files that git opens is looked at again.
+    assert asked_by_second_status() < 30
 
 
 def test_walk(far_box):

@@ -232,8 +232,27 @@ Result<Listing> FakeRemote::listing_of(const RemotePath& path, std::string_view 
 
 Result<Listing> FakeRemote::list(const RemotePath& path, const Wait& wait,
                                  const remote::ListingHints& hints) {
+  if (hints.arriving && options_.arrives_in > 0) {
+    tell_arrivals(path, hints.arriving);
+  }
   return call(Op::list, path.str(), wait, {},
               [&]() FTPSFS_NO_ANALYSIS { return listing_of(path, hints.timed, false); });
+}
+
+void FakeRemote::tell_arrivals(const RemotePath& path, const remote::ArrivalSink& sink) {
+  Result<Listing> listing = make_error(Errc::not_found, "");
+  {
+    const MutexLock lock(mutex_);
+    listing = listing_of(path, {}, false);
+  }
+  std::vector<Entry> part;
+  for (Entry& entry : listing.value_or(Listing{}).entries) {
+    entry.symlink_target = {};
+    part.push_back(std::move(entry));
+    if (part.size() == options_.arrives_in) {
+      sink(std::exchange(part, {}));
+    }
+  }
 }
 
 void FakeRemote::list_ahead(const remote::ChooseDirectories& choose, bool times,

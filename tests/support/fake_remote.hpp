@@ -40,7 +40,10 @@ struct FakeRemoteOptions {
   /// exact_times() and version() know the seconds.
   bool exact_listing = true;
   bool case_sensitive = true;
-  std::string unlisted = {};           ///< list() leaves this name out, and says so
+  std::string unlisted = {};  ///< list() leaves this name out, and says so
+  /// list() tells so many entries at a time before its end, and only then counts as called: what
+  /// holds it back or fails it comes behind them. 0: all at the end.
+  std::size_t arrives_in = 0;
   bool absence_needs_listing = false;  ///< glance() cannot tell that a name is not there
   bool can_set_mtime = true;
   bool can_set_mode = true;
@@ -163,6 +166,7 @@ class FakeRemote final : public remote::Remote {
   Result<remote::Listing> listing_of(const remote::RemotePath& path, std::string_view timed,
                                      bool all_timed) const FTPSFS_REQUIRES(mutex_);
   remote::FileVersion version_of(const FakeNode& node) const;
+  void tell_arrivals(const remote::RemotePath& path, const remote::ArrivalSink& sink);
   FakeNodePtr look(const std::string& path, bool follow) const FTPSFS_REQUIRES(mutex_);
 
   const Clock& clock_;

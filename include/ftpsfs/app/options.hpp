@@ -51,6 +51,7 @@ struct Options {
   Duration entry_timeout = std::chrono::seconds(30);
   Duration negative_timeout = std::chrono::seconds(5);
   bool exact_times = true;
+  bool close_to_open = true;
   bool prefetch = true;
   std::uint64_t cache_size = std::uint64_t{64} << 20;  ///< bytes
   std::string staging_directory;                       ///< empty: the default place

@@ -81,8 +81,14 @@ class Filesystem {
   void release(HandleId handle, const Request& request);
 
   // Directories.
-  Result<HandleId> open_directory(Ino ino, const Request& request);
-  /// Calls `visit` for each name from `offset` on. With `plus`, items bear counted lookups.
+  /// Takes the handle of a directory of which names are there though not all: its owner need not
+  /// wait for the end of the call.
+  using EarlyHandle = std::function<void(HandleId)>;
+  /// @param early may be empty; else called at most once, by this thread, with the handle that the
+  /// call returns in the end. It may be released before that.
+  Result<HandleId> open_directory(Ino ino, const EarlyHandle& early, const Request& request);
+  /// Calls `visit` for names from `offset` on: none is left when there was none. With `plus`, items
+  /// bear counted lookups.
   Result<void> read_directory(HandleId handle, std::uint64_t offset, bool plus,
                               const DirectoryVisitor& visit, const Request& request);
   void release_directory(HandleId handle);

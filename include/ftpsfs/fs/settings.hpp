@@ -30,6 +30,8 @@ struct Settings {
   std::chrono::milliseconds timeout{30'000};
   /// Off: times are what listings tell, to the minute or the day; MDTM is not asked for them.
   bool exact_times = true;
+  /// open() asks the server for size and time again when they are older than a moment.
+  bool close_to_open = true;
   std::uint64_t cache_bytes = 64ULL << 20;
   /// Directories that a walk is about to come to are listed ahead of it.
   bool prefetch = false;

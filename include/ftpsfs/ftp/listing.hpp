@@ -39,7 +39,15 @@ struct ListingNotes {
 Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes = nullptr,
                                           std::size_t most_entries = kMostEntries);
 
-/// The same for LIST and for the body of a STAT reply, in whichever dialect it is.
+/// The children on the whole lines at the beginning of `text`: for a listing that is shown before
+/// its end. Names may come twice, and what is wrong with it parse_mlsd() tells in the end.
+struct MlsdPart {
+  std::vector<FileFacts> children;
+  std::size_t bytes = 0;  ///< that those lines take
+};
+MlsdPart parse_mlsd_part(std::string_view text);
+
+/// As parse_mlsd() for LIST and for the body of a STAT reply, in whichever dialect it is.
 Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now,
                                           ListingNotes* notes = nullptr,
                                           std::size_t most_entries = kMostEntries);

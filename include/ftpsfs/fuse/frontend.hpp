@@ -116,6 +116,9 @@ class Frontend {
 
   template <typename T>
   void reply(const char* what, Ticket ticket, const Result<T>& result) const;
+  /// Replies, or undoes what nobody hears of.
+  template <typename T>
+  void finish(const char* what, PendingRequest& pending, const Result<T>& result) const;
 
   fs::Filesystem& filesystem_;
   RequestBuffers& buffers_;
@@ -139,23 +142,26 @@ void Frontend::reply(const char* what, Ticket ticket, const Result<T>& result) c
   answer(std::move(ticket), result, undo_);
 }
 
+template <typename T>
+void Frontend::finish(const char* what, PendingRequest& pending, const Result<T>& result) const {
+  if (Ticket claimed = pending.claim()) {
+    reply(what, std::move(claimed), result);
+    return;
+  }
+  log::debug("{}: {}, after the interrupted program had its answer", what,
+             result ? "done" : to_string(result.error().code));
+  if constexpr (!std::is_void_v<T>) {
+    if (result) {
+      undo_(*result);
+    }
+  }
+}
+
 template <typename Work>
 void Frontend::dispatch(const char* what, Ticket ticket, OnInterrupt on_interrupt, Lane lane,
                         Work work) {
   auto job = [this, what, work = std::move(work)](PendingRequest& pending) mutable {
-    const auto result = work(pending.request());
-    Ticket claimed = pending.claim();
-    if (claimed) {
-      reply(what, std::move(claimed), result);
-      return;
-    }
-    log::debug("{}: {}, after the interrupted program had its answer", what,
-               result ? "done" : to_string(result.error().code));
-    if constexpr (!std::is_void_v<typename std::decay_t<decltype(result)>::value_type>) {
-      if (result) {
-        undo_(*result);
-      }
-    }
+    finish(what, pending, work(pending.request()));
   };
   submit(std::move(ticket), on_interrupt, lane, std::move(job));
 }

@@ -98,12 +98,20 @@ enum class WriteMode : std::uint8_t {
   append,   ///< APPE
 };
 
+/// Takes entries of a listing before it is whole. Some may have come before: the server may be
+/// asked again when the link fails.
+/// @return the limit of what is still to come, from now on; nullopt: it stays as it is.
+using ArrivalSink = std::function<std::optional<Wait>(std::vector<Entry> arrived)>;
+
 /// What helps to list a directory fast.
 struct ListingHints {
   /// A name whose exact time is wanted as well, where that costs nothing more.
   std::string_view timed = {};
   /// The directory's own size, as its parent's listing tells it.
   std::optional<std::uint64_t> directory_bytes = std::nullopt;
+  /// Called by the calling thread, if at all: for long listings whose entries are certain before
+  /// the end. Symlinks come without their targets, directories without sizes.
+  ArrivalSink arriving = {};
 
   /// Some thousand names at most, on any file system: a few blocks where it counts blocks; less
   /// than a block where it counts names (ZFS) or their bytes.
@@ -157,7 +165,8 @@ class Remote {
 
   /// Several directories ahead of need, in as few round trips as the server allows. Leaves alone
   /// the connections that programs may want: when there is none to spare, nothing is done.
-  /// @pre the directories are not known to be large (ListingHints).
+  /// @pre the directories are not known to be large (ListingHints); of several, where listings are
+  /// slow_when_large, all are known to be small.
   /// @param times the exact times of regular files as well, where listings do not tell them. Those
   /// that the server does not tell stay coarse.
   /// @param choose called on this thread, once at most, when there is a connection.

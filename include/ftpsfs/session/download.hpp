@@ -7,10 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "ftpsfs/session/session.hpp"
 
@@ -65,9 +67,14 @@ class Download {
   std::optional<Error> failure_;
 };
 
+/// Is shown the text so far each time when more of it has come.
+/// @return the limit of what is still to come, from now on; nullopt: it stays as it is.
+using ListingTap = std::function<std::optional<Wait>(std::string_view so_far)>;
+
 struct ListingBody {
   std::string text;
   ftp::Reply verdict;  ///< its words may say more than its code
+  Wait limit;          ///< the caller's, or the last that the tap gave
 };
 
 /// A hostile server costs no more memory than this.
@@ -76,9 +83,11 @@ constexpr std::size_t kMaxListingBytes = std::size_t{128} * 1024 * 1024;
 /// Lists `directory` (absolute) by CWD and an argument-less `list` ("MLSD", "LIST -a"): paths in a
 /// listing's argument are read as options or patterns by real servers. An empty `directory` lists
 /// the one of the call before.
+/// @param tap may be empty
 /// @errors the refusal of CWD or of `list`, classified; truncated: no authenticated end; link
 /// failures.
 Result<ListingBody> fetch_listing(Session& session, const std::string& directory,
-                                  const std::string& list, const Wait& wait);
+                                  const std::string& list, const Wait& wait,
+                                  const ListingTap& tap = {});
 
 }  // namespace ftpsfs::session

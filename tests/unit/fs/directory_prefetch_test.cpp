@@ -36,7 +36,7 @@ class Prefetch : public FilesystemFixture {
   /// As ls does.
   std::vector<std::string> list(Ino directory) {
     std::vector<std::string> names;
-    const auto handle = fs->open_directory(directory, request());
+    const auto handle = fs->open_directory(directory, {}, request());
     EXPECT_TRUE(handle) << handle.error().text;
     if (handle) {
       EXPECT_TRUE(fs->read_directory(
@@ -235,6 +235,99 @@ TEST_F(PrefetchedTimes, AreAskedForOnlyAsLongAsSomebodyLooks) {
   clock.advance(std::chrono::seconds(11));
   walk_to(9, kDirectories - 2);
   EXPECT_EQ(look_into(kDirectories - 1), 1U) << "it came without";
+}
+
+/// Single names, one after the other, as make and git status look at them.
+class Questions : public Prefetch {
+ protected:
+  explicit Questions(FakeRemoteOptions options = {}) : Prefetch(options) {
+    for (int i = 0; i < 20; ++i) {
+      remote.put(file(i), "x");
+    }
+  }
+  static std::string file(int i) { return "/many/file" + std::to_string(i); }
+  void look_at(int first, int last) {
+    for (int i = first; i <= last; ++i) {
+      EXPECT_NE(walk(file(i).substr(1)), kNoIno);
+    }
+  }
+  std::size_t listings() const { return remote.calls(Op::list_ahead) + remote.calls(Op::list); }
+};
+
+TEST_F(Questions, AfterAFewTheListingAnswersTheRest) {
+  look_at(0, 3);
+  await_listed(1);
+  remote.forget_calls();
+  look_at(4, 19);
+  EXPECT_EQ(look(walk("many"), "none"), kNoIno);
+  EXPECT_EQ(remote.calls(), 0U);
+  EXPECT_EQ(remote.log().size(), 0U);
+}
+
+TEST_F(Questions, FewOfThemAreAnsweredOneByOne) {
+  look_at(0, 2);
+  EXPECT_EQ(listings(), 0U);
+}
+
+TEST_F(Questions, NowAndThenIsNoRow) {
+  for (int i = 0; i < 20; ++i) {
+    look_at(i, i);
+    clock.advance(std::chrono::seconds(3));
+  }
+  EXPECT_EQ(listings(), 0U);
+}
+
+TEST_F(Questions, ForOneNameAgainAndAgainAreNoRow) {
+  Settings settings;
+  settings.prefetch = true;
+  settings.attr_timeout = std::chrono::milliseconds(0);
+  mount(std::move(settings));
+  const Ino many = walk("many");
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_NE(look(many, "file1"), kNoIno);
+  }
+  EXPECT_EQ(remote.calls(Op::list_ahead), 0U);
+}
+
+TEST_F(Questions, AreNeverHeldUpByTheListing) {
+  Gate gate = remote.hold(Op::list_ahead, "/many");
+  look_at(0, 3);
+  ASSERT_TRUE(gate.await_blocked());
+  look_at(4, 19);
+}
+
+TEST_F(Questions, OffMeansOff) {
+  restart(false);
+  look_at(0, 19);
+  EXPECT_EQ(listings(), 0U);
+}
+
+class QuestionsWithSizes : public Questions {
+ protected:
+  static FakeRemoteOptions sized(std::uint64_t bytes_of_name) {
+    FakeRemoteOptions options;
+    options.bytes_of_name = bytes_of_name;
+    return options;
+  }
+  explicit QuestionsWithSizes(std::uint64_t bytes_of_name = 200)
+      : Questions(sized(bytes_of_name)) {}
+};
+
+TEST_F(QuestionsWithSizes, OfASmallDirectoryTwoAreEnough) {
+  list(kRootIno);
+  look_at(0, 1);
+  await_listed(1);
+}
+
+class QuestionsOfALargeDirectory : public QuestionsWithSizes {
+ protected:
+  QuestionsOfALargeDirectory() : QuestionsWithSizes(10'000) {}
+};
+
+TEST_F(QuestionsOfALargeDirectory, AreAnsweredOneByOne) {
+  list(kRootIno);
+  look_at(0, 19);
+  EXPECT_EQ(listings(), 1U) << "that of the root alone";
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ class FilesystemFixture : public ::testing::Test {
   }
   std::vector<std::string> list(Ino directory) {
     std::vector<std::string> names;
-    const auto handle = fs->open_directory(directory, request());
+    const auto handle = fs->open_directory(directory, {}, request());
     EXPECT_TRUE(handle) << (handle ? "" : handle.error().text);
     if (handle) {
       const auto done = fs->read_directory(

@@ -56,7 +56,7 @@ TEST_F(FilesystemTest, AFailedListingIsAnErrorNeverAShorterDirectory) {
   remote.put("/d/a", "1");
   const Ino directory = walk("d");
   remote.fail_next(Op::list, "/d", make_error(Errc::truncated, "cut"));
-  EXPECT_FALSE(fs->open_directory(directory, request()));
+  EXPECT_FALSE(fs->open_directory(directory, {}, request()));
   EXPECT_THAT(list(directory), ElementsAre("a"));
 }
 
@@ -85,7 +85,7 @@ TEST_F(FilesystemTest, AListingBegunBeforeALocalChangeIsNotCached) {
 TEST_F(FilesystemTest, ReaddirplusCountsLookupsAndUndoesWhatDidNotFit) {
   remote.put("/a", "1");
   remote.put("/b", "2");
-  const auto handle = fs->open_directory(kRootIno, request());
+  const auto handle = fs->open_directory(kRootIno, {}, request());
   ASSERT_TRUE(handle);
   int shown = 0;
   ASSERT_TRUE(fs->read_directory(

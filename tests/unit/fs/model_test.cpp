@@ -116,7 +116,7 @@ class Model : private ModelMount {
   void list() {
     const Place place = chance_.any_place(root_);
     note("list above " + place.text());
-    const auto opened = fs_->open_directory(directory_of(place), request());
+    const auto opened = fs_->open_directory(directory_of(place), {}, request());
     ASSERT_TRUE(agree(opened, std::nullopt));
     const bool plus = chance_.below(2) == 0;
     std::multiset<std::string> names;

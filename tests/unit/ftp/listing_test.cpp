@@ -36,6 +36,22 @@ const FileFacts& find(const std::vector<FileFacts>& entries, std::string_view na
 }
 
 /// The four servers served this same directory.
+TEST(MlsdPart, IsTheChildrenOnWholeLines) {
+  const std::string whole =
+      "type=cdir; .\r\ntype=pdir; ..\r\ntype=file;size=1; a\r\nno line\r\ntype=dir; d\r\n"
+      "type=file; ../x\r\n";
+  const MlsdPart part = parse_mlsd_part(whole + "type=file;size=2; b");
+  ASSERT_EQ(part.children.size(), 2U);
+  EXPECT_EQ(part.children[0].name, "a");
+  EXPECT_EQ(part.children[1].name, "d");
+  EXPECT_EQ(part.bytes, whole.size());
+}
+
+TEST(MlsdPart, MayBeNothing) {
+  EXPECT_EQ(parse_mlsd_part("").bytes, 0U);
+  EXPECT_EQ(parse_mlsd_part("type=file; a").bytes, 0U);
+}
+
 TEST(Listing, OfTheServersByList) {
   for (const char* name : {"vsftpd.list", "proftpd.list", "pureftpd.list", "pyftpdlib.list"}) {
     ListingNotes notes;

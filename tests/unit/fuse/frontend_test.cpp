@@ -325,6 +325,41 @@ TEST_F(DirectoryTest, DotsComeFirst) {
   EXPECT_EQ(FakeKernel::parse_names(wait(kernel_.readdir(many_, handle_, 1)).body)[0].name, "..");
 }
 
+class ArrivingTest : public MountedTest {
+ protected:
+  ArrivingTest()
+      : MountedTest([] {
+          test::FakeRemoteOptions options;
+          options.arrives_in = 1;
+          return options;
+        }()) {}
+};
+
+TEST_F(ArrivingTest, OpendirIsAnsweredBeforeTheListingIsWhole) {
+  remote_.put("/a", "x");
+  remote_.put("/b", "x");
+  test::Gate gate = remote_.hold(test::Op::list, "/");
+  mount();
+  const auto handle = opendir(kRoot);
+  ASSERT_TRUE(gate.await_blocked());
+  const auto first = FakeKernel::parse_names(wait(kernel_.readdir(kRoot, handle, 2)).body);
+  ASSERT_EQ(first.size(), 2U);
+  const Unique last = kernel_.readdir(kRoot, handle, first.back().next);
+  gate.open();
+  EXPECT_EQ(wait(last).body, "") << "the end";
+  EXPECT_EQ(error(kernel_.releasedir(kRoot, handle)), 0);
+}
+
+TEST_F(ArrivingTest, TheEndOfTheMountDoesNotWaitForAListing) {
+  remote_.put("/a", "x");
+  test::Gate gate = remote_.hold(test::Op::list, "/");
+  mount();
+  opendir(kRoot);
+  ASSERT_TRUE(gate.await_blocked());
+  session_->request_stop();
+  EXPECT_TRUE(end());
+}
+
 class LazyTimesTest : public MountedTest {
  protected:
   LazyTimesTest()

@@ -111,6 +111,39 @@ TEST_F(Faults, ACutListingIsFetchedAgain) {
   EXPECT_EQ(listing->entries.size(), 1U);
 }
 
+TEST_F(Faults, ALongListingIsToldAsItComesAndAgainWhenItIsCut) {
+  tree().add_directory("/long");
+  for (int i = 0; i < 2000; ++i) {
+    tree().add_file("/long/file-of-some-length-" + std::to_string(i), "x");
+  }
+  server_->add_fault({.verb = "MLSD", .kind = Fault::Kind::truncate, .bytes = 100'000});
+  std::set<std::string> told;
+  std::size_t times = 0;
+  ListingHints hints;
+  hints.arriving = [&](std::vector<Entry> arrived) -> std::optional<Wait> {
+    for (const Entry& entry : arrived) {
+      told.insert(entry.name);
+      EXPECT_EQ(entry.size, 1U);
+      ++times;
+    }
+    return std::nullopt;
+  };
+  const auto listing = remote_->list(at("/long"), soon(), hints);
+  ASSERT_TRUE(listing) << listing.error().text;
+  EXPECT_EQ(listing->entries.size(), 2000U);
+  EXPECT_GT(told.size(), 1000U);
+  EXPECT_GT(times, told.size()) << "a part came twice";
+}
+
+TEST_F(Faults, AShortListingIsWorthWaitingFor) {
+  ListingHints hints;
+  hints.arriving = [](const std::vector<Entry>&) -> std::optional<Wait> {
+    ADD_FAILURE() << "told before its end";
+    return std::nullopt;
+  };
+  EXPECT_TRUE(remote_->list(at("/d"), soon(), hints));
+}
+
 TEST_F(Faults, AStalledReadTimesOutAndCanBeCut) {
   server_->add_fault({.verb = "RETR", .kind = Fault::Kind::stall_data, .bytes = 0});
   auto reader = remote_->open_reader(at("/f"), 0, {}, soon());

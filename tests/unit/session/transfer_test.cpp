@@ -265,6 +265,28 @@ TEST_F(Transfer, AListingIsReadWhole) {
   finish();
 }
 
+TEST_F(Transfer, AListingIsShownAsItComesAndItsLimitMayGrow) {
+  control_.expect_bytes("CWD /d\r\nEPSV\r\n").send("250 there\r\n229 (|||4711|)\r\n");
+  control_.expect("MLSD").reply("150 coming");
+  data_.send("type=file; a\r\n").send("type=file; b\r\n").close();
+  control_.reply("226 done").expect_end();
+  transport_.add_data(&data_);
+  log_in();
+  std::string last;
+  const Wait longer = Wait::for_at_most(std::chrono::minutes(5));
+  const auto tap = [&](std::string_view so_far) {
+    EXPECT_TRUE(so_far.starts_with(last));
+    last = so_far;
+    return std::optional(longer);
+  };
+  auto body = fetch_listing(*session_, "/d", "MLSD", soon(), tap);
+  ASSERT_TRUE(body) << body.error().text;
+  EXPECT_EQ(body->text, "type=file; a\r\ntype=file; b\r\n");
+  EXPECT_EQ(last, body->text);
+  EXPECT_EQ(body->limit.deadline, longer.deadline);
+  finish();
+}
+
 TEST_F(Transfer, ARefusedCwdIsNeverAListing) {
   control_.expect_bytes("CWD /d\r\nEPSV\r\n").send("550 Failed.\r\n229 (|||4711|)\r\n");
   control_.expect_end();
