@@ -96,6 +96,8 @@ void apply_habits(ServerProfile& profile) {
   profile.next_epsv_behind_transfer = is_known;
   switch (profile.kind) {
     case ServerKind::vsftpd:
+      // ProFTPD leaves the close_notify unread, and so resets the connection behind its last bytes.
+      profile.early_data_end = true;
       profile.mdtm_set = true;
       profile.sets_directory_times = false;
       profile.empty_listing_may_be_denial = true;

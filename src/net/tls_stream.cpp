@@ -200,6 +200,15 @@ Result<void> TlsStream::close_write(const Wait& wait) {
   return {};
 }
 
+void TlsStream::announce_end() noexcept {
+  State& state = *state_;
+  if (state.handshake_done && !state.failed && SSL_version(state.ssl.get()) >= TLS1_3_VERSION) {
+    ERR_clear_error();
+    SSL_shutdown(state.ssl.get());  // what it could not send, close_write() or the end will
+    ERR_clear_error();
+  }
+}
+
 Result<void> TlsStream::drain_to_end(const Wait& wait) {
   std::array<std::byte, kRecordBytes> discarded;  // NOLINT: never read
   while (true) {

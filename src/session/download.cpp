@@ -62,7 +62,7 @@ Result<std::unique_ptr<Download>> Download::open(Session& session, const std::st
                                                  std::uint64_t offset, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(auto questions, stamp_commands(session, path));
   FTPSFS_TRY_ASSIGN(auto retr, ftp::Command::make("RETR", path));
-  TransferOrder order{std::move(questions), false, std::nullopt, std::move(retr)};
+  TransferOrder order{std::move(questions), false, std::nullopt, std::move(retr), true};
   if (offset > 0) {
     FTPSFS_TRY_ASSIGN(order.restart, ftp::Command::make("REST", std::to_string(offset)));
   }
@@ -208,7 +208,7 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
   FTPSFS_TRY_ASSIGN(
       const auto command,
       ftp::Command::make(verb, blank == std::string::npos ? "" : list.substr(blank + 1)));
-  TransferOrder order{{}, true, std::nullopt, command};
+  TransferOrder order{{}, true, std::nullopt, command, true};
   if (!directory.empty()) {
     FTPSFS_TRY_ASSIGN(auto change, ftp::Command::make("CWD", directory));
     order.questions.push_back(std::move(change));

@@ -73,6 +73,16 @@ void ServerKnowledge::note_list_beside(bool worked) {
   note(beside_, worked, "listings over two connections at a time");
 }
 
+bool ServerKnowledge::announces_end() const {
+  const MutexLock lock(mutex_);
+  return SteadyClock::now() >= announced_end_.again;
+}
+
+void ServerKnowledge::note_announced_end(bool worked) {
+  const MutexLock lock(mutex_);
+  note(announced_end_, worked, "downloads whose end is announced");
+}
+
 ServerKnowledge::Login ServerKnowledge::login() const {
   const MutexLock lock(mutex_);
   return login_;

@@ -100,12 +100,19 @@ Result<ftp::Reply> Session::await_verdict(const Wait& wait) {
     FTPSFS_TRY_ASSIGN(auto reply, control_->receive(wait));
     if (!reply.is_preliminary()) {
       cut_ = owes_transfer();
+      if (std::exchange(end_announced_, false) && reply.is_completion()) {
+        knowledge_.note_announced_end(true);
+      }
       return reply;
     }
   }
 }
 
 Error Session::explain_broken_data(std::string_view verb, Error fallback, bool before_start) {
+  if (end_announced_ && fallback.code != Errc::cancelled) {
+    end_announced_ = false;
+    knowledge_.note_announced_end(false);
+  }
   // A timeout says nothing of the server's mind: the transfer is cut, and settle() will tell.
   if (fallback.code == Errc::timed_out || fallback.code == Errc::cancelled) {
     return fallback;

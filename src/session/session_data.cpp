@@ -269,7 +269,7 @@ Result<StartedTransfer> Session::start_cold(const TransferOrder& order, Greeting
     }
   }
   FTPSFS_TRY_ASSIGN(auto socket, dial_data(port.port, wait));
-  const TransferOrder bare{{}, false, order.restart, order.verb};
+  const TransferOrder bare{{}, false, order.restart, order.verb, order.only_reads};
   FTPSFS_TRY_ASSIGN(auto started, start_on(std::move(socket), bare, greeting, wait));
   started.answers = std::move(port.answers);
   return started;
@@ -323,6 +323,7 @@ Result<void> Session::send_start(const TransferOrder& order, Start& start, const
     }
   }
   cut_ = true;  // until the replies are in step again
+  end_announced_ = false;
   counters_.commands += record.size();
   ++counters_.flights;
   return control_->send(record, wait);
@@ -353,6 +354,10 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
     }
     secured = *done;
     counters_.full_handshakes += secured && !transport_.is_resumed(data) ? 1 : 0;
+    if (secured && order.only_reads && profile().early_data_end && knowledge_.announces_end()) {
+      data.announce_end();
+      end_announced_ = true;
+    }
     if (!secured) {
       FTPSFS_TRY_ASSIGN(auto reply, control_->try_receive());
       if (reply) {

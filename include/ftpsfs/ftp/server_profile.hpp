@@ -72,6 +72,9 @@ struct ServerProfile {
   bool pipelines = false;  ///< a flight of several records is answered in order
   /// The ClientHello of a data connection may go out before the 1xx reply.
   bool early_data_handshake = false;
+  /// What closes a download is the client's close_notify, and may come before the data: in TLS 1.3,
+  /// where it leaves the other direction open. Else it is waited for behind them, one round trip.
+  bool early_data_end = false;
   bool next_epsv_behind_transfer = false;  ///< EPSV may stand in the record of RETR or STOR
   bool rest_stor_keeps_tail = false;       ///< REST n + STOR leaves what is behind
   bool rename_replaces = false;            ///< RNTO over an existing file is known to replace it

@@ -59,6 +59,10 @@ class ByteStream {
   /// Says that no more bytes will be written: close_notify, then FIN. Reading goes on.
   virtual Result<void> close_write(const Wait& wait) = 0;
 
+  /// Says ahead of need that nothing will be written, where that leaves the other direction open:
+  /// in TLS 1.3 (RFC 8446 §6.1), by close_notify without a FIN. Else does nothing; never waits.
+  virtual void announce_end() noexcept {}
+
   /// Reads and throws away until the peer's end: closing with its bytes (TLS tickets) unread would
   /// send RST, and the server would drop the tail of an upload. A bare FIN or a reset by the peer
   /// is an end too.

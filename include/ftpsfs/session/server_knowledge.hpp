@@ -49,6 +49,10 @@ class ServerKnowledge {
   bool lists_beside() const;
   void note_list_beside(bool worked);
 
+  /// The same of downloads whose end is announced before their data.
+  bool announces_end() const;
+  void note_announced_end(bool worked);
+
   /// Has the short login worked, or has it failed where the long one worked?
   enum class Login : std::uint8_t { unproved, short_works, long_only };
   Login login() const;
@@ -68,6 +72,7 @@ class ServerKnowledge {
   static void note(Trial& trial, bool worked, const char* what);
   Trial warm_ FTPSFS_GUARDED_BY(mutex_);
   Trial beside_ FTPSFS_GUARDED_BY(mutex_);
+  Trial announced_end_ FTPSFS_GUARDED_BY(mutex_);
   Login login_ FTPSFS_GUARDED_BY(mutex_) = Login::unproved;
 };
 

@@ -52,6 +52,7 @@ struct TransferOrder {
   bool questions_must_succeed = false;  ///< else nothing is transferred (CWD before a listing)
   std::optional<ftp::Command> restart;  ///< REST
   ftp::Command verb;                    ///< RETR, STOR, APPE, LIST, MLSD
+  bool only_reads = false;              ///< RETR, LIST, MLSD
 };
 
 struct StartedTransfer {
@@ -182,6 +183,7 @@ class Session final : public PooledSession {
   /// Servers that insist on resumption (vsftpd) refuse data connections from then on.
   std::optional<SteadyTime> spent_at_;
   bool cut_ = false;
+  bool end_announced_ = false;  ///< of the download under way
   DataPort port_;
   std::optional<Error> lost_;  ///< out of step, found out while idle
 };

@@ -265,6 +265,25 @@ TEST_P(TlsStreamTest, UploadEndsWithCloseNotifyAndDrains) {
   EXPECT_EQ(received, 1'000'000);
 }
 
+/// Half of a TLS 1.3 connection goes on without the other; before that there is no such thing.
+TEST_P(TlsStreamTest, AnAnnouncedEndLeavesReadingAlone) {
+  const auto server = serve([this](ServerConnection& connection) {
+    if (is_1_3()) {
+      std::array<char, 1> none{};
+      EXPECT_EQ(connection.read(none.data(), 1), 0);
+      EXPECT_TRUE(connection.clean_end());
+    }
+    connection.write(pattern(1'000'000));
+    connection.finish();
+    connection.await_end();
+  });
+  const Stream stream = control_to(server->port());
+  stream->announce_end();
+  stream->announce_end();
+  EXPECT_EQ(read_some(*stream, 1'000'001), pattern(1'000'000) + "[end]");
+  EXPECT_EQ(stream->end(), EndOfStream::authenticated);
+}
+
 TEST_P(TlsStreamTest, UnfinishedUploadIsNeverEndedCleanly) {
   std::atomic<bool> clean{true};
   std::atomic<int> connections{0};

@@ -401,6 +401,46 @@ TEST_F(WarmData, AListingThatIsResetIsTriedAgainWithTheHandshakeAfterThe1xx) {
   finish();
 }
 
+/// vsftpd hears the end of a download before its data. Where that fails again and again it is left
+/// alone; one that works again proves the opposite.
+TEST_F(WarmData, AnAnnouncedEndThatBreaksDownloadsIsGivenUp) {
+  knowledge_.note_announced_end(false);
+  knowledge_.note_announced_end(false);
+  ASSERT_TRUE(knowledge_.announces_end());
+  begin(kVsftpd);
+  control_.expect_bytes(kRecord).send(kStamp).reply("150 here");
+  data_.run([] {}).send("hel").reset();
+  control_.send("426 broken\r\n229 (|||1002|)\r\n").expect_end();
+  log_in();
+  auto download = Download::open(*session_, "/f", 0, soon());
+  ASSERT_TRUE(download) << download.error().text;
+  std::vector<std::byte> buffer(100);
+  Result<std::size_t> got = std::size_t{1};
+  while (got && *got > 0) {
+    got = (*download)->read(buffer, soon());
+  }
+  EXPECT_FALSE(got);
+  EXPECT_FALSE(knowledge_.announces_end()) << "the third in a row";
+  download->reset();
+  EXPECT_TRUE(session_->settle(soon()));
+  finish();
+}
+
+TEST_F(WarmData, AnAnnouncedEndThatWorksIsKept) {
+  knowledge_.note_announced_end(false);
+  knowledge_.note_announced_end(false);
+  begin(kVsftpd);
+  control_.expect_bytes(kRecord).send(kStamp).reply("150 here").run(begun_.opener());
+  control_.send("226 done\r\n229 (|||1002|)\r\n").expect_end();
+  serve(data_, begun_, "hello");
+  log_in();
+  EXPECT_EQ(fetch("/f"), "hello");
+  knowledge_.note_announced_end(false);
+  EXPECT_TRUE(knowledge_.announces_end()) << "they were not three in a row";
+  EXPECT_TRUE(session_->settle(soon()));
+  finish();
+}
+
 TEST_F(WarmData, ASessionThatDiesWithTheDataConnectionIsAWarmFailure) {
   knowledge_.note_warm_start(false);
   knowledge_.note_warm_start(false);
