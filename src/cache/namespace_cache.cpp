@@ -186,6 +186,13 @@ NamespaceCache::Snapshot NamespaceCache::peek_listing(DirectoryId directory) con
              : nullptr;
 }
 
+NamespaceCache::Snapshot NamespaceCache::recall_listing(DirectoryId directory) const {
+  State& s = *state_;
+  const MutexLock lock(s.mutex);
+  DirectoryRecord* record = s.records.peek(directory);
+  return record != nullptr && record->complete ? record->entries.lend() : nullptr;
+}
+
 bool NamespaceCache::exact_times(DirectoryId directory) const {
   const State& s = *state_;
   const MutexLock lock(s.mutex);

@@ -40,7 +40,7 @@ class DirectoryPrefetch::View final : public KnownTree {
   explicit View(Services& services) : services_(services) {}
 
   cache::NamespaceCache::Snapshot listing(Ino directory) override {
-    return services_.cache.peek_listing(directory);
+    return services_.cache.recall_listing(directory);
   }
   std::optional<Location> locate(Ino ino) override {
     auto location = services_.inodes.locate(ino);

@@ -251,7 +251,7 @@ remote::ListingHints Tree::hints(Ino directory) const {
   if (!location || directory == kRootIno) {
     return hints;
   }
-  const Snapshot above = services_.cache.peek_listing(location->parent);
+  const Snapshot above = services_.cache.recall_listing(location->parent);
   const cache::CachedEntry* own = above ? above->find(location->name) : nullptr;
   hints.directory_bytes = own != nullptr ? own->entry.size : std::nullopt;
   return hints;

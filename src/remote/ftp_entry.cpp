@@ -95,42 +95,35 @@ Entry to_entry(const ftp::FileFacts& facts, std::string_view name) {
 
 std::vector<ftp::FileFacts> merge_listings(std::vector<ftp::FileFacts> listed,
                                            std::vector<ftp::FileFacts> facts) {
-  std::unordered_map<std::string_view, ftp::FileFacts*> by_name;
-  for (ftp::FileFacts& each : facts) {
-    by_name.emplace(each.name, &each);
+  std::unordered_map<std::string_view, ftp::FileFacts*> lines;
+  for (ftp::FileFacts& each : listed) {
+    lines.emplace(each.name, &each);
   }
-  std::vector<ftp::FileFacts> merged;
-  merged.reserve(listed.size());
-  for (ftp::FileFacts& line : listed) {
-    const auto known = by_name.find(line.name);
-    if (known == by_name.end()) {
-      merged.push_back(std::move(line));
-      continue;
+  for (ftp::FileFacts& exact : facts) {
+    const auto found = lines.find(exact.name);
+    if (found == lines.end()) {
+      continue;  // made between the two listings, or a dialect that LIST could not tell
     }
-    ftp::FileFacts& exact = *known->second;
-    by_name.erase(known);  // before its name is moved from
+    ftp::FileFacts& line = *found->second;
+    lines.erase(found);  // before its name is moved from
     if (line.kind == ftp::FactKind::symlink) {
       // MLSD may speak of the target here; only a line that says "symlink" speaks of the link.
       if (exact.kind == ftp::FactKind::symlink && exact.modify) {
         line.modify = exact.modify;
       }
-      merged.push_back(std::move(line));
-    } else {
-      if (line.kind == ftp::FactKind::dir) {
-        exact.size = line.size;  // MLSD may mean something else by it
-      }
-      merged.push_back(std::move(exact));
+      exact = std::move(line);
+    } else if (line.kind == ftp::FactKind::dir) {
+      exact.size = line.size;  // MLSD may mean something else by it
     }
   }
-  // Made between the two listings, or a dialect that LIST could not tell.
-  for (ftp::FileFacts& each : facts) {
-    const auto left = by_name.find(each.name);
-    if (left != by_name.end() && left->second == &each) {
-      by_name.erase(left);
-      merged.push_back(std::move(each));
+  for (ftp::FileFacts& each : listed) {
+    const auto left = lines.find(each.name);
+    if (left != lines.end() && left->second == &each) {
+      lines.erase(left);
+      facts.push_back(std::move(each));
     }
   }
-  return merged;
+  return facts;
 }
 
 }  // namespace ftpsfs::remote

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What walks through trees and large directories cost over a link with delay, beside curl.
 
-    tests/bench/run.sh walk [--rtt MS] [--runs N] [--server NAME] [--large N]
+    tests/bench/run.sh walk [--rtt MS] [--runs N] [--server NAME] [--large N] [--directories N] [--files N] [--alone]
 
 Each row is a fresh mount ("cold") or the same call again ("warm"). curl lists the same directories
 in one process over one connection, names and minutes alone. In seconds; the median of the runs
@@ -16,7 +16,6 @@ import time
 
 from bench import Bench, parser_of, timed
 
-DIRECTORIES, FILES = 100, 50
 NAMES = 1000
 
 
@@ -24,8 +23,9 @@ class Walk(Bench):
     costs = {}
 
     def prepare(self):
-        for directory in range(DIRECTORIES):
-            self.fill(f"tree/d{directory:03}", FILES)
+        self.directories = [f"tree/d{directory:04}" for directory in range(self.arguments.directories)]
+        for directory in self.directories:
+            self.fill(directory, self.arguments.files)
         self.fill("thousand", NAMES)
         if self.arguments.large:
             self.fill("large", self.arguments.large)
@@ -56,7 +56,7 @@ class Walk(Bench):
     def find(self, mount):
         seen = subprocess.run(["find", str(mount / "tree"), "-type", "f", "-printf", "%s %T@\n"], check=True,
                               stdout=subprocess.PIPE).stdout.splitlines()
-        if len(seen) != DIRECTORIES * FILES:
+        if len(seen) != self.arguments.directories * self.arguments.files:
             raise SystemExit(f"find saw {len(seen)} files: this run says nothing")
 
     @staticmethod
@@ -84,8 +84,9 @@ class Walk(Bench):
                 self.note(f"ls -l of {self.arguments.large}, then, {option}", "ftpsfs",
                           lambda: self.long_list(mount / "large"))  # noqa: B023
             self.box.unmount()
-            self.note(f"find, cold, {option}", "curl",
-                      lambda: self.list_by_curl(*(f"tree/d{each:03}" for each in range(DIRECTORIES))))
+            if self.arguments.alone:
+                continue
+            self.note(f"find, cold, {option}", "curl", lambda: self.list_by_curl(*self.directories))
             self.note(f"ls -l of 1,000, cold, {option}", "curl", lambda: self.list_by_curl("thousand"))
             if self.arguments.large:
                 self.note(f"first name of {self.arguments.large}, cold, {option}", "curl",
@@ -98,7 +99,8 @@ class Walk(Bench):
         self.report()
 
     def report(self):
-        print(f"{self.where()}; in seconds. find: {DIRECTORIES} directories of {FILES} files\n")
+        print(f"{self.where()}; in seconds. find: {self.arguments.directories} directories of "
+              f"{self.arguments.files} files\n")
         print("| | curl | ftpsfs | ratio |\n|---|---|---|---|")
         for row in dict.fromkeys(row for row, _ in self.costs):
             ours = statistics.median(self.costs[row, "ftpsfs"])
@@ -112,6 +114,9 @@ class Walk(Bench):
 def main():
     parser = parser_of(__doc__, rtt=20)
     parser.add_argument("--large", type=int, default=20_000, metavar="N", help="names in the large directory; 0: none")
+    parser.add_argument("--directories", type=int, default=100, metavar="N", help="of the tree that find walks through")
+    parser.add_argument("--files", type=int, default=50, metavar="N", help="in each of them")
+    parser.add_argument("--alone", action="store_true", help="without curl, which takes minutes for a large tree")
     with Walk(parser.parse_args()) as walk:
         walk.run()
 

@@ -71,6 +71,8 @@ class NamespaceCache {
   Snapshot find_listing(DirectoryId directory);
   /// The same for who only looks ahead: no use of it, neither a hit nor a miss.
   Snapshot peek_listing(DirectoryId directory) const;
+  /// However old: for guesses.
+  Snapshot recall_listing(DirectoryId directory) const;
   /// Is there a listing, of which every time is as exact as the server can tell?
   bool exact_times(DirectoryId directory) const;
 

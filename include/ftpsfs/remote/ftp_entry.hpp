@@ -31,8 +31,8 @@ std::optional<std::uint16_t> effective_mode(const ftp::FileFacts& facts);
 
 /// One listing out of two of the same directory: `listed` (LIST) knows every name, symlinks and
 /// their targets; `facts` (MLSD) knows exact times and rights, but on some servers leaves dangling
-/// symlinks out or shows what a link points to. Order and names are those of `listed`; names that
-/// only `facts` has come last.
+/// symlinks out or shows what a link points to. The order is that of `facts`, which may have
+/// been shown already; names that only `listed` has come last.
 std::vector<ftp::FileFacts> merge_listings(std::vector<ftp::FileFacts> listed,
                                            std::vector<ftp::FileFacts> facts);
 

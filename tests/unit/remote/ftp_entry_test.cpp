@@ -135,8 +135,8 @@ TEST_F(Merge, ANameThatAppearedMeanwhileIsNotLost) {
   const auto merged = merge_listings({named("a", FactKind::file)},
                                      {named("new", FactKind::file), named("a", FactKind::file)});
   ASSERT_EQ(merged.size(), 2U);
-  EXPECT_EQ(merged[0].name, "a");
-  EXPECT_EQ(merged[1].name, "new");
+  EXPECT_EQ(merged[0].name, "new");
+  EXPECT_EQ(merged[1].name, "a");
 }
 
 }  // namespace
