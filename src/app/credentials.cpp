@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/app/credentials.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,13 +11,12 @@
 #include <utility>
 
 #include "ftpsfs/app/password_prompt.hpp"
-#include "ftpsfs/base/unique_fd.hpp"
+#include "ftpsfs/base/small_file.hpp"
 
 namespace ftpsfs::app {
 namespace {
 
 constexpr std::size_t kLargestFile = 64 * 1024;
-constexpr auto kPromptLimit = std::chrono::minutes(5);
 
 Error bad_line(std::string_view origin, std::size_t number, std::string_view why) {
   return make_error(Errc::invalid_argument,
@@ -61,68 +58,34 @@ Result<void> read_line(std::string_view line, std::string_view origin, std::size
     found.password = Secret(value);
     return {};
   }
+  if (key == "key_password") {
+    if (found.key_password) {
+      return bad_line(origin, number, "a second key_password");
+    }
+    found.key_password = Secret(value);
+    return {};
+  }
   // The key is not repeated: a password that stands there alone may hold a '='.
-  return bad_line(origin, number, "unknown key; username= and password= are known");
+  return bad_line(origin, number, "unknown key; username=, password= and key_password= are known");
 }
 
-Result<void> check_owner(const struct stat& status, const std::string& path) {
-  if (!S_ISREG(status.st_mode)) {
-    return make_error(Errc::invalid_argument,
-                      fmt::format("credentials file {}: not a regular file", path));
-  }
-  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+Result<void> check_owner(const SmallFile& file, const std::string& path) {
+  if (file.owner != ::geteuid() && file.owner != 0) {
     return make_error(
         Errc::access_denied,
         fmt::format("credentials file {}: belongs to user {}, not to who mounts (user "
                     "{}) nor to root; chown it, or mount as its owner",
-                    path, status.st_uid, ::geteuid()));
+                    path, file.owner, ::geteuid()));
   }
-  if ((status.st_mode & 077U) != 0) {
+  if (file.is_open_to_others()) {
     return make_error(
         Errc::access_denied,
         fmt::format(
             "credentials file {}: group or others may use it (mode {:04o}), so its password "
             "is no secret; chmod 600 {}",
-            path, status.st_mode & 07777U, path));
+            path, file.mode, path));
   }
   return {};
-}
-
-Error open_failure(const std::string& path, int error) {
-  if (error == ELOOP) {
-    return make_error(
-        Errc::access_denied,
-        fmt::format("credentials file {}: is a symbolic link, which is not followed; name the file "
-                    "itself",
-                    path));
-  }
-  return make_error(error == ENOENT ? Errc::not_found : Errc::access_denied,
-                    fmt::format("credentials file {}: {}", path, std::strerror(error)));
-}
-
-/// Reads until the end, bounded. The buffer never grows, so that no copy of the secret is left.
-Result<std::string> read_all(int fd, const std::string& path) {
-  std::string text(kLargestFile + 1, '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    const ssize_t got = ::read(fd, text.data() + filled, text.size() - filled);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      const int error = errno;
-      Secret::wipe(text);
-      return open_failure(path, error);
-    }
-    if (got == 0) {
-      text.resize(filled);
-      return text;
-    }
-    filled += static_cast<std::size_t>(got);
-  }
-  Secret::wipe(text);
-  return make_error(Errc::invalid_argument,
-                    fmt::format("credentials file {}: larger than 64 KiB", path));
 }
 
 bool is_anonymous(const std::string& username) {
@@ -184,19 +147,14 @@ Result<Credentials> parse_credentials(std::string_view text, std::string_view or
 }
 
 Result<Credentials> read_credentials(const std::string& path) {
-  // O_NONBLOCK: a FIFO must not hold us up before fstat has refused it.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) {
-    return open_failure(path, errno);
+  auto file = read_small_file(path, kLargestFile, Links::refuse);
+  if (!file) {
+    return make_error(file.error().code,
+                      fmt::format("credentials file {}: {}", path, file.error().text));
   }
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) {
-    return open_failure(path, errno);
-  }
-  FTPSFS_TRY(check_owner(status, path));
-  FTPSFS_TRY_ASSIGN(std::string text, read_all(fd.get(), path));
-  auto credentials = parse_credentials(text, path);
-  Secret::wipe(text);
+  const Result<void> fit = check_owner(*file, path);
+  auto credentials = fit ? parse_credentials(file->bytes, path) : fit.error();
+  Secret::wipe(file->bytes);
   return credentials;
 }
 
@@ -259,6 +217,7 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
   } else {
     chosen.password = std::move(file.password);
   }
+  chosen.key_password = std::move(file.key_password);
   if (chosen.username.empty()) {
     if (chosen.password) {
       return make_error(Errc::invalid_argument,

@@ -10,6 +10,7 @@
 
 #include "ftpsfs/app/background.hpp"
 #include "ftpsfs/app/commands.hpp"
+#include "ftpsfs/app/identity.hpp"
 #include "ftpsfs/app/mount_plan.hpp"
 #include "ftpsfs/app/mount_service.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
@@ -132,6 +133,11 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
     return usage_failure(credentials.error().text);
   }
   plan->credentials = std::move(credentials).value();
+  auto identity = load_identity(line.options, plan->credentials);
+  if (!identity) {
+    return usage_failure(identity.error().text);
+  }
+  plan->identity = *std::move(identity);
   plan->url.password.reset();
   raise_descriptor_limit();
   if (plan->options.foreground) {

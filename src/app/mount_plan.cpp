@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "ftpsfs/app/identity.hpp"
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/private_directory.hpp"
 
@@ -144,6 +145,7 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
   plan.options = options;
   FTPSFS_TRY_ASSIGN(plan.url, parse_mount_url(source));
   FTPSFS_TRY(check_tls(options));
+  FTPSFS_TRY(check_identity_options(options));
   FTPSFS_TRY(check_access(options));
   plan.mount_point = resolve_mount_point(mount_point, working_directory);
   FTPSFS_TRY(check_mount_point(plan.mount_point));
@@ -173,6 +175,7 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   }
   settings.session.tls.ca_files = options.ca_files;
   settings.session.tls.ca_directories = options.ca_directories;
+  settings.session.tls.identity = plan.identity;
   settings.session.tls.verify = options.verify;
   settings.session.tls.min_version = options.tls_min;
   settings.session.tls.max_version = options.tls_max;

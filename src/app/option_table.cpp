@@ -91,7 +91,7 @@ using G = OptionGroup;
 const OptionRow kRows[] = {
   // The login.
   {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
-   .help = "file with lines username=NAME and password=WORD; refused when group or others may read it",
+   .help = "file with lines username=NAME, password=WORD and key_password=WORD; refused when group or others may read it",
    .store = store_text<&Options::credentials_file>},
   {.name = "username", .kind = K::text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
    .help = "user to log in as; also in the URL or the credentials file",
@@ -101,6 +101,15 @@ const OptionRow kRows[] = {
    .store = store_flag<&Options::password_stdin>},
 
   // TLS.
+  {.name = "cert", .kind = K::path, .group = G::tls, .value_name = "FILE",
+   .help = "client certificate, PEM (with the chain above it) or DER",
+   .store = [](Options& o, const OptionValue& v) { o.identity.certificate = std::get<std::string>(v); }},
+  {.name = "key", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "in cert",
+   .help = "its private key, PEM or DER, perhaps encrypted; refused when it is not and group or others may use the file",
+   .store = [](Options& o, const OptionValue& v) { o.identity.key = std::get<std::string>(v); }},
+  {.name = "pkcs12", .kind = K::path, .group = G::tls, .value_name = "FILE",
+   .help = "client certificate, key and chain in one file (.pfx, .p12), in place of cert and key",
+   .store = [](Options& o, const OptionValue& v) { o.identity.pkcs12 = std::get<std::string>(v); }},
   {.name = "cacert", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
    .help = "trust the CAs in this file (PEM bundle or one DER certificate); may be given several times",
    .store = collect_text<&Options::ca_files>},

@@ -5,75 +5,42 @@
 
 #include <fmt/core.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include <array>
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
-#include "certificate_ptr.hpp"
+#include "certificate_parse.hpp"
+#include "ftpsfs/base/small_file.hpp"
 
 namespace ftpsfs::net {
 namespace {
 
 namespace stdfs = std::filesystem;
 
+constexpr std::size_t kLargestFile = std::size_t{16} << 20;  // all of a system's are 0.2 MiB
+
 Error bad_path(const char* kind, const std::string& path, const std::string& why) {
   return make_error(Errc::invalid_argument, fmt::format("{} {}: {}", kind, path, why));
 }
 
 Result<std::string> read_file(const std::string& path) {
-  std::error_code code;
-  if (stdfs::is_directory(path, code)) {
-    return bad_path("CA file", path, "is a directory (use capath=)");
-  }
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
-                                                             std::fclose);
+  auto file = read_small_file(path, kLargestFile);
   if (!file) {
-    return bad_path("CA file", path, std::generic_category().message(errno));
+    std::error_code ignored;
+    const char* const cure = stdfs::is_directory(path, ignored) ? " (use capath=)" : "";
+    return bad_path("CA file", path, file.error().text + cure);
   }
-  std::string bytes;
-  std::array<char, 16384> part{};
-  while (const std::size_t got = std::fread(part.data(), 1, part.size(), file.get())) {
-    bytes.append(part.data(), got);
-  }
-  if (std::ferror(file.get()) != 0) {
-    return bad_path("CA file", path, std::generic_category().message(errno));
-  }
-  return bytes;
-}
-
-/// Every certificate of a PEM bundle; keys and other blocks between them are passed over.
-std::vector<CertificatePtr> parse_pem(const std::string& bytes) {
-  std::vector<CertificatePtr> found;
-  const std::unique_ptr<BIO, int (*)(BIO*)> source(
-      BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())), BIO_free);
-  while (X509* const next = PEM_read_bio_X509_AUX(source.get(), nullptr, nullptr, nullptr)) {
-    found.emplace_back(next);
-  }
-  return found;
-}
-
-CertificatePtr parse_der(const std::string& bytes) {
-  const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
-  return CertificatePtr(d2i_X509(nullptr, &at, static_cast<long>(bytes.size())));
+  return std::move(file->bytes);
 }
 
 /// @return how many were new or known: none at all means that the file holds no certificate.
 std::size_t add_all(X509_STORE* store, const std::string& bytes) {
-  std::vector<CertificatePtr> found = parse_pem(bytes);
-  if (found.empty()) {
-    if (CertificatePtr der = parse_der(bytes)) {
-      found.push_back(std::move(der));
-    }
-  }
+  const std::vector<CertificatePtr> found = parse_certificates(bytes);
   for (const CertificatePtr& each : found) {
     X509_STORE_add_cert(store, each.get());
   }
-  ERR_clear_error();  // the end of a bundle, and a certificate named twice, leave traces
+  ERR_clear_error();  // a certificate named twice leaves traces
   return found.size();
 }
 

@@ -65,6 +65,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(TlsSettings setting
   if (!apply_settings(native, context->settings())) {
     return make_error(Errc::tls_failed, "cannot set up TLS: " + take_openssl_reason());
   }
+  if (context->settings().identity) {
+    FTPSFS_TRY(context->settings().identity->install(native));
+  }
   return context;
 }
 

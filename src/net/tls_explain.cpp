@@ -9,9 +9,11 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <ctime>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -152,6 +154,31 @@ std::string take_openssl_reason() {
   std::array<char, 256> text{};
   ERR_error_string_n(code, text.data(), text.size());
   return text.data();
+}
+
+/// @source RFC 8446 §6.2; OpenSSL says "sslv3 alert" for those that are as old.
+std::optional<Error> explain_refused_identity(const std::string& reason, bool had_identity) {
+  if (reason.find("alert certificate required") != std::string::npos) {
+    return make_error(Errc::tls_failed,
+                      "the server lets in none without a client certificate: give one by cert= and "
+                      "key=, or pkcs12=");
+  }
+  const std::size_t alert = reason.find("alert ");
+  constexpr std::string_view kAboutCertificates[] = {
+      "bad certificate",     "unsupported certificate", "certificate revoked",
+      "certificate expired", "certificate unknown",     "unknown ca",
+      "access denied"};
+  const bool about_ours =
+      had_identity && alert != std::string::npos &&
+      std::any_of(std::begin(kAboutCertificates), std::end(kAboutCertificates),
+                  [&reason](std::string_view words) { return reason.ends_with(words); });
+  if (!about_ours) {
+    return std::nullopt;
+  }
+  return make_error(Errc::tls_failed,
+                    fmt::format("the server does not accept the client certificate ({}): it must "
+                                "trust the CA that issued it",
+                                reason.substr(alert + 6)));
 }
 
 Error explain_handshake(const std::string& reason, std::string_view first_bytes) {

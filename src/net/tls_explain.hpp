@@ -6,6 +6,7 @@
 
 #include <openssl/x509.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,10 @@ Error explain_certificate(int code, const X509* certificate, const std::string& 
 
 /// What OpenSSL's error queue says last; empties it. Empty when the queue is.
 std::string take_openssl_reason();
+
+/// The server's alert about our certificate, or about its absence, in words.
+/// @return nullopt: the reason is about something else.
+std::optional<Error> explain_refused_identity(const std::string& reason, bool had_identity);
 
 /// A handshake that failed for other reasons than the certificate or the network.
 /// @param first_bytes what the peer sent first.

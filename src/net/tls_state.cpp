@@ -99,6 +99,10 @@ Error TlsStream::State::explain() const {
   if (verify_code != X509_V_OK) {
     return explain_certificate(verify_code, rejected.get(), host);
   }
+  // In TLS 1.3 it comes behind a handshake that looked well.
+  if (auto refused = explain_refused_identity(reason, context->settings().identity != nullptr)) {
+    return *std::move(refused);
+  }
   if (wire.error) {
     Error error = *wire.error;
     if (!handshake_done) {

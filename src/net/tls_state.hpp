@@ -11,22 +11,18 @@
 #include <optional>
 #include <string>
 
-#include "certificate_ptr.hpp"
 #include "ftpsfs/net/tls_stream.hpp"
+#include "openssl_ptr.hpp"
 #include "tls_wire.hpp"
 
 namespace ftpsfs::net {
 
-struct FreeSsl {
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-};
-
 struct TlsStream::State {
   TlsWire wire;
   std::shared_ptr<const TlsContext> context;
-  std::string host;                   // as the user named it, for messages
-  std::string server;                 // name and port: sessions are not offered elsewhere
-  std::unique_ptr<SSL, FreeSsl> ssl;  // behind `wire`, so that it is freed first
+  std::string host;    // as the user named it, for messages
+  std::string server;  // name and port: sessions are not offered elsewhere
+  std::unique_ptr<SSL, FreeWith<SSL_free>> ssl;  // behind `wire`, so that it is freed first
 
   bool is_data = false;
   CertificatePtr required;  // data: the control connection's certificate

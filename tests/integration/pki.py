@@ -43,6 +43,59 @@ class Pki:
         self.expired = self._server("expired", "DNS:localhost,IP:127.0.0.1", expired=True)
         self.other_issuer = self._server("other-issuer", "DNS:localhost,IP:127.0.0.1", issuer="other-ca")
         self.capath = self._hashed_folder()
+        self.client_root, self.client_ca = self._client_authorities()
+        self.client = self.client_certificate("tester")
+
+    # -- clients: a CA of their own, and one below it that signs, so that there is a chain to send
+
+    def _client_authorities(self):
+        self._ca("client-root", "ftpsfs test client root")
+        self._key("client-ca")
+        _openssl("req", "-new", "-key", "client-ca.key", "-subj", "/O=ftpsfs tests/CN=ftpsfs test client CA",
+                 "-out", "client-ca.csr", cwd=self.folder)
+        self._sign("client-ca", "client-root", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n")
+        return self.folder / "client-root.crt", self.folder / "client-ca.crt"
+
+    def client_certificate(self, common_name, name=None, days=30):
+        """A client's certificate; its `cert` file holds the chain, too."""
+        name = name or f"client-{common_name}"
+        self._key(name)
+        _openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/O=ftpsfs tests/CN={common_name}",
+                 "-out", f"{name}.csr", cwd=self.folder)
+        self._sign(name, "client-ca", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                                      "extendedKeyUsage=clientAuth\n", days=days)
+        cert, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        cert.write_bytes(cert.read_bytes() + (self.folder / "client-ca.crt").read_bytes())
+        key.chmod(0o600)
+        pem = self.folder / f"{name}.pem"
+        pem.write_bytes(key.read_bytes() + cert.read_bytes())
+        pem.chmod(0o600)
+        return Certificate(cert, key, pem)
+
+    def export(self, certificate, passphrase, old=False):
+        """A PKCS#12 file as it comes out of a certificate manager; `old`: RC2-40 and 3DES."""
+        name = certificate.cert.with_suffix(".old.pfx" if old else ".pfx").name
+        how = ["-legacy", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-RC2-40"] if old else []
+        _openssl("pkcs12", "-export", "-in", certificate.cert, "-inkey", certificate.key, *how,
+                 "-passout", f"pass:{passphrase}", "-out", name, cwd=self.folder)
+        (self.folder / name).chmod(0o600)
+        return self.folder / name
+
+    def encrypted_key(self, certificate, passphrase):
+        path = certificate.key.with_suffix(".encrypted.key")
+        _openssl("pkcs8", "-topk8", "-in", certificate.key, "-v2", "aes-256-cbc",
+                 "-passout", f"pass:{passphrase}", "-out", path, cwd=self.folder)
+        path.chmod(0o600)
+        return path
+
+    def der(self, certificate):
+        """Certificate (alone) and key, both in DER."""
+        cert, key = certificate.cert.with_suffix(".cer"), certificate.key.with_suffix(".der")
+        _openssl("x509", "-in", certificate.cert, "-outform", "DER", "-out", cert, cwd=self.folder)
+        _openssl("pkcs8", "-topk8", "-nocrypt", "-in", certificate.key, "-outform", "DER", "-out", key,
+                 cwd=self.folder)
+        key.chmod(0o600)
+        return cert, key
 
     def _key(self, name):
         _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key", cwd=self.folder)
@@ -58,22 +111,24 @@ class Pki:
         common_name = alt_names.split(",")[0].split(":", 1)[1]
         _openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/O=ftpsfs tests/CN={common_name}",
                  "-out", f"{name}.csr", cwd=self.folder)
-        extensions = self.folder / f"{name}.ext"
-        extensions.write_text(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                              f"extendedKeyUsage=serverAuth\nsubjectAltName={alt_names}\n"
-                              "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
-        if expired:
-            self._sign_in_the_past(name, issuer)
-        else:
-            _openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key",
-                     "-CAcreateserial", "-days", "30", "-sha256", "-extfile", extensions,
-                     "-out", f"{name}.crt", cwd=self.folder)
+        extensions = (f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                      f"extendedKeyUsage=serverAuth\nsubjectAltName={alt_names}\n"
+                      "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
+        sign = self._sign_in_the_past if expired else self._sign
+        sign(name, issuer, extensions)
         pem = self.folder / f"{name}.pem"
         pem.write_bytes((self.folder / f"{name}.key").read_bytes() + (self.folder / f"{name}.crt").read_bytes())
         return Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key", pem)
 
-    def _sign_in_the_past(self, name, issuer):
+    def _sign(self, name, issuer, extensions, days=30):
+        path = self.folder / f"{name}.ext"
+        path.write_text(extensions)
+        _openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key",
+                 "-CAcreateserial", "-days", days, "-sha256", "-extfile", path, "-out", f"{name}.crt", cwd=self.folder)
+
+    def _sign_in_the_past(self, name, issuer, extensions):
         """`openssl x509` cannot choose the start of a validity; `openssl ca` can."""
+        (self.folder / f"{name}.ext").write_text(extensions)
         (self.folder / "index.txt").write_text("")
         (self.folder / "serial.txt").write_text("1000\n")
         (self.folder / "ca.cnf").write_text(

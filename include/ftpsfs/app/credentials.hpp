@@ -20,11 +20,12 @@ namespace ftpsfs::app {
 struct Credentials {
   std::string username;  ///< empty: not given
   std::optional<Secret> password;
+  std::optional<Secret> key_password;  ///< opens the key of the client's certificate
 };
 
-/// Lines `username=NAME` and `password=WORD` (`user=`, `pass=` as in mount.cifs); the value is
-/// everything behind the first '=', as it stands. Blank lines and lines that begin with '#' are
-/// passed over; line ends may be CRLF. Pure.
+/// Lines `username=NAME`, `password=WORD` (`user=`, `pass=` as in mount.cifs) and
+/// `key_password=WORD`; the value is everything behind the first '=', as it stands. Blank lines and
+/// lines that begin with '#' are passed over; line ends may be CRLF. Pure.
 /// @param origin names the file in errors. No error holds a value.
 /// @errors invalid_argument.
 Result<Credentials> parse_credentials(std::string_view text, std::string_view origin);

@@ -22,14 +22,15 @@ struct MountPlan {
   Options options;
   MountUrl url;
   Credentials credentials;
-  std::string mount_point;  ///< absolute, links resolved
+  std::shared_ptr<const net::ClientIdentity> identity;  ///< none: no certificate is shown
+  std::string mount_point;                              ///< absolute, links resolved
   std::string staging_directory;
   std::shared_ptr<session::DialogueTrace> trace;  ///< to be opened before the fork; none: not asked
   std::vector<std::string> warnings;              ///< for the terminal, before anything is mounted
 };
 
 /// Checks all that can be checked without the network and without asking anybody. The credentials
-/// are still to be gathered.
+/// and the client's certificate are still to be gathered.
 /// @errors invalid_argument, not_found, not_directory, access_denied, busy: one line with the cure.
 Result<MountPlan> make_mount_plan(const Options& options, const std::string& source,
                                   const std::string& mount_point,

@@ -12,6 +12,7 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/client_identity.hpp"
 #include "ftpsfs/net/tls_context.hpp"
 #include "ftpsfs/session/settings.hpp"
 
@@ -29,6 +30,7 @@ struct Options {
   bool password_stdin = false;
 
   // TLS.
+  net::IdentityFiles identity;
   std::vector<std::string> ca_files;
   std::vector<std::string> ca_directories;
   net::TlsVerify verify = net::TlsVerify::full;

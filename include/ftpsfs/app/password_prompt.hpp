@@ -4,6 +4,7 @@
 // when a signal ends the question. For a process with one thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -15,6 +16,9 @@ namespace ftpsfs::app {
 
 /// In bytes: fits a command line of every server.
 inline constexpr std::size_t kLongestPassword = 1024;
+
+/// How long a question waits for its answer.
+inline constexpr Duration kPromptLimit = std::chrono::minutes(5);
 
 /// Is there a terminal to ask on?
 bool can_prompt();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ftpsfs/base/result.hpp"
+#include "ftpsfs/net/client_identity.hpp"
 
 struct ssl_ctx_st;
 
@@ -30,13 +31,16 @@ struct TlsSettings {
   TlsVerify verify = TlsVerify::full;
   TlsVersion min_version = TlsVersion::tls1_2;
   TlsVersion max_version = TlsVersion::tls1_3;
+  std::shared_ptr<const ClientIdentity>
+      identity{};           ///< shown to servers that ask; none: nothing is
   std::string server_name;  ///< checked and sent (SNI) in place of the URL's host, when not empty
 };
 
 class TlsContext {
  public:
   /// Reads the authorities and prepares everything that can fail without a server.
-  /// @errors invalid_argument (a CA path; versions the wrong way round), tls_failed.
+  /// @errors invalid_argument (a CA path; versions the wrong way round; a client certificate that
+  /// is too weak), tls_failed.
   static Result<std::shared_ptr<const TlsContext>> create(TlsSettings settings);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;

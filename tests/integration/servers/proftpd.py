@@ -21,6 +21,8 @@ class ProFtpd(Server):
         users.write_text(f"{USER}:{crypted}:{SERVER_UID}:{SERVER_UID}::{self.root}:/bin/sh\n")
         users.chmod(0o600)
         options = "TLSOptions UseImplicitSSL\n" if self.implicit else ""
+        extra = {"TLSVerifyClient": "off", **self.extra}
+        options += "".join(f"{directive} {value}\n" for directive, value in extra.items())
         config = self.config / "proftpd.conf"
         config.write_text(f"""\
 ModulePath {modules}
@@ -62,7 +64,6 @@ TLSProtocol TLSv{self.tls}
 TLSRequired ctrl
 TLSECCertificateFile {self.certificate.cert}
 TLSECCertificateKeyFile {self.certificate.key}
-TLSVerifyClient off
 TLSRenegotiate none
 {options}""")
         return [str(binary), "-n", "-c", str(config)]

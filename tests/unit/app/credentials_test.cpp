@@ -60,6 +60,7 @@ const std::string kBadFiles[] = {
     std::string("password=hun\0ter2", 17),
     "password=hunter2\rUSER x\n",
     "domain=hunter2\n",
+    "key_password=hunter2\nkey_password=hunter2\n",
 };
 class BadFiles : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Table, BadFiles, testing::ValuesIn(kBadFiles));
@@ -159,6 +160,14 @@ TEST_F(CredentialsFile, APasswordAloneNeedsAUser) {
   options.credentials_file = write("password=secret\n", 0600);
   EXPECT_THAT(gather_credentials(options, url("h:/")).error().text, HasSubstr("username=NAME"));
   EXPECT_EQ(gather_credentials(options, url("bob@h:/"))->username, "bob");
+}
+
+TEST_F(CredentialsFile, HoldsThePassphraseOfTheKey) {
+  Options options;
+  options.credentials_file = write("username=a\npassword=p\nkey_password= open sesame\n", 0600);
+  const auto credentials = gather_credentials(options, url("h:/"));
+  ASSERT_TRUE(credentials) << credentials.error().text;
+  EXPECT_EQ(credentials->key_password->reveal(), " open sesame");
 }
 
 TEST_F(CredentialsFile, NobodyIsAnonymous) {

@@ -84,6 +84,14 @@ TEST_F(Plan, RefusesWhatExcludesItself) {
   EXPECT_THAT(failure(), HasSubstr("exclude"));
 }
 
+TEST_F(Plan, RefusesHalfAnIdentity) {
+  options_.identity.key = "/k";
+  EXPECT_THAT(failure(), HasSubstr("cert=FILE"));
+  options_.identity.certificate = "/c";
+  options_.identity.pkcs12 = "/p";
+  EXPECT_THAT(failure(), HasSubstr("excludes"));
+}
+
 TEST_F(Plan, WarnsOfWhatIsNotSafe) {
   options_.verify = net::TlsVerify::none;
   options_.protection = session::Protection::clear_data;

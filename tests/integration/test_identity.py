@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""Who a mount is to its server: client certificates in all the forms in which people have them, and what is
+said when they are of no use."""
+
+import os
+import pty
+import select
+import time
+
+import pytest
+
+from box import wait_for
+from mount import binary, is_mounted, write_credentials
+from program import EXIT_USAGE, Program
+from servers import USER
+from servers.base import free_port
+
+pytestmark = [pytest.mark.once, pytest.mark.real]
+
+PASSPHRASE = "open, sesame"
+
+
+def demanding(pki, name):
+    """Settings of a server that lets in none without a certificate. It knows the root of the clients' CAs alone:
+    the one below must be sent."""
+    return {"vsftpd": {"require_cert": "YES", "validate_cert": "YES", "ca_certs_file": pki.client_root},
+            "proftpd": {"TLSVerifyClient": "on", "TLSCACertificateFile": pki.client_root}}[name]
+
+
+@pytest.fixture(scope="module", params=["vsftpd", "proftpd"])
+def demanding_server(request, make_server, pki):
+    return make_server(request.param, extra=demanding(pki, request.param))
+
+
+@pytest.fixture
+def strict(demanding_server, box_on):
+    """A box on a server that wants a certificate and a password."""
+    box = box_on(demanding_server)
+    box.put("hello", b"hello\n")
+    return box
+
+
+@pytest.fixture
+def program(box):
+    program = Program(box)
+    yield program
+    program.tidy()
+
+
+def with_passphrase(box, passphrase=PASSPHRASE):
+    path = write_credentials(box.folder / "with-passphrase")
+    with open(path, "a") as file:
+        file.write(f"key_password={passphrase}\n")
+    return path
+
+
+def forms(pki, box):
+    """The options for each form in which the client's certificate can be had."""
+    client = pki.client
+    der_cert, der_key = pki.der(client)
+    credentials = with_passphrase(box)
+    return {"pem": {"cert": client.cert, "key": client.key},
+            "both in one": {"cert": client.pem},
+            "encrypted": {"cert": client.cert, "key": pki.encrypted_key(client, PASSPHRASE), "credentials": credentials},
+            "pkcs12": {"pkcs12": pki.export(client, PASSPHRASE), "credentials": credentials},
+            "old pkcs12": {"pkcs12": pki.export(client, PASSPHRASE, old=True), "credentials": credentials},
+            "der": {"cert": der_cert, "key": der_key}}
+
+
+@pytest.mark.parametrize("form", ["pem", "both in one", "encrypted", "pkcs12", "old pkcs12"])
+def test_a_certificate_in_any_form_is_shown_with_its_chain(strict, pki, form):
+    mount = strict.mount(**forms(pki, strict)[form])
+    assert (mount / "hello").read_bytes() == b"hello\n"
+    (mount / "new").write_bytes(b"over a data connection")
+    assert (strict.remote / "new").read_bytes() == b"over a data connection"
+    log = strict.last.log.read_text()
+    assert PASSPHRASE not in log and "PRIVATE KEY" not in log
+
+
+def test_a_der_certificate_is_shown_alone(box_on, make_server, pki):
+    """DER holds one certificate: the server must know its CA."""
+    known = pki.folder / "client-authorities.pem"
+    known.write_bytes(pki.client_root.read_bytes() + pki.client_ca.read_bytes())
+    box = box_on(make_server("proftpd", extra={**demanding(pki, "proftpd"), "TLSCACertificateFile": known}))
+    box.put("hello", b"hello\n")
+    assert (box.mount(**forms(pki, box)["der"]) / "hello").read_bytes() == b"hello\n"
+
+
+def test_no_certificate_where_one_is_wanted(strict):
+    program = Program(strict)
+    line = program.fail()
+    assert "client certificate" in line or "alert" in line
+
+
+def test_a_certificate_of_a_ca_that_the_server_does_not_know(strict, pki):
+    line = Program(strict).fail(cert=pki.good.cert, key=private(pki.good.key, strict))
+    assert "client certificate" in line and "CA" in line
+
+
+def private(key, box):
+    copy = box.folder / key.name
+    copy.write_bytes(key.read_bytes())
+    copy.chmod(0o600)
+    return copy
+
+
+def bad_identities(pki, box):
+    """Options that cannot work, and words of the line that says so."""
+    client, other = pki.client, private(pki.good.key, box)
+    garbage = box.folder / "garbage"
+    garbage.write_bytes(b"\x30\x03garbage")
+    open_key = box.folder / "open.key"
+    open_key.write_bytes(client.key.read_bytes())
+    open_key.chmod(0o644)
+    wrong = with_passphrase(box, "wrong")
+    locked = pki.encrypted_key(client, PASSPHRASE)
+    return {
+        "another key": ({"cert": client.cert, "key": other}, "belong together"),
+        "expired": ({"cert": pki.expired.cert, "key": private(pki.expired.key, box)}, "expired on 2020-02-01"),
+        "wrong passphrase": ({"cert": client.cert, "key": locked, "credentials": wrong}, "passphrase"),
+        "wrong passphrase of pkcs12": ({"pkcs12": pki.export(client, PASSPHRASE), "credentials": wrong}, "passphrase"),
+        "no passphrase": ({"cert": client.cert, "key": locked}, "key_password="),
+        "garbage": ({"cert": garbage, "key": client.key}, "holds no certificate"),
+        "garbage for a key": ({"cert": client.cert, "key": garbage}, "holds no private key"),
+        "no key": ({"cert": client.cert}, "key=FILE"),
+        "no certificate": ({"key": client.key}, "cert=FILE"),
+        "missing": ({"cert": "/no/such.pem", "key": client.key}, "/no/such.pem"),
+        "readable by others": ({"cert": client.cert, "key": open_key}, "chmod 600"),
+    }
+
+
+@pytest.mark.parametrize("what", ["another key", "expired", "wrong passphrase", "wrong passphrase of pkcs12",
+                                  "no passphrase", "garbage", "garbage for a key", "no key", "no certificate",
+                                  "missing", "readable by others"])
+def test_a_useless_identity_is_told_before_any_connection(box, program, pki, what):
+    options, words = bad_identities(pki, box)[what]
+    nowhere = f"ftpes://{USER}@localhost:{free_port()}/"  # a connection would be refused, and told first
+    line = program.fail(url=nowhere, code=EXIT_USAGE, **options)
+    assert words in line
+    assert "wrong" not in line.replace("wrong)", "") and PASSPHRASE not in line
+
+
+def test_the_passphrase_is_asked_for_on_a_terminal(strict, pki):
+    program = Program(strict)
+    options = program.options(cert=pki.client.cert, key=pki.encrypted_key(pki.client, PASSPHRASE))
+    child, terminal = pty.fork()
+    if child == 0:
+        joined = ",".join(f"{name}={value}" for name, value in options.items())
+        os.execv(binary(), [str(binary()), strict.url(), str(program.mnt), "-o", joined])
+    try:
+        shown = read_until(terminal, b": ")
+        assert b"Passphrase of" in shown and b"encrypted.key" in shown
+        os.write(terminal, f"{PASSPHRASE}\n".encode())
+        assert wait_for(lambda: is_mounted(program.mnt)), read_until(terminal, b"\n")
+        assert (program.mnt / "hello").read_bytes() == b"hello\n"
+        assert PASSPHRASE.encode() not in shown + read_until(terminal, b"\xff", seconds=0.2)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+    finally:
+        os.close(terminal)
+        program.run("umount", program.mnt)
+        assert program.ended()
+        program.tidy()
+
+
+def read_until(terminal, end, seconds=10):
+    """What a program writes on its terminal, up to `end`, or until it hangs up or the time is over."""
+    text = b""
+    deadline = time.monotonic() + seconds
+    while end not in text and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                text += os.read(terminal, 1000)
+            except OSError:
+                break
+    return text
+
+
+def test_two_identities_on_one_server_share_nothing(strict, pki):
+    other = pki.client_certificate("other")
+    mounts = [strict.mount(cert=each.cert, key=each.key) for each in (pki.client, other)]
+    (mounts[0] / "new").write_bytes(b"1")
+    assert (mounts[1] / "new").read_bytes() == b"1"
+    strict.unmount()
+    assert (mounts[0] / "hello").read_bytes() == b"hello\n"
