@@ -29,6 +29,14 @@ std::string_view trimmed(std::string_view text) {
   return end == std::string_view::npos ? std::string_view() : text.substr(begin, end + 1 - begin);
 }
 
+Result<void> keep_secret(std::optional<Secret>& place, std::string_view value, Error twice) {
+  if (place) {
+    return twice;
+  }
+  place = Secret(value);
+  return {};
+}
+
 Result<void> read_line(std::string_view line, std::string_view origin, std::size_t number,
                        Credentials& found) {
   const std::string_view content = trimmed(line);
@@ -52,21 +60,18 @@ Result<void> read_line(std::string_view line, std::string_view origin, std::size
     return {};
   }
   if (key == "password" || key == "pass") {
-    if (found.password) {
-      return bad_line(origin, number, "a second password");
-    }
-    found.password = Secret(value);
-    return {};
+    return keep_secret(found.password, value, bad_line(origin, number, "a second password"));
+  }
+  if (key == "account") {
+    return keep_secret(found.account, value, bad_line(origin, number, "a second account"));
   }
   if (key == "key_password") {
-    if (found.key_password) {
-      return bad_line(origin, number, "a second key_password");
-    }
-    found.key_password = Secret(value);
-    return {};
+    return keep_secret(found.key_password, value,
+                       bad_line(origin, number, "a second key_password"));
   }
   // The key is not repeated: a password that stands there alone may hold a '='.
-  return bad_line(origin, number, "unknown key; username=, password= and key_password= are known");
+  return bad_line(origin, number,
+                  "unknown key; username=, password=, account= and key_password= are known");
 }
 
 Result<void> check_owner(const SmallFile& file, const std::string& path) {
@@ -217,6 +222,7 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
   } else {
     chosen.password = std::move(file.password);
   }
+  chosen.account = options.account.empty() ? std::move(file.account) : Secret(options.account);
   chosen.key_password = std::move(file.key_password);
   if (chosen.username.empty()) {
     if (chosen.password) {
@@ -229,7 +235,7 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
   if (!chosen.password && is_anonymous(chosen.username)) {
     chosen.password = Secret(std::string_view("ftpsfs@"));  // the custom: something like an address
   }
-  if (!chosen.password) {
+  if (!chosen.password && options.identity.empty()) {
     FTPSFS_TRY_ASSIGN(chosen.password, ask(chosen.username, url));
   }
   return chosen;

@@ -170,9 +170,8 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.port = plan.url.port;
   settings.session.mode = plan.url.mode;
   settings.session.username = plan.credentials.username;
-  if (plan.credentials.password) {
-    settings.session.password = *plan.credentials.password;
-  }
+  settings.session.password = plan.credentials.password;
+  settings.session.account = plan.credentials.account;
   settings.session.tls.ca_files = options.ca_files;
   settings.session.tls.ca_directories = options.ca_directories;
   settings.session.tls.identity = plan.identity;

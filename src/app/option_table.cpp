@@ -91,18 +91,21 @@ using G = OptionGroup;
 const OptionRow kRows[] = {
   // The login.
   {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
-   .help = "file with lines username=NAME, password=WORD and key_password=WORD; refused when group or others may read it",
+   .help = "file with lines username=NAME, password=WORD, account=NAME, key_password=WORD; refused when group or others may read it",
    .store = store_text<&Options::credentials_file>},
   {.name = "username", .kind = K::text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
    .help = "user to log in as; also in the URL or the credentials file",
    .store = store_text<&Options::username>},
+  {.name = "account", .kind = K::text, .group = G::login, .value_name = "NAME",
+   .help = "for servers that ask for an account (ACCT); also in the credentials file",
+   .store = store_text<&Options::account>},
   {.name = "password_stdin", .group = G::login,
    .help = "read the password from the first line of standard input",
    .store = store_flag<&Options::password_stdin>},
 
   // TLS.
   {.name = "cert", .kind = K::path, .group = G::tls, .value_name = "FILE",
-   .help = "client certificate, PEM (with the chain above it) or DER",
+   .help = "client certificate, PEM (with the chain above it) or DER; without a password it is the login",
    .store = [](Options& o, const OptionValue& v) { o.identity.certificate = std::get<std::string>(v); }},
   {.name = "key", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "in cert",
    .help = "its private key, PEM or DER, perhaps encrypted; refused when it is not and group or others may use the file",

@@ -24,6 +24,8 @@ constexpr std::string_view kFacts = "MLST type;size;modify;perm;unique;unix.mode
 
 constexpr Duration kProbeLimit = std::chrono::seconds(3);
 
+constexpr int kWantsAccount = 332;
+
 std::string place(const SessionSettings& settings) {
   return fmt::format("{}:{}", settings.host, settings.port);
 }
@@ -78,8 +80,10 @@ class Login {
   Result<void> run_flight();
   Result<void> run_steps();
   Result<std::vector<ftp::Command>> introduction() const;
-  Result<void> judge_user(const ftp::Reply& user, bool& wants_password) const;
+  Result<void> judge_user(const ftp::Reply& user) const;
   Result<void> judge_password(const ftp::Reply& pass) const;
+  Error lacks(const std::string& what, const ftp::Reply& reply) const;
+  Result<ftp::Reply> say_secret(std::string_view verb, const Secret& secret);
   Result<void> take_introduction(std::span<const ftp::Reply> replies);
   Result<void> check_protection(const ftp::Reply& pbsz, const ftp::Reply& prot);
   Result<ftp::Reply> say(std::string_view verb, std::string_view argument = {});
@@ -101,6 +105,11 @@ class Login {
 
 Result<ftp::Reply> Login::say(std::string_view verb, std::string_view argument) {
   FTPSFS_TRY_ASSIGN(const auto command, ftp::Command::make(verb, argument));
+  return control().exchange(command, wait_);
+}
+
+Result<ftp::Reply> Login::say_secret(std::string_view verb, const Secret& secret) {
+  FTPSFS_TRY_ASSIGN(const auto command, ftp::Command::secret(verb, secret.reveal()));
   return control().exchange(command, wait_);
 }
 
@@ -162,18 +171,30 @@ Result<void> Login::begin_implicit() {
   return take_greeting();
 }
 
-/// 230 and 232: the client certificate was enough.
-Result<void> Login::judge_user(const ftp::Reply& user, bool& wants_password) const {
-  wants_password = user.code == 331;
-  if (wants_password || user.code == 230 || user.code == 232) {
+/// The server asks for what nobody has given.
+Error Login::lacks(const std::string& what, const ftp::Reply& reply) const {
+  return refused(Errc::login_refused,
+                 fmt::format("{} wants {} of '{}'", settings_.host, what, settings_.username),
+                 reply);
+}
+
+/// 230 and 232: the client certificate was enough. @source RFC 2228 §3
+Result<void> Login::judge_user(const ftp::Reply& user) const {
+  if (user.code == 331 && !settings_.password) {
+    return lacks("a password beside the certificate (credentials=FILE, password_stdin)", user);
+  }
+  if (user.code == kWantsAccount && !settings_.account) {
+    return lacks("an account (account=NAME)", user);
+  }
+  if (user.code == 331 || user.code == kWantsAccount || user.code == 230 || user.code == 232) {
     return {};
   }
-  return refused(user.code == 332 ? Errc::unsupported : refusal_of_login(user), who(), user);
+  return refused(refusal_of_login(user), who(), user);
 }
 
 Result<void> Login::judge_password(const ftp::Reply& pass) const {
-  if (pass.code == 332) {
-    return refused(Errc::unsupported, who() + ": an account (ACCT) is asked for", pass);
+  if (pass.code == kWantsAccount) {
+    return settings_.account ? Result<void>() : lacks("an account (account=NAME)", pass);
   }
   if (!pass.is_completion()) {
     return refused(refusal_of_login(pass), who(), pass);
@@ -204,11 +225,14 @@ Result<std::vector<ftp::Command>> Login::introduction() const {
   return commands;
 }
 
-/// Without a password it takes the server's word that none is wanted.
+/// An empty password, or an account, are for the few servers that ask: so they are asked first.
 bool Login::fits_in_one_flight() const {
   constexpr std::size_t kAllTheRest = 200;
-  return brief_ && !settings_.password.empty() &&
-         settings_.username.size() + settings_.password.reveal().size() + kAllTheRest <=
+  const std::string_view password =
+      settings_.password ? settings_.password->reveal() : std::string_view();
+  const bool asks = settings_.account || (settings_.password && password.empty());
+  return brief_ && !asks &&
+         settings_.username.size() + password.size() + kAllTheRest <=
              ControlChannel::kMaxRecordBytes;
 }
 
@@ -225,8 +249,11 @@ Result<ftp::Reply> Login::next_answer() {
 /// does not count. Servers may hang up behind the refusal: so it is judged before the rest is read.
 Result<void> Login::run_flight() {
   FTPSFS_TRY_ASSIGN(auto user, ftp::Command::make("USER", settings_.username));
-  FTPSFS_TRY_ASSIGN(auto pass, ftp::Command::secret("PASS", settings_.password.reveal()));
-  std::vector<ftp::Command> flight{std::move(user), std::move(pass)};
+  std::vector<ftp::Command> flight{std::move(user)};
+  if (settings_.password) {
+    FTPSFS_TRY_ASSIGN(auto pass, ftp::Command::secret("PASS", settings_.password->reveal()));
+    flight.push_back(std::move(pass));
+  }
   FTPSFS_TRY_ASSIGN(auto more, introduction());
   std::move(more.begin(), more.end(), std::back_inserter(flight));
   if (settings_.warm_data && knowledge_.warm_allowed()) {
@@ -238,11 +265,12 @@ Result<void> Login::run_flight() {
   }
   FTPSFS_TRY(control().send(flight, wait_));
   FTPSFS_TRY_ASSIGN(const auto user_reply, next_answer());
-  bool wants_password = false;
-  FTPSFS_TRY(judge_user(user_reply, wants_password));
-  FTPSFS_TRY_ASSIGN(const auto pass_reply, next_answer());
-  if (wants_password) {
-    FTPSFS_TRY(judge_password(pass_reply));
+  FTPSFS_TRY(judge_user(user_reply));
+  if (settings_.password) {
+    FTPSFS_TRY_ASSIGN(const auto pass_reply, next_answer());
+    if (user_reply.code == 331) {
+      FTPSFS_TRY(judge_password(pass_reply));
+    }
   }
   std::vector<ftp::Reply> replies;
   while (control().owed() > 0) {
@@ -257,14 +285,17 @@ Result<void> Login::run_flight() {
 }
 
 Result<void> Login::run_steps() {
-  FTPSFS_TRY_ASSIGN(const auto user, say("USER", settings_.username));
-  bool wants_password = false;
-  FTPSFS_TRY(judge_user(user, wants_password));
-  if (wants_password) {
-    FTPSFS_TRY_ASSIGN(const auto command,
-                      ftp::Command::secret("PASS", settings_.password.reveal()));
-    FTPSFS_TRY_ASSIGN(const auto pass, control().exchange(command, wait_));
-    FTPSFS_TRY(judge_password(pass));
+  FTPSFS_TRY_ASSIGN(auto reply, say("USER", settings_.username));
+  FTPSFS_TRY(judge_user(reply));
+  if (reply.code == 331) {
+    FTPSFS_TRY_ASSIGN(reply, say_secret("PASS", *settings_.password));
+    FTPSFS_TRY(judge_password(reply));
+  }
+  if (reply.code == kWantsAccount) {
+    FTPSFS_TRY_ASSIGN(reply, say_secret("ACCT", *settings_.account));
+    if (!reply.is_completion()) {
+      return refused(refusal_of_login(reply), who(), reply);
+    }
   }
   FTPSFS_TRY_ASSIGN(const auto commands, introduction());
   FTPSFS_TRY_ASSIGN(const auto replies, control().exchange(commands, wait_));

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <string>
 #include <utility>
@@ -41,10 +42,11 @@ bool speaks_of_a_limit(const Error& error) {
 
 /// A refusal that every further try would only make worse: partners disable accounts after a few.
 /// Other codes tell of the server's own trouble ("500 OOPS: cannot change directory").
-/// @source RFC 959 §5.4; 430 is what some servers say for a wrong user or password.
+/// @source RFC 959 §5.4; 430 is what some servers say for a wrong user or password. 331 and 332:
+/// the password or account that they ask for is not given.
 bool is_about_the_account(const Error& error) {
-  const bool by_code =
-      error.reply_code == 430 || error.reply_code == 530 || error.reply_code == 532;
+  constexpr std::array<int, 5> kCodes{331, 332, 430, 530, 532};
+  const bool by_code = std::find(kCodes.begin(), kCodes.end(), error.reply_code) != kCodes.end();
   return error.code == Errc::login_refused && by_code && !speaks_of_a_limit(error);
 }
 

@@ -183,3 +183,40 @@ def test_two_identities_on_one_server_share_nothing(strict, pki):
     assert (mounts[1] / "new").read_bytes() == b"1"
     strict.unmount()
     assert (mounts[0] / "hello").read_bytes() == b"hello\n"
+
+
+# -- the certificate as login
+
+@pytest.fixture
+def by_certificate(box_on, make_server, pki):
+    """A box on a server that takes the certificate's name for the user's."""
+    box = box_on(make_server("proftpd", extra={**demanding(pki, "proftpd"), "TLSUserName": "CommonName"}))
+    box.put("hello", b"hello\n")
+    return box
+
+
+def test_the_certificate_is_the_login(by_certificate, pki):
+    mount = by_certificate.mount(credentials=no_password(by_certificate), cert=pki.client.cert, key=pki.client.key)
+    assert (mount / "hello").read_bytes() == b"hello\n"
+    (mount / "new").write_bytes(b"new")
+    assert (by_certificate.remote / "new").read_bytes() == b"new"
+    log = by_certificate.last.log.read_text()
+    assert "232" in log and "PASS" not in log
+
+
+def no_password(box):
+    path = box.folder / "no-password"
+    path.write_text(f"username={USER}\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_another_users_certificate_is_no_login(by_certificate, pki):
+    other = pki.client_certificate("somebody")
+    line = Program(by_certificate).fail(credentials=no_password(by_certificate), cert=other.cert, key=other.key)
+    assert "331" in line and "password" in line and "credentials=FILE" in line
+
+
+def test_a_server_that_wants_a_password_beside_the_certificate(strict, pki):
+    line = Program(strict).fail(credentials=no_password(strict), cert=pki.client.cert, key=pki.client.key)
+    assert "331" in line and "password" in line and "credentials=FILE" in line

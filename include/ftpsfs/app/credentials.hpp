@@ -20,12 +20,13 @@ namespace ftpsfs::app {
 struct Credentials {
   std::string username;  ///< empty: not given
   std::optional<Secret> password;
+  std::optional<Secret> account;       ///< for servers that ask for one (ACCT)
   std::optional<Secret> key_password;  ///< opens the key of the client's certificate
 };
 
-/// Lines `username=NAME`, `password=WORD` (`user=`, `pass=` as in mount.cifs) and
-/// `key_password=WORD`; the value is everything behind the first '=', as it stands. Blank lines and
-/// lines that begin with '#' are passed over; line ends may be CRLF. Pure.
+/// Lines `username=NAME`, `password=WORD` (`user=`, `pass=` as in mount.cifs), `account=NAME`
+/// and `key_password=WORD`; the value is everything behind the first '=', as it stands. Blank lines
+/// and lines that begin with '#' are passed over; line ends may be CRLF. Pure.
 /// @param origin names the file in errors. No error holds a value.
 /// @errors invalid_argument.
 Result<Credentials> parse_credentials(std::string_view text, std::string_view origin);
@@ -38,7 +39,8 @@ Result<Credentials> read_credentials(const std::string& path);
 /// @errors invalid_argument: empty or too long; timed_out; io_error.
 Result<Secret> read_password_line(int fd, const Wait& wait);
 
-/// Gathers user and password for a mount; asks on the terminal when nothing else gives one.
+/// Gathers user and password for a mount; asks on the terminal when nothing else gives one, unless
+/// there is a client certificate: then the server shall be content with that.
 /// @errors invalid_argument: names the ways to give a password; or the file and the command line
 /// name two different users.
 Result<Credentials> gather_credentials(const Options& options, const MountUrl& url);

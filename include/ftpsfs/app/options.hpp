@@ -27,6 +27,7 @@ struct Options {
   // The login.
   std::string credentials_file;
   std::string username;
+  std::string account;
   bool password_stdin = false;
 
   // TLS.

@@ -35,7 +35,8 @@ struct LoggedIn {
 /// remembered.
 /// @param notes for the control connection's whole life.
 /// @errors unreachable, timed_out, closed (421, or an end of file: a full house), tls_failed,
-/// untrusted, login_refused (with the server's words), unsupported (PROT, ACCT), protocol_error.
+/// untrusted, login_refused (with the server's words; also when it asks for a password or an
+/// account that is not given), unsupported (PROT), protocol_error.
 /// @source RFC 4217; RFC 2228 §3; PROTOCOL.md "Rules for the TLS side"
 Result<LoggedIn> log_in(const SessionSettings& settings, Transport& transport,
                         ServerKnowledge& knowledge, const Wait& wait, DialogueNotes notes = {});

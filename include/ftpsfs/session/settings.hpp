@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ftpsfs/base/secret.hpp"
@@ -32,7 +33,9 @@ struct SessionSettings {
   std::uint16_t port = 21;  ///< 21 for explicit, 990 for implicit TLS by default
   TlsMode mode = TlsMode::explicit_tls;
   std::string username = "anonymous";
-  Secret password;  ///< empty: PASS is sent empty when the server asks for one
+  /// None: the client's certificate must be enough. Empty: PASS is sent empty when the server asks.
+  std::optional<Secret> password{};
+  std::optional<Secret> account{};  ///< for ACCT, where a server asks for it
   net::TlsSettings tls;
   Protection protection = Protection::private_data;
   /// For each connection: dial, handshake and login together.

@@ -170,6 +170,22 @@ TEST_F(CredentialsFile, HoldsThePassphraseOfTheKey) {
   EXPECT_EQ(credentials->key_password->reveal(), " open sesame");
 }
 
+TEST_F(CredentialsFile, HoldsTheAccountUnlessTheCommandLineDoes) {
+  Options options;
+  options.credentials_file = write("username=a\npassword=p\naccount=books\n", 0600);
+  EXPECT_EQ(gather_credentials(options, url("h:/"))->account->reveal(), "books");
+  options.account = "other";
+  EXPECT_EQ(gather_credentials(options, url("h:/"))->account->reveal(), "other");
+}
+
+TEST_F(CredentialsFile, ACertificateMayDoWithoutAPassword) {
+  Options options;
+  options.identity.pkcs12 = "/me.pfx";
+  const auto credentials = gather_credentials(options, url("alice@h:/"));
+  ASSERT_TRUE(credentials) << credentials.error().text;
+  EXPECT_FALSE(credentials->password);
+}
+
 TEST_F(CredentialsFile, NobodyIsAnonymous) {
   const auto credentials = gather_credentials(Options(), url("h:/"));
   ASSERT_TRUE(credentials);

@@ -141,7 +141,7 @@ TEST_F(Plan, CarriesTheOptionsToTheFloorsBelow) {
   EXPECT_EQ(remote.session.port, 990);
   EXPECT_EQ(remote.session.mode, session::TlsMode::implicit_tls);
   EXPECT_EQ(remote.session.username, "me");
-  EXPECT_EQ(remote.session.password.reveal(), "word");
+  EXPECT_EQ(remote.session.password->reveal(), "word");
   EXPECT_EQ(remote.session.timeout, std::chrono::seconds(7));
 
   const auto files = filesystem_settings(*plan, remote::RemotePath());

@@ -179,10 +179,30 @@ TEST_F(LoginFlight, ARefusalBeforeAHangUpIsStillARefusal) {
   EXPECT_EQ(transport_.secured, 1);
 }
 
-TEST_F(LoginFlight, AnAccountIsNotSupported) {
+TEST_F(LoginFlight, AnAccountThatIsNotGivenIsNamed) {
   begin(peer_).expect_bytes(kFlight);
   peer_.send("331 password?\r\n332 account?\r\n" + kRefused + "530 no\r\n").expect_end();
-  expect_failure(Errc::unsupported, "ACCT");
+  expect_failure(Errc::login_refused, "account=NAME");
+}
+
+TEST_F(LoginFlight, ACertificateNeedsNoPass) {
+  settings_.password.reset();
+  begin(peer_).expect_bytes("USER joe\r\n" + kIntroduction + "EPSV\r\n");
+  peer_.send("232 authorised by your certificate\r\n" + kIntroduced + kPort).expect_end();
+  {
+    auto result = run();
+    ASSERT_TRUE(result) << result.error().text;
+    EXPECT_EQ(result->start_directory, "/home/joe");
+  }
+  EXPECT_EQ(peer_.finish(), "");
+}
+
+TEST_F(LoginFlight, ACertificateThatIsNotEnoughIsNamed) {
+  settings_.password.reset();
+  begin(peer_).expect_bytes("USER joe\r\n" + kIntroduction + "EPSV\r\n");
+  peer_.send("331 password?\r\n" + kRefused + "530 no\r\n").expect_end();
+  expect_failure(Errc::login_refused, "a password beside the certificate");
+  EXPECT_EQ(transport_.secured, 1);
 }
 
 TEST_F(LoginFlight, ARefusedProtectionSaysSo) {
@@ -295,7 +315,7 @@ TEST_F(LoginFlight, NeverGoesOnWithoutTls) {
   EXPECT_EQ(transport_.secured, 0);
 }
 
-TEST_F(LoginFlight, WithoutAPasswordItTakesTheServersWordForIt) {
+TEST_F(LoginFlight, WithAnEmptyPasswordItTakesTheServersWordForIt) {
   settings_.password = Secret();
   begin(peer_)
       .expect("USER joe")

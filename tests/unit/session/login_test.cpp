@@ -195,11 +195,54 @@ TEST(Login, OneOfThe4xxIsAWrongPassword) {
   expect_failure(peer, Errc::login_refused, "Invalid username or password.");
 }
 
-TEST(Login, AnAccountIsNotSupported) {
+TEST(Login, AnAccountThatIsNotGivenIsNamed) {
   ScriptedPeer peer;
   begin(peer).expect("USER joe").reply("331 password?").expect("PASS s3cret");
   peer.reply("332 account?").expect_end();
-  expect_failure(peer, Errc::unsupported, "ACCT");
+  expect_failure(peer, Errc::login_refused, "account=NAME");
+}
+
+TEST(Login, GivesTheAccountToWhoAsks) {
+  SessionSettings with = settings();
+  with.account = Secret(std::string_view("books"));
+  for (const bool behind_password : {true, false}) {
+    ScriptedPeer peer;
+    begin(peer).expect("USER joe");
+    if (behind_password) {
+      peer.reply("331 password?").expect("PASS s3cret");
+    }
+    peer.reply("332 account?").expect("ACCT books").reply("230 in");
+    peer.expect_bytes(kBatch).send(kAnswers).expect_end();
+    EXPECT_TRUE(log_in_to(peer, with));
+    EXPECT_EQ(peer.finish(), "");
+  }
+}
+
+TEST(Login, AnAccountThatNobodyAsksForIsNotSent) {
+  SessionSettings with = settings();
+  with.account = Secret(std::string_view("books"));
+  ScriptedPeer peer;
+  begin(peer).expect("USER joe").reply("331 password?").expect("PASS s3cret").reply("230 in");
+  peer.expect_bytes(kBatch).send(kAnswers).expect_end();
+  EXPECT_TRUE(log_in_to(peer, with));
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(Login, ARefusedAccountIsToldInTheServersWords) {
+  SessionSettings with = settings();
+  with.account = Secret(std::string_view("books"));
+  ScriptedPeer peer;
+  begin(peer).expect("USER joe").reply("332 account?").expect("ACCT books").reply("532 Not yours.");
+  peer.expect_end();
+  expect_failure(peer, Errc::login_refused, "Not yours.", with);
+}
+
+TEST(Login, APasswordThatIsNotGivenIsNamed) {
+  SessionSettings with = settings();
+  with.password.reset();
+  ScriptedPeer peer;
+  begin(peer).expect("USER joe").reply("331 password?").expect_end();
+  expect_failure(peer, Errc::login_refused, "a password beside the certificate", with);
 }
 
 TEST(Login, AnEndDuringTheLoginIsClosed) {

@@ -38,11 +38,14 @@ class Gate {
 
 class SessionFixture : public ::testing::Test {
  protected:
-  SessionFixture() { settings_.username = "joe"; }
+  SessionFixture() {
+    settings_.username = "joe";
+    settings_.password = Secret();
+  }
 
   /// The login. @param port the answer to its EPSV, where one is asked.
   void script_login(const std::string& greeting, const std::string& port = {}) {
-    const bool brief = !settings_.password.empty() && settings_.pipelining;
+    const bool brief = !settings_.password->empty() && settings_.pipelining;
     const bool clear = settings_.protection == Protection::clear_data;
     const std::string batch =
         std::string("PBSZ 0\r\nPROT ") + (clear ? "C" : "P") +

@@ -69,6 +69,15 @@ TEST_F(Pool, ARefusedPasswordEndsAllLogins) {
   EXPECT_EQ(server_.dials, 1);
 }
 
+/// Nobody but the user can give it: asking the server again helps nobody.
+TEST_F(Pool, APasswordThatIsAskedForAndNotGivenEndsAllLogins) {
+  SessionPool& pool = make(8);
+  server_.fail_next(make_broken(Errc::login_refused, "h wants a password: 331 password?", 331));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_FALSE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 1);
+}
+
 /// A changed password after an outage must cost one failure, not one for each waiter.
 TEST_F(Pool, WhileNothingLivesOnlyOneDials) {
   SessionPool& pool = make(8);
