@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The commands that speak to a running mount: umount, status, refresh, log-level.
+// The commands that speak to a running mount: umount, status, refresh, reload,
+// log-level.
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -54,6 +55,15 @@ ExitCode simple_request(const std::string& path, const std::string& working_dire
     return failed(kExitFailure, reply.error().text);
   }
   return kExitDone;
+}
+
+/// The same as a whole command: nothing but the mount point is told.
+ExitCode plain_command(std::string_view name, ControlVerb verb, const CommandLine& line,
+                       const std::string& working_directory) {
+  if (line.positionals.size() != 1) {
+    return failed(kExitUsage, fmt::format("one mount point is needed: ftpsfs {} MOUNTPOINT", name));
+  }
+  return simple_request(line.positionals[0], working_directory, {verb, {}});
 }
 
 /// Watches a process that is not our child until it ends.
@@ -219,10 +229,11 @@ ExitCode status_command(const CommandLine& line, const std::string& working_dire
 }
 
 ExitCode refresh_command(const CommandLine& line, const std::string& working_directory) {
-  if (line.positionals.size() != 1) {
-    return failed(kExitUsage, "one mount point is needed: ftpsfs refresh MOUNTPOINT");
-  }
-  return simple_request(line.positionals[0], working_directory, {ControlVerb::refresh, {}});
+  return plain_command("refresh", ControlVerb::refresh, line, working_directory);
+}
+
+ExitCode reload_command(const CommandLine& line, const std::string& working_directory) {
+  return plain_command("reload", ControlVerb::reload, line, working_directory);
 }
 
 ExitCode log_level_command(const CommandLine& line, const std::string& working_directory) {

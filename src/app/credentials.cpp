@@ -128,6 +128,35 @@ Result<Secret> ask(const std::string& username, const MountUrl& url) {
                          Wait::for_at_most(kPromptLimit));
 }
 
+/// What the files and the command line say.
+Result<Credentials> read_what_is_written(const Options& options, const MountUrl& url) {
+  Credentials chosen;
+  if (!options.credentials_file.empty()) {
+    FTPSFS_TRY_ASSIGN(chosen, read_credentials(options.credentials_file));
+  }
+  FTPSFS_TRY_ASSIGN(chosen.username, choose_username(options, url, chosen));
+  if (!options.account.empty()) {
+    chosen.account = Secret(std::string_view(options.account));
+  }
+  return chosen;
+}
+
+/// Nobody in particular is "anonymous", for whom there is a password by custom.
+Result<void> name_user(Credentials& chosen) {
+  if (chosen.username.empty() && chosen.password) {
+    return make_error(Errc::invalid_argument,
+                      "a password without a user; give username=NAME, on the command line or in "
+                      "the credentials file");
+  }
+  if (chosen.username.empty()) {
+    chosen.username = "anonymous";
+  }
+  if (!chosen.password && is_anonymous(chosen.username)) {
+    chosen.password = Secret(std::string_view("ftpsfs@"));  // something like an address
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Credentials> parse_credentials(std::string_view text, std::string_view origin) {
@@ -208,35 +237,36 @@ Result<Secret> read_password_line(int fd, const Wait& wait) {
 }
 
 Result<Credentials> gather_credentials(const Options& options, const MountUrl& url) {
-  Credentials file;
-  if (!options.credentials_file.empty()) {
-    FTPSFS_TRY_ASSIGN(file, read_credentials(options.credentials_file));
-  }
-  Credentials chosen;
-  FTPSFS_TRY_ASSIGN(chosen.username, choose_username(options, url, file));
+  FTPSFS_TRY_ASSIGN(Credentials chosen, read_what_is_written(options, url));
   if (options.password_stdin) {
     FTPSFS_TRY_ASSIGN(chosen.password,
                       read_password_line(STDIN_FILENO, Wait::for_at_most(kPromptLimit)));
   } else if (url.password) {
     chosen.password = url.password;
-  } else {
-    chosen.password = std::move(file.password);
   }
-  chosen.account = options.account.empty() ? std::move(file.account) : Secret(options.account);
-  chosen.key_password = std::move(file.key_password);
-  if (chosen.username.empty()) {
-    if (chosen.password) {
-      return make_error(Errc::invalid_argument,
-                        "a password without a user; give username=NAME, on the command line or in "
-                        "the credentials file");
-    }
-    chosen.username = "anonymous";
-  }
-  if (!chosen.password && is_anonymous(chosen.username)) {
-    chosen.password = Secret(std::string_view("ftpsfs@"));  // the custom: something like an address
-  }
+  FTPSFS_TRY(name_user(chosen));
   if (!chosen.password && options.identity.empty()) {
     FTPSFS_TRY_ASSIGN(chosen.password, ask(chosen.username, url));
+  }
+  return chosen;
+}
+
+Result<Credentials> gather_credentials_again(const Options& options, const MountUrl& url,
+                                             const Credentials& before) {
+  FTPSFS_TRY_ASSIGN(Credentials chosen, read_what_is_written(options, url));
+  if (options.password_stdin || !chosen.password) {
+    chosen.password = before.password;
+  }
+  if (!chosen.key_password) {
+    chosen.key_password = before.key_password;
+  }
+  FTPSFS_TRY(name_user(chosen));
+  if (chosen.username != before.username) {
+    return make_error(
+        Errc::invalid_argument,
+        fmt::format("the user is \"{}\" now, and the mount is that of \"{}\"; unmount, "
+                    "and mount again",
+                    chosen.username, before.username));
   }
   return chosen;
 }

@@ -12,8 +12,8 @@ Error unfit(std::string text) {
   return make_error(Errc::invalid_argument, std::move(text));
 }
 
-Result<Secret> ask_passphrase(const std::string& path) {
-  if (!can_prompt()) {
+Result<Secret> ask_passphrase(const std::string& path, Asking asking) {
+  if (asking == Asking::nobody || !can_prompt()) {
     return unfit(
         fmt::format("{} is encrypted, and there is no terminal to ask for its passphrase "
                     "on; give it as key_password=WORD in the credentials file",
@@ -37,14 +37,15 @@ Result<void> check_identity_options(const Options& options) {
 }
 
 Result<std::shared_ptr<const net::ClientIdentity>> load_identity(const Options& options,
-                                                                 Credentials& credentials) {
+                                                                 Credentials& credentials,
+                                                                 Asking asking) {
   if (options.identity.empty()) {
     return std::shared_ptr<const net::ClientIdentity>();
   }
   return net::ClientIdentity::load(
-      options.identity, [&credentials](const std::string& path) -> Result<Secret> {
+      options.identity, [&credentials, asking](const std::string& path) -> Result<Secret> {
         if (!credentials.key_password) {
-          FTPSFS_TRY_ASSIGN(credentials.key_password, ask_passphrase(path));
+          FTPSFS_TRY_ASSIGN(credentials.key_password, ask_passphrase(path, asking));
         }
         return *credentials.key_password;
       });

@@ -133,7 +133,7 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
     return usage_failure(credentials.error().text);
   }
   plan->credentials = std::move(credentials).value();
-  auto identity = load_identity(line.options, plan->credentials);
+  auto identity = load_identity(line.options, plan->credentials, Asking::terminal);
   if (!identity) {
     return usage_failure(identity.error().text);
   }

@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "ftpsfs/app/identity_reload.hpp"
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/private_directory.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
@@ -29,22 +30,23 @@ constexpr auto kHurriedEnd = std::chrono::seconds(3);
 constexpr auto kGoodbyeLimit = std::chrono::seconds(3);
 
 /// What signals act on. The objects come and go under its mutex, which is held while they are
-/// called: they only note what is asked of them.
+/// called: they only note what is asked of them, or read small local files.
 class SignalTarget {
  public:
   explicit SignalTarget(std::string mount_point) : mount_point_(std::move(mount_point)) {}
 
   std::stop_token stop_token() const { return stop_.get_token(); }
 
-  void attach(fs::Filesystem* filesystem, fuse::MountedSession* session) {
+  void attach(fs::Filesystem* filesystem, fuse::MountedSession* session, IdentityReload* reload) {
     const MutexLock lock(mutex_);
     filesystem_ = filesystem;
     session_ = session;
+    reload_ = reload;
     if (session_ != nullptr && stops_asked_ > 0) {
       session_->request_stop();
     }
   }
-  void detach() { attach(nullptr, nullptr); }
+  void detach() { attach(nullptr, nullptr, nullptr); }
 
   void note_end() {
     const MutexLock lock(mutex_);
@@ -55,7 +57,7 @@ class SignalTarget {
   void handle(int number) {
     switch (number) {
       case SIGHUP:
-        log::info("SIGHUP is ignored");
+        reload();
         return;
       case SIGUSR1:
         refresh();
@@ -70,6 +72,13 @@ class SignalTarget {
     const MutexLock lock(mutex_);
     if (filesystem_ != nullptr) {
       filesystem_->refresh();
+    }
+  }
+
+  void reload() {
+    const MutexLock lock(mutex_);
+    if (reload_ != nullptr) {
+      static_cast<void>(reload_->run());  // it logs
     }
   }
 
@@ -113,6 +122,7 @@ class SignalTarget {
   ConditionVariable changed_;
   fs::Filesystem* filesystem_ FTPSFS_GUARDED_BY(mutex_) = nullptr;
   fuse::MountedSession* session_ FTPSFS_GUARDED_BY(mutex_) = nullptr;
+  IdentityReload* reload_ FTPSFS_GUARDED_BY(mutex_) = nullptr;
   int stops_asked_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool ended_ FTPSFS_GUARDED_BY(mutex_) = false;
 };
@@ -121,11 +131,12 @@ class SignalTarget {
 class MountHandler final : public ControlHandler {
  public:
   MountHandler(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem& filesystem,
-               fuse::MountedSession& session)
-      : plan_(plan), remote_(remote), filesystem_(filesystem), session_(session) {}
+               fuse::MountedSession& session, IdentityReload& reload)
+      : plan_(plan), remote_(remote), filesystem_(filesystem), session_(session), reload_(reload) {}
 
   StatusReport status() override;
   void refresh() override { filesystem_.refresh(); }
+  Result<void> reload() override { return reload_.run(); }
   void set_log_level(log::Level level) override {
     log::set_level(level);
     log::info("log level {}", level_name(level));
@@ -136,6 +147,7 @@ class MountHandler final : public ControlHandler {
   remote::FtpRemote& remote_;
   fs::Filesystem& filesystem_;
   fuse::MountedSession& session_;
+  IdentityReload& reload_;
   const SteadyTime started_ = SteadyClock::now();
 };
 
@@ -272,8 +284,8 @@ std::unique_ptr<StatusSocket> open_control_socket(const MountPlan& plan, Control
 
 /// Serves a mount that stands, until it ends.
 ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem& filesystem,
-               fuse::MountedSession& session, const Announce& announce) {
-  MountHandler handler(plan, remote, filesystem, session);
+               fuse::MountedSession& session, IdentityReload& reload, const Announce& announce) {
+  MountHandler handler(plan, remote, filesystem, session, reload);
   const auto control = open_control_socket(plan, handler);
   if (!announce({kExitDone, {}})) {
     log::error("whoever asked for this mount has gone; unmounting");
@@ -314,15 +326,16 @@ ExitCode mount_and_serve(const MountPlan& plan, SignalTarget& target, const Anno
   fuse::Notifier notifier;
   ExitCode code = kExitFailure;
   {
+    IdentityReload reload(plan, remote);
     fs::Filesystem filesystem(remote, filesystem_settings(plan, connected->root), notifier, clock);
     auto session = fuse::MountedSession::mount(filesystem, notifier, mount_options(plan),
                                                serve_settings(plan));
     if (session) {
-      target.attach(&filesystem, session->get());
+      target.attach(&filesystem, session->get(), &reload);
       if (plan.options.prefetch) {
         remote.prepare();
       }
-      code = serve(plan, remote, filesystem, **session, announce);
+      code = serve(plan, remote, filesystem, **session, reload, announce);
       target.detach();
     } else {
       announce({kExitFailure, session.error().text});

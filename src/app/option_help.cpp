@@ -29,6 +29,7 @@ constexpr std::string_view kMountUsage =
     "       ftpsfs umount [--timeout=TIME] MOUNTPOINT\n"
     "       ftpsfs status [--json] [MOUNTPOINT]\n"
     "       ftpsfs refresh MOUNTPOINT\n"
+    "       ftpsfs reload MOUNTPOINT\n"
     "       ftpsfs log-level MOUNTPOINT LEVEL\n"
     "       ftpsfs help\n"
     "       ftpsfs version\n"
@@ -151,6 +152,10 @@ std::string help_text(Command command) {
     case Command::refresh:
       return "usage: ftpsfs refresh MOUNTPOINT\n\n"
              "Forgets everything remembered of the server; a refused login is tried again.\n";
+    case Command::reload:
+      return "usage: ftpsfs reload MOUNTPOINT\n\n"
+             "Reads certificate, key, CAs and credentials anew, and uses them for every new "
+             "connection. What\nruns is not broken. When they are of no use, nothing changes.\n";
     case Command::log_level:
       return "usage: ftpsfs log-level MOUNTPOINT trace|debug|info|warning|error|off\n\n"
              "Changes what a running mount logs.\n";

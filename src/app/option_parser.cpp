@@ -25,6 +25,7 @@ unsigned scope_of(Command command) {
     case Command::help:
       return kHelpScope;
     case Command::refresh:
+    case Command::reload:
     case Command::log_level:
     case Command::version:
       return kPlainScope;
@@ -34,9 +35,11 @@ unsigned scope_of(Command command) {
 
 std::optional<Command> command_named(std::string_view word) {
   constexpr std::pair<std::string_view, Command> kCommands[] = {
-      {"mount", Command::mount},   {"umount", Command::umount},   {"unmount", Command::umount},
-      {"status", Command::status}, {"refresh", Command::refresh}, {"log-level", Command::log_level},
-      {"help", Command::help},     {"version", Command::version},
+      {"mount", Command::mount},         {"umount", Command::umount},
+      {"unmount", Command::umount},      {"status", Command::status},
+      {"refresh", Command::refresh},     {"reload", Command::reload},
+      {"log-level", Command::log_level}, {"help", Command::help},
+      {"version", Command::version},
   };
   for (const auto& [name, command] : kCommands) {
     if (name == word) {

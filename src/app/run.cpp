@@ -53,6 +53,8 @@ int dispatch(CommandLine& line, const std::string& working_directory) {
       return status_command(line, working_directory);
     case Command::refresh:
       return refresh_command(line, working_directory);
+    case Command::reload:
+      return reload_command(line, working_directory);
     case Command::log_level:
       return log_level_command(line, working_directory);
     case Command::mount:

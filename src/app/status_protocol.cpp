@@ -141,6 +141,8 @@ const char* verb_name(ControlVerb verb) {
       return "status";
     case ControlVerb::refresh:
       return "refresh";
+    case ControlVerb::reload:
+      return "reload";
     case ControlVerb::log_level:
       return "log-level";
     case ControlVerb::await_end:
@@ -255,6 +257,9 @@ Result<ControlRequest> decode_request(std::string_view line) {
   }
   if (verb == verb_name(ControlVerb::refresh)) {
     return ControlRequest{ControlVerb::refresh, {}};
+  }
+  if (verb == verb_name(ControlVerb::reload)) {
+    return ControlRequest{ControlVerb::reload, {}};
   }
   if (verb == verb_name(ControlVerb::await_end)) {
     return ControlRequest{ControlVerb::await_end, {}};

@@ -25,7 +25,7 @@
 namespace ftpsfs::app {
 namespace {
 
-/// For a whole conversation. Handlers only read counters, or drop what is in memory.
+/// For a whole conversation. Handlers only read counters or small files, or drop what is in memory.
 constexpr auto kConversationLimit = std::chrono::seconds(5);
 constexpr auto kAcceptPause = std::chrono::milliseconds(200);
 constexpr int kBacklog = 16;
@@ -230,6 +230,11 @@ ControlReply StatusSocket::Server::answer(const ControlRequest& request) {
       break;
     case ControlVerb::refresh:
       handler_.refresh();
+      break;
+    case ControlVerb::reload:
+      if (const auto done = handler_.reload(); !done) {
+        reply.error = done.error().text;
+      }
       break;
     case ControlVerb::log_level:
       handler_.set_log_level(request.level);

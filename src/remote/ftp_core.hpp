@@ -10,6 +10,7 @@
 
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
 #include "ftpsfs/session/metadata_queue.hpp"
 #include "ftpsfs/session/server_knowledge.hpp"
@@ -43,7 +44,10 @@ class FtpRemote::Core {
 
   Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls);
 
+  /// Without secrets, and without the client's certificate: those are in the identity.
   const FtpRemoteSettings& settings() const noexcept { return settings_; }
+  /// See FtpRemote::renew.
+  void renew(session::SessionSettings settings, std::shared_ptr<const net::TlsContext> tls);
   session::SessionPool& pool() noexcept { return pool_; }
   session::ServerKnowledge& knowledge() noexcept { return knowledge_; }
   session::TrafficCounters& traffic() noexcept { return traffic_; }
@@ -126,6 +130,16 @@ class FtpRemote::Core {
   }
 
  private:
+  /// One generation of what logins need; its sessions keep it alive.
+  struct Identity {
+    Identity(session::SessionSettings with, std::shared_ptr<const net::TlsContext> tls)
+        : settings(std::move(with)), transport(settings.host, settings.port, std::move(tls)) {}
+    const session::SessionSettings settings;
+    session::NetTransport transport;
+  };
+
+  Result<std::unique_ptr<session::PooledSession>> log_in(const Wait& wait);
+
   /// What a refusal means. It is known that nothing was done: a link that dies now changes nothing
   /// about that, and the look goes on over another session.
   template <typename Settle>
@@ -165,7 +179,8 @@ class FtpRemote::Core {
 
   const FtpRemoteSettings settings_;
   const SystemClock clock_;
-  session::NetTransport transport_;
+  Mutex mutex_;
+  std::shared_ptr<Identity> identity_ FTPSFS_GUARDED_BY(mutex_);
   session::ServerKnowledge knowledge_;
   session::TrafficCounters traffic_;
   session::SessionPool pool_;  // behind what its keeper uses

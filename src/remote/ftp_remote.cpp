@@ -54,20 +54,21 @@ Result<std::vector<ftp::Reply>> demand_login(Result<std::vector<ftp::Reply>> rep
   return replies;
 }
 
+FtpRemoteSettings without_secrets(FtpRemoteSettings settings) {
+  settings.session.password.reset();
+  settings.session.account.reset();
+  settings.session.tls.identity.reset();
+  return settings;
+}
+
 }  // namespace
 
 FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
-    : settings_(std::move(settings)),
-      transport_(settings_.session.host, settings_.session.port, std::move(tls)),
+    : settings_(without_secrets(settings)),
+      identity_(std::make_shared<Identity>(std::move(settings.session), std::move(tls))),
       knowledge_(settings_.warm_conns),
       pool_(
-          pool_settings(settings_),
-          [this](const Wait& wait) -> Result<std::unique_ptr<session::PooledSession>> {
-            FTPSFS_TRY_ASSIGN(auto opened, Session::open(settings_.session, transport_, knowledge_,
-                                                         traffic_, wait));
-            return std::unique_ptr<session::PooledSession>(std::move(opened));
-          },
-          clock_),
+          pool_settings(settings_), [this](const Wait& wait) { return log_in(wait); }, clock_),
       questions_(
           [this](const session::MetadataQueue::Load& load, const Wait& wait) {
             return repeat(Purpose::metadata, wait, [&load](Session& session, const Wait& limit) {
@@ -75,6 +76,28 @@ FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::Tls
             });
           },
           kFlights, settings_.session.connect_timeout + 2 * settings_.session.timeout) {}
+
+Result<std::unique_ptr<session::PooledSession>> FtpRemote::Core::log_in(const Wait& wait) {
+  std::shared_ptr<Identity> identity;
+  {
+    const MutexLock lock(mutex_);
+    identity = identity_;
+  }
+  FTPSFS_TRY_ASSIGN(auto opened, Session::open(identity->settings, identity->transport, knowledge_,
+                                               traffic_, wait, identity));
+  return std::unique_ptr<session::PooledSession>(std::move(opened));
+}
+
+void FtpRemote::Core::renew(session::SessionSettings settings,
+                            std::shared_ptr<const net::TlsContext> tls) {
+  auto next = std::make_shared<Identity>(std::move(settings), std::move(tls));
+  {
+    const MutexLock lock(mutex_);
+    identity_.swap(next);
+  }
+  pool_.retire_sessions();
+  pool_.forget_refusals();
+}
 
 FtpRemote::FtpRemote(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 FtpRemote::~FtpRemote() = default;
@@ -120,6 +143,12 @@ FtpRemoteCounters FtpRemote::counters() const {
 
 void FtpRemote::forget_refusals() {
   core_->pool().forget_refusals();
+}
+
+Result<void> FtpRemote::renew(session::SessionSettings settings) {
+  FTPSFS_TRY_ASSIGN(auto tls, net::TlsContext::create(settings.tls));
+  core_->renew(std::move(settings), std::move(tls));
+  return {};
 }
 
 void FtpRemote::prepare() {

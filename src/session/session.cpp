@@ -24,10 +24,12 @@ std::optional<SteadyTime> retirement(std::optional<SteadyTime> expiry, SteadyTim
 
 Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
                                                Transport& transport, ServerKnowledge& knowledge,
-                                               TrafficCounters& counters, const Wait& wait) {
+                                               TrafficCounters& counters, const Wait& wait,
+                                               std::shared_ptr<const void> kept) {
   const DialogueNotes notes{&counters.verb_times, settings.trace.get(), ++counters.sessions};
   FTPSFS_TRY_ASSIGN(auto logged_in, log_in(settings, transport, knowledge, wait, notes));
   std::unique_ptr<Session> session(new Session(settings, transport, knowledge, counters));
+  session->kept_ = std::move(kept);
   session->control_ = std::move(logged_in.control);
   session->start_directory_ = std::move(logged_in.start_directory);
   session->tls_ = std::move(logged_in.tls);

@@ -300,7 +300,8 @@ bool SessionPool::try_grant(Waiter& waiter, bool may_dial) {
   // The session used last is the warmest; the others may grow old and be closed.
   Member* best = nullptr;
   for (const auto& member : members_) {
-    if (!member->leased && (best == nullptr || member->idle_since > best->idle_since)) {
+    if (!member->leased && !member->retired &&
+        (best == nullptr || member->idle_since > best->idle_since)) {
       best = member.get();
     }
   }
@@ -478,8 +479,8 @@ void SessionPool::finish_turn(Member* member, Readiness readiness) {
     make_idle(member, readiness);
     member->idle_since = clock_.now();
     member->last_sign_of_life = member->idle_since;
-    if (member->expecting) {
-      member->settle_by = member->idle_since + settings_.settle_timeout;
+    member->settle_by = member->idle_since + settings_.settle_timeout;
+    if (member->expecting || member->retired) {
       keeper_wake_.raise();  // not by the keeper itself, who would never sleep
     }
   }

@@ -93,6 +93,13 @@ void SessionPool::drop(Member* member) {
 Result<void> SessionPool::dial(Member* member, const Wait& wait) {
   auto opened = factory_(wait.no_longer_than(settings_.connect_timeout));
   MutexLock lock(mutex_);
+  while (member->retired && !closed_ && !wait.expired()) {
+    // What came of the old identity counts no more, be it a session or a refusal.
+    member->retired = false;
+    lock.unlock();
+    opened = factory_(wait.no_longer_than(settings_.connect_timeout));
+    lock.lock();
+  }
   if (!opened) {
     ++counters_.failed_logins;
     remove(member);
@@ -225,6 +232,15 @@ void SessionPool::note_outage(const Error& error) {
   log::debug("no connection: {}; next attempt in {} ms", error.text, backoff_.count());
 }
 
+void SessionPool::retire_sessions() {
+  const MutexLock lock(mutex_);
+  for (const auto& member : members_) {
+    member->retired = true;
+  }
+  login_proved_ = false;
+  keeper_wake_.raise();
+}
+
 void SessionPool::forget_refusals() {
   MutexLock lock(mutex_);
   login_refused_.reset();
@@ -271,6 +287,29 @@ SessionPool::Member* SessionPool::take_due_for_closing(SteadyTime now) {
   return nullptr;
 }
 
+/// Leases an idle session of an identity that has been replaced.
+SessionPool::Member* SessionPool::take_retired() {
+  const MutexLock lock(mutex_);
+  const auto at = std::find_if(members_.begin(), members_.end(), [](const auto& member) {
+    return !member->leased && member->retired;
+  });
+  if (closed_ || at == members_.end()) {
+    return nullptr;
+  }
+  (*at)->leased = true;
+  (*at)->purpose = Purpose::metadata;
+  return at->get();
+}
+
+void SessionPool::part_with(Member* member) {
+  member->session->quit(Wait::for_at_most(kGoodbyeLimit));
+  MutexLock lock(mutex_);
+  const auto dropped = remove(member);
+  auto requests = serve_queue();
+  lock.unlock();
+  send_requests(std::move(requests));
+}
+
 /// Leases an idle session that has been silent for long.
 SessionPool::Member* SessionPool::take_due_for_probe(SteadyTime now) {
   const MutexLock lock(mutex_);
@@ -291,12 +330,7 @@ void SessionPool::keep_house() {
     grow_limit(now);
   }
   while (Member* const member = take_due_for_closing(now)) {
-    member->session->quit(Wait::for_at_most(kGoodbyeLimit));
-    MutexLock lock(mutex_);
-    const auto dropped = remove(member);
-    auto requests = serve_queue();
-    lock.unlock();
-    send_requests(std::move(requests));
+    part_with(member);
   }
   while (Member* const member = take_due_for_probe(now)) {
     if (is_fit(*member, {}, false)) {
@@ -345,6 +379,9 @@ void SessionPool::tend() {
       lock.unlock();
       send_requests(std::move(requests));
     }
+  }
+  while (Member* const member = take_retired()) {
+    part_with(member);
   }
 }
 

@@ -28,6 +28,7 @@ struct Lease::Member {
   int descriptor = -1;      ///< of the session, while replies are expected
   bool expecting = false;   ///< idle, with a reply on its way that the next user may take in
   bool kept = false;        ///< leased by the keeper, until `settle_by`
+  bool retired = false;     ///< of an identity that has been replaced: not to be lent again
   bool comes_back = false;  ///< kept, and the reply is certain to come soon
   SteadyTime settle_by;
   SteadyTime idle_since;

@@ -60,7 +60,7 @@ class Pki:
         """A client's certificate; its `cert` file holds the chain, too."""
         name = name or f"client-{common_name}"
         self._key(name)
-        _openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/O=ftpsfs tests/CN={common_name}",
+        _openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/O=ftpsfs tests/OU={name}/CN={common_name}",
                  "-out", f"{name}.csr", cwd=self.folder)
         self._sign(name, "client-ca", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
                                       "extendedKeyUsage=clientAuth\n", days=days)
@@ -71,6 +71,10 @@ class Pki:
         pem.write_bytes(key.read_bytes() + cert.read_bytes())
         pem.chmod(0o600)
         return Certificate(cert, key, pem)
+
+    def renewed_server(self):
+        """What the good server's certificate is replaced by: the same names, another key."""
+        return self._server("renewed-server", "DNS:localhost,IP:127.0.0.1")
 
     def export(self, certificate, passphrase, old=False):
         """A PKCS#12 file as it comes out of a certificate manager; `old`: RC2-40 and 3DES."""

@@ -2,16 +2,21 @@
 """Who a mount is to its server: client certificates in all the forms in which people have them, and what is
 said when they are of no use."""
 
+import hashlib
 import os
 import pty
+import re
 import select
+import signal
+import subprocess
 import time
 
 import pytest
 
-from box import wait_for
+from box import sha256, wait_for
 from mount import binary, is_mounted, write_credentials
-from program import EXIT_USAGE, Program
+from pki import Certificate
+from program import EXIT_FAILED, EXIT_USAGE, Program
 from servers import USER
 from servers.base import free_port
 
@@ -220,3 +225,135 @@ def test_another_users_certificate_is_no_login(by_certificate, pki):
 def test_a_server_that_wants_a_password_beside_the_certificate(strict, pki):
     line = Program(strict).fail(credentials=no_password(strict), cert=pki.client.cert, key=pki.client.key)
     assert "331" in line and "password" in line and "credentials=FILE" in line
+
+
+# -- another identity while the mount lives
+
+class Files:
+    """A client's certificate and key, and a server's, that are replaced in their places."""
+
+    def __init__(self, folder, pki):
+        self.pki = pki
+        self.cert, self.key = folder / "me.crt", folder / "me.key"
+        self.ca = folder / "trusted.crt"
+        self.server = Certificate(folder / "server.crt", folder / "server.key", folder / "server.pem")
+        self.ca.write_bytes(pki.ca.read_bytes())
+        self.key.touch(0o600)
+        self.use(pki.client)
+        self.serve(pki.good)
+
+    def use(self, client):
+        self.cert.write_bytes(client.cert.read_bytes())
+        self.key.write_bytes(client.key.read_bytes())
+
+    def serve(self, certificate):
+        for name in ("cert", "key", "pem"):
+            getattr(self.server, name).write_bytes(getattr(certificate, name).read_bytes())
+
+    def options(self):
+        return {"cert": self.cert, "key": self.key, "cacert": self.ca}
+
+
+@pytest.fixture
+def swap(tmp_path_factory, pki, make_server, box_on):
+    """A box on a server that logs which certificates it is shown, and whose own can be replaced."""
+    folder = tmp_path_factory.mktemp("swap")
+    files = Files(folder, pki)
+    server = make_server("proftpd", certificate=files.server,
+                         extra={**demanding(pki, "proftpd"), "TLSUserName": "CommonName"})
+    box = box_on(server)
+    box.files = files
+    box.put("hello", b"hello\n")
+    return box
+
+
+def reload(box, how="ftpsfs reload"):
+    """Tells the mount, and gives the command's exit code and line."""
+    if how == "SIGHUP":
+        before = box.last.log.read_text().count("are read anew")
+        os.kill(box.last.process.pid, signal.SIGHUP)
+        assert wait_for(lambda: box.last.log.read_text().count("are read anew") > before), box.last.log_tail()
+        return 0, ""
+    done = subprocess.run([str(binary()), "reload", str(box.last.path)], capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stderr
+
+
+def shown_to(server):
+    """The units (OU) of the client certificates that the server was shown, in their order."""
+    return re.findall(r"Client: .*OU = ([\w-]+)", (server.folder / "proftpd-tls.log").read_text())
+
+
+@pytest.mark.parametrize("how", ["ftpsfs reload", "SIGHUP"])
+def test_certificates_are_swapped_under_running_copies(swap, pki, how):
+    content = os.urandom(24 << 20)
+    swap.put("large", content)
+    mount = swap.mount(**swap.files.options())
+    old = shown_to(swap.server)
+    assert old and set(old) == {"client-tester"}
+    with open(mount / "large", "rb") as source, open(mount / "copy", "wb") as target:
+        for place in range(0, len(content), 1 << 20):
+            if place == 8 << 20:
+                swap.files.use(pki.client_certificate("tester", name="renewed"))
+                swap.files.serve(pki.renewed_server())
+                code, line = reload(swap, how)
+                assert code == 0, line
+            block = source.read(1 << 20)
+            target.write(block)
+            if place == 12 << 20:  # somebody else needs a connection meanwhile
+                assert (mount / "hello").read_bytes() == b"hello\n"
+    assert sha256(mount / "copy") == sha256(mount / "large") == hashlib.sha256(content).hexdigest()
+    assert sha256(swap.remote / "copy") == hashlib.sha256(content).hexdigest()
+    assert shown_to(swap.server)[-1] == "renewed"
+    log = swap.last.log.read_text()
+    assert " error: " not in log and "another session" not in log
+
+
+def test_after_a_reload_no_connection_of_the_old_identity_is_left(swap, pki):
+    mount = swap.mount(**swap.files.options())
+    os.listdir(mount)
+    sessions = len(swap.server.pids())
+    swap.files.use(pki.client_certificate("tester", name="renewed"))
+    assert reload(swap) == (0, "")
+    assert wait_for(lambda: len(swap.server.pids()) < sessions), "idle connections of the old identity stay"
+    assert (mount / "hello").read_bytes() == b"hello\n"
+    assert shown_to(swap.server)[-1] == "renewed"
+
+
+def test_useless_new_files_change_nothing(swap, pki):
+    mount = swap.mount(**swap.files.options())
+    swap.files.key.write_bytes(pki.good.key.read_bytes())
+    code, line = reload(swap)
+    assert code == EXIT_FAILED and "belong together" in line and "goes on as before" in line
+    assert "belong together" in swap.last.log.read_text()
+    swap.files.ca.write_text("nothing")
+    swap.files.use(pki.client)
+    code, line = reload(swap)
+    assert code == EXIT_FAILED and "holds no certificate" in line
+    swap.server.drop_connections()
+    assert wait_for(lambda: (mount / "hello").read_bytes() == b"hello\n")
+    assert set(shown_to(swap.server)) == {"client-tester"}
+
+
+def test_another_ca_is_trusted_after_a_reload(swap, pki):
+    mount = swap.mount(**swap.files.options(), dir_cache_timeout=0, attr_timeout=0, entry_timeout=0)
+    swap.files.serve(pki.other_issuer)
+    swap.files.ca.write_bytes(pki.other_ca.read_bytes())
+    assert reload(swap) == (0, "")
+    assert (mount / "hello").read_bytes() == b"hello\n"
+
+
+def test_a_refused_password_is_tried_again_after_a_reload_alone(box_on, make_server):
+    server = make_server("proftpd")
+    box = box_on(server)
+    box.put("hello", b"hello\n")
+    mount = box.mount(dir_cache_timeout=0, attr_timeout=0, entry_timeout=0)
+    write_credentials(box.credentials, password="wrong")
+    assert reload(box) == (0, "")
+    for _ in range(4):
+        with pytest.raises(PermissionError):
+            os.listdir(mount)
+    refused = box.last.log.read_text().count("< 530")
+    assert refused == 1, "each further try may lock the account"
+    write_credentials(box.credentials)
+    assert reload(box) == (0, "")
+    assert os.listdir(mount) == ["hello"]

@@ -23,6 +23,9 @@ ExitCode status_command(const CommandLine& line, const std::string& working_dire
 /// `ftpsfs refresh MNT`
 ExitCode refresh_command(const CommandLine& line, const std::string& working_directory);
 
+/// `ftpsfs reload MNT`
+ExitCode reload_command(const CommandLine& line, const std::string& working_directory);
+
 /// `ftpsfs log-level MNT LEVEL`
 ExitCode log_level_command(const CommandLine& line, const std::string& working_directory);
 

@@ -45,4 +45,10 @@ Result<Secret> read_password_line(int fd, const Wait& wait);
 /// name two different users.
 Result<Credentials> gather_credentials(const Options& options, const MountUrl& url);
 
+/// The same while the mount lives: files are read anew, what was typed, read from standard input or
+/// given in the URL is taken from `before`, and nobody is asked.
+/// @errors invalid_argument: also when the user is another one now.
+Result<Credentials> gather_credentials_again(const Options& options, const MountUrl& url,
+                                             const Credentials& before);
+
 }  // namespace ftpsfs::app

@@ -17,10 +17,14 @@ namespace ftpsfs::app {
 /// @errors invalid_argument.
 Result<void> check_identity_options(const Options& options);
 
+/// May somebody be asked for a passphrase?
+enum class Asking : unsigned char { terminal, nobody };
+
 /// Reads the files. A passphrase that was typed is kept in `credentials`.
 /// @return null when the options name none.
 /// @errors as ClientIdentity::load; invalid_argument: no passphrase, and no terminal to ask on.
 Result<std::shared_ptr<const net::ClientIdentity>> load_identity(const Options& options,
-                                                                 Credentials& credentials);
+                                                                 Credentials& credentials,
+                                                                 Asking asking);
 
 }  // namespace ftpsfs::app

@@ -18,7 +18,16 @@
 
 namespace ftpsfs::app {
 
-enum class Command : std::uint8_t { mount, umount, status, refresh, log_level, help, version };
+enum class Command : std::uint8_t {
+  mount,
+  umount,
+  status,
+  refresh,
+  reload,
+  log_level,
+  help,
+  version
+};
 
 /// The documentation that the option table can write beside --help.
 enum class HelpFormat : std::uint8_t { text, markdown, scdoc };

@@ -31,7 +31,7 @@ constexpr int kProtocolVersion = 1;
 constexpr std::size_t kLongestRequest = 4 * 1024;
 constexpr std::size_t kLongestReply = 64 * 1024;
 
-enum class ControlVerb : std::uint8_t { status, refresh, log_level, await_end };
+enum class ControlVerb : std::uint8_t { status, refresh, reload, log_level, await_end };
 
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;

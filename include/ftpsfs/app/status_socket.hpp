@@ -28,6 +28,8 @@ class ControlHandler {
   virtual ~ControlHandler() = default;
   virtual StatusReport status() = 0;
   virtual void refresh() = 0;
+  /// @errors: the words for who asked.
+  virtual Result<void> reload() = 0;
   virtual void set_log_level(log::Level level) = 0;
 };
 

@@ -66,6 +66,13 @@ class FtpRemote final : public Remote {
   /// take two commands, for what runs beside a transfer, and ahead of a walk.
   void prepare();
 
+  /// Another identity on the same server: all connections are made with these settings from now on.
+  /// The old ones serve out what they are used for, and are closed; nothing that runs is broken,
+  /// and no TLS session is resumed that was made before. What was refused is tried again. Does not
+  /// wait for the network.
+  /// @errors as TlsContext::create: nothing has changed.
+  Result<void> renew(session::SessionSettings settings);
+
   /// QUITs every idle session and ends all waits; operations fail with `closed` from now on.
   /// Readers and writers still open stay usable until they are destroyed.
   void close(const Wait& wait);

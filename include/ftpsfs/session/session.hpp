@@ -67,10 +67,13 @@ std::optional<SteadyTime> retirement(std::optional<SteadyTime> expiry, SteadyTim
 
 class Session final : public PooledSession {
  public:
-  /// Dials and logs in. @errors as log_in().
+  /// Dials and logs in. All that is handed in by reference must outlive the session.
+  /// @param kept what the session keeps alive for that.
+  /// @errors as log_in().
   static Result<std::unique_ptr<Session>> open(const SessionSettings& settings,
                                                Transport& transport, ServerKnowledge& knowledge,
-                                               TrafficCounters& counters, const Wait& wait);
+                                               TrafficCounters& counters, const Wait& wait,
+                                               std::shared_ptr<const void> kept = {});
 
   ftp::ServerProfile profile() const { return knowledge_.profile(); }
   ServerKnowledge& knowledge() const { return knowledge_; }
@@ -173,6 +176,7 @@ class Session final : public PooledSession {
   Result<void> take_reply(const TransferOrder& order, Start& start, ftp::Reply reply);
   Error explain_broken_start(const TransferOrder& order, Start& start, Error fallback);
 
+  std::shared_ptr<const void> kept_;
   const SessionSettings& settings_;
   Transport& transport_;
   ServerKnowledge& knowledge_;

@@ -15,6 +15,9 @@
 //   file at login), and grows back one by one much later.
 // - A refused password ends all logins, until forget_refusals(). After a session has died, only one
 //   logs in at a time until a login succeeds: a changed password costs one failure, not eight.
+// - When the identity has changed (retire_sessions), no session of the old one is lent any more:
+// idle
+//   ones are closed, the others when they come back, and a login under way is made again.
 // - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
 //   out a short outage within its own deadline; in a long one it fails at once.
 // - Who needs a session while all are lent dials one, unless one comes back within a round trip.
@@ -190,6 +193,10 @@ class SessionPool {
   /// One round of the keeper: keeps warm sessions alive, closes those too many or idle for long.
   void keep_house();
 
+  /// What the factory makes from now on is another identity's: the sessions that there are serve
+  /// out their leases, and are closed. Does not wait.
+  void retire_sessions();
+
   /// Somebody has seen to the account or to the server: what was refused is tried again.
   void forget_refusals();
 
@@ -241,6 +248,8 @@ class SessionPool {
   void wait_for_callback(Member* member) FTPSFS_REQUIRES(mutex_);
 
   Member* take_due_for_closing(SteadyTime now);
+  Member* take_retired();
+  void part_with(Member* member);
   Member* take_due_for_probe(SteadyTime now);
   std::vector<Member*> take_what_expects();
   Member* take_spare() FTPSFS_REQUIRES(mutex_);

@@ -200,6 +200,32 @@ TEST_F(CredentialsFile, TheUrlsPasswordIsUsed) {
   EXPECT_EQ(password_of(*credentials), "w");
 }
 
+TEST_F(CredentialsFile, IsReadAnewForAReload) {
+  Options options;
+  options.credentials_file = write("username=alice\npassword=old\nkey_password=k\n", 0600);
+  const auto before = gather_credentials(options, url("h:/")).value();
+  write("username=alice\npassword=new\naccount=books\n", 0600);
+  const auto after = gather_credentials_again(options, url("h:/"), before);
+  ASSERT_TRUE(after) << after.error().text;
+  EXPECT_EQ(password_of(*after), "new");
+  EXPECT_EQ(after->account->reveal(), "books");
+  EXPECT_EQ(after->key_password->reveal(), "k") << "perhaps typed: it is kept";
+  options.password_stdin = true;
+  EXPECT_EQ(password_of(*gather_credentials_again(options, url("h:/"), before)), "old");
+}
+
+TEST_F(CredentialsFile, AReloadKeepsWhatWasTypedAndTheUser) {
+  Options options;
+  Credentials before;
+  before.username = "alice";
+  before.password = Secret(std::string_view("typed"));
+  EXPECT_EQ(password_of(*gather_credentials_again(options, url("alice@h:/"), before)), "typed");
+  options.credentials_file = write("username=bob\npassword=p\n", 0600);
+  const auto other = gather_credentials_again(options, url("h:/"), before);
+  ASSERT_FALSE(other);
+  EXPECT_THAT(other.error().text, AllOf(HasSubstr("bob"), HasSubstr("alice")));
+}
+
 class PasswordLine : public testing::Test {
  protected:
   void SetUp() override {

@@ -50,7 +50,8 @@ TEST(Documents, HelpLinesFitATerminal) {
 }
 
 TEST(Documents, HelpNamesEveryCommand) {
-  for (const char* name : {"umount", "status", "refresh", "log-level", "help", "version"}) {
+  for (const char* name :
+       {"umount", "status", "refresh", "reload", "log-level", "help", "version"}) {
     EXPECT_THAT(help_text(Command::mount), testing::HasSubstr(std::string("ftpsfs ") + name));
   }
 }

@@ -27,6 +27,7 @@ TEST(OptionParser, FirstWordMayNameACommand) {
   EXPECT_EQ(parse({"umount", "/m"})->command, Command::umount);
   EXPECT_EQ(parse({"status"})->command, Command::status);
   EXPECT_EQ(parse({"refresh", "/m"})->command, Command::refresh);
+  EXPECT_EQ(parse({"reload", "/m"})->command, Command::reload);
   EXPECT_EQ(parse({"log-level", "/m", "debug"})->command, Command::log_level);
   EXPECT_EQ(parse({"help"})->command, Command::help);
   EXPECT_EQ(parse({"version"})->command, Command::version);

@@ -23,8 +23,8 @@ std::string line_of(std::string text) {
 }
 
 TEST(StatusProtocol, RequestsSurviveTheJourney) {
-  for (const ControlVerb verb : {ControlVerb::status, ControlVerb::refresh, ControlVerb::log_level,
-                                 ControlVerb::await_end}) {
+  for (const ControlVerb verb : {ControlVerb::status, ControlVerb::refresh, ControlVerb::reload,
+                                 ControlVerb::log_level, ControlVerb::await_end}) {
     const auto request = decode_request(line_of(encode(ControlRequest{verb, log::Level::debug})));
     ASSERT_TRUE(request);
     EXPECT_EQ(request->verb, verb);

@@ -31,9 +31,13 @@ class RecordingHandler final : public ControlHandler {
     return report;
   }
   void refresh() override { ++refreshes; }
+  Result<void> reload() override {
+    return reload_works ? Result<void>() : make_error(Errc::invalid_argument, "no such key");
+  }
   void set_log_level(log::Level asked) override { level = asked; }
 
   std::atomic<int> refreshes = 0;
+  std::atomic<bool> reload_works = true;
   std::atomic<log::Level> level = log::Level::off;
 };
 
@@ -95,6 +99,9 @@ TEST_F(Control, AnswersRequests) {
   EXPECT_EQ(reply->status->mount_point, "/mnt");
   EXPECT_TRUE(ask({ControlVerb::refresh, {}}));
   EXPECT_EQ(handler_.refreshes, 1);
+  EXPECT_TRUE(ask({ControlVerb::reload, {}}));
+  handler_.reload_works = false;
+  EXPECT_EQ(ask({ControlVerb::reload, {}}).error().text, "no such key");
   EXPECT_TRUE(ask({ControlVerb::log_level, log::Level::trace}));
   EXPECT_EQ(handler_.level, log::Level::trace);
 }

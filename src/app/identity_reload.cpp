@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/identity_reload.hpp"
+
+#include "ftpsfs/app/identity.hpp"
+#include "ftpsfs/base/log.hpp"
+
+namespace ftpsfs::app {
+
+Result<void> IdentityReload::run() {
+  if (running_.exchange(true)) {
+    return make_error(Errc::busy, "a reload is under way already");
+  }
+  Result<void> renewed = renew();
+  if (renewed) {
+    log::info("certificates and credentials are read anew; new connections use {}",
+              plan_.identity ? plan_.identity->subject() : plan_.credentials.username);
+  } else {
+    renewed.error().text += "; the mount goes on as before";
+    log::error("reload: {}", renewed.error().text);
+  }
+  running_ = false;
+  return renewed;
+}
+
+Result<void> IdentityReload::renew() {
+  MountPlan next = plan_;
+  FTPSFS_TRY_ASSIGN(next.credentials,
+                    gather_credentials_again(plan_.options, plan_.url, plan_.credentials));
+  FTPSFS_TRY_ASSIGN(next.identity, load_identity(plan_.options, next.credentials, Asking::nobody));
+  FTPSFS_TRY(remote_.renew(remote_settings(next).session));
+  plan_ = std::move(next);
+  return {};
+}
+
+}  // namespace ftpsfs::app
