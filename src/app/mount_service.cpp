@@ -151,6 +151,20 @@ class MountHandler final : public ControlHandler {
   const SteadyTime started_ = SteadyClock::now();
 };
 
+void report_certificates(const session::CertificateWatch& watch, StatusReport& report) {
+  using Whose = session::CertificateWatch::Whose;
+  if (const auto ours = watch.seen(Whose::client)) {
+    report.client_certificate = ours->subject;
+    report.client_certificate_ends = session::day_and_time(ours->ends);
+  }
+  if (const auto theirs = watch.seen(Whose::server)) {
+    report.server_certificate_ends = session::day_and_time(theirs->ends);
+  }
+  for (const std::string& line : watch.warnings(std::chrono::system_clock::now())) {
+    report.certificate_warning += (report.certificate_warning.empty() ? "" : "; ") + line;
+  }
+}
+
 StatusReport MountHandler::status() {
   const remote::FtpRemoteCounters remote = remote_.counters();
   const fs::Filesystem::Counters files = filesystem_.counters();
@@ -163,6 +177,7 @@ StatusReport MountHandler::status() {
   report.source = plan_.url.fsname();
   report.username = plan_.credentials.username;
   report.server = remote_.traits().description;
+  report_certificates(remote_.certificates(), report);
   report.log_level = level_name(log::level());
   report.read_only = plan_.options.read_only;
   report.uptime_seconds = static_cast<std::uint64_t>(uptime.count());

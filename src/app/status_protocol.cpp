@@ -22,6 +22,10 @@ void for_each_field(Report& report, Visitor visit) {
   visit("source", report.source);
   visit("username", report.username);
   visit("server", report.server);
+  visit("client_certificate", report.client_certificate);
+  visit("client_certificate_ends", report.client_certificate_ends);
+  visit("server_certificate_ends", report.server_certificate_ends);
+  visit("certificate_warning", report.certificate_warning);
   visit("log_level", report.log_level);
   visit("read_only", report.read_only);
   visit("uptime_seconds", report.uptime_seconds);
@@ -308,6 +312,13 @@ std::string as_text(const StatusReport& report) {
       fmt::format("{} on {}{}\n", r.source, r.mount_point, r.read_only ? " (read only)" : "");
   out += fmt::format("  server       {}\n", r.server);
   out += fmt::format("  login        {}\n", r.username);
+  if (!r.client_certificate.empty()) {
+    out += fmt::format("  certificate  {}, until {}\n", r.client_certificate,
+                       r.client_certificate_ends);
+  }
+  if (!r.certificate_warning.empty()) {
+    out += fmt::format("  WARNING      {}\n", r.certificate_warning);
+  }
   out += fmt::format("  process      {}, up {}, log level {}\n", r.pid,
                      duration_for_people(r.uptime_seconds), r.log_level);
   out += fmt::format("  connections  {} open ({} idle) of {}; {} logins, {} failed, {} replaced\n",

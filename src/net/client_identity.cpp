@@ -212,6 +212,10 @@ std::string ClientIdentity::subject() const {
   return one_line(X509_get_subject_name(parts_->certificate.get()));
 }
 
+std::chrono::system_clock::time_point ClientIdentity::ends() const {
+  return to_time(X509_get0_notAfter(parts_->certificate.get()));
+}
+
 Result<void> ClientIdentity::install(ssl_ctx_st* context) const {
   const std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> chain(
       sk_X509_new_null(), [](STACK_OF(X509) * all) { sk_X509_free(all); });

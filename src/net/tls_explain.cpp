@@ -64,6 +64,12 @@ std::string to_text(const ASN1_TIME* time) {
                      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+std::chrono::system_clock::time_point to_time(const ASN1_TIME* time) {
+  std::tm parts{};
+  return std::chrono::system_clock::from_time_t(
+      ASN1_TIME_to_tm(time, &parts) == 1 ? ::timegm(&parts) : std::time_t{0});
+}
+
 std::string fingerprint(const X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;

@@ -6,6 +6,7 @@
 
 #include <openssl/x509.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ std::string one_line(const X509_NAME* name);
 
 /// "2027-01-31 12:00:00 UTC".
 std::string to_text(const ASN1_TIME* time);
+
+/// The epoch when the date cannot be read: it is over.
+std::chrono::system_clock::time_point to_time(const ASN1_TIME* time);
 
 /// "aa:bb:…": the SHA-256 of the certificate.
 std::string fingerprint(const X509* certificate);

@@ -275,6 +275,7 @@ TlsPeerInfo TlsStream::peer_info() const {
     info.subject = one_line(X509_get_subject_name(certificate));
     info.issuer = one_line(X509_get_issuer_name(certificate));
     info.not_after = to_text(X509_get0_notAfter(certificate));
+    info.ends = to_time(X509_get0_notAfter(certificate));
     info.fingerprint = fingerprint(certificate);
   }
   return info;

@@ -51,6 +51,7 @@ class FtpRemote::Core {
   session::SessionPool& pool() noexcept { return pool_; }
   session::ServerKnowledge& knowledge() noexcept { return knowledge_; }
   session::TrafficCounters& traffic() noexcept { return traffic_; }
+  const session::CertificateWatch& certificates() const noexcept { return certificates_; }
   session::MetadataQueue& questions() noexcept { return questions_; }
 
   /// Runs `operation(session, wait)`, which may be repeated: on another session when the link
@@ -132,8 +133,10 @@ class FtpRemote::Core {
  private:
   /// One generation of what logins need; its sessions keep it alive.
   struct Identity {
-    Identity(session::SessionSettings with, std::shared_ptr<const net::TlsContext> tls)
-        : settings(std::move(with)), transport(settings.host, settings.port, std::move(tls)) {}
+    Identity(session::SessionSettings with, std::shared_ptr<const net::TlsContext> tls,
+             session::CertificateWatch& watch)
+        : settings(std::move(with)),
+          transport(settings.host, settings.port, std::move(tls), &watch) {}
     const session::SessionSettings settings;
     session::NetTransport transport;
   };
@@ -179,6 +182,7 @@ class FtpRemote::Core {
 
   const FtpRemoteSettings settings_;
   const SystemClock clock_;
+  session::CertificateWatch certificates_;
   Mutex mutex_;
   std::shared_ptr<Identity> identity_ FTPSFS_GUARDED_BY(mutex_);
   session::ServerKnowledge knowledge_;

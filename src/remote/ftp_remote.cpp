@@ -65,7 +65,8 @@ FtpRemoteSettings without_secrets(FtpRemoteSettings settings) {
 
 FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
     : settings_(without_secrets(settings)),
-      identity_(std::make_shared<Identity>(std::move(settings.session), std::move(tls))),
+      identity_(
+          std::make_shared<Identity>(std::move(settings.session), std::move(tls), certificates_)),
       knowledge_(settings_.warm_conns),
       pool_(
           pool_settings(settings_), [this](const Wait& wait) { return log_in(wait); }, clock_),
@@ -90,7 +91,7 @@ Result<std::unique_ptr<session::PooledSession>> FtpRemote::Core::log_in(const Wa
 
 void FtpRemote::Core::renew(session::SessionSettings settings,
                             std::shared_ptr<const net::TlsContext> tls) {
-  auto next = std::make_shared<Identity>(std::move(settings), std::move(tls));
+  auto next = std::make_shared<Identity>(std::move(settings), std::move(tls), certificates_);
   {
     const MutexLock lock(mutex_);
     identity_.swap(next);
@@ -143,6 +144,10 @@ FtpRemoteCounters FtpRemote::counters() const {
 
 void FtpRemote::forget_refusals() {
   core_->pool().forget_refusals();
+}
+
+const session::CertificateWatch& FtpRemote::certificates() const {
+  return core_->certificates();
 }
 
 Result<void> FtpRemote::renew(session::SessionSettings settings) {

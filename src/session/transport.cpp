@@ -3,11 +3,13 @@
 
 #include <utility>
 
+#include "ftpsfs/base/log.hpp"
+
 namespace ftpsfs::session {
 
 NetTransport::NetTransport(std::string host, std::uint16_t port,
-                           std::shared_ptr<const net::TlsContext> context)
-    : host_(std::move(host)), port_(port), context_(std::move(context)) {}
+                           std::shared_ptr<const net::TlsContext> context, CertificateWatch* watch)
+    : host_(std::move(host)), port_(port), context_(std::move(context)), watch_(watch) {}
 
 Result<net::Socket> NetTransport::dial_control(const Wait& wait) {
   return net::connect_tcp(host_, port_, wait);
@@ -28,9 +30,26 @@ Result<std::unique_ptr<net::ByteStream>> NetTransport::secure_control(net::Socke
 
 void NetTransport::remember(const net::ByteStream& control) {
   if (const auto* stream = dynamic_cast<const net::TlsStream*>(&control)) {
+    if (watch_ != nullptr) {
+      watch_certificates(*stream);
+    }
     net::TlsResumption latest = stream->resumption();
     const MutexLock lock(mutex_);
     latest_ = std::move(latest);
+  }
+}
+
+void NetTransport::watch_certificates(const net::TlsStream& control) {
+  using Whose = CertificateWatch::Whose;
+  const auto tell = [this](Whose whose, const CertificateEnd& seen) {
+    if (const auto line = watch_->note(whose, seen, std::chrono::system_clock::now())) {
+      log::warning("{}", *line);
+    }
+  };
+  const net::TlsPeerInfo peer = control.peer_info();
+  tell(Whose::server, {peer.subject, peer.ends});
+  if (const auto& identity = context_->settings().identity) {
+    tell(Whose::client, {identity->subject(), identity->ends()});
   }
 }
 

@@ -76,6 +76,10 @@ class Pki:
         """What the good server's certificate is replaced by: the same names, another key."""
         return self._server("renewed-server", "DNS:localhost,IP:127.0.0.1")
 
+    def lasting_server(self):
+        """A server's certificate whose end is far away."""
+        return self._server("lasting-server", "DNS:localhost,IP:127.0.0.1", days=300)
+
     def export(self, certificate, passphrase, old=False):
         """A PKCS#12 file as it comes out of a certificate manager; `old`: RC2-40 and 3DES."""
         name = certificate.cert.with_suffix(".old.pfx" if old else ".pfx").name
@@ -110,7 +114,7 @@ class Pki:
                  "-subj", f"/O=ftpsfs tests/CN={common_name}", "-out", f"{name}.crt",
                  "-addext", "keyUsage=critical,keyCertSign,cRLSign", cwd=self.folder)
 
-    def _server(self, name, alt_names, issuer="ca", expired=False):
+    def _server(self, name, alt_names, issuer="ca", expired=False, days=30):
         self._key(name)
         common_name = alt_names.split(",")[0].split(":", 1)[1]
         _openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/O=ftpsfs tests/CN={common_name}",
@@ -118,8 +122,10 @@ class Pki:
         extensions = (f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
                       f"extendedKeyUsage=serverAuth\nsubjectAltName={alt_names}\n"
                       "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
-        sign = self._sign_in_the_past if expired else self._sign
-        sign(name, issuer, extensions)
+        if expired:
+            self._sign_in_the_past(name, issuer, extensions)
+        else:
+            self._sign(name, issuer, extensions, days)
         pem = self.folder / f"{name}.pem"
         pem.write_bytes((self.folder / f"{name}.key").read_bytes() + (self.folder / f"{name}.crt").read_bytes())
         return Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key", pem)

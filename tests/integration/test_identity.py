@@ -3,6 +3,7 @@
 said when they are of no use."""
 
 import hashlib
+import json
 import os
 import pty
 import re
@@ -357,3 +358,30 @@ def test_a_refused_password_is_tried_again_after_a_reload_alone(box_on, make_ser
     write_credentials(box.credentials)
     assert reload(box) == (0, "")
     assert os.listdir(mount) == ["hello"]
+
+
+# -- the end of a certificate
+
+def test_the_coming_end_of_a_certificate_is_told_in_the_log_and_by_status(box_on, make_server, pki):
+    box = box_on(make_server("proftpd", extra=demanding(pki, "proftpd")))
+    soon = pki.client_certificate("tester", name="ends-soon", days=5)
+    mount = box.mount(cert=soon.cert, key=soon.key)
+    log = box.last.log.read_text()
+    assert re.search(r"warning: .*the client's certificate .*OU = ends-soon.* ends in 4 days, on .* UTC", log), log
+    assert re.search(r"warning: .*the server's certificate .* ends in 29 days", log), "the test's own are for 30 days"
+    done = subprocess.run([str(binary()), "status", str(mount)], capture_output=True, text=True, timeout=20)
+    assert "OU = ends-soon" in done.stdout and "ends in 4 days" in done.stdout
+    done = subprocess.run([str(binary()), "status", "--json", str(mount)], capture_output=True, text=True, timeout=20)
+    status = json.loads(done.stdout)
+    assert "ends-soon" in status["client_certificate"] and status["client_certificate_ends"].endswith("UTC")
+    assert "ends in 29 days" in status["certificate_warning"] and status["server_certificate_ends"].endswith("UTC")
+
+
+def test_a_certificate_that_lasts_is_no_matter_for_a_warning(box_on, make_server, pki):
+    server = make_server("proftpd", certificate=pki.lasting_server(), extra=demanding(pki, "proftpd"))
+    lasting = pki.client_certificate("tester", name="lasting", days=300)
+    box = box_on(server)
+    mount = box.mount(cert=lasting.cert, key=lasting.key)
+    assert "ends in" not in box.last.log.read_text()
+    done = subprocess.run([str(binary()), "status", str(mount)], capture_output=True, text=True, timeout=20)
+    assert "OU = lasting" in done.stdout and "WARNING" not in done.stdout

@@ -55,9 +55,13 @@ struct VerbReport {
 struct StatusReport {
   int pid = 0;
   std::string mount_point;
-  std::string source;    ///< the URL without user and password
-  std::string username;  ///< who is logged in
-  std::string server;    ///< kind of server, TLS version, protection
+  std::string source;                   ///< the URL without user and password
+  std::string username;                 ///< who is logged in
+  std::string server;                   ///< kind of server, TLS version, protection
+  std::string client_certificate;       ///< subject; empty: none is shown
+  std::string client_certificate_ends;  ///< "2027-01-31 12:00 UTC"
+  std::string server_certificate_ends;
+  std::string certificate_warning;  ///< one of them ends within 30 days; empty: none does
   std::string log_level;
   bool read_only = false;
   std::uint64_t uptime_seconds = 0;

@@ -6,6 +6,7 @@
 // Thread-safety: immutable once loaded; OpenSSL counts its references atomically.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -43,6 +44,7 @@ class ClientIdentity {
 
   /// "CN = alice, O = Example".
   std::string subject() const;
+  std::chrono::system_clock::time_point ends() const;
 
   /// For the connections of `context`: certificate, key and chain.
   /// @errors invalid_argument: OpenSSL finds them too weak.

@@ -8,6 +8,7 @@
 // Thread-safety: as ByteStream; open_data() reads the control stream, so the same lease covers it.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,11 +37,12 @@ class TlsResumption {
 
 /// Who is at the other end, for logs and status. A value.
 struct TlsPeerInfo {
-  std::string version;      ///< "TLSv1.3"
-  std::string cipher;       ///< "TLS_AES_256_GCM_SHA384"
-  std::string subject;      ///< "CN = ftp.example.com"
-  std::string issuer;       ///< the same of its signer
-  std::string not_after;    ///< "2027-01-31 12:00:00 UTC"
+  std::string version;                           ///< "TLSv1.3"
+  std::string cipher;                            ///< "TLS_AES_256_GCM_SHA384"
+  std::string subject;                           ///< "CN = ftp.example.com"
+  std::string issuer;                            ///< the same of its signer
+  std::string not_after;                         ///< "2027-01-31 12:00:00 UTC"
+  std::chrono::system_clock::time_point ends{};  ///< the same
   std::string fingerprint;  ///< SHA-256 of the certificate, lower-case hex with colons
   bool resumed = false;
 };

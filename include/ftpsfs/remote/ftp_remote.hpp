@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/session/certificate_watch.hpp"
 #include "ftpsfs/session/session_pool.hpp"
 #include "ftpsfs/session/settings.hpp"
 #include "ftpsfs/session/verb_times.hpp"
@@ -61,6 +62,8 @@ class FtpRemote final : public Remote {
   /// The directory in which the login starts (PWD), "/" when the server would not say.
   RemotePath start_directory() const;
   FtpRemoteCounters counters() const;
+  /// When the client's and the server's certificates end.
+  const session::CertificateWatch& certificates() const;
 
   /// Logs in once more, in the background: a second connection is soon of use, for listings that
   /// take two commands, for what runs beside a transfer, and ahead of a walk.

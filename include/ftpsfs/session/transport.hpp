@@ -16,6 +16,7 @@
 #include "ftpsfs/net/socket.hpp"
 #include "ftpsfs/net/stream.hpp"
 #include "ftpsfs/net/tls_stream.hpp"
+#include "ftpsfs/session/certificate_watch.hpp"
 
 namespace ftpsfs::session {
 
@@ -67,8 +68,9 @@ class Transport {
 
 class NetTransport final : public Transport {
  public:
-  NetTransport(std::string host, std::uint16_t port,
-               std::shared_ptr<const net::TlsContext> context);
+  /// @param watch is told of the certificates of each login; outlives the transport. None: nobody.
+  NetTransport(std::string host, std::uint16_t port, std::shared_ptr<const net::TlsContext> context,
+               CertificateWatch* watch = nullptr);
 
   Result<net::Socket> dial_control(const Wait& wait) override;
   Result<std::unique_ptr<net::ByteStream>> secure_control(net::Socket socket,
@@ -87,9 +89,12 @@ class NetTransport final : public Transport {
   std::string describe_tls(const net::ByteStream& control) override;
 
  private:
+  void watch_certificates(const net::TlsStream& control);
+
   const std::string host_;
   const std::uint16_t port_;
   const std::shared_ptr<const net::TlsContext> context_;
+  CertificateWatch* const watch_;
   Mutex mutex_;
   net::TlsResumption latest_ FTPSFS_GUARDED_BY(mutex_);
 };

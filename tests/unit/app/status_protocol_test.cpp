@@ -12,6 +12,8 @@
 namespace ftpsfs::app {
 namespace {
 
+using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -39,6 +41,8 @@ TEST(StatusProtocol, ReportsSurviveTheJourney) {
   report.pid = 42;
   report.mount_point = "/mnt/ä \"b\"";
   report.server = "vsFTPd\nTLSv1.3";
+  report.client_certificate = "CN = alice";
+  report.client_certificate_ends = "2030-03-17 17:46 UTC";
   report.read_only = true;
   report.bytes_read = 1ULL << 63;
   report.connections_open = 3;
@@ -112,6 +116,16 @@ TEST(StatusProtocol, AStatusWithAllVerbsFitsIntoAReply) {
                       {std::string(session::VerbTimes::kLongestVerb, 'V'), UINT64_MAX, UINT64_MAX,
                        UINT64_MAX, UINT64_MAX, UINT64_MAX});
   EXPECT_LT(encode(ControlReply{{}, report}).size(), kLongestReply / 2);
+}
+
+TEST(StatusProtocol, TheTextWarnsOfTheEndOfACertificate) {
+  StatusReport report;
+  EXPECT_THAT(as_text(report), Not(AnyOf(HasSubstr("certificate"), HasSubstr("WARNING"))));
+  report.client_certificate = "CN = alice";
+  report.client_certificate_ends = "2030-03-17 17:46 UTC";
+  report.certificate_warning = "it ends";
+  EXPECT_THAT(as_text(report), AllOf(HasSubstr("CN = alice, until 2030-03-17 17:46 UTC\n"),
+                                     HasSubstr("WARNING      it ends\n")));
 }
 
 TEST(StatusProtocol, TheTextShowsTheVerbsThatTookMostOfTheTime) {
