@@ -38,12 +38,34 @@ Result<void> check_readable(std::string_view option, const std::string& path, bo
   return {};
 }
 
+/// "sha256:" and 32 bytes in base64.
+Result<void> check_pin(const std::string& pin) {
+  constexpr std::string_view kKind = "sha256:";
+  constexpr std::string_view kBase64 =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::size_t kDigits = 43;
+  const std::size_t end = pin.find_first_not_of(kBase64, kKind.size());
+  if (!pin.starts_with(kKind) || end != kKind.size() + kDigits || pin.substr(end) != "=") {
+    return unusable(Errc::invalid_argument,
+                    fmt::format("pin={}: not of the form sha256:BASE64, 44 characters; "
+                                "contrib/doc/ibmi.md shows how to make one",
+                                pin));
+  }
+  return {};
+}
+
 Result<void> check_tls(const Options& options) {
   for (const std::string& file : options.ca_files) {
     FTPSFS_TRY(check_readable("cacert", file, false));
   }
   for (const std::string& directory : options.ca_directories) {
     FTPSFS_TRY(check_readable("capath", directory, true));
+  }
+  for (const std::string& file : options.crl_files) {
+    FTPSFS_TRY(check_readable("crlfile", file, false));
+  }
+  for (const std::string& pin : options.pins) {
+    FTPSFS_TRY(check_pin(pin));
   }
   if (options.tls_min > options.tls_max) {
     return unusable(Errc::invalid_argument,
@@ -118,7 +140,7 @@ Result<void> check_mount_point(const std::string& mount_point) {
 }
 
 void collect_warnings(MountPlan& plan) {
-  if (plan.options.verify == net::TlsVerify::none) {
+  if (plan.options.verify == net::TlsVerify::none && plan.options.pins.empty()) {
     plan.warnings.push_back(fmt::format(
         "warning: verify=none: whoever answers as {} is believed, and can read the password and "
         "all files; give the CA with -o cacert=FILE instead",
@@ -175,6 +197,11 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.tls.ca_files = options.ca_files;
   settings.session.tls.ca_directories = options.ca_directories;
   settings.session.tls.identity = plan.identity;
+  settings.session.tls.crl_files = options.crl_files;
+  settings.session.tls.pins = options.pins;
+  settings.session.tls.ciphers = options.ciphers;
+  settings.session.tls.ciphersuites = options.ciphersuites;
+  settings.session.tls.session_reuse = options.session_reuse;
   settings.session.tls.verify = options.verify;
   settings.session.tls.min_version = options.tls_min;
   settings.session.tls.max_version = options.tls_max;

@@ -58,6 +58,13 @@ void store_verify(Options& options, const OptionValue& value) {
                                   : net::TlsVerify::none;
 }
 
+void store_session_reuse(Options& options, const OptionValue& value) {
+  const auto& word = std::get<std::string>(value);
+  options.session_reuse = word == "on"        ? net::SessionReuse::on
+                          : word == "require" ? net::SessionReuse::require
+                                              : net::SessionReuse::off;
+}
+
 void store_protection(Options& options, const OptionValue& value) {
   options.protection = std::get<std::string>(value) == "private" ? session::Protection::private_data
                                                                  : session::Protection::clear_data;
@@ -122,6 +129,12 @@ const OptionRow kRows[] = {
   {.name = "verify", .kind = K::choice, .group = G::tls, .value_name = "full|ca|none", .default_text = "full",
    .help = "what is checked of the server's certificate: chain and name, chain alone, or nothing (warns)",
    .store = store_verify, .choices = "full|ca|none"},
+  {.name = "pin", .kind = K::text, .group = G::tls, .value_name = "sha256:BASE64",
+   .help = "public key (SPKI) that the server's certificate must have, on top of verify; several: one of them",
+   .store = collect_text<&Options::pins>},
+  {.name = "crlfile", .kind = K::path, .group = G::tls, .value_name = "FILE",
+   .help = "lists of revoked certificates (PEM or DER), among them one of the issuer of the server's; may be given several times",
+   .store = collect_text<&Options::crl_files>},
   {.name = "prot", .kind = K::choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
    .help = "are files and listings encrypted too? The control connection always is",
    .store = store_protection, .choices = "private|clear"},
@@ -131,6 +144,15 @@ const OptionRow kRows[] = {
   {.name = "tls_max", .kind = K::choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.3",
    .help = "highest TLS version",
    .store = [](Options& o, const OptionValue& v) { o.tls_max = tls_version(v); }, .choices = "1.2|1.3"},
+  {.name = "ciphers", .kind = K::text, .group = G::tls, .value_name = "LIST", .default_text = "OpenSSL's",
+   .help = "ciphers for TLS 1.2, as openssl-ciphers(1) has them",
+   .store = store_text<&Options::ciphers>},
+  {.name = "ciphersuites", .kind = K::text, .group = G::tls, .value_name = "LIST", .default_text = "OpenSSL's",
+   .help = "the same for TLS 1.3",
+   .store = store_text<&Options::ciphersuites>},
+  {.name = "session_reuse", .kind = K::choice, .group = G::tls, .value_name = "on|require|off", .default_text = "on",
+   .help = "data connections resume the TLS session of their control connection: offered, demanded, or never",
+   .store = store_session_reuse, .choices = "on|require|off"},
 
   // The connections.
   {.name = "max_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",

@@ -40,4 +40,20 @@ std::vector<CertificatePtr> parse_certificates(const std::string& bytes) {
   return found;
 }
 
+std::vector<RevocationsPtr> parse_revocations(const std::string& bytes) {
+  std::vector<RevocationsPtr> found;
+  const BioPtr source = bio_over(bytes);
+  while (X509_CRL* const next = PEM_read_bio_X509_CRL(source.get(), nullptr, nullptr, nullptr)) {
+    found.emplace_back(next);
+  }
+  if (found.empty()) {
+    const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+    if (X509_CRL* const der = d2i_X509_CRL(nullptr, &at, static_cast<long>(bytes.size()))) {
+      found.emplace_back(der);
+    }
+  }
+  ERR_clear_error();
+  return found;
+}
+
 }  // namespace ftpsfs::net

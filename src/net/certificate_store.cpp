@@ -24,14 +24,29 @@ Error bad_path(const char* kind, const std::string& path, const std::string& why
   return make_error(Errc::invalid_argument, fmt::format("{} {}: {}", kind, path, why));
 }
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_file(const char* kind, const std::string& path) {
   auto file = read_small_file(path, kLargestFile);
-  if (!file) {
-    std::error_code ignored;
-    const char* const cure = stdfs::is_directory(path, ignored) ? " (use capath=)" : "";
-    return bad_path("CA file", path, file.error().text + cure);
+  return file ? Result<std::string>(std::move(file->bytes))
+              : bad_path(kind, path, file.error().text);
+}
+
+Result<std::string> read_ca_file(const std::string& path) {
+  auto bytes = read_file("CA file", path);
+  std::error_code ignored;
+  if (!bytes && stdfs::is_directory(path, ignored)) {
+    bytes.error().text += " (use capath=)";
   }
-  return std::move(file->bytes);
+  return bytes;
+}
+
+/// @return how many lists of revoked certificates there were.
+std::size_t add_revocations(X509_STORE* store, const std::string& bytes) {
+  const std::vector<RevocationsPtr> found = parse_revocations(bytes);
+  for (const RevocationsPtr& each : found) {
+    X509_STORE_add_crl(store, each.get());
+  }
+  ERR_clear_error();
+  return found.size();
 }
 
 /// @return how many were new or known: none at all means that the file holds no certificate.
@@ -56,7 +71,7 @@ Result<std::size_t> add_directory(X509_STORE* store, const std::string& path) {
   for (; each != stdfs::directory_iterator(); each.increment(code)) {
     std::error_code ignored;
     if (each->is_regular_file(ignored)) {
-      if (const auto bytes = read_file(each->path().string())) {
+      if (const auto bytes = read_ca_file(each->path().string())) {
         count += add_all(store, *bytes);
       }
     }
@@ -76,17 +91,26 @@ Result<std::size_t> add_directory(X509_STORE* store, const std::string& path) {
 }  // namespace
 
 Result<CertificateStore> CertificateStore::load(const std::vector<std::string>& ca_files,
-                                                const std::vector<std::string>& ca_directories) {
+                                                const std::vector<std::string>& ca_directories,
+                                                const std::vector<std::string>& crl_files) {
   CertificateStore result;
   result.store_ = std::shared_ptr<X509_STORE>(X509_STORE_new(), X509_STORE_free);
   X509_STORE* const store = result.store_.get();
+  for (const std::string& path : crl_files) {
+    FTPSFS_TRY_ASSIGN(const std::string bytes, read_file("CRL file", path));
+    if (add_revocations(store, bytes) == 0) {
+      return bad_path("CRL file", path, "holds no list of revoked certificates (PEM or DER)");
+    }
+    // The server's certificate alone: lists of the CAs above its issuer are seldom at hand.
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  }
   if (ca_files.empty() && ca_directories.empty()) {
     X509_STORE_set_default_paths(store);
     ERR_clear_error();  // a system without authorities fails at the first server, by name
     return result;
   }
   for (const std::string& path : ca_files) {
-    FTPSFS_TRY_ASSIGN(const std::string bytes, read_file(path));
+    FTPSFS_TRY_ASSIGN(const std::string bytes, read_ca_file(path));
     const std::size_t count = add_all(store, bytes);
     if (count == 0) {
       return bad_path("CA file", path, "holds no certificate (PEM or DER)");

@@ -55,14 +55,14 @@ int give_passphrase(char* buffer, int size, int /*writing*/, void* user) {
   return static_cast<int>(words.size());
 }
 
-/// Did OpenSSL fail for want of an algorithm, and not for a wrong passphrase?
+/// Did OpenSSL fail for want of a cipher? Others than EVP call "unsupported" what a wrong
+/// passphrase has decrypted to by chance.
 bool lacks_an_algorithm() {
   while (const unsigned long code = ERR_get_error()) {
     const int reason = ERR_GET_REASON(code);
-    if (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_PRIVATE_KEY_ALGORITHM ||
-        (ERR_GET_LIB(code) == ERR_LIB_EVP &&
-         (reason == EVP_R_UNSUPPORTED_ALGORITHM || reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
-          reason == EVP_R_UNSUPPORTED_CIPHER))) {
+    if (ERR_GET_LIB(code) == ERR_LIB_EVP &&
+        (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
+         reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNSUPPORTED_CIPHER)) {
       return true;
     }
   }

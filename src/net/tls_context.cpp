@@ -3,6 +3,7 @@
 // See tls_context.hpp.
 #include "ftpsfs/net/tls_context.hpp"
 
+#include <fmt/core.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -40,6 +41,25 @@ bool apply_settings(SSL_CTX* context, const TlsSettings& settings) {
          SSL_CTX_set_alpn_protos(context, kAlpn.data(), kAlpn.size()) == 0;
 }
 
+Result<void> choose_ciphers(SSL_CTX* context, const TlsSettings& settings) {
+  const auto unknown = [](const char* option, const std::string& list) {
+    ERR_clear_error();
+    return make_error(Errc::invalid_argument,
+                      fmt::format("{}={}: OpenSSL knows none of these; `openssl ciphers -v` lists "
+                                  "those that it knows",
+                                  option, list));
+  };
+  if (!settings.ciphers.empty() &&
+      SSL_CTX_set_cipher_list(context, settings.ciphers.c_str()) != 1) {
+    return unknown("ciphers", settings.ciphers);
+  }
+  if (!settings.ciphersuites.empty() &&
+      SSL_CTX_set_ciphersuites(context, settings.ciphersuites.c_str()) != 1) {
+    return unknown("ciphersuites", settings.ciphersuites);
+  }
+  return {};
+}
+
 }  // namespace
 
 TlsContext::TlsContext(TlsSettings settings, ssl_ctx_st* context)
@@ -53,8 +73,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(TlsSettings setting
   if (settings.min_version > settings.max_version) {
     return make_error(Errc::invalid_argument, "the lowest TLS version is above the highest");
   }
-  FTPSFS_TRY_ASSIGN(const CertificateStore store,
-                    CertificateStore::load(settings.ca_files, settings.ca_directories));
+  FTPSFS_TRY_ASSIGN(
+      const CertificateStore store,
+      CertificateStore::load(settings.ca_files, settings.ca_directories, settings.crl_files));
   ERR_clear_error();
   SSL_CTX* const native = SSL_CTX_new(TLS_client_method());
   if (native == nullptr) {
@@ -65,6 +86,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(TlsSettings setting
   if (!apply_settings(native, context->settings())) {
     return make_error(Errc::tls_failed, "cannot set up TLS: " + take_openssl_reason());
   }
+  FTPSFS_TRY(choose_ciphers(native, context->settings()));
   if (context->settings().identity) {
     FTPSFS_TRY(context->settings().identity->install(native));
   }

@@ -83,6 +83,23 @@ std::string fingerprint(const X509* certificate) {
   return text;
 }
 
+std::string public_key_pin(const X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned digest_size = 0;
+  const bool done = size > 0 && EVP_Digest(der, static_cast<std::size_t>(size), digest.data(),
+                                           &digest_size, EVP_sha256(), nullptr) == 1;
+  OPENSSL_free(der);
+  if (!done) {
+    return {};
+  }
+  std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> base64{};
+  const int length = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(digest_size));
+  return "sha256:" + std::string(reinterpret_cast<const char*>(base64.data()),
+                                 static_cast<std::size_t>(length));
+}
+
 std::string names_of(const X509* certificate) {
   std::string names;
   const auto add = [&names](const std::string& name) {
@@ -135,6 +152,21 @@ Error explain_certificate(int code, const X509* certificate, const std::string& 
       return untrusted(
           fmt::format("the server's certificate was issued by an unknown authority, {}: if you "
                       "trust it, use cacert=FILE with that authority's certificate",
+                      one_line(X509_get_issuer_name(certificate))));
+    case X509_V_ERR_CERT_REVOKED:
+      return untrusted(fmt::format(
+          "the server's certificate {} has been revoked by {}: do not send it anything, "
+          "and ask whoever runs the server",
+          subject, one_line(X509_get_issuer_name(certificate))));
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+      return untrusted(
+          fmt::format("crlfile= holds no list of {}, which issued the server's certificate {}: add "
+                      "that list to the file",
+                      one_line(X509_get_issuer_name(certificate)), subject));
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+      return untrusted(
+          fmt::format("the list of revoked certificates of {} in crlfile= is out of date: fetch a "
+                      "new one, then ftpsfs reload MOUNTPOINT where it is mounted",
                       one_line(X509_get_issuer_name(certificate))));
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:

@@ -27,6 +27,10 @@ std::chrono::system_clock::time_point to_time(const ASN1_TIME* time);
 /// "aa:bb:…": the SHA-256 of the certificate.
 std::string fingerprint(const X509* certificate);
 
+/// "sha256:BASE64" of the public key (SubjectPublicKeyInfo), as pin= has it.
+/// @source RFC 7469 §2.4
+std::string public_key_pin(const X509* certificate);
+
 /// The names and addresses that a certificate is for, e.g. "a.example, 192.0.2.1".
 std::string names_of(const X509* certificate);
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "tls_explain.hpp"
 
@@ -149,20 +150,43 @@ Result<void> TlsStream::State::wait_wanted(const Wait& wait, const char* what) {
   return wire.socket.wait_any({&item, 1}, wait, what);
 }
 
-/// What OpenSSL does not check: a data connection must lead to the machine of its control
-/// connection, with verify=none too. (A resumed session carries the certificate of its first one.)
-Result<void> TlsStream::State::check_peer() {
-  if (!is_data) {
-    return {};
-  }
+/// A data connection must lead to the machine of its control connection, with verify=none too. (A
+/// resumed session carries the certificate of its first one.)
+std::optional<Error> TlsStream::State::doubt_data() const {
   const X509* const shown = SSL_get0_peer_certificate(ssl.get());
   if (shown == nullptr || required == nullptr || X509_cmp(shown, required.get()) != 0) {
-    failed = make_error(Errc::untrusted,
-                        "the data connection shows another certificate than the control "
-                        "connection: something stands between, or the server's set-up is wrong");
-    return *failed;
+    return make_error(Errc::untrusted,
+                      "the data connection shows another certificate than the control "
+                      "connection: something stands between, or the server's set-up is wrong");
   }
-  return {};
+  if (context->settings().session_reuse == SessionReuse::require &&
+      SSL_session_reused(ssl.get()) != 1) {
+    return make_error(Errc::untrusted,
+                      "the data connection does not resume the TLS session of the control "
+                      "connection, and session_reuse=require wants that");
+  }
+  return std::nullopt;
+}
+
+/// Is it one of the pinned keys?
+std::optional<Error> TlsStream::State::doubt_key() const {
+  const std::vector<std::string>& pins = context->settings().pins;
+  const X509* const shown = SSL_get0_peer_certificate(ssl.get());
+  const std::string key = shown == nullptr ? std::string() : public_key_pin(shown);
+  if (pins.empty() || std::find(pins.begin(), pins.end(), key) != pins.end()) {
+    return std::nullopt;
+  }
+  return make_error(
+      Errc::untrusted,
+      fmt::format("the server's public key is {}, which is none of those that pin= "
+                  "names: ask whoever runs the server, and if it has a new key, add it",
+                  key));
+}
+
+/// What OpenSSL does not check.
+Result<void> TlsStream::State::check_peer() {
+  failed = is_data ? doubt_data() : doubt_key();
+  return failed ? Result<void>(*failed) : Result<void>();
 }
 
 /// One step of the handshake; connects first where that is still under way.

@@ -42,11 +42,15 @@ struct TlsStream::State {
   bool expect_name(const std::string& name) const;
   static int on_verify(int ok, X509_STORE_CTX* store);
 
+  bool reuses_sessions() const { return context->settings().session_reuse != SessionReuse::off; }
+
   enum class Outcome { wait, end, failed };
   Outcome classify(int returned);
   Error explain() const;
   Result<void> wait_wanted(const Wait& wait, const char* what);
   Result<void> check_peer();
+  std::optional<Error> doubt_data() const;
+  std::optional<Error> doubt_key() const;
   Outcome advance_handshake(bool& done);
 };
 

@@ -40,7 +40,8 @@ Result<std::unique_ptr<TlsStream>> TlsStream::open_control(
     const TlsResumption& earlier) {
   FTPSFS_TRY_ASSIGN(std::unique_ptr<State> state,
                     State::create(std::move(socket), std::move(context), host));
-  if (earlier && earlier.context_ == state->context && earlier.server_ == state->server) {
+  if (state->reuses_sessions() && earlier && earlier.context_ == state->context &&
+      earlier.server_ == state->server) {
     // A copy: two control connections may hold the same slot's session.
     const std::shared_ptr<SSL_SESSION> copy(SSL_SESSION_dup(earlier.session_.get()),
                                             SSL_SESSION_free);
@@ -55,7 +56,7 @@ Result<std::unique_ptr<TlsStream>> TlsStream::open_data(Socket socket, const Tls
                     State::create(std::move(socket), owner.context, owner.host));
   state->is_data = true;
   state->required.reset(SSL_get1_peer_certificate(owner.ssl.get()));
-  if (const auto session = copy_session(owner.ssl.get())) {
+  if (const auto session = state->reuses_sessions() ? copy_session(owner.ssl.get()) : nullptr) {
     SSL_set_session(state->ssl.get(), session.get());
   }
   // Measured: 1 GiB by 128 KiB per recv(2) costs a third less CPU than by one record each.

@@ -76,6 +76,33 @@ class Pki:
         """What the good server's certificate is replaced by: the same names, another key."""
         return self._server("renewed-server", "DNS:localhost,IP:127.0.0.1")
 
+    def self_signed_server(self, name):
+        """A server's certificate that no CA knows."""
+        self._key(name)
+        _openssl("req", "-x509", "-new", "-key", f"{name}.key", "-sha256", "-days", "30", "-subj", "/CN=localhost",
+                 "-addext", "subjectAltName=DNS:localhost", "-out", f"{name}.crt", cwd=self.folder)
+        return self._joined(name)
+
+    def pin(self, certificate):
+        """The certificate's public key as pin= has it, made as the documentation says."""
+        made = subprocess.run(f"openssl x509 -in {certificate.cert} -noout -pubkey | openssl pkey -pubin -outform DER "
+                              "| openssl dgst -sha256 -binary | base64", shell=True, check=True, timeout=60,
+                              stdout=subprocess.PIPE, text=True)
+        return f"sha256:{made.stdout.strip()}"
+
+    def revocations(self, name, revoked=(), stale=False):
+        """The CA's list of revoked certificates."""
+        config = self.folder / "crl.cnf"
+        (self.folder / f"{name}-index.txt").write_text("")
+        config.write_text(f"[ca]\ndefault_ca=c\n[c]\ndatabase={name}-index.txt\ndefault_md=sha256\n")
+        ca = ["-config", config, "-cert", "ca.crt", "-keyfile", "ca.key"]
+        for each in revoked:
+            _openssl("ca", *ca, "-revoke", each.cert, cwd=self.folder)
+        when = (["-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200201000000Z"] if stale
+                else ["-crldays", "30"])
+        _openssl("ca", *ca, "-gencrl", *when, "-out", f"{name}.crl", cwd=self.folder)
+        return self.folder / f"{name}.crl"
+
     def lasting_server(self):
         """A server's certificate whose end is far away."""
         return self._server("lasting-server", "DNS:localhost,IP:127.0.0.1", days=300)
@@ -126,6 +153,9 @@ class Pki:
             self._sign_in_the_past(name, issuer, extensions)
         else:
             self._sign(name, issuer, extensions, days)
+        return self._joined(name)
+
+    def _joined(self, name):
         pem = self.folder / f"{name}.pem"
         pem.write_bytes((self.folder / f"{name}.key").read_bytes() + (self.folder / f"{name}.crt").read_bytes())
         return Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key", pem)

@@ -385,3 +385,57 @@ def test_a_certificate_that_lasts_is_no_matter_for_a_warning(box_on, make_server
     assert "ends in" not in box.last.log.read_text()
     done = subprocess.run([str(binary()), "status", str(mount)], capture_output=True, text=True, timeout=20)
     assert "OU = lasting" in done.stdout and "WARNING" not in done.stdout
+
+
+# -- whom the mount trusts
+
+def test_the_pin_of_a_self_signed_server_is_enough(box_on, make_server, pki):
+    first, second = pki.self_signed_server("self-signed-1"), pki.self_signed_server("self-signed-2")
+    box = box_on(make_server("proftpd", certificate=first))
+    box.put("hello", b"hello\n")
+    program = Program(box)
+    line = program.fail(cacert=None, verify="none", pin=pki.pin(second))
+    assert pki.pin(first) in line and "pin=" in line
+    # Both are named while the server's key is changed.
+    mount = box.mount(f"--pin={pki.pin(second)}", f"--pin={pki.pin(first)}", cacert=first.cert)
+    assert (mount / "hello").read_bytes() == b"hello\n"
+    assert "pin=" in program.fail(cacert=first.cert, pin=pki.pin(second))
+
+
+def test_revoked_certificates(box, program, pki):
+    box.put("hello", b"hello\n")
+    line = program.fail(crlfile=pki.revocations("revoked", [box.server.certificate]))
+    assert "revoked by" in line and "ftpsfs test CA" in line
+    assert "out of date" in program.fail(crlfile=pki.revocations("stale", stale=True))
+    assert "/no/such.crl" in program.fail(crlfile="/no/such.crl", code=EXIT_USAGE)
+    program.mount(crlfile=pki.revocations("clean", [pki.expired]))
+    assert (program.mnt / "hello").read_bytes() == b"hello\n"
+
+
+def test_session_reuse(box, program):
+    """vsftpd and ProFTPD refuse data connections without it."""
+    box.put("hello", b"hello\n")
+    mount = box.mount(session_reuse="require")
+    assert (mount / "hello").read_bytes() == b"hello\n"
+    box.unmount()
+    mount = box.mount(session_reuse="off")
+    with pytest.raises(OSError):
+        (mount / "hello").read_bytes()
+
+
+def test_ciphers(box_on, make_server, pki):
+    box = box_on(make_server("proftpd", tls="1.2"))
+    program = Program(box)
+    box.mount(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
+    assert "TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256" in box.last.log.read_text()
+    assert "ciphers=ROT13" in program.fail(ciphers="ROT13", code=EXIT_USAGE)
+
+
+def test_session_reuse_that_the_server_does_not_do(box_on, make_server):
+    """Pure-FTPd gives no tickets in TLS 1.3."""
+    box = box_on(make_server("pureftpd", tls="1.3"))
+    box.put("hello", b"hello\n")
+    mount = box.mount(session_reuse="require")
+    with pytest.raises(OSError):
+        (mount / "hello").read_bytes()
+    assert "session_reuse=require" in box.last.log.read_text()

@@ -114,13 +114,13 @@ bool write_form(std::FILE* file, EVP_PKEY* key, KeyForm form) {
 }  // namespace
 
 std::string write_key(ServerCertificate which, KeyForm form) {
-  const std::string path = scratch("key", which, static_cast<int>(form));
+  std::string path = scratch("key", which, static_cast<int>(form));
   require(write_form(new_file(path).get(), read_key(which).get(), form), "writing a key");
   return path;
 }
 
 std::string write_pkcs12(ServerCertificate which, Pkcs12Form form, const std::string& passphrase) {
-  const std::string path = scratch("pkcs12", which, static_cast<int>(form));
+  std::string path = scratch("pkcs12", which, static_cast<int>(form));
   const TestCertificates& files = TestCertificates::instance();
   const Key key = read_key(which);
   const Certificate certificate = read_certificate(files.certificate_file(which));
@@ -141,7 +141,7 @@ std::string write_pkcs12(ServerCertificate which, Pkcs12Form form, const std::st
 }
 
 std::string write_der_certificate(ServerCertificate which) {
-  const std::string path = scratch("certificate", which, 0);
+  std::string path = scratch("certificate", which, 0);
   const Certificate certificate =
       read_certificate(TestCertificates::instance().certificate_file(which));
   require(i2d_X509_fp(new_file(path).get(), certificate.get()) == 1, "writing a certificate");

@@ -7,7 +7,7 @@
 //   -o name=value,flag                      (in values, "\," is a comma and "\\" a backslash)
 //   --                                      ends the options
 // Options may stand before, between and behind the positional arguments; the last of two equal ones
-// counts, except where several are collected (cacert, capath).
+// counts, except where several are collected (cacert, capath, crlfile, pin).
 #pragma once
 
 #include <span>

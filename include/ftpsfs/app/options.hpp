@@ -43,6 +43,11 @@ struct Options {
   net::IdentityFiles identity;
   std::vector<std::string> ca_files;
   std::vector<std::string> ca_directories;
+  std::vector<std::string> crl_files;
+  std::vector<std::string> pins;
+  std::string ciphers;
+  std::string ciphersuites;
+  net::SessionReuse session_reuse = net::SessionReuse::on;
   net::TlsVerify verify = net::TlsVerify::full;
   net::TlsVersion tls_min = net::TlsVersion::tls1_2;
   net::TlsVersion tls_max = net::TlsVersion::tls1_3;

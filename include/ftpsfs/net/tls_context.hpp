@@ -25,22 +25,36 @@ enum class TlsVerify : std::uint8_t {
 
 enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
 
+/// TLS sessions of the control connection on its data connections: many servers insist on it.
+enum class SessionReuse : std::uint8_t {
+  on,       ///< offered; the server decides
+  require,  ///< a data connection without is an error: it might not be this login's
+  off,      ///< never offered
+};
+
 struct TlsSettings {
   std::vector<std::string> ca_files;
   std::vector<std::string> ca_directories;
+  std::vector<std::string> crl_files;  ///< empty: revocation is not checked
+  /// Public keys, one of which the server's certificate must have ("sha256:BASE64" of the SPKI), on
+  /// top of what `verify` demands. Empty: any.
+  std::vector<std::string> pins;
   TlsVerify verify = TlsVerify::full;
   TlsVersion min_version = TlsVersion::tls1_2;
   TlsVersion max_version = TlsVersion::tls1_3;
-  std::shared_ptr<const ClientIdentity>
-      identity{};           ///< shown to servers that ask; none: nothing is
+  std::string ciphers;       ///< for TLS 1.2, in OpenSSL's words; empty: OpenSSL's own choice
+  std::string ciphersuites;  ///< for TLS 1.3
+  SessionReuse session_reuse = SessionReuse::on;
+  /// Shown to servers that ask; none: nothing is.
+  std::shared_ptr<const ClientIdentity> identity{};
   std::string server_name;  ///< checked and sent (SNI) in place of the URL's host, when not empty
 };
 
 class TlsContext {
  public:
   /// Reads the authorities and prepares everything that can fail without a server.
-  /// @errors invalid_argument (a CA path; versions the wrong way round; a client certificate that
-  /// is too weak), tls_failed.
+  /// @errors invalid_argument (a CA or CRL path; ciphers that nobody knows; versions the wrong way
+  /// round; a client certificate that is too weak), tls_failed.
   static Result<std::shared_ptr<const TlsContext>> create(TlsSettings settings);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;

@@ -84,6 +84,23 @@ TEST_F(Plan, RefusesWhatExcludesItself) {
   EXPECT_THAT(failure(), HasSubstr("exclude"));
 }
 
+TEST_F(Plan, RefusesPinsThatAreNone) {
+  for (const char* pin : {"sha256:", "sha1:AAAA",
+                          "sha256:AAAA=", "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+                          "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuF==",
+                          "sha256:47DEQpj8HBSa+/TImW-5JCeuQeRkm5NMpJWZG3hSuFU="}) {
+    options_.pins = {pin};
+    EXPECT_THAT(failure(), HasSubstr("44 characters")) << pin;
+  }
+  options_.pins = {"sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="};
+  options_.verify = net::TlsVerify::none;
+  const auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_TRUE(plan->warnings.empty()) << "the pin tells who answers";
+  options_.crl_files = {directory_ + "/none.crl"};
+  EXPECT_THAT(failure(), HasSubstr("crlfile="));
+}
+
 TEST_F(Plan, RefusesHalfAnIdentity) {
   options_.identity.key = "/k";
   EXPECT_THAT(failure(), HasSubstr("cert=FILE"));

@@ -86,6 +86,14 @@ TEST(CertificateStoreTest, MissingOrEmptyDirectoryIsNamed) {
   EXPECT_EQ(store.error().text, "CA directory " + empty + ": holds no certificate");
 }
 
+TEST(CertificateStoreTest, ListsOfRevokedCertificatesAreNamedWhenTheyAreNone) {
+  const TestCertificates& files = TestCertificates::instance();
+  auto store = CertificateStore::load({}, {}, {"/no/such.crl"});
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().text, "CRL file /no/such.crl: No such file or directory");
+  EXPECT_FALSE(CertificateStore::load({files.ca_file()}, {}, {files.ca_file()}));
+}
+
 TEST(CertificateStoreTest, SystemAuthoritiesWhenNoneIsNamed) {
   auto store = CertificateStore::load({}, {});
   ASSERT_TRUE(store);
@@ -98,6 +106,18 @@ TEST(TlsContextTest, BadPathIsToldBeforeAnyConnection) {
   auto context = TlsContext::create(settings);
   ASSERT_FALSE(context);
   EXPECT_EQ(context.error().code, Errc::invalid_argument);
+}
+
+TEST(TlsContextTest, CiphersThatNobodyKnowsAreNamed) {
+  TlsSettings settings;
+  settings.ciphers = "ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA";
+  settings.ciphersuites = "TLS_AES_128_GCM_SHA256";
+  EXPECT_TRUE(TlsContext::create(settings));
+  settings.ciphers = "ROT13";
+  EXPECT_EQ(TlsContext::create(settings).error().text.substr(0, 14), "ciphers=ROT13:");
+  settings.ciphers = "";
+  settings.ciphersuites = "TLS_ROT13";
+  EXPECT_EQ(TlsContext::create(settings).error().code, Errc::invalid_argument);
 }
 
 TEST(TlsContextTest, VersionsTheWrongWayRoundAreRefused) {

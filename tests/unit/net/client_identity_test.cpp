@@ -40,7 +40,7 @@ std::string content_of(const std::string& path) {
 }
 
 std::string private_file(const std::string& name, const std::string& content) {
-  const std::string path = TestCertificates::instance().scratch_directory() + "/" + name;
+  std::string path = TestCertificates::instance().scratch_directory() + "/" + name;
   std::ofstream(path, std::ios::binary) << content;
   ::chmod(path.c_str(), 0600);
   return path;

@@ -102,6 +102,43 @@ TEST(TlsVerifyTest, SelfSignedCertificateNamesTheCure) {
                     HasSubstr("cacert=FILE")));
 }
 
+/// The pin of a certificate, as the refusal of another pin tells it.
+std::string pin_of(ServerCertificate certificate) {
+  TlsSettings settings = with_verify(TlsVerify::none);
+  settings.pins = {"sha256:none"};
+  const std::string text = refusal(certificate, settings);
+  const std::size_t begin = text.find("sha256:");
+  return text.substr(begin, text.find(',', begin) - begin);
+}
+
+TEST(TlsPinTest, TellsTheKeyThatIsNotPinned) {
+  EXPECT_EQ(pin_of(ServerCertificate::good).size(), 51U);
+  TlsSettings settings = trusting();
+  settings.pins = {pin_of(ServerCertificate::other_good)};
+  EXPECT_THAT(refusal(ServerCertificate::good, settings),
+              AllOf(HasSubstr(pin_of(ServerCertificate::good)), HasSubstr("pin=")));
+}
+
+TEST(TlsPinTest, OneOfSeveralIsEnough) {
+  TlsSettings settings = trusting();
+  settings.pins = {pin_of(ServerCertificate::other_good), pin_of(ServerCertificate::good)};
+  EXPECT_EQ(refusal(ServerCertificate::good, settings), "(accepted)");
+  EXPECT_EQ(refusal(ServerCertificate::other_good, settings), "(accepted)");
+}
+
+TEST(TlsPinTest, DecidesAloneWhereNothingElseIsChecked) {
+  TlsSettings settings = with_verify(TlsVerify::none);
+  settings.pins = {pin_of(ServerCertificate::self_signed)};
+  EXPECT_EQ(refusal(ServerCertificate::self_signed, settings), "(accepted)");
+  EXPECT_THAT(refusal(ServerCertificate::good, settings), HasSubstr("pin="));
+}
+
+TEST(TlsPinTest, IsNoReplacementForTheChain) {
+  TlsSettings settings = trusting();
+  settings.pins = {pin_of(ServerCertificate::unknown_ca)};
+  EXPECT_THAT(refusal(ServerCertificate::unknown_ca, settings), HasSubstr("unknown authority"));
+}
+
 TEST(TlsVerifyTest, UnknownAuthorityIsNamed) {
   EXPECT_THAT(
       refusal(ServerCertificate::unknown_ca),
