@@ -67,6 +67,18 @@ TEST_F(NamespaceCacheTest, ListingIsBelievedForItsTimeout) {
   EXPECT_EQ(cache_.find_listing(kDir), nullptr);
 }
 
+TEST_F(NamespaceCacheTest, AnOldListingIsGoodForGuessesAlone) {
+  list(kDir, {file("a")});
+  EXPECT_TRUE(cache_.peek_listing(kDir));
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_FALSE(cache_.peek_listing(kDir));
+  EXPECT_FALSE(cache_.find_listing(kDir));
+  ASSERT_TRUE(cache_.recall_listing(kDir));
+  EXPECT_TRUE(cache_.recall_listing(kDir)->find("a"));
+  cache_.invalidate_directory(kDir);
+  EXPECT_FALSE(cache_.recall_listing(kDir));
+}
+
 TEST_F(NamespaceCacheTest, SingleEntryIsBelievedForItsTimeout) {
   cache_.store_entry(cache_.begin_fetch(kDir), file("a"));
   EXPECT_EQ(known(kDir, "a"), "present");
