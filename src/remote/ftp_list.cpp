@@ -5,13 +5,10 @@
 // Pure-FTPd).
 #include <algorithm>
 #include <chrono>
-#include <functional>
-#include <future>
 #include <optional>
-#include <stop_token>
-#include <system_error>
 #include <utility>
 
+#include "beside.hpp"
 #include "ftp_list_arriving.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_stat_list.hpp"
@@ -119,56 +116,36 @@ class ListBeside {
     }
     knowledge_ = &session->knowledge();
     constexpr std::chrono::minutes kLongest(10);
-    own_wait_ = Wait{is_told ? began_ + kLongest : wait.deadline, stop_.get_token()};
-    caller_.emplace(wait.stop, [this] { stop_.request_stop(); });
-    try {
-      list_ = std::async(std::launch::async, [this, session, &directory] {
-        return fetch_list(*session, directory, true, own_wait_);
-      });
-    } catch (const std::system_error& e) {
-      log::debug("no thread for a listing: {}", e.what());
-    }
+    list_.emplace(Wait{is_told ? began_ + kLongest : wait.deadline, wait.stop},
+                  [session, &directory](const Wait& own_wait) {
+                    return fetch_list(*session, directory, true, own_wait);
+                  });
   }
-  ~ListBeside() {
-    if (list_.valid()) {
-      stop_.request_stop();
-      list_.wait();
-    }
-  }
-  ListBeside(const ListBeside&) = delete;
-  ListBeside& operator=(const ListBeside&) = delete;
 
   /// @return nullopt when there is none: one after the other, then.
   std::optional<ReadListing> take(const Wait& limit) {
-    if (!list_.valid()) {
+    if (!list_ || !list_->is_running()) {
       return std::nullopt;
     }
     constexpr std::chrono::seconds kPatience(1);
     const SteadyTime now = SteadyClock::now();
     const auto patience = std::min(  // with time left for the other way
         std::max<SteadyClock::duration>(kPatience, 2 * (now - began_)), (limit.deadline - now) / 2);
-    const bool came = list_.wait_for(patience) == std::future_status::ready;
-    if (!came) {
-      stop_.request_stop();
+    auto listed = list_->take(patience);
+    if (!listed || *listed || is_link_failure(listed->error().code)) {
+      knowledge_->note_list_beside(listed && *listed);
     }
-    auto listed = list_.get();
-    if (!came || listed || is_link_failure(listed.error().code)) {
-      knowledge_->note_list_beside(listed.has_value());
-    }
-    if (!listed) {
-      log::debug("no LIST beside MLSD: {}", listed.error().text);
+    if (!listed || !*listed) {
+      log::debug("no LIST beside MLSD: {}", listed ? listed->error().text : "too slow");
       return std::nullopt;
     }
-    return *std::move(listed);
+    return **std::move(listed);
   }
 
  private:
   const SteadyTime began_ = SteadyClock::now();
   session::ServerKnowledge* knowledge_ = nullptr;
-  std::stop_source stop_;
-  Wait own_wait_;
-  std::optional<std::stop_callback<std::function<void()>>> caller_;
-  std::future<Result<ReadListing>> list_;
+  std::optional<Beside<ReadListing>> list_;
 };
 
 struct Fetched {
@@ -234,36 +211,6 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
                                : error;
   }
   return to_listing(fetched->listing, aids.hints.timed, fetched->exact_times);
-}
-
-Result<std::vector<std::optional<FileTime>>> fetch_exact_times(
-    session::Session& session, std::span<const std::optional<RemotePath>> paths, const Wait& wait) {
-  std::vector<std::optional<FileTime>> times(paths.size());
-  if (!session.profile().mdtm) {
-    return times;
-  }
-  std::vector<ftp::Command> commands;
-  std::vector<std::size_t> asked;  // a name that cannot be sent is not asked for
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (!paths[i]) {
-      continue;
-    }
-    if (auto command = ftp::Command::make("MDTM", paths[i]->str())) {
-      commands.push_back(*std::move(command));
-      asked.push_back(i);
-    }
-  }
-  FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(commands, wait));
-  for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (ftp::is_unknown_command(replies[i].code)) {
-      session.knowledge().forget(&ftp::ServerProfile::mdtm);
-      break;
-    }
-    if (const auto seconds = ftp::parse_mdtm(replies[i])) {
-      times[asked[i]] = FileTime{*seconds, TimeGrain::second};
-    }
-  }
-  return times;
 }
 
 }  // namespace ftpsfs::remote

@@ -15,6 +15,7 @@
 #include "ftp_stat_list.hpp"
 #include "ftpsfs/ftp/file_facts.hpp"
 #include "ftpsfs/remote/entry.hpp"
+#include "ftpsfs/remote/ftp_remote.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/remote/remote_path.hpp"
 #include "ftpsfs/session/download.hpp"
@@ -50,10 +51,19 @@ inline std::optional<RemotePath> child_of(const RemotePath& directory, std::stri
   auto path = directory.child(name);
   return path ? std::optional<RemotePath>(*std::move(path)) : std::nullopt;
 }
-/// By MDTM, all in one flight. @return one element for each path, absent where the server does not
-/// tell.
-Result<std::vector<std::optional<FileTime>>> fetch_exact_times(
-    session::Session& session, std::span<const std::optional<RemotePath>> paths, const Wait& wait);
+
+// ---- ftp_times.cpp ----
+
+/// One element for each path, absent where the server does not tell.
+using Times = std::vector<std::optional<FileTime>>;
+/// By MDTM, all in one flight. An absent path is not asked for.
+Result<Times> fetch_exact_times(session::Session& session,
+                                std::span<const std::optional<RemotePath>> paths, const Wait& wait);
+/// The same; half of very many go over a second connection, where one is idle: each costs the
+/// server more than it costs the link.
+Result<Times> fetch_times_by_two(FtpRemote::Core& core, session::Session& session,
+                                 std::span<const std::optional<RemotePath>> paths,
+                                 const Wait& wait);
 
 // ---- ftp_stat.cpp ----
 

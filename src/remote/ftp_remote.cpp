@@ -274,9 +274,10 @@ Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(
   for (const std::string& name : names) {
     paths.push_back(child_of(directory, name));
   }
-  return core_->repeat(Purpose::metadata, wait, [&paths](Session& session, const Wait& limit) {
-    return fetch_exact_times(session, paths, limit);
-  });
+  return core_->repeat(Purpose::metadata, wait,
+                       [this, &paths](Session& session, const Wait& limit) {
+                         return fetch_times_by_two(*core_, session, paths, limit);
+                       });
 }
 
 Result<Space> FtpRemote::space(const RemotePath& path, const Wait& wait) {

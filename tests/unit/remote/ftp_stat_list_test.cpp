@@ -74,6 +74,50 @@ TEST_F(StatList, AnExactTimeTravelsWithTheListing) {
 }
 
 /// A create that believed it absent would empty it.
+/// Each on a connection of its own, where a second one is idle.
+class VeryManyTimes : public StatList {
+ protected:
+  void SetUp() override {
+    StatList::SetUp();
+    for (int i = 0; i < kFiles; ++i) {
+      names_.push_back("file" + std::to_string(i));
+      tree().add_file("/d/" + names_.back(), "x", 1'600'000'000 + i);
+    }
+    connect();
+    expect_all();
+    while (remote_->counters().pool.idle < 2) {
+      std::this_thread::yield();
+    }
+  }
+  void expect_all() {
+    const auto times = remote_->exact_times(at("/d"), names_, soon());
+    ASSERT_TRUE(times) << times.error().text;
+    ASSERT_EQ(times->size(), names_.size());
+    for (int i = 0; i < kFiles; ++i) {
+      const auto& time = (*times)[static_cast<std::size_t>(i)];
+      ASSERT_TRUE(time) << i;
+      EXPECT_EQ(time->unix_seconds, 1'600'000'000 + i);
+    }
+  }
+
+  static constexpr int kFiles = 500;
+  std::vector<std::string> names_;
+};
+
+TEST_F(VeryManyTimes, AreAskedOverTwoConnections) {
+  expect_all();
+  EXPECT_EQ(server_->count("MDTM"), 2 * kFiles);
+  EXPECT_EQ(logins(), 2U);
+  EXPECT_EQ(remote_->counters().pool.idle, 2U);
+}
+
+TEST_F(VeryManyTimes, AreAllThereWhenEitherConnectionDies) {
+  for (const int nth : {1, 100, 400}) {
+    server_->add_fault({.verb = "MDTM", .kind = Fault::Kind::reset, .nth = nth});
+    expect_all();
+  }
+}
+
 TEST_F(StatList, ANameInALineThatNobodyCanReadIsThereAllTheSame) {
   start({.mlst = false, .banner = "220 (vsFTPd 3.0.3)", .unlistable = "b"});
   tree().add_directory("/d");
