@@ -29,6 +29,16 @@ void keep_finer_time(remote::Entry& fresh, const remote::Entry& known) {
 }
 
 /// The same for a whole directory that is not shared yet.
+/// A long listing ends long after it began: what was learnt of a name meanwhile is newer.
+void keep_newer_entries(DirectorySnapshot& fresh, const DirectorySnapshot& known,
+                        SteadyTime begun_at) {
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known.at(i).fetched_at > begun_at) {
+      fresh.put(known.at(i));
+    }
+  }
+}
+
 void keep_finer_times(DirectorySnapshot& fresh, const DirectorySnapshot& known) {
   if (fresh.coarse_times() == 0 || known.size() == 0) {
     return;
@@ -247,8 +257,15 @@ NamespaceCache::Snapshot NamespaceCache::store_listing(const Ticket& ticket,
     return std::make_shared<const DirectorySnapshot>(std::move(fresh));
   }
   DirectoryRecord& record = s.records.obtain(directory);
+  keep_newer_entries(fresh, record.entries.get(), ticket.begun_at);
+  std::erase_if(record.absent, [&](const auto& absent) {
+    const bool is_newer = absent.second.fetched_at > ticket.begun_at;
+    if (is_newer) {
+      fresh.erase(absent.first);
+    }
+    return !is_newer;
+  });
   record.entries.replace(std::move(fresh), dropped);
-  record.absent.clear();
   record.complete = true;
   record.told_exact_times = listing.exact_times;
   record.complete_until = until;

@@ -27,9 +27,7 @@ Result<HandleId> Filesystem::Impl::open_directory(Ino ino, const EarlyHandle& ea
 }
 
 HandleId Filesystem::Impl::add_directory(Ino ino, std::shared_ptr<OpenListing> listing) {
-  auto handle = std::make_shared<DirectoryHandle>();
-  handle->ino = ino;
-  handle->listing = std::move(listing);
+  const auto handle = std::make_shared<DirectoryHandle>(ino, std::move(listing));
   prefetch_.note_visit(ino);
   tree_.times_demand().note_read(ino);
   handle->names_alone = tree_.times_demand().hides_times(ino);
@@ -48,7 +46,7 @@ HandleId Filesystem::Impl::add_directory(Ino ino, std::shared_ptr<OpenListing> l
   }
   const HandleId id = next_handle_++;
   const MutexLock lock(mutex_);
-  directories_[id] = std::move(handle);
+  directories_[id] = handle;
   return id;
 }
 
@@ -108,6 +106,10 @@ bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
   } else if (listed != nullptr) {
     known.entry = *listed;
     is_believed = handle.listing->tells_all();
+  } else {
+    // New when the directory was opened, and behind the listing by now: nobody says it is gone.
+    known.entry.emplace();
+    is_believed = false;
   }
   if (!known.entry) {
     return true;  // removed since the directory was opened

@@ -24,9 +24,12 @@ constexpr std::chrono::seconds kPatience(5);
 /// A program that asks for so many names of a directory, each soon after the last, mostly wants
 /// more of them: rather one listing than a round trip for each. Where nobody knows how large the
 /// directory is, a little more patience.
-constexpr unsigned kQuestionsOfSmall = 2;
-constexpr unsigned kQuestions = 4;
+constexpr std::size_t kQuestionsOfSmall = 2;
+constexpr std::size_t kQuestions = 4;
 constexpr std::chrono::seconds kSoon(2);
+/// More names than this cost more than the questions that they spare.
+constexpr std::size_t kManyNames = 2000;
+constexpr std::chrono::minutes kNotSoSoon(10);
 
 Wait until_stopped(const std::stop_token& stop) {
   return Wait::for_at_most(std::chrono::hours(1), stop);
@@ -95,7 +98,11 @@ void DirectoryPrefetch::note_question(Ino directory, std::string_view name) {
   if (!guesser_.joinable()) {
     return;
   }
-  const unsigned enough = tree_.hints(directory).is_small() ? kQuestionsOfSmall : kQuestions;
+  const std::size_t enough = tree_.hints(directory).is_small() ? kQuestionsOfSmall : kQuestions;
+  const auto earlier = services_.cache.recall_listing(directory);
+  if (earlier && earlier->size() > kManyNames) {
+    return;
+  }
   const SteadyTime now = services_.clock.now();
   const MutexLock lock(mutex_);
   if (questions_.size() > kMostRemembered) {
@@ -103,12 +110,16 @@ void DirectoryPrefetch::note_question(Ino directory, std::string_view name) {
   }
   Questions& questions = questions_[directory];
   const std::size_t hash = std::hash<std::string_view>()(name);
-  const bool is_row = questions.count > 0 && now - questions.last < kSoon;
-  questions.count = is_row ? questions.count + (hash != questions.last_name ? 1 : 0) : 1;
-  questions.last_name = hash;
+  std::vector<std::size_t>& names = questions.names;
+  if (now - questions.last >= kSoon) {
+    names.clear();
+  }
   questions.last = now;
-  if (questions.count >= enough && may_ask(directory)) {
-    questions_.erase(directory);
+  if (names.size() < enough && std::find(names.begin(), names.end(), hash) == names.end()) {
+    names.push_back(hash);
+  }
+  if (names.size() >= enough && now >= questions.not_before && may_ask(directory)) {
+    names.clear();
     put_to_work({{directory}, Tree::AheadOf::questions}, kTransferWorkers);
   }
 }
@@ -233,20 +244,24 @@ void DirectoryPrefetch::run_worker(const std::stop_token& stop) {
 void DirectoryPrefetch::list(const Batch& batch, const std::stop_token& stop) {
   const Wait wait =
       Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(kPatience);
-  tree_.list_ahead(batch.directories, batch.ahead_of, wait, [this](Ino directory, bool came) {
-    const MutexLock lock(mutex_);
-    if (!came) {
-      in_vain_.insert(directory);
-      return;
-    }
-    if (unused_.size() >= kMostRemembered) {
-      unused_.clear();
-    }
-    if (last_visited_ != directory) {
-      unused_.insert(directory);
-    }
-    ++counters_.listed;
-  });
+  tree_.list_ahead(batch.directories, batch.ahead_of, wait,
+                   [this, &batch](Ino directory, bool came) {
+                     const MutexLock lock(mutex_);
+                     if (!came) {
+                       in_vain_.insert(directory);
+                       if (batch.ahead_of == Tree::AheadOf::questions) {
+                         questions_[directory].not_before = services_.clock.now() + kNotSoSoon;
+                       }
+                       return;
+                     }
+                     if (unused_.size() >= kMostRemembered) {
+                       unused_.clear();
+                     }
+                     if (last_visited_ != directory) {
+                       unused_.insert(directory);
+                     }
+                     ++counters_.listed;
+                   });
 }
 
 }  // namespace ftpsfs::fs

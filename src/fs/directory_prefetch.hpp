@@ -48,9 +48,9 @@ class DirectoryPrefetch {
     Tree::AheadOf ahead_of;
   };
   struct Questions {
-    unsigned count = 0;  ///< of names that differ from the one before
-    std::size_t last_name = 0;
+    std::vector<std::size_t> names;  ///< hashes of those in a row, all different
     SteadyTime last;
+    SteadyTime not_before;  ///< a listing was in vain: not again so soon
   };
 
   void enqueue(const std::vector<Ino>& ahead);

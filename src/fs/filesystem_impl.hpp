@@ -19,8 +19,16 @@
 namespace ftpsfs::fs {
 
 struct DirectoryHandle {
-  Ino ino = kNoIno;
-  std::shared_ptr<OpenListing> listing;
+  DirectoryHandle(Ino directory, std::shared_ptr<OpenListing> shown)
+      : ino(directory), listing(std::move(shown)) {
+    listing->join();
+  }
+  ~DirectoryHandle() { listing->leave(); }
+  DirectoryHandle(const DirectoryHandle&) = delete;
+  DirectoryHandle& operator=(const DirectoryHandle&) = delete;
+
+  const Ino ino;
+  const std::shared_ptr<OpenListing> listing;
   bool names_alone = false;  ///< readdirplus tells no attributes: see TimesDemand::hides_times
   /// New files that the server did not have yet, behind the listing's names.
   std::vector<std::string> pending;

@@ -53,6 +53,24 @@ Result<OpenListing::Extent> OpenListing::await(std::size_t position, const Wait&
   return Extent{came_whole ? (**end_)->size() : arrived_.size(), is_whole};
 }
 
+void OpenListing::join() {
+  const MutexLock lock(mutex_);
+  ++readers_;
+  unread_since_.reset();
+}
+
+void OpenListing::leave() {
+  const MutexLock lock(mutex_);
+  if (--readers_ == 0) {
+    unread_since_ = SteadyClock::now();
+  }
+}
+
+std::optional<SteadyTime> OpenListing::unread_since() const {
+  const MutexLock lock(mutex_);
+  return unread_since_;
+}
+
 bool OpenListing::tells_all() const {
   const MutexLock lock(mutex_);
   return arrived_.empty();

@@ -44,6 +44,12 @@ class OpenListing {
   /// @errors that of the listing, behind its last entry; timed_out and cancelled by the wait.
   Result<Extent> await(std::size_t position, const Wait& wait) const;
 
+  // Who reads it (an open directory).
+  void join();
+  void leave();
+  /// Since when nobody reads it any more; nullopt: somebody does, or nobody has begun to.
+  std::optional<SteadyTime> unread_since() const;
+
   /// Do entries tell more than name, type and mode? Those of a listing that came whole do.
   bool tells_all() const;
   /// Valid as long as this is.
@@ -57,6 +63,8 @@ class OpenListing {
   /// Empty when the listing came whole. A deque leaves its elements where they are.
   std::deque<remote::Entry> arrived_ FTPSFS_GUARDED_BY(mutex_);
   std::unordered_set<std::string_view> names_ FTPSFS_GUARDED_BY(mutex_);
+  std::size_t readers_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::optional<SteadyTime> unread_since_ FTPSFS_GUARDED_BY(mutex_);
   std::optional<Result<Snapshot>> end_ FTPSFS_GUARDED_BY(mutex_);
 };
 

@@ -149,100 +149,124 @@ Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait, std:
     const auto ticket = services_.cache.begin_fetch(directory);
     remote::ListingHints hints = this->hints(directory);
     hints.timed = timed;
+    // A directory that is renamed meanwhile: who knows which one was listed?
+    const auto check_place = [this, directory, &where] {
+      const auto now = path(directory);
+      if (!now || *now != where) {
+        services_.cache.invalidate_directory(directory);  // nothing of it is kept
+      }
+    };
     if (arrivals) {
-      hints.arriving = [&arrivals, &ticket](std::vector<remote::Entry> arrived) {
+      hints.arriving = [&](std::vector<remote::Entry> arrived) {
+        check_place();
         return arrivals(ticket, std::move(arrived));
       };
     }
     FTPSFS_TRY_ASSIGN(remote::Listing listing, services_.remote.list(where, own_wait, hints));
+    check_place();
     return keep_listing(ticket, std::move(listing));
   });
 }
 
-/// The one who asks for a listing, and shows what has come of it.
+/// The one who asks for a listing, while others may read what has come of it.
 class Tree::Arriving {
  public:
-  Arriving(Tree& tree, std::stop_token stop, const EarlyListing& early)
-      : tree_(tree), stop_(std::move(stop)), early_(early) {}
+  Arriving(Tree& tree, const cache::DirectoryVersion& version, std::shared_ptr<OpenListing> listing,
+           const EarlyListing& early)
+      : tree_(tree), version_(version), listing_(std::move(listing)), early_(early) {}
   ~Arriving() {
-    if (listing_) {
+    if (!is_over_) {
       finish(make_error(Errc::io_error, "the listing was not finished"));
     }
   }
   Arriving(const Arriving&) = delete;
   Arriving& operator=(const Arriving&) = delete;
 
-  /// @return the limit of what is still to come: nobody waits for the whole any more, so each part
-  /// may take as long as a stall, and all of them together no longer than patience lasts.
-  std::optional<Wait> take(const cache::NamespaceCache::Ticket& ticket,
-                           std::vector<remote::Entry> arrived) {
-    constexpr std::chrono::minutes kPatience(10);
-    hide_hidden(arrived);
-    const bool is_first = listing_ == nullptr;
-    if (is_first) {
-      listing_ = std::make_shared<OpenListing>();
-      version_ = ticket.version;
-      const MutexLock lock(tree_.mutex_);
-      tree_.arriving_[version_] = listing_;
+  Result<std::shared_ptr<OpenListing>> run(const Wait& wait) {
+    auto whole = tree_.fetch_listing(version_.directory, wait, {},
+                                     [this, &wait](const cache::NamespaceCache::Ticket& ticket,
+                                                   std::vector<remote::Entry> arrived) {
+                                       return take(ticket, std::move(arrived), wait.stop);
+                                     });
+    finish(whole);
+    if (!whole && !is_shown_) {
+      return std::move(whole).error();
     }
+    return listing_;
+  }
+
+ private:
+  /// @return the limit of what is still to come: nobody waits for the whole any more, so each part
+  /// may take as long as a stall, and all of them together as long as patience lasts; less when
+  /// nobody reads on.
+  std::optional<Wait> take(const cache::NamespaceCache::Ticket& ticket,
+                           std::vector<remote::Entry> arrived, const std::stop_token& stop) {
+    constexpr std::chrono::minutes kPatience(10);
+    constexpr std::chrono::seconds kGrace(5);
+    hide_hidden(arrived);
     listing_->add(arrived);
     for (remote::Entry& entry : arrived) {
       if (entry.type != remote::FileType::symlink) {  // its target is not known yet
         tree_.services_.cache.store_entry(ticket, std::move(entry));
       }
     }
-    if (is_first) {
+    if (!std::exchange(is_shown_, true)) {
       early_(listing_);
     }
-    return Wait{began_ + kPatience, stop_}.no_longer_than(tree_.services_.limits.stall_timeout);
-  }
-
-  /// @return null: nothing was shown early.
-  std::shared_ptr<OpenListing> finish(Result<Snapshot> whole) {
-    if (listing_) {
-      listing_->finish(std::move(whole));
-      const MutexLock lock(tree_.mutex_);
-      const auto own = tree_.arriving_.find(version_);
-      if (own != tree_.arriving_.end() && own->second == listing_) {
-        tree_.arriving_.erase(own);
-      }
+    SteadyTime last = began_ + kPatience;
+    if (const auto since = listing_->unread_since()) {
+      last = std::min(last, *since + kGrace);
     }
-    return std::exchange(listing_, nullptr);
+    return Wait{last, stop}.no_longer_than(tree_.services_.limits.stall_timeout);
   }
 
- private:
+  void finish(Result<Snapshot> whole) {
+    {
+      const MutexLock lock(tree_.mutex_);
+      tree_.arriving_.erase(version_);  // first: who hears of a failure may be the next to try
+    }
+    is_over_ = true;
+    listing_->finish(std::move(whole));
+  }
+
   Tree& tree_;
-  const std::stop_token stop_;
+  const cache::DirectoryVersion version_;
+  const std::shared_ptr<OpenListing> listing_;
   const EarlyListing& early_;
   const SteadyTime began_ = SteadyClock::now();
-  cache::DirectoryVersion version_;
-  std::shared_ptr<OpenListing> listing_;
+  bool is_shown_ = false;
+  bool is_over_ = false;
 };
 
 Result<std::shared_ptr<OpenListing>> Tree::open_listing(Ino directory, const Wait& wait,
                                                         const EarlyListing& early) {
-  if (auto arriving = find_arriving(services_.cache.begin_fetch(directory).version)) {
-    return arriving;
+  for (;;) {
+    const auto version = services_.cache.begin_fetch(directory).version;
+    std::shared_ptr<OpenListing> listing;
+    bool is_mine = false;
+    {
+      const MutexLock lock(mutex_);
+      auto [place, is_first] = arriving_.try_emplace(version);
+      if (is_first) {
+        place->second = std::make_shared<OpenListing>();
+      }
+      listing = place->second;
+      is_mine = is_first;
+    }
+    if (is_mine) {
+      return Arriving(*this, version, std::move(listing), early).run(wait);
+    }
+    const auto begun = listing->await(0, wait);
+    if (begun) {
+      return listing;
+    }
+    // Whoever asked may have had less patience.
+    const Errc code = begun.error().code;
+    const bool gave_up = code == Errc::cancelled || code == Errc::timed_out;
+    if (!gave_up || wait.expired() || wait.stop.stop_requested()) {
+      return begun.error();
+    }
   }
-  Arriving arriving(*this, wait.stop, early);
-  auto whole = fetch_listing(
-      directory, wait, {},
-      [&arriving](const cache::NamespaceCache::Ticket& ticket, std::vector<remote::Entry> arrived) {
-        return arriving.take(ticket, std::move(arrived));
-      });
-  if (auto shown = arriving.finish(whole)) {
-    return shown;
-  }
-  if (!whole) {
-    return std::move(whole).error();
-  }
-  return std::make_shared<OpenListing>(*std::move(whole));
-}
-
-std::shared_ptr<OpenListing> Tree::find_arriving(const cache::DirectoryVersion& version) const {
-  const MutexLock lock(mutex_);
-  const auto found = arriving_.find(version);
-  return found == arriving_.end() ? nullptr : found->second;
 }
 
 remote::ListingHints Tree::hints(Ino directory) const {

@@ -90,7 +90,6 @@ class Tree {
                                                      std::vector<remote::Entry> arrived)>;
   Result<Snapshot> fetch_listing(Ino directory, const Wait& wait, std::string_view timed,
                                  const Arrivals& arrivals);
-  std::shared_ptr<OpenListing> find_arriving(const cache::DirectoryVersion& version) const;
 
   Result<void> refine(Ino directory, const std::string& name, const Wait& wait);
   Result<void> refine_all(Ino directory, const Wait& wait);
@@ -102,8 +101,8 @@ class Tree {
   TimesDemand times_demand_;
   Question on_question_;
 
-  mutable Mutex mutex_;
-  /// Those that arrive, for whoever opens the directory meanwhile.
+  Mutex mutex_;
+  /// Those that are asked for, for whoever opens the directory meanwhile.
   std::unordered_map<cache::DirectoryVersion, std::shared_ptr<OpenListing>> arriving_
       FTPSFS_GUARDED_BY(mutex_);
 };

@@ -203,9 +203,12 @@ Result<void> TlsStream::close_write(const Wait& wait) {
 
 void TlsStream::announce_end() noexcept {
   State& state = *state_;
-  if (state.handshake_done && !state.failed && SSL_version(state.ssl.get()) >= TLS1_3_VERSION) {
+  SSL* const ssl = state.ssl.get();
+  // Called twice, SSL_shutdown() would read.
+  const bool is_said = (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) != 0;
+  if (state.handshake_done && !state.failed && !is_said && SSL_version(ssl) >= TLS1_3_VERSION) {
     ERR_clear_error();
-    SSL_shutdown(state.ssl.get());  // what it could not send, close_write() or the end will
+    SSL_shutdown(ssl);  // what it could not send, close_write() or the end will
     ERR_clear_error();
   }
 }

@@ -44,10 +44,10 @@ bool says_empty(const Error& error) {
 }
 
 Result<ReadListing> fetch_list(session::Session& session, const RemotePath& directory, bool change,
-                               const Wait& wait) {
+                               const Wait& wait, const session::ListingTap& tap = {}) {
   const ftp::ServerProfile known = session.profile();
   auto body = session::fetch_listing(session, change ? directory.str() : std::string(),
-                                     known.list_command, wait);
+                                     known.list_command, wait, tap);
   if (!body) {
     if (says_empty(body.error())) {
       return ReadListing();
@@ -67,19 +67,20 @@ Result<ReadListing> fetch_list(session::Session& session, const RemotePath& dire
 /// @param in_it the session's working directory is `directory` already.
 Result<ReadListing> fetch_classic(session::Session& session, const RemotePath& directory,
                                   bool in_it, bool is_large, std::string_view timed,
-                                  const Wait& wait) {
+                                  const Wait& wait, const session::ListingTap& tap = {}) {
   if (lists_by_stat(session) && !is_large) {
     FTPSFS_TRY_ASSIGN(auto listing, fetch_stat_list(session, directory, timed, wait));
     if (listing) {
       return *std::move(listing);
     }
   }
-  return fetch_list(session, directory, !in_it, wait);
+  return fetch_list(session, directory, !in_it, wait, tap);
 }
 
 struct Mlsd {
   ReadListing listing;
-  Wait limit;  ///< of what is still to be asked
+  bool is_told = false;  ///< names were shown already: nobody waits for the whole any more
+  Wait limit;            ///< of what is still to be asked
 };
 
 Result<Mlsd> fetch_mlsd(session::Session& session, const RemotePath& directory, const Wait& wait,
@@ -93,7 +94,10 @@ Result<Mlsd> fetch_mlsd(session::Session& session, const RemotePath& directory, 
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
   }
-  return Mlsd{{std::move(facts), notes.unparsed_lines == 0, std::nullopt}, body.limit};
+  const bool is_told = body.limit.deadline != wait.deadline;
+  return Mlsd{{std::move(facts), notes.unparsed_lines == 0, std::nullopt},
+              is_told,
+              is_told && body.limit.deadline > wait.deadline ? body.limit : wait};
 }
 
 /// Does MLSD leave open what the symlinks of this directory are?
@@ -172,13 +176,16 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
       const bool is_large = mlsd.facts.size() > kLarge;
       auto side = aids.listed != nullptr ? std::optional(*aids.listed) : beside.take(limit);
       auto listed = side ? Result<ReadListing>(*std::move(side))
-                         : fetch_classic(session, directory, true, is_large, {}, limit);
+                         : fetch_classic(session, directory, true, is_large, {}, limit,
+                                         fetched->is_told ? keep_on(aids.hints.arriving) : nullptr);
       if (listed) {
         const bool shows_all = listed->shows_all && mlsd.shows_all;
         Facts merged = merge_listings(std::move(listed->facts), std::move(mlsd.facts));
         return Fetched{{std::move(merged), shows_all, std::nullopt}, true};
       }
-      if (is_link_failure(listed.error().code) || listed.error().code == Errc::cancelled) {
+      if (fetched->is_told && listed.error().code == Errc::timed_out) {
+        mlsd.shows_all = false;  // better than to lose what was shown
+      } else if (is_link_failure(listed.error().code) || listed.error().code == Errc::cancelled) {
         return std::move(listed).error();
       }
       log::debug("{}: no LIST beside MLSD: {}", directory.str(), listed.error().text);

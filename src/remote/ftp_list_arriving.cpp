@@ -16,16 +16,25 @@ namespace {
 /// Some 600 names. Of a shorter listing the end follows so soon that all are worth waiting for.
 constexpr std::size_t kLong = std::size_t{64} * 1024;
 
+/// More without the end of a line is no listing. Above what one read gives, and the first one.
+constexpr std::size_t kLongestPart = std::size_t{512} * 1024;
+
 class Arrivals {
  public:
   explicit Arrivals(const ArrivalSink& sink) : sink_(&sink) {}
 
   std::optional<Wait> operator()(std::string_view so_far) {
-    if (so_far.size() < kLong) {
+    // The end of a listing that is an attack on our memory, or no listing, is told by its parser.
+    const std::string_view unread = so_far.substr(read_);
+    if (so_far.size() < kLong || told_ > ftp::kMostEntries || unread.size() > kLongestPart) {
       return std::nullopt;
     }
-    const ftp::MlsdPart part = ftp::parse_mlsd_part(so_far.substr(read_));
+    const ftp::MlsdPart part = ftp::parse_mlsd_part(unread);
+    if (part.children.empty()) {
+      return std::nullopt;  // bytes alone are no progress: whoever reads the names waits for them
+    }
     read_ += part.bytes;
+    told_ += part.children.size();
     std::vector<Entry> arrived;
     arrived.reserve(part.children.size());
     for (const ftp::FileFacts& facts : part.children) {
@@ -41,6 +50,7 @@ class Arrivals {
  private:
   const ArrivalSink* sink_;
   std::size_t read_ = 0;
+  std::size_t told_ = 0;
 };
 
 }  // namespace
@@ -50,6 +60,10 @@ session::ListingTap tap_for(const ArrivalSink& sink, const ftp::ServerProfile& k
     return {};
   }
   return Arrivals(sink);
+}
+
+session::ListingTap keep_on(const ArrivalSink& sink) {
+  return [&sink](std::string_view) { return sink({}); };
 }
 
 }  // namespace ftpsfs::remote

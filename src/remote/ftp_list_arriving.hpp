@@ -13,4 +13,8 @@ namespace ftpsfs::remote {
 /// wants them, or where only the end tells what they are. `sink` must outlive it.
 session::ListingTap tap_for(const ArrivalSink& sink, const ftp::ServerProfile& known);
 
+/// For what comes behind such a listing: nothing of it is told, but each part of it renews the
+/// limit.
+session::ListingTap keep_on(const ArrivalSink& sink);
+
 }  // namespace ftpsfs::remote

@@ -67,7 +67,7 @@ Result<std::unique_ptr<Download>> Download::open(Session& session, const std::st
     FTPSFS_TRY_ASSIGN(order.restart, ftp::Command::make("REST", std::to_string(offset)));
   }
   std::unique_ptr<Download> download(new Download(session));
-  download->position_ = offset;
+  download->position_ = download->begun_at_ = offset;
   auto started = session.start_transfer(order, wait);
   if (!started) {
     FTPSFS_TRY_ASSIGN(const bool at_end, download->is_at_end(path, started.error(), wait));
@@ -144,6 +144,7 @@ Result<void> Download::await_end(const Wait& wait) {
   phase_ = Phase::done;
   auto whole =
       verdict->is_completion() ? check_whole() : Result<void>(ftp::make_refusal("RETR", *verdict));
+  session_.judge_announced_end(whole.has_value(), position_ - begun_at_);
   if (!whole) {
     failure_ = whole.error();
     // A file that was being sent is there: what ended it is no answer about its name.
@@ -231,6 +232,7 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
   body.text = *std::move(text);
   data.reset();
   FTPSFS_TRY_ASSIGN(body.verdict, session.await_verdict(body.limit));
+  session.judge_announced_end(body.verdict.is_completion(), body.text.size());
   if (!body.verdict.is_completion()) {
     return ftp::make_refusal(verb, body.verdict);
   }

@@ -102,18 +102,21 @@ Result<ftp::Reply> Session::await_verdict(const Wait& wait) {
     FTPSFS_TRY_ASSIGN(auto reply, control_->receive(wait));
     if (!reply.is_preliminary()) {
       cut_ = owes_transfer();
-      if (std::exchange(end_announced_, false) && reply.is_completion()) {
-        knowledge_.note_announced_end(true);
-      }
       return reply;
     }
   }
 }
 
+void Session::judge_announced_end(bool is_whole, std::uint64_t bytes) {
+  constexpr std::uint64_t kProof = std::uint64_t{64} * 1024;
+  if (std::exchange(end_announced_, false) && (!is_whole || bytes > kProof)) {
+    knowledge_.note_announced_end(is_whole);
+  }
+}
+
 Error Session::explain_broken_data(std::string_view verb, Error fallback, bool before_start) {
-  if (end_announced_ && fallback.code != Errc::cancelled) {
-    end_announced_ = false;
-    knowledge_.note_announced_end(false);
+  if (fallback.code != Errc::cancelled) {
+    judge_announced_end(false, 0);
   }
   // A timeout says nothing of the server's mind: the transfer is cut, and settle() will tell.
   if (fallback.code == Errc::timed_out || fallback.code == Errc::cancelled) {

@@ -61,6 +61,7 @@ class Download {
   Session& session_;
   std::unique_ptr<net::ByteStream> data_;
   FileStamp stamp_;
+  std::uint64_t begun_at_ = 0;  ///< the offset
   std::uint64_t position_ = 0;
   Phase phase_ = Phase::data;
   bool authenticated_ = false;

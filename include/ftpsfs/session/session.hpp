@@ -105,6 +105,10 @@ class Session final : public PooledSession {
   /// The final reply of the transfer. @errors as ControlChannel::receive.
   Result<ftp::Reply> await_verdict(const Wait& wait);
 
+  /// What became of a download whose end was announced, if it was. A short one proves nothing: all
+  /// of it may have been on its way before the server heard of it.
+  void judge_announced_end(bool is_whole, std::uint64_t bytes);
+
   /// After the data connection broke: what the server says of it, within a short time.
   /// @param before_start no 1xx has come: the refusal is an answer about the name.
   /// @return its refusal, or `fallback` when it says nothing of use.

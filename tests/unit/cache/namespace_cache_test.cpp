@@ -67,6 +67,20 @@ TEST_F(NamespaceCacheTest, ListingIsBelievedForItsTimeout) {
   EXPECT_EQ(cache_.find_listing(kDir), nullptr);
 }
 
+/// A long listing ends long after it began.
+TEST_F(NamespaceCacheTest, WhatWasLearntMeanwhileIsNewerThanTheListing) {
+  const auto long_one = cache_.begin_fetch(kDir);
+  clock_.advance(std::chrono::seconds(10));
+  cache_.store_entry(cache_.begin_fetch(kDir), file("grown", 20));
+  cache_.store_entry(cache_.begin_fetch(kDir), file("new", 1));
+  cache_.store_absent(cache_.begin_fetch(kDir), "gone");
+  cache_.store_listing(long_one, listing({file("grown", 10), file("gone"), file("other")}));
+  EXPECT_EQ(size_of(kDir, "grown"), 20U);
+  EXPECT_EQ(known(kDir, "new"), "present");
+  EXPECT_EQ(known(kDir, "gone"), "absent");
+  EXPECT_EQ(known(kDir, "other"), "present");
+}
+
 TEST_F(NamespaceCacheTest, AnOldListingIsGoodForGuessesAlone) {
   list(kDir, {file("a")});
   EXPECT_TRUE(cache_.peek_listing(kDir));

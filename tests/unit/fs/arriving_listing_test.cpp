@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "../../../src/fs/open_listing.hpp"
 #include "filesystem_fixture.hpp"
 
 namespace ftpsfs::fs {
@@ -170,6 +171,48 @@ TEST_F(ArrivingListing, WhoOpensItAfterALocalChangeIsShownIt) {
   auto other = std::async(std::launch::async, [&] { return list(directory_); });
   let_it_end();
   EXPECT_THAT(other.get(), ElementsAre("a", "b", "c", "d", "e", "new"));
+}
+
+TEST_F(ArrivingListing, OfADirectoryThatIsRenamedMeanwhileNothingIsKept) {
+  open_held();
+  ASSERT_TRUE(fs->rename(kRootIno, "dir", kRootIno, "old", 0, request()));
+  let_it_end();
+  remote.forget_calls();
+  EXPECT_THAT(list(directory_), ElementsAre("a", "b", "c", "d", "e"));
+  EXPECT_EQ(remote.calls(Op::list), 1U);
+}
+
+TEST(OpenListingTest, KnowsWhenNobodyReadsItAnyMore) {
+  OpenListing listing;
+  EXPECT_FALSE(listing.unread_since());
+  listing.join();
+  listing.join();
+  listing.leave();
+  EXPECT_FALSE(listing.unread_since());
+  listing.leave();
+  EXPECT_TRUE(listing.unread_since());
+  listing.join();
+  EXPECT_FALSE(listing.unread_since());
+}
+
+/// Two open a directory of which nothing is shown early, and the first is killed.
+class TwoOpeners : public ArrivingListing {
+ protected:
+  TwoOpeners() : ArrivingListing(FakeRemoteOptions{}) {}
+};
+
+TEST_F(TwoOpeners, TheSecondTakesOverFromAKilledFirst) {
+  std::stop_source kill;
+  gate_.emplace(remote.hold(Op::list, "/dir"));
+  auto first = std::async(std::launch::async, [&] {
+    return fs->open_directory(directory_, {}, request(kill.get_token()));
+  });
+  ASSERT_TRUE(gate_->await_blocked());
+  auto second = std::async(std::launch::async, [&] { return list(directory_); });
+  kill.request_stop();
+  EXPECT_FALSE(first.get());
+  gate_.reset();
+  EXPECT_THAT(second.get(), ElementsAre("a", "b", "c", "d", "e"));
 }
 
 TEST_F(ArrivingListing, AFileThatTheServerDoesNotHaveYetComesLast) {

@@ -426,17 +426,45 @@ TEST_F(WarmData, AnAnnouncedEndThatBreaksDownloadsIsGivenUp) {
   finish();
 }
 
-TEST_F(WarmData, AnAnnouncedEndThatWorksIsKept) {
+class AnnouncedEnd : public WarmData, public ::testing::WithParamInterface<std::size_t> {};
+
+/// A short download proves nothing: all of it may have been on its way before.
+TEST_P(AnnouncedEnd, IsKeptWhereALongDownloadWorks) {
+  const std::string content(GetParam(), 'x');
   knowledge_.note_announced_end(false);
   knowledge_.note_announced_end(false);
   begin(kVsftpd);
   control_.expect_bytes(kRecord).send(kStamp).reply("150 here").run(begun_.opener());
   control_.send("226 done\r\n229 (|||1002|)\r\n").expect_end();
-  serve(data_, begun_, "hello");
+  serve(data_, begun_, content);
   log_in();
-  EXPECT_EQ(fetch("/f"), "hello");
+  EXPECT_EQ(fetch("/f"), content);
   knowledge_.note_announced_end(false);
-  EXPECT_TRUE(knowledge_.announces_end()) << "they were not three in a row";
+  EXPECT_EQ(knowledge_.announces_end(), GetParam() > 64 * 1024) << "three in a row?";
+  EXPECT_TRUE(session_->settle(soon()));
+  finish();
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, AnnouncedEnd, ::testing::Values(5, 100'000));
+
+TEST_F(WarmData, AnAnnouncedEndBehindWhichTheServerRefusesIsAFailure) {
+  knowledge_.note_announced_end(false);
+  knowledge_.note_announced_end(false);
+  begin(kVsftpd);
+  control_.expect_bytes(kRecord).send(kStamp).reply("150 here").run(begun_.opener());
+  control_.send("426 broken\r\n229 (|||1002|)\r\n").expect_end();
+  serve(data_, begun_, "hel");
+  log_in();
+  auto download = Download::open(*session_, "/f", 0, soon());
+  ASSERT_TRUE(download) << download.error().text;
+  std::vector<std::byte> buffer(100);
+  Result<std::size_t> got = std::size_t{1};
+  while (got && *got > 0) {
+    got = (*download)->read(buffer, soon());
+  }
+  EXPECT_FALSE(got);
+  EXPECT_FALSE(knowledge_.announces_end());
+  download->reset();
   EXPECT_TRUE(session_->settle(soon()));
   finish();
 }
