@@ -18,14 +18,14 @@ namespace {
 
 namespace stdfs = std::filesystem;
 
-constexpr std::size_t kLargestFile = std::size_t{16} << 20;  // all of a system's are 0.2 MiB
+constexpr std::size_t kLargestBundle = std::size_t{16} << 20;  // all of a system's are 0.2 MiB
 
 Error bad_path(const char* kind, const std::string& path, const std::string& why) {
   return make_error(Errc::invalid_argument, fmt::format("{} {}: {}", kind, path, why));
 }
 
 Result<std::string> read_file(const char* kind, const std::string& path) {
-  auto file = read_small_file(path, kLargestFile);
+  auto file = read_small_file(path, kLargestBundle);
   return file ? Result<std::string>(std::move(file->bytes))
               : bad_path(kind, path, file.error().text);
 }

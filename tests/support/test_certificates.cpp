@@ -15,22 +15,13 @@
 #include <filesystem>
 #include <system_error>
 
+#include "support/freeing.hpp"
 #include "support/require.hpp"
 
 namespace ftpsfs::test {
 namespace {
 
-template <auto Free>
-struct Freeing {
-  template <typename T>
-  void operator()(T* what) const {
-    Free(what);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freeing<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freeing<X509_EXTENSION_free>>;
-using File = std::unique_ptr<std::FILE, Freeing<std::fclose>>;
 
 struct Authority {
   Key key;

@@ -15,17 +15,14 @@
 #include <cstring>
 #include <memory>
 
+#include "support/freeing.hpp"
 #include "support/require.hpp"
 
 namespace ftpsfs::test {
 namespace {
 
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-using Key = std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)>;
-using Certificate = std::unique_ptr<X509, void (*)(X509*)>;
-
 File open_file(const std::string& path, const char* mode) {
-  File file(std::fopen(path.c_str(), mode), std::fclose);
+  File file(std::fopen(path.c_str(), mode));
   require(file != nullptr, path.c_str());
   return file;
 }
@@ -39,12 +36,12 @@ File new_file(const std::string& path) {
 
 Key read_key(ServerCertificate which) {
   const File file = open_file(TestCertificates::instance().key_file(which), "rb");
-  return {PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr), EVP_PKEY_free};
+  return Key(PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr));
 }
 
 Certificate read_certificate(const std::string& path) {
   const File file = open_file(path, "rb");
-  return {PEM_read_X509(file.get(), nullptr, nullptr, nullptr), X509_free};
+  return Certificate(PEM_read_X509(file.get(), nullptr, nullptr, nullptr));
 }
 
 std::string scratch(const char* kind, ServerCertificate which, int form) {
