@@ -408,8 +408,8 @@ TEST_F(WarmData, AnAnnouncedEndThatBreaksDownloadsIsGivenUp) {
   knowledge_.note_announced_end(false);
   ASSERT_TRUE(knowledge_.announces_end());
   begin(kVsftpd);
-  control_.expect_bytes(kRecord).send(kStamp).reply("150 here");
-  data_.run([] {}).send("hel").reset();
+  control_.expect_bytes(kRecord).send(kStamp).reply("150 here").run(begun_.opener());
+  data_.run(begun_.waiter()).send("hel").reset();
   control_.send("426 broken\r\n229 (|||1002|)\r\n").expect_end();
   log_in();
   auto download = Download::open(*session_, "/f", 0, soon());
