@@ -44,7 +44,7 @@ class FtpRemote::Core {
 
   Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls);
 
-  /// Without secrets, and without the client's certificate: those are in the identity.
+  /// Without secrets, and without the client's certificate: the pool's factory has those.
   const FtpRemoteSettings& settings() const noexcept { return settings_; }
   /// See FtpRemote::renew.
   void renew(session::SessionSettings settings, std::shared_ptr<const net::TlsContext> tls);
@@ -141,7 +141,8 @@ class FtpRemote::Core {
     session::NetTransport transport;
   };
 
-  Result<std::unique_ptr<session::PooledSession>> log_in(const Wait& wait);
+  session::SessionFactory log_in_as(session::SessionSettings settings,
+                                    std::shared_ptr<const net::TlsContext> tls);
 
   /// What a refusal means. It is known that nothing was done: a link that dies now changes nothing
   /// about that, and the look goes on over another session.
@@ -183,8 +184,6 @@ class FtpRemote::Core {
   const FtpRemoteSettings settings_;
   const SystemClock clock_;
   session::CertificateWatch certificates_;
-  Mutex mutex_;
-  std::shared_ptr<Identity> identity_ FTPSFS_GUARDED_BY(mutex_);
   session::ServerKnowledge knowledge_;
   session::TrafficCounters traffic_;
   session::SessionPool pool_;  // behind what its keeper uses

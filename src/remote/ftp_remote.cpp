@@ -65,11 +65,9 @@ FtpRemoteSettings without_secrets(FtpRemoteSettings settings) {
 
 FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
     : settings_(without_secrets(settings)),
-      identity_(
-          std::make_shared<Identity>(std::move(settings.session), std::move(tls), certificates_)),
       knowledge_(settings_.warm_conns),
-      pool_(
-          pool_settings(settings_), [this](const Wait& wait) { return log_in(wait); }, clock_),
+      pool_(pool_settings(settings_), log_in_as(std::move(settings.session), std::move(tls)),
+            clock_),
       questions_(
           [this](const session::MetadataQueue::Load& load, const Wait& wait) {
             return repeat(Purpose::metadata, wait, [&load](Session& session, const Wait& limit) {
@@ -78,26 +76,28 @@ FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::Tls
           },
           kFlights, settings_.session.connect_timeout + 2 * settings_.session.timeout) {}
 
-Result<std::unique_ptr<session::PooledSession>> FtpRemote::Core::log_in(const Wait& wait) {
-  std::shared_ptr<Identity> identity;
-  {
-    const MutexLock lock(mutex_);
-    identity = identity_;
-  }
-  FTPSFS_TRY_ASSIGN(auto opened, Session::open(identity->settings, identity->transport, knowledge_,
-                                               traffic_, wait, identity));
-  return std::unique_ptr<session::PooledSession>(std::move(opened));
+session::SessionFactory FtpRemote::Core::log_in_as(session::SessionSettings settings,
+                                                   std::shared_ptr<const net::TlsContext> tls) {
+  auto identity = std::make_shared<Identity>(std::move(settings), std::move(tls), certificates_);
+  return [this, identity = std::move(identity)](
+             const Wait& wait) -> Result<std::unique_ptr<session::PooledSession>> {
+    FTPSFS_TRY_ASSIGN(auto opened, Session::open(identity->settings, identity->transport,
+                                                 knowledge_, traffic_, wait, identity));
+    return std::unique_ptr<session::PooledSession>(std::move(opened));
+  };
 }
 
 void FtpRemote::Core::renew(session::SessionSettings settings,
                             std::shared_ptr<const net::TlsContext> tls) {
-  auto next = std::make_shared<Identity>(std::move(settings), std::move(tls), certificates_);
-  {
-    const MutexLock lock(mutex_);
-    identity_.swap(next);
+  const auto identity = settings.tls.identity;
+  pool_.renew(log_in_as(std::move(settings), std::move(tls)));
+  if (identity) {  // what status tells, before anybody logs in
+    const session::CertificateEnd ours{identity->subject(), identity->ends()};
+    if (const auto line = certificates_.note(session::CertificateWatch::Whose::client, ours,
+                                             std::chrono::system_clock::now())) {
+      log::warning("{}", *line);
+    }
   }
-  pool_.retire_sessions();
-  pool_.forget_refusals();
 }
 
 FtpRemote::FtpRemote(std::unique_ptr<Core> core) : core_(std::move(core)) {}

@@ -63,8 +63,8 @@ void Lease::give_back() noexcept {
 
 SessionPool::SessionPool(PoolSettings settings, SessionFactory factory, const Clock& clock)
     : settings_(settings),
-      factory_(std::move(factory)),
       clock_(clock),
+      factory_(std::move(factory)),
       limit_(std::max(1U, settings.max_sessions)) {
   if (settings_.threads) {
     keeper_ = std::jthread([this](const std::stop_token& stop) { run_keeper(stop); });
@@ -133,16 +133,11 @@ Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_
       drop(member);
       continue;
     }
-    auto dialled = dial(member, wait);
+    Verdict verdict = Verdict::give_up;
+    auto dialled = dial(member, wait, verdict);
     if (dialled) {
       return Lease(this, member, Duration{0});
     }
-    MutexLock lock(mutex_);
-    const Verdict verdict = judge_failed_dial(dialled.error(), wait);
-    auto requests = serve_queue();
-    wake_waiters();  // what the dial taught concerns all
-    lock.unlock();
-    send_requests(std::move(requests));
     if (verdict == Verdict::give_up) {
       return std::move(dialled).error();
     }
@@ -203,9 +198,10 @@ std::optional<Lease> SessionPool::acquire_spare(const Wait& wait) {
   if (member->session != nullptr) {
     return lend_idle(member);
   }
-  auto dialled = dial(member, wait);
+  Verdict verdict = Verdict::give_up;
+  auto dialled = dial(member, wait, verdict);
   if (!dialled) {
-    note_failed_dial_ahead(std::move(dialled).error(), wait);
+    note_failed_dial_ahead(dialled.error());
     return std::nullopt;
   }
   return Lease(this, member, Duration{0});
@@ -265,6 +261,12 @@ std::optional<Error> SessionPool::refusal() const {
 unsigned SessionPool::count_live() const {
   return static_cast<unsigned>(std::count_if(members_.begin(), members_.end(),
                                              [](const auto& member) { return member->live; }));
+}
+
+unsigned SessionPool::count_current() const {
+  return static_cast<unsigned>(
+      std::count_if(members_.begin(), members_.end(),
+                    [](const auto& member) { return member->live && !member->retired; }));
 }
 
 unsigned SessionPool::count_bulk() const {

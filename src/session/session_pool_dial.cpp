@@ -90,33 +90,54 @@ void SessionPool::drop(Member* member) {
   send_requests(std::move(requests));
 }
 
-Result<void> SessionPool::dial(Member* member, const Wait& wait) {
-  auto opened = factory_(wait.no_longer_than(settings_.connect_timeout));
+/// The dial and what it teaches are judged under one hold of the mutex: the identity may be
+/// replaced at any other time.
+Result<void> SessionPool::dial(Member* member, const Wait& wait, Verdict& verdict) {
+  using Opened = Result<std::unique_ptr<PooledSession>>;
+  Opened opened = make_error(Errc::cancelled, "");
+  Opened outdated = make_error(Errc::cancelled, "");
+  SessionFactory factory;
+  std::uint64_t generation = 0;
   MutexLock lock(mutex_);
-  while (member->retired && !closed_ && !wait.expired()) {
-    // What came of the old identity counts no more, be it a session or a refusal.
-    member->retired = false;
+  do {  // what came of an old identity counts no more, be it a session or a refusal
+    generation = generation_;
+    factory = factory_;
     lock.unlock();
-    opened = factory_(wait.no_longer_than(settings_.connect_timeout));
+    opened = factory(wait.no_longer_than(settings_.connect_timeout));
     lock.lock();
+  } while (generation != generation_ && !closed_ && !wait.expired());
+  const bool is_current = generation == generation_;
+  if (!is_current) {
+    outdated = std::move(opened);
+    opened = closed_ ? *refusal() : wait.give_up("a connection of the new identity");
   }
-  if (!opened) {
+  Result<void> dialled;
+  if (opened) {
+    member->session = *std::move(opened);
+    take_in(member);
+  } else {
     ++counters_.failed_logins;
     remove(member);
-    return std::move(opened).error();
+    dialled = std::move(opened).error();
+    verdict = is_current ? judge_failed_dial(dialled.error(), wait) : Verdict::give_up;
   }
-  member->session = *std::move(opened);
+  // Others were held back until the password was proved; what a failure taught concerns all.
+  auto requests = serve_queue();
+  if (!dialled) {
+    wake_waiters();
+  }
+  lock.unlock();
+  send_requests(std::move(requests));
+  return dialled;
+}
+
+void SessionPool::take_in(Member* member) {
   member->live = true;
   ++counters_.logins;
   ever_logged_in_ = true;
   login_proved_ = true;
   outage_.reset();
   backoff_ = Duration{0};
-  // Others held back until the password was proved.
-  auto requests = serve_queue();
-  lock.unlock();
-  send_requests(std::move(requests));
-  return {};
 }
 
 // ---- The dialler ----
@@ -146,25 +167,20 @@ SessionPool::Member* SessionPool::add_leased_member(Purpose purpose) {
 }
 
 void SessionPool::dial_ahead(Member* member, const std::stop_token& stop) {
-  const Wait wait = Wait::for_at_most(settings_.connect_timeout, stop);
-  auto dialled = dial(member, wait);
+  Verdict verdict = Verdict::give_up;
+  auto dialled = dial(member, Wait::for_at_most(settings_.connect_timeout, stop), verdict);
   if (dialled) {
     finish_turn(member, Readiness::ready);
     return;
   }
-  note_failed_dial_ahead(std::move(dialled).error(), wait);
+  note_failed_dial_ahead(dialled.error());
 }
 
-void SessionPool::note_failed_dial_ahead(Error error, const Wait& wait) {
+void SessionPool::note_failed_dial_ahead(const Error& error) {
   log::debug("no further connection: {}", error.text);
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   grow_to_ = 0;
   grow_after_ = SteadyClock::now() + settings_.longest_backoff;
-  static_cast<void>(judge_failed_dial(error, wait));
-  auto requests = serve_queue();
-  wake_waiters();
-  lock.unlock();
-  send_requests(std::move(requests));
 }
 
 void SessionPool::run_dialler(const std::stop_token& stop) {
@@ -187,16 +203,17 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
   if (closed_ || error.code == Errc::cancelled || wait.expired()) {
     return Verdict::give_up;
   }
-  if (live > 0 && may_be_a_limit(error)) {
-    learn_limit(error, live);
-    return Verdict::try_again;
-  }
-  if (is_about_the_account(error)) {
+  // Sessions of a replaced identity prove nothing of this one's password.
+  if (is_about_the_account(error) && count_current() == 0) {
     if (ever_logged_in_) {  // else the caller is about to tell it
       log::error("the server refuses the login from now on; no other is tried: {}", error.text);
     }
     login_refused_ = error;
     return Verdict::give_up;
+  }
+  if (live > 0 && may_be_a_limit(error)) {
+    learn_limit(error, live);
+    return Verdict::try_again;
   }
   if (!is_link_failure(error.code) && error.code != Errc::login_refused) {
     return Verdict::give_up;
@@ -232,17 +249,28 @@ void SessionPool::note_outage(const Error& error) {
   log::debug("no connection: {}; next attempt in {} ms", error.text, backoff_.count());
 }
 
-void SessionPool::retire_sessions() {
-  const MutexLock lock(mutex_);
+void SessionPool::renew(SessionFactory factory) {
+  MutexLock lock(mutex_);
+  factory_.swap(factory);
+  ++generation_;
   for (const auto& member : members_) {
-    member->retired = true;
+    member->retired = member->live;  // what is being dialled finds the new factory by itself
   }
   login_proved_ = false;
+  auto requests = try_refused_again();
   keeper_wake_.raise();
+  lock.unlock();
+  send_requests(std::move(requests));
 }
 
 void SessionPool::forget_refusals() {
   MutexLock lock(mutex_);
+  auto requests = try_refused_again();
+  lock.unlock();
+  send_requests(std::move(requests));
+}
+
+std::vector<SessionPool::Request> SessionPool::try_refused_again() {
   login_refused_.reset();
   outage_.reset();
   backoff_ = Duration{0};
@@ -252,8 +280,7 @@ void SessionPool::forget_refusals() {
   }
   auto requests = serve_queue();
   wake_waiters();
-  lock.unlock();
-  send_requests(std::move(requests));
+  return requests;
 }
 
 // ---- The keeper ----

@@ -15,9 +15,9 @@
 //   file at login), and grows back one by one much later.
 // - A refused password ends all logins, until forget_refusals(). After a session has died, only one
 //   logs in at a time until a login succeeds: a changed password costs one failure, not eight.
-// - When the identity has changed (retire_sessions), no session of the old one is lent any more:
-// idle
-//   ones are closed, the others when they come back, and a login under way is made again.
+// - The factory stands for an identity. When it is replaced (renew), no session of the old one is
+//   lent any more: idle ones are closed, the others when they come back, and a login under way is
+//   made again; what came of it teaches nothing.
 // - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
 //   out a short outage within its own deadline; in a long one it fails at once.
 // - Who needs a session while all are lent dials one, unless one comes back within a round trip.
@@ -193,9 +193,9 @@ class SessionPool {
   /// One round of the keeper: keeps warm sessions alive, closes those too many or idle for long.
   void keep_house();
 
-  /// What the factory makes from now on is another identity's: the sessions that there are serve
-  /// out their leases, and are closed. Does not wait.
-  void retire_sessions();
+  /// Another identity: the sessions that there are serve out their leases, and are closed; what was
+  /// refused is tried again. Does not wait.
+  void renew(SessionFactory factory);
 
   /// Somebody has seen to the account or to the server: what was refused is tried again.
   void forget_refusals();
@@ -221,10 +221,13 @@ class SessionPool {
   std::optional<Lease> lend_idle(Member* member);
   bool is_fit(Member& member, const Wait& wait, bool must_be_alive);
   void drop(Member* member);
-  Result<void> dial(Member* member, const Wait& wait);
+  /// @param verdict on a failure: then the member is gone.
+  Result<void> dial(Member* member, const Wait& wait, Verdict& verdict);
+  void take_in(Member* member) FTPSFS_REQUIRES(mutex_);
   Verdict judge_failed_dial(Error& error, const Wait& wait) FTPSFS_REQUIRES(mutex_);
   void learn_limit(const Error& error, unsigned live) FTPSFS_REQUIRES(mutex_);
   void note_outage(const Error& error) FTPSFS_REQUIRES(mutex_);
+  [[nodiscard]] std::vector<Request> try_refused_again() FTPSFS_REQUIRES(mutex_);
 
   std::vector<Request> serve_queue() FTPSFS_REQUIRES(mutex_);
   bool try_grant(Waiter& waiter, bool may_dial) FTPSFS_REQUIRES(mutex_);
@@ -235,6 +238,7 @@ class SessionPool {
   std::optional<Error> refusal() const FTPSFS_REQUIRES(mutex_);
   std::unique_ptr<Member> remove(Member* member) FTPSFS_REQUIRES(mutex_);
   unsigned count_live() const FTPSFS_REQUIRES(mutex_);
+  unsigned count_current() const FTPSFS_REQUIRES(mutex_);
   unsigned count_bulk() const FTPSFS_REQUIRES(mutex_);
   unsigned bulk_limit() const FTPSFS_REQUIRES(mutex_);
 
@@ -256,7 +260,7 @@ class SessionPool {
   bool may_dial_ahead() const FTPSFS_REQUIRES(mutex_);
   bool may_grow() const FTPSFS_REQUIRES(mutex_);
   Member* add_leased_member(Purpose purpose) FTPSFS_REQUIRES(mutex_);
-  void note_failed_dial_ahead(Error error, const Wait& wait);
+  void note_failed_dial_ahead(const Error& error);
   void dial_ahead(Member* member, const std::stop_token& stop);
   void run_dialler(const std::stop_token& stop);
   void await_work(SteadyTime next_round);
@@ -264,10 +268,11 @@ class SessionPool {
   void run_keeper(const std::stop_token& stop);
 
   const PoolSettings settings_;
-  const SessionFactory factory_;
   const Clock& clock_;
 
   mutable Mutex mutex_;
+  SessionFactory factory_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t generation_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< counts factories
   ConditionVariable callback_ended_;  ///< for who gives back a session that is being asked for
   std::list<std::unique_ptr<Member>> members_ FTPSFS_GUARDED_BY(mutex_);
   std::list<Waiter*> queue_ FTPSFS_GUARDED_BY(mutex_);  ///< on their threads' stacks
