@@ -101,8 +101,9 @@ Result<CertificateStore> CertificateStore::load(const std::vector<std::string>& 
     if (add_revocations(store, bytes) == 0) {
       return bad_path("CRL file", path, "holds no list of revoked certificates (PEM or DER)");
     }
-    // The server's certificate alone: lists of the CAs above its issuer are seldom at hand.
-    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    // A missing list is a fault of the server's own certificate alone
+    // (TlsStream::State::on_verify).
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   }
   if (ca_files.empty() && ca_directories.empty()) {
     X509_STORE_set_default_paths(store);

@@ -49,6 +49,12 @@ Result<SmallFile> read(const Source& source) {
 
 using Parse = Imported (*)(const std::string& bytes, const std::optional<Secret>& passphrase);
 
+Error open_to_others(const Source& source, const SmallFile& file, const char* why) {
+  return source.error(fmt::format("group or others may use it (mode {:04o}), and {}; chmod 600 {}",
+                                  file.mode, why, source.path),
+                      Errc::access_denied);
+}
+
 /// Takes a key out of a file, with a passphrase where it needs one.
 Result<Imported> take_key(const Source& source, const SmallFile& file, Parse parse,
                           const PassphraseSource& passphrase) {
@@ -72,20 +78,33 @@ Result<Imported> take_key(const Source& source, const SmallFile& file, Parse par
           "exports it needs its legacy provider)");
   }
   if (!encrypted && file.is_open_to_others()) {
-    return source.error(
-        fmt::format("group or others may use it (mode {:04o}), and its key is not encrypted; "
-                    "chmod 600 {}",
-                    file.mode, source.path),
-        Errc::access_denied);
+    return open_to_others(source, file, "its key is not encrypted");
   }
   return imported;
 }
 
-/// The certificate that the key belongs to, wherever in the file it stands.
+/// Is it better to show `one` than `other`? One that is valid now, and of those the last to end.
+bool is_fitter(const X509* one, const X509* other) {
+  const auto is_valid = [](const X509* each) {
+    return X509_cmp_current_time(X509_get0_notBefore(each)) < 0 &&
+           X509_cmp_current_time(X509_get0_notAfter(each)) > 0;
+  };
+  if (is_valid(one) != is_valid(other)) {
+    return is_valid(one);
+  }
+  return to_time(X509_get0_notAfter(one)) > to_time(X509_get0_notAfter(other));
+}
+
+/// The certificate that the key belongs to, wherever in the file it stands. A renewed one may stand
+/// beside its forerunner, with the same key.
 CertificatePtr take_own(std::vector<CertificatePtr>& all, EVP_PKEY* key) {
-  const auto own = std::find_if(all.begin(), all.end(), [key](const CertificatePtr& each) {
-    return X509_check_private_key(each.get(), key) == 1;
-  });
+  auto own = all.end();
+  for (auto at = all.begin(); at != all.end(); ++at) {
+    if (X509_check_private_key(at->get(), key) == 1 &&
+        (own == all.end() || is_fitter(at->get(), own->get()))) {
+      own = at;
+    }
+  }
   ERR_clear_error();
   if (own == all.end()) {
     return nullptr;
@@ -139,7 +158,13 @@ struct Loaded {
 Result<Loaded> load_pkcs12(const std::string& path, const PassphraseSource& passphrase) {
   const Source source{"PKCS#12 file", path};
   FTPSFS_TRY_ASSIGN(SmallFile file, read(source));
-  auto imported = looks_like_pkcs12(file.bytes)
+  const bool is_pkcs12 = looks_like_pkcs12(file.bytes);
+  // A passphrase may seal the whole file, and leave the key in clear.
+  if (is_pkcs12 && file.is_open_to_others()) {
+    Secret::wipe(file.bytes);
+    return open_to_others(source, file, "its key may be in clear");
+  }
+  auto imported = is_pkcs12
                       ? take_key(source, file, import_pkcs12, passphrase)
                       : source.error("is no PKCS#12 file; for PEM and DER use cert= and key=");
   Secret::wipe(file.bytes);

@@ -44,13 +44,15 @@ bool apply_settings(SSL_CTX* context, const TlsSettings& settings) {
 Result<void> choose_ciphers(SSL_CTX* context, const TlsSettings& settings) {
   const auto unknown = [](const char* option, const std::string& list) {
     ERR_clear_error();
-    return make_error(Errc::invalid_argument,
-                      fmt::format("{}={}: OpenSSL knows none of these; `openssl ciphers -v` lists "
-                                  "those that it knows",
-                                  option, list));
+    return make_error(
+        Errc::invalid_argument,
+        fmt::format("{}={}: OpenSSL knows none of these that is safe; `openssl ciphers -v` lists "
+                    "those that it knows",
+                    option, list));
   };
-  if (!settings.ciphers.empty() &&
-      SSL_CTX_set_cipher_list(context, settings.ciphers.c_str()) != 1) {
+  // Whatever the list says: none without the server's certificate, none without encryption.
+  const std::string ciphers = settings.ciphers + ":!aNULL:!eNULL";
+  if (!settings.ciphers.empty() && SSL_CTX_set_cipher_list(context, ciphers.c_str()) != 1) {
     return unknown("ciphers", settings.ciphers);
   }
   if (!settings.ciphersuites.empty() &&

@@ -202,21 +202,28 @@ std::optional<Error> explain_refused_identity(const std::string& reason, bool ha
                       "key=, or pkcs12=");
   }
   const std::size_t alert = reason.find("alert ");
-  constexpr std::string_view kAboutCertificates[] = {
-      "bad certificate",     "unsupported certificate", "certificate revoked",
-      "certificate expired", "certificate unknown",     "unknown ca",
-      "access denied"};
-  const bool about_ours =
-      had_identity && alert != std::string::npos &&
-      std::any_of(std::begin(kAboutCertificates), std::end(kAboutCertificates),
-                  [&reason](std::string_view words) { return reason.ends_with(words); });
-  if (!about_ours) {
+  struct Cure {
+    std::string_view alert;
+    const char* words;
+  };
+  constexpr const char* kTrust = "it must trust the CA that issued it";
+  constexpr Cure kCures[] = {
+      {"unknown ca", kTrust},
+      {"certificate unknown", kTrust},
+      {"bad certificate", kTrust},
+      {"certificate expired", "get a new one from whoever issued it, or see to the server's clock"},
+      {"certificate revoked", "get a new one from whoever issued it"},
+      {"unsupported certificate", "ask for one for client authentication, with a usual key"},
+      {"access denied", "whoever runs the server must allow it in"}};
+  const Cure* const cure =
+      std::find_if(std::begin(kCures), std::end(kCures),
+                   [&reason](const Cure& each) { return reason.ends_with(each.alert); });
+  if (!had_identity || alert == std::string::npos || cure == std::end(kCures)) {
     return std::nullopt;
   }
   return make_error(Errc::tls_failed,
-                    fmt::format("the server does not accept the client certificate ({}): it must "
-                                "trust the CA that issued it",
-                                reason.substr(alert + 6)));
+                    fmt::format("the server does not accept the client certificate ({}): {}",
+                                reason.substr(alert + 6), cure->words));
 }
 
 Error explain_handshake(const std::string& reason, std::string_view first_bytes) {

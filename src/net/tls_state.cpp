@@ -38,6 +38,12 @@ std::string certificate_name(std::string host) {
   return host;
 }
 
+/// Lists of the CAs above the server's issuer are seldom at hand; those that are must be heeded.
+bool lacks_only_an_upper_list(X509_STORE_CTX* store) {
+  return X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL &&
+         X509_STORE_CTX_get_error_depth(store) > 0;
+}
+
 }  // namespace
 
 /// Sets SNI and what the certificate must be for.
@@ -81,6 +87,10 @@ Result<std::unique_ptr<TlsStream::State>> TlsStream::State::create(
 
 /// OpenSSL forgets a certificate that it rejects: kept here, for the words of the error.
 int TlsStream::State::on_verify(int ok, X509_STORE_CTX* store) {
+  if (ok != 1 && lacks_only_an_upper_list(store)) {
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+  }
   if (ok != 1) {
     auto* const ssl =
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -168,11 +178,16 @@ std::optional<Error> TlsStream::State::doubt_data() const {
   return std::nullopt;
 }
 
-/// Is it one of the pinned keys?
+/// Is there a certificate, and is its key one of the pinned ones?
 std::optional<Error> TlsStream::State::doubt_key() const {
   const std::vector<std::string>& pins = context->settings().pins;
   const X509* const shown = SSL_get0_peer_certificate(ssl.get());
-  const std::string key = shown == nullptr ? std::string() : public_key_pin(shown);
+  if (shown == nullptr) {  // OpenSSL verifies none that is not shown
+    return make_error(Errc::untrusted,
+                      "the server shows no certificate, so it may be anybody: whoever runs it must "
+                      "give it one, and allow no anonymous ciphers");
+  }
+  const std::string key = public_key_pin(shown);
   if (pins.empty() || std::find(pins.begin(), pins.end(), key) != pins.end()) {
     return std::nullopt;
   }

@@ -120,6 +120,14 @@ TEST(TlsContextTest, CiphersThatNobodyKnowsAreNamed) {
   EXPECT_EQ(TlsContext::create(settings).error().code, Errc::invalid_argument);
 }
 
+TEST(TlsContextTest, CiphersWithoutCertificatesAreLeftOut) {
+  TlsSettings settings;
+  settings.ciphers = "ALL:@SECLEVEL=0";
+  EXPECT_TRUE(TlsContext::create(settings));
+  settings.ciphers = "aNULL:@SECLEVEL=0";
+  EXPECT_EQ(TlsContext::create(settings).error().text.substr(0, 14), "ciphers=aNULL:");
+}
+
 TEST(TlsContextTest, VersionsTheWrongWayRoundAreRefused) {
   TlsSettings settings;
   settings.min_version = TlsVersion::tls1_3;

@@ -6,11 +6,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <sys/stat.h>
 
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -111,6 +113,15 @@ TEST(ClientIdentityTest, AnEmptyPassphraseIsNotAskedFor) {
   EXPECT_THAT(failure_of({{}, {}, path}), HasSubstr("chmod 600"));
 }
 
+TEST(ClientIdentityTest, Pkcs12IsNotForOthersToReadWhateverItsPassphraseSeals) {
+  const std::string path = write_pkcs12(ServerCertificate::good, Pkcs12Form::modern);
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  EXPECT_THAT(failure_of({{}, {}, path}, test::kTestPassphrase),
+              AllOf(HasSubstr(path), HasSubstr("0640"), HasSubstr("chmod 600")));
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  EXPECT_EQ(failure_of({{}, {}, path}, test::kTestPassphrase), "no failure");
+}
+
 TEST(ClientIdentityTest, OneFileMayHoldBoth) {
   const std::string path =
       private_file("both.pem", content_of(TestCertificates::instance().ca_file()) +
@@ -119,6 +130,35 @@ TEST(ClientIdentityTest, OneFileMayHoldBoth) {
   const auto identity = ClientIdentity::load({path, {}, {}}, Keeper().source());
   ASSERT_TRUE(identity) << identity.error().text;
   EXPECT_EQ((*identity)->subject(), "CN = \"test server, good\"") << "the key's, not the first";
+}
+
+/// A certificate of the same key that ended yesterday, in PEM.
+std::string forerunner(const std::string& key_file) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> source(BIO_new_file(key_file.c_str(), "r"), BIO_free);
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
+      PEM_read_bio_PrivateKey(source.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  const std::unique_ptr<X509, void (*)(X509*)> made(X509_new(), X509_free);
+  constexpr long kDay = 24L * 60 * 60;
+  X509_set_pubkey(made.get(), key.get());
+  X509_gmtime_adj(X509_getm_notBefore(made.get()), -2 * kDay);
+  X509_gmtime_adj(X509_getm_notAfter(made.get()), -kDay);
+  X509_sign(made.get(), key.get(), EVP_sha256());
+  const std::unique_ptr<BIO, int (*)(BIO*)> out(BIO_new(BIO_s_mem()), BIO_free);
+  PEM_write_bio_X509(out.get(), made.get());
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
+}
+
+TEST(ClientIdentityTest, OfTwoCertificatesOfOneKeyTheValidOneIsTaken) {
+  const std::string key = write_key(ServerCertificate::good, KeyForm::pem);
+  const std::string old = forerunner(key);
+  ASSERT_NE(old, "");
+  const std::string valid = content_of(good_certificate());
+  for (const std::string& both : {old + valid, valid + old}) {
+    EXPECT_EQ(failure_of({private_file("twins.pem", both), key, {}}), "no failure");
+  }
+  EXPECT_THAT(failure_of({private_file("old.pem", old), key, {}}), HasSubstr("expired on"));
 }
 
 TEST(ClientIdentityTest, AKeyInClearIsNotForOthersToRead) {
