@@ -142,11 +142,16 @@ Result<Credentials> read_what_is_written(const Options& options, const MountUrl&
 }
 
 /// Nobody in particular is "anonymous", for whom there is a password by custom.
-Result<void> name_user(Credentials& chosen) {
+Result<void> name_user(Credentials& chosen, const Options& options) {
   if (chosen.username.empty() && chosen.password) {
     return make_error(Errc::invalid_argument,
                       "a password without a user; give username=NAME, on the command line or in "
                       "the credentials file");
+  }
+  if (chosen.username.empty() && !options.identity.empty()) {
+    return make_error(Errc::invalid_argument,
+                      "a client certificate without a user, and servers want both; give "
+                      "username=NAME, on the command line or in the credentials file");
   }
   if (chosen.username.empty()) {
     chosen.username = "anonymous";
@@ -241,12 +246,15 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
   if (options.password_stdin) {
     FTPSFS_TRY_ASSIGN(chosen.password,
                       read_password_line(STDIN_FILENO, Wait::for_at_most(kPromptLimit)));
+    chosen.password_source = PasswordSource::given_once;
   } else if (url.password) {
     chosen.password = url.password;
+    chosen.password_source = PasswordSource::given_once;
   }
-  FTPSFS_TRY(name_user(chosen));
+  FTPSFS_TRY(name_user(chosen, options));
   if (!chosen.password && options.identity.empty()) {
     FTPSFS_TRY_ASSIGN(chosen.password, ask(chosen.username, url));
+    chosen.password_source = PasswordSource::given_once;
   }
   return chosen;
 }
@@ -254,19 +262,27 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
 Result<Credentials> gather_credentials_again(const Options& options, const MountUrl& url,
                                              const Credentials& before) {
   FTPSFS_TRY_ASSIGN(Credentials chosen, read_what_is_written(options, url));
-  if (options.password_stdin || !chosen.password) {
+  chosen.password_source = before.password_source;
+  if (before.password_source == PasswordSource::given_once) {
     chosen.password = before.password;
   }
   if (!chosen.key_password) {
     chosen.key_password = before.key_password;
   }
-  FTPSFS_TRY(name_user(chosen));
+  FTPSFS_TRY(name_user(chosen, options));
   if (chosen.username != before.username) {
     return make_error(
         Errc::invalid_argument,
         fmt::format("the user is \"{}\" now, and the mount is that of \"{}\"; unmount, "
                     "and mount again",
                     chosen.username, before.username));
+  }
+  if (!chosen.password && options.identity.empty()) {
+    return make_error(
+        Errc::invalid_argument,
+        fmt::format("credentials file {}: no password for user \"{}\" in it any more; write it "
+                    "there again",
+                    options.credentials_file, chosen.username));
   }
   return chosen;
 }

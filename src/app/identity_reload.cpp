@@ -6,10 +6,25 @@
 
 namespace ftpsfs::app {
 
+namespace {
+
+/// Lowers a flag at the end of a scope, also when something throws.
+struct Lowered {
+  std::atomic<bool>& flag;
+  explicit Lowered(std::atomic<bool>& raised) : flag(raised) {}
+  ~Lowered() { flag = false; }
+  Lowered(const Lowered&) = delete;
+  Lowered& operator=(const Lowered&) = delete;
+};
+
+}  // namespace
+
 Result<void> IdentityReload::run() {
   if (running_.exchange(true)) {
-    return make_error(Errc::busy, "a reload is under way already");
+    log::error("reload: another one is under way already; try again");
+    return make_error(Errc::busy, "a reload is under way already; try again");
   }
+  const Lowered at_the_end(running_);
   Result<void> renewed = renew();
   if (renewed) {
     log::info("certificates and credentials are read anew; new connections use {}",
@@ -18,7 +33,6 @@ Result<void> IdentityReload::run() {
     renewed.error().text += "; the mount goes on as before";
     log::error("reload: {}", renewed.error().text);
   }
-  running_ = false;
   return renewed;
 }
 

@@ -58,7 +58,7 @@ ExitCode usage_failure(std::string_view text) {
 }
 
 /// The child's side, and all of it with -f. Nothing has been started yet in this process.
-ExitCode serve_in_background(const MountPlan& plan, Background& background) {
+ExitCode serve_in_background(MountPlan& plan, Background& background) {
   log::configure(log::Sink::syslog, plan.options.effective_log_level());
   return run_mount(plan, [&background](const Verdict& verdict) {
     // A failure is told by the parent; a mount that stands lets the terminal go.
@@ -68,7 +68,7 @@ ExitCode serve_in_background(const MountPlan& plan, Background& background) {
   });
 }
 
-ExitCode serve_in_front(const MountPlan& plan) {
+ExitCode serve_in_front(MountPlan& plan) {
   log::configure(log::Sink::stderr_text, plan.options.effective_log_level());
   return run_mount(plan, [](const Verdict& verdict) {
     if (verdict.exit_code != kExitDone) {
@@ -78,7 +78,7 @@ ExitCode serve_in_front(const MountPlan& plan) {
   });
 }
 
-ExitCode go_to_background(const MountPlan& plan) {
+ExitCode go_to_background(MountPlan& plan) {
   auto background = Background::fork();
   if (!background) {
     print_error(background.error().text);

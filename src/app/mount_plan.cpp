@@ -64,6 +64,11 @@ Result<void> check_tls(const Options& options) {
   for (const std::string& file : options.crl_files) {
     FTPSFS_TRY(check_readable("crlfile", file, false));
   }
+  if (!options.crl_files.empty() && options.verify == net::TlsVerify::none) {
+    return unusable(Errc::invalid_argument,
+                    "crlfile= has no effect with verify=none, which checks no certificate; give "
+                    "verify=full or verify=ca, or leave crlfile= out");
+  }
   for (const std::string& pin : options.pins) {
     FTPSFS_TRY(check_pin(pin));
   }

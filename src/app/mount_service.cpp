@@ -329,7 +329,15 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   return ended && unfinished == 0 && end.lost_files == 0 ? kExitDone : kExitFailure;
 }
 
-ExitCode mount_and_serve(const MountPlan& plan, SignalTarget& target, const Announce& announce) {
+/// From the plan that stays: the connections and the reload have their own.
+void forget_secrets(MountPlan& plan) {
+  plan.credentials.password.reset();
+  plan.credentials.account.reset();
+  plan.credentials.key_password.reset();
+  plan.identity.reset();
+}
+
+ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const Announce& announce) {
   auto connected = connect(plan, target.stop_token());
   if (!connected) {
     const Verdict verdict = failure(plan, connected.error());
@@ -342,6 +350,7 @@ ExitCode mount_and_serve(const MountPlan& plan, SignalTarget& target, const Anno
   ExitCode code = kExitFailure;
   {
     IdentityReload reload(plan, remote);
+    forget_secrets(plan);
     fs::Filesystem filesystem(remote, filesystem_settings(plan, connected->root), notifier, clock);
     auto session = fuse::MountedSession::mount(filesystem, notifier, mount_options(plan),
                                                serve_settings(plan));
@@ -362,7 +371,7 @@ ExitCode mount_and_serve(const MountPlan& plan, SignalTarget& target, const Anno
 
 }  // namespace
 
-ExitCode run_mount(const MountPlan& plan, const Announce& announce) {
+ExitCode run_mount(MountPlan& plan, const Announce& announce) {
   SignalTarget target(plan.mount_point);
   const SignalThread signals([&target](int number) { target.handle(number); });
   const ExitCode code = mount_and_serve(plan, target, announce);

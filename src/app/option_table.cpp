@@ -133,7 +133,7 @@ const OptionRow kRows[] = {
    .help = "public key (SPKI) that the server's certificate must have, on top of verify; several: one of them",
    .store = collect_text<&Options::pins>},
   {.name = "crlfile", .kind = K::path, .group = G::tls, .value_name = "FILE",
-   .help = "lists of revoked certificates (PEM or DER), among them one of the issuer of the server's; may be given several times",
+   .help = "lists of revoked certificates (PEM or DER), among them one of the issuer of the server's; CAs above it are checked where their list is given; not with verify=none; may be given several times",
    .store = collect_text<&Options::crl_files>},
   {.name = "prot", .kind = K::choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
    .help = "are files and listings encrypted too? The control connection always is",

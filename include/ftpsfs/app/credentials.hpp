@@ -16,10 +16,17 @@
 
 namespace ftpsfs::app {
 
+/// Where a password comes from: a reload must not take another one than the mount did.
+enum class PasswordSource : unsigned char {
+  file,        ///< the credentials file, or nowhere
+  given_once,  ///< the URL, standard input, the terminal
+};
+
 /// What a credentials file says.
 struct Credentials {
   std::string username;  ///< empty: not given
   std::optional<Secret> password;
+  PasswordSource password_source = PasswordSource::file;
   std::optional<Secret> account;       ///< for servers that ask for one (ACCT)
   std::optional<Secret> key_password;  ///< opens the key of the client's certificate
 };
@@ -42,12 +49,13 @@ Result<Secret> read_password_line(int fd, const Wait& wait);
 /// Gathers user and password for a mount; asks on the terminal when nothing else gives one, unless
 /// there is a client certificate: then the server shall be content with that.
 /// @errors invalid_argument: names the ways to give a password; or the file and the command line
-/// name two different users.
+/// name two different users, or there is a client certificate and no user.
 Result<Credentials> gather_credentials(const Options& options, const MountUrl& url);
 
-/// The same while the mount lives: files are read anew, what was typed, read from standard input or
-/// given in the URL is taken from `before`, and nobody is asked.
-/// @errors invalid_argument: also when the user is another one now.
+/// The same while the mount lives: nobody is asked. A password that was typed, read from standard
+/// input or given in the URL is taken from `before`; else it is what the file says now, or none.
+/// @errors invalid_argument: also when the user is another one now, or has no password any more and
+/// no client certificate.
 Result<Credentials> gather_credentials_again(const Options& options, const MountUrl& url,
                                              const Credentials& before);
 

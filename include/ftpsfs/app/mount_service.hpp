@@ -16,7 +16,8 @@ namespace ftpsfs::app {
 /// @return false: nobody wants the mount any more.
 using Announce = std::function<bool(const Verdict&)>;
 
-/// Returns when the mount has ended. @pre one thread; SignalThread::block_signals() was called.
-ExitCode run_mount(const MountPlan& plan, const Announce& announce);
+/// Returns when the mount has ended. Takes the secrets out of `plan`: what a reload replaces must
+/// not stay in memory. @pre one thread; SignalThread::block_signals() was called.
+ExitCode run_mount(MountPlan& plan, const Announce& announce);
 
 }  // namespace ftpsfs::app

@@ -210,8 +210,30 @@ TEST_F(CredentialsFile, IsReadAnewForAReload) {
   EXPECT_EQ(password_of(*after), "new");
   EXPECT_EQ(after->account->reveal(), "books");
   EXPECT_EQ(after->key_password->reveal(), "k") << "perhaps typed: it is kept";
-  options.password_stdin = true;
-  EXPECT_EQ(password_of(*gather_credentials_again(options, url("h:/"), before)), "old");
+  write("username=alice\n", 0600);
+  EXPECT_THAT(gather_credentials_again(options, url("h:/"), before).error().text,
+              AllOf(HasSubstr("no password"), HasSubstr(options.credentials_file)));
+  options.identity.pkcs12 = "/me.pfx";
+  const auto alone = gather_credentials_again(options, url("h:/"), before);
+  ASSERT_TRUE(alone) << alone.error().text;
+  EXPECT_FALSE(alone->password) << "the certificate alone shall do from now on";
+}
+
+/// The file's may be an old one, or that of another system.
+TEST_F(CredentialsFile, AReloadSendsNoOtherPasswordThanTheMountDid) {
+  Options options;
+  options.credentials_file = write("username=u\npassword=of the file\n", 0600);
+  const auto before = gather_credentials(options, url("ftpes://u:w@h/")).value();
+  EXPECT_EQ(password_of(before), "w");
+  const auto after = gather_credentials_again(options, url("ftpes://u@h/"), before).value();
+  EXPECT_EQ(password_of(after), "w");
+  EXPECT_EQ(password_of(*gather_credentials_again(options, url("ftpes://u@h/"), after)), "w");
+}
+
+TEST_F(CredentialsFile, ACertificateNeedsAUser) {
+  Options options;
+  options.identity.pkcs12 = "/me.pfx";
+  EXPECT_THAT(gather_credentials(options, url("h:/")).error().text, HasSubstr("username=NAME"));
 }
 
 TEST_F(CredentialsFile, AReloadKeepsWhatWasTypedAndTheUser) {
@@ -219,6 +241,7 @@ TEST_F(CredentialsFile, AReloadKeepsWhatWasTypedAndTheUser) {
   Credentials before;
   before.username = "alice";
   before.password = Secret(std::string_view("typed"));
+  before.password_source = PasswordSource::given_once;
   EXPECT_EQ(password_of(*gather_credentials_again(options, url("alice@h:/"), before)), "typed");
   options.credentials_file = write("username=bob\npassword=p\n", 0600);
   const auto other = gather_credentials_again(options, url("h:/"), before);

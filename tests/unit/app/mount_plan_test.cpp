@@ -99,6 +99,9 @@ TEST_F(Plan, RefusesPinsThatAreNone) {
   EXPECT_TRUE(plan->warnings.empty()) << "the pin tells who answers";
   options_.crl_files = {directory_ + "/none.crl"};
   EXPECT_THAT(failure(), HasSubstr("crlfile="));
+  options_.crl_files = {"/etc/hostname"};
+  options_.verify = net::TlsVerify::none;
+  EXPECT_THAT(failure(), AllOf(HasSubstr("crlfile="), HasSubstr("verify=none")));
 }
 
 TEST_F(Plan, RefusesHalfAnIdentity) {
