@@ -10,7 +10,6 @@
 
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/log.hpp"
-#include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
 #include "ftpsfs/session/metadata_queue.hpp"
 #include "ftpsfs/session/server_knowledge.hpp"

@@ -7,7 +7,10 @@
 #include <string>
 #include <thread>
 
+#include "ftpsfs/net/client_identity.hpp"
 #include "remote_fixture.hpp"
+#include "support/test_certificates.hpp"
+#include "support/test_identity_files.hpp"
 
 namespace ftpsfs::remote {
 namespace {
@@ -53,6 +56,24 @@ TEST_F(Renewal, BadSettingsChangeNothing) {
   ASSERT_FALSE(renewed);
   EXPECT_EQ(renewed.error().code, Errc::invalid_argument);
   EXPECT_EQ(read("/f").value(), "hello");
+  EXPECT_EQ(logins(), 1);
+}
+
+TEST_F(Renewal, TheNewCertificateIsToldBeforeAnybodyLogsIn) {
+  using Whose = session::CertificateWatch::Whose;
+  begin();
+  EXPECT_FALSE(remote_->certificates().seen(Whose::client));
+  constexpr auto kWhich = test::ServerCertificate::good;
+  const auto identity = net::ClientIdentity::load(
+      {test::TestCertificates::instance().certificate_file(kWhich),
+       test::write_key(kWhich, test::KeyForm::pem),
+       {}},
+      [](const std::string&) -> Result<Secret> { return make_error(Errc::cancelled, "no"); });
+  ASSERT_TRUE(identity) << identity.error().text;
+  settings_.session.tls.identity = *identity;
+  ASSERT_TRUE(renew());
+  ASSERT_TRUE(remote_->certificates().seen(Whose::client));
+  EXPECT_EQ(remote_->certificates().seen(Whose::client)->subject, (*identity)->subject());
   EXPECT_EQ(logins(), 1);
 }
 
