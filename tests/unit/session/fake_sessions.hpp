@@ -52,10 +52,10 @@ class FakeServer {
         answer();
       }
     }
-    /// What it owes comes in.
+    /// What it owes comes in. From then on it may be lent, broken and gone.
     void answer() {
-      answers = true;
       input_.raise();
+      answers = true;
     }
     Result<void> probe(const Wait& /*wait*/) override {
       ++server_.probes;
