@@ -176,7 +176,7 @@ StatusReport MountHandler::status() {
   report.mount_point = plan_.mount_point;
   report.source = plan_.url.fsname();
   report.username = plan_.credentials.username;
-  report.server = remote_.traits().description;
+  report.server = remote_.description();
   report_certificates(remote_.certificates(), report);
   report.log_level = level_name(log::level());
   report.read_only = plan_.options.read_only;

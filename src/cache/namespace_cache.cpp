@@ -28,7 +28,6 @@ void keep_finer_time(remote::Entry& fresh, const remote::Entry& known) {
   }
 }
 
-/// The same for a whole directory that is not shared yet.
 /// A long listing ends long after it began: what was learnt of a name meanwhile is newer.
 void keep_newer_entries(DirectorySnapshot& fresh, const DirectorySnapshot& known,
                         SteadyTime begun_at) {
@@ -39,6 +38,7 @@ void keep_newer_entries(DirectorySnapshot& fresh, const DirectorySnapshot& known
   }
 }
 
+/// As keep_finer_time() for a whole directory that is not shared yet.
 void keep_finer_times(DirectorySnapshot& fresh, const DirectorySnapshot& known) {
   if (fresh.coarse_times() == 0 || known.size() == 0) {
     return;

@@ -115,7 +115,7 @@ bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
     return true;  // removed since the directory was opened
   }
   const bool times_follow =
-      !services_.remote.traits().exact_listing && tree_.needs_exact_time(*known.entry);
+      tree_.needs_exact_time(*known.entry) && !services_.remote.traits().exact_listing;
   const bool with_entry = plus && is_believed && !handle.names_alone && !times_follow;
   DirectoryItem item{name};
   item.next_offset = position + 1;

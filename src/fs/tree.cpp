@@ -128,10 +128,6 @@ Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, c
   return Known{std::move(entry), std::chrono::milliseconds(0), services_.clock.now()};
 }
 
-Tree::Snapshot Tree::find_listing(Ino directory) {
-  return services_.cache.find_listing(directory);
-}
-
 Result<Tree::Snapshot> Tree::fetch_listing(Ino directory, const Wait& wait,
                                            std::string_view timed) {
   return fetch_listing(directory, wait, timed, {});

@@ -47,7 +47,6 @@ class Tree {
   /// The server's word, however fresh memory is.
   Result<Known> fetch_anew(Ino parent, const std::string& name, const Wait& wait);
 
-  Snapshot find_listing(Ino directory);
   TimesDemand& times_demand() noexcept { return times_demand_; }
   /// @param timed a name whose exact time is wanted as well, where that costs nothing more.
   Result<Snapshot> fetch_listing(Ino directory, const Wait& wait, std::string_view timed = {});

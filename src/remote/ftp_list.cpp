@@ -137,7 +137,7 @@ class ListBeside {
         std::max<SteadyClock::duration>(kPatience, 2 * (now - began_)), (limit.deadline - now) / 2);
     auto listed = list_->take(patience);
     if (!listed || *listed || is_link_failure(listed->error().code)) {
-      knowledge_->note_list_beside(listed && *listed);
+      knowledge_->note(session::ServerKnowledge::Way::list_beside, listed && *listed);
     }
     if (!listed || !*listed) {
       log::debug("no LIST beside MLSD: {}", listed ? listed->error().text : "too slow");

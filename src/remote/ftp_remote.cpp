@@ -180,10 +180,13 @@ RemoteTraits FtpRemote::traits() const {
       !known.has_mlsd && known.stat_lists && core_->settings().session.stat_listing;
   traits.listings_at_once = traits.listings_share_flight ? kInOneFlight : kInTurn;
   traits.listing_slow_when_large = known.stat_slow_when_large;
-  const bool is_private = core_->settings().session.protection == session::Protection::private_data;
-  traits.description = known.describe() + "; " + tls_ +
-                       (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");
   return traits;
+}
+
+std::string FtpRemote::description() const {
+  const bool is_private = core_->settings().session.protection == session::Protection::private_data;
+  return core_->knowledge().profile().describe() + "; " + tls_ +
+         (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");
 }
 
 // ---- What may be repeated ----
@@ -239,7 +242,7 @@ Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait,
           return fetch_children(session, path, limit, alone);
         }
         // Two connections list in half the time. The second is worth having for the next directory.
-        if (!core_->knowledge().lists_beside()) {
+        if (!core_->knowledge().allows(session::ServerKnowledge::Way::list_beside)) {
           return fetch_children(session, path, limit, alone);
         }
         const auto second = core_->pool().try_acquire(Purpose::listing);

@@ -256,7 +256,7 @@ Result<void> Login::run_flight() {
   }
   FTPSFS_TRY_ASSIGN(auto more, introduction());
   std::move(more.begin(), more.end(), std::back_inserter(flight));
-  if (settings_.warm_data && knowledge_.warm_allowed()) {
+  if (settings_.warm_data && knowledge_.allows(ServerKnowledge::Way::warm_start)) {
     result_.port_slot = knowledge_.warm_slots().try_take();
   }
   if (result_.port_slot) {

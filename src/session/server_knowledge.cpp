@@ -42,45 +42,26 @@ void ServerKnowledge::forget(Capability capability) {
             profile_->describe());
 }
 
-void ServerKnowledge::note(Trial& trial, bool worked, const char* what) {
+bool ServerKnowledge::allows(Way way) const {
+  const MutexLock lock(mutex_);
+  return SteadyClock::now() >= trials_[static_cast<std::size_t>(way)].again;
+}
+
+void ServerKnowledge::note(Way way, bool worked) {
   constexpr int kEnough = 3;
   constexpr std::chrono::minutes kPause{10};
+  constexpr std::array<const char*, 3> kNames{"data connections made ahead of need",
+                                              "listings over two connections at a time",
+                                              "downloads whose end is announced"};
+  const auto which = static_cast<std::size_t>(way);
+  const MutexLock lock(mutex_);
+  Trial& trial = trials_[which];
   trial.failures = worked ? 0 : trial.failures + 1;
   if (trial.failures >= kEnough) {
-    log::info("{} fail here; none is made for {} minutes", what, kPause.count());
+    log::info("{} fail here; none is made for {} minutes", kNames[which], kPause.count());
     trial.again = SteadyClock::now() + kPause;
     trial.failures = 0;
   }
-}
-
-bool ServerKnowledge::warm_allowed() const {
-  const MutexLock lock(mutex_);
-  return SteadyClock::now() >= warm_.again;
-}
-
-void ServerKnowledge::note_warm_start(bool worked) {
-  const MutexLock lock(mutex_);
-  note(warm_, worked, "data connections made ahead of need");
-}
-
-bool ServerKnowledge::lists_beside() const {
-  const MutexLock lock(mutex_);
-  return SteadyClock::now() >= beside_.again;
-}
-
-void ServerKnowledge::note_list_beside(bool worked) {
-  const MutexLock lock(mutex_);
-  note(beside_, worked, "listings over two connections at a time");
-}
-
-bool ServerKnowledge::announces_end() const {
-  const MutexLock lock(mutex_);
-  return SteadyClock::now() >= announced_end_.again;
-}
-
-void ServerKnowledge::note_announced_end(bool worked) {
-  const MutexLock lock(mutex_);
-  note(announced_end_, worked, "downloads whose end is announced");
 }
 
 ServerKnowledge::Login ServerKnowledge::login() const {

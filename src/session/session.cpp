@@ -110,7 +110,7 @@ Result<ftp::Reply> Session::await_verdict(const Wait& wait) {
 void Session::judge_announced_end(bool is_whole, std::uint64_t bytes) {
   constexpr std::uint64_t kProof = std::uint64_t{64} * 1024;
   if (std::exchange(end_announced_, false) && (!is_whole || bytes > kProof)) {
-    knowledge_.note_announced_end(is_whole);
+    knowledge_.note(ServerKnowledge::Way::announced_end, is_whole);
   }
 }
 

@@ -44,7 +44,7 @@ std::size_t wire_size(std::span<const ftp::Command> commands) {
 // ---- Ports ----
 
 bool Session::may_ask_ahead() const {
-  return settings_.warm_data && knowledge_.warm_allowed();
+  return settings_.warm_data && knowledge_.allows(ServerKnowledge::Way::warm_start);
 }
 
 Result<ftp::Command> Session::port_command() const {
@@ -226,17 +226,18 @@ Result<StartedTransfer> Session::start_warm(net::Socket socket, const TransferOr
   auto started = start_on(std::move(socket), order, greeting, wait);
   if (started) {
     ++counters_.warm_starts;
-    knowledge_.note_warm_start(true);
+    knowledge_.note(ServerKnowledge::Way::warm_start, true);
     return started;
   }
   if (!is_data_trouble(started.error())) {
     if (is_link_failure(started.error().code)) {
-      knowledge_.note_warm_start(false);  // some servers end the session with the data connection
+      knowledge_.note(ServerKnowledge::Way::warm_start,
+                      false);  // some servers end the session with the data connection
     }
     return started;
   }
   if (greeting == Greeting::after_1xx) {
-    knowledge_.note_warm_start(false);
+    knowledge_.note(ServerKnowledge::Way::warm_start, false);
     return started;
   }
   // The same once more, politely: some servers reset what speaks before their 1xx.
@@ -251,9 +252,9 @@ Result<StartedTransfer> Session::start_warm(net::Socket socket, const TransferOr
                            : start_cold(order, Greeting::after_1xx, wait);
   if (second) {
     knowledge_.forget(&ftp::ServerProfile::early_data_handshake);
-    knowledge_.note_warm_start(still_warm);
+    knowledge_.note(ServerKnowledge::Way::warm_start, still_warm);
   } else if (is_data_trouble(second.error())) {
-    knowledge_.note_warm_start(false);
+    knowledge_.note(ServerKnowledge::Way::warm_start, false);
   }
   return second;
 }
@@ -354,7 +355,8 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
     }
     secured = *done;
     counters_.full_handshakes += secured && !transport_.is_resumed(data) ? 1 : 0;
-    if (secured && order.only_reads && profile().early_data_end && knowledge_.announces_end()) {
+    if (secured && order.only_reads && profile().early_data_end &&
+        knowledge_.allows(ServerKnowledge::Way::announced_end)) {
       data.announce_end();
       end_announced_ = true;
     }

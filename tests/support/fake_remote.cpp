@@ -158,7 +158,6 @@ remote::RemoteTraits FakeRemote::traits() const {
   traits.can_set_mtime = options_.can_set_mtime;
   traits.can_set_mode = options_.can_set_mode;
   traits.can_symlink = options_.can_symlink;
-  traits.description = "a tree in memory";
   return traits;
 }
 

@@ -3,23 +3,16 @@
 // Owners of what OpenSSL and C libraries give to tests.
 #pragma once
 
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
 #include <cstdio>
 #include <memory>
 
+#include "../../src/net/openssl_ptr.hpp"
+
 namespace ftpsfs::test {
 
-template <auto Free>
-struct Freeing {
-  template <typename T>
-  void operator()(T* what) const {
-    Free(what);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freeing<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
-using File = std::unique_ptr<std::FILE, Freeing<std::fclose>>;
+using net::FreeWith;
+using Key = net::KeyPtr;
+using Certificate = net::CertificatePtr;
+using File = std::unique_ptr<std::FILE, FreeWith<std::fclose>>;
 
 }  // namespace ftpsfs::test

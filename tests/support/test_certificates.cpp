@@ -21,7 +21,7 @@
 namespace ftpsfs::test {
 namespace {
 
-using Extension = std::unique_ptr<X509_EXTENSION, Freeing<X509_EXTENSION_free>>;
+using Extension = std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>>;
 
 struct Authority {
   Key key;

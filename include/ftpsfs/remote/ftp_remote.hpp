@@ -62,6 +62,8 @@ class FtpRemote final : public Remote {
   /// The directory in which the login starts (PWD), "/" when the server would not say.
   RemotePath start_directory() const;
   FtpRemoteCounters counters() const;
+  /// A line for status: kind of server, TLS version, protection.
+  std::string description() const;
   /// When the client's and the server's certificates end.
   const session::CertificateWatch& certificates() const;
 

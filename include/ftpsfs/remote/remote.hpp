@@ -37,7 +37,6 @@ struct RemoteTraits {
   bool listings_share_flight = false;
   /// How many directories list_ahead() had best be given at a time.
   std::size_t listings_at_once = 1;
-  std::string description;  ///< a line for status: kind of server, TLS version, protection
 };
 
 /// Asked from any thread, at most once for a stream: "give your connection back soon". The stream's

@@ -5,6 +5,7 @@
 // long as the mount. Thread-safe; the mutex is a leaf.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,18 +41,15 @@ class ServerKnowledge {
 
   WarmSlots& warm_slots() noexcept { return warm_slots_; }
 
-  /// Do connections made ahead of need work? After some failures in a row they are left alone for
-  /// a while: something between may cut idle connections.
-  bool warm_allowed() const;
-  void note_warm_start(bool worked);
-
-  /// The same of listings by two connections at a time: only some ports may be let through.
-  bool lists_beside() const;
-  void note_list_beside(bool worked);
-
-  /// The same of downloads whose end is announced before their data.
-  bool announces_end() const;
-  void note_announced_end(bool worked);
+  /// Fast ways that something between may spoil. After some failures in a row one is left alone for
+  /// a while.
+  enum class Way : std::uint8_t {
+    warm_start,     ///< data connections made ahead of need: idle ones may be cut
+    list_beside,    ///< listings by two connections at a time: only some ports may be let through
+    announced_end,  ///< downloads whose end is announced before their data
+  };
+  bool allows(Way way) const;
+  void note(Way way, bool worked);
 
   /// Has the short login worked, or has it failed where the long one worked?
   enum class Login : std::uint8_t { unproved, short_works, long_only };
@@ -64,15 +62,11 @@ class ServerKnowledge {
   std::string greeting_ FTPSFS_GUARDED_BY(mutex_);
   std::vector<Capability> forgotten_ FTPSFS_GUARDED_BY(mutex_);
   WarmSlots warm_slots_;
-  /// A way that is left alone for a while after failures in a row.
   struct Trial {
     int failures = 0;
     SteadyTime again;
   };
-  static void note(Trial& trial, bool worked, const char* what);
-  Trial warm_ FTPSFS_GUARDED_BY(mutex_);
-  Trial beside_ FTPSFS_GUARDED_BY(mutex_);
-  Trial announced_end_ FTPSFS_GUARDED_BY(mutex_);
+  std::array<Trial, 3> trials_ FTPSFS_GUARDED_BY(mutex_){};  ///< by Way
   Login login_ FTPSFS_GUARDED_BY(mutex_) = Login::unproved;
 };
 

@@ -123,7 +123,7 @@ TEST_F(LoginFlight, AsksForNoPortWhenWarmConnectionsAreOff) {
 
 TEST_F(LoginFlight, AsksForNoPortWhileWarmConnectionsArePaused) {
   for (int i = 0; i < 3; ++i) {
-    knowledge_.note_warm_start(false);
+    knowledge_.note(ServerKnowledge::Way::warm_start, false);
   }
   begin(peer_).expect_bytes("USER joe\r\nPASS s3cret\r\n" + kIntroduction);
   peer_.send("331 password?\r\n230 in\r\n" + kIntroduced).expect_end();

@@ -10,34 +10,12 @@
 #include <vector>
 
 #include "ftpsfs/session/upload.hpp"
-#include "session_fixture.hpp"
+#include "warm_data_fixture.hpp"
 
 namespace ftpsfs::session {
 namespace {
 
 using test::ScriptedPeer;
-
-constexpr const char* kVsftpd = "220 (vsFTPd 3.0.3)";
-constexpr const char* kStamp = "213 5\r\n213 20200913122640\r\n";
-constexpr const char* kRecord = "SIZE /f\r\nMDTM /f\r\nRETR /f\r\nEPSV\r\n";
-
-/// The port of the login, 1001, leads to data_.
-class WarmData : public SessionFixture {
- protected:
-  WarmData() {
-    settings_.password = Secret(std::string_view("s3cret"));
-    transport_.add_data(&data_);
-  }
-
-  void begin(const std::string& greeting) { script_login(greeting, "229 (|||1001|)"); }
-
-  /// Nothing may come before the transfer begins: that would be the end of the connection.
-  void serve(ScriptedPeer& data, Gate& begun, const std::string& content) {
-    data.run(begun.waiter()).send(content).close();
-  }
-
-  Gate begun_;
-};
 
 class Habits : public WarmData, public ::testing::WithParamInterface<const char*> {};
 class NextPortBehind : public Habits {};
@@ -401,77 +379,9 @@ TEST_F(WarmData, AListingThatIsResetIsTriedAgainWithTheHandshakeAfterThe1xx) {
   finish();
 }
 
-/// vsftpd hears the end of a download before its data. Where that fails again and again it is left
-/// alone; one that works again proves the opposite.
-TEST_F(WarmData, AnAnnouncedEndThatBreaksDownloadsIsGivenUp) {
-  knowledge_.note_announced_end(false);
-  knowledge_.note_announced_end(false);
-  ASSERT_TRUE(knowledge_.announces_end());
-  begin(kVsftpd);
-  control_.expect_bytes(kRecord).send(kStamp).reply("150 here").run(begun_.opener());
-  data_.run(begun_.waiter()).send("hel").reset();
-  control_.send("426 broken\r\n229 (|||1002|)\r\n").expect_end();
-  log_in();
-  auto download = Download::open(*session_, "/f", 0, soon());
-  ASSERT_TRUE(download) << download.error().text;
-  std::vector<std::byte> buffer(100);
-  Result<std::size_t> got = std::size_t{1};
-  while (got && *got > 0) {
-    got = (*download)->read(buffer, soon());
-  }
-  EXPECT_FALSE(got);
-  EXPECT_FALSE(knowledge_.announces_end()) << "the third in a row";
-  download->reset();
-  EXPECT_TRUE(session_->settle(soon()));
-  finish();
-}
-
-class AnnouncedEnd : public WarmData, public ::testing::WithParamInterface<std::size_t> {};
-
-/// A short download proves nothing: all of it may have been on its way before.
-TEST_P(AnnouncedEnd, IsKeptWhereALongDownloadWorks) {
-  const std::string content(GetParam(), 'x');
-  knowledge_.note_announced_end(false);
-  knowledge_.note_announced_end(false);
-  begin(kVsftpd);
-  control_.expect_bytes(kRecord).send(kStamp).reply("150 here").run(begun_.opener());
-  control_.send("226 done\r\n229 (|||1002|)\r\n").expect_end();
-  serve(data_, begun_, content);
-  log_in();
-  EXPECT_EQ(fetch("/f"), content);
-  knowledge_.note_announced_end(false);
-  EXPECT_EQ(knowledge_.announces_end(), GetParam() > 64 * 1024) << "three in a row?";
-  EXPECT_TRUE(session_->settle(soon()));
-  finish();
-}
-
-INSTANTIATE_TEST_SUITE_P(Sizes, AnnouncedEnd, ::testing::Values(5, 100'000));
-
-TEST_F(WarmData, AnAnnouncedEndBehindWhichTheServerRefusesIsAFailure) {
-  knowledge_.note_announced_end(false);
-  knowledge_.note_announced_end(false);
-  begin(kVsftpd);
-  control_.expect_bytes(kRecord).send(kStamp).reply("150 here").run(begun_.opener());
-  control_.send("426 broken\r\n229 (|||1002|)\r\n").expect_end();
-  serve(data_, begun_, "hel");
-  log_in();
-  auto download = Download::open(*session_, "/f", 0, soon());
-  ASSERT_TRUE(download) << download.error().text;
-  std::vector<std::byte> buffer(100);
-  Result<std::size_t> got = std::size_t{1};
-  while (got && *got > 0) {
-    got = (*download)->read(buffer, soon());
-  }
-  EXPECT_FALSE(got);
-  EXPECT_FALSE(knowledge_.announces_end());
-  download->reset();
-  EXPECT_TRUE(session_->settle(soon()));
-  finish();
-}
-
 TEST_F(WarmData, ASessionThatDiesWithTheDataConnectionIsAWarmFailure) {
-  knowledge_.note_warm_start(false);
-  knowledge_.note_warm_start(false);
+  knowledge_.note(ServerKnowledge::Way::warm_start, false);
+  knowledge_.note(ServerKnowledge::Way::warm_start, false);
   begin(kVsftpd);
   control_.expect_bytes(kRecord).close();
   data_.expect_end();
@@ -480,7 +390,7 @@ TEST_F(WarmData, ASessionThatDiesWithTheDataConnectionIsAWarmFailure) {
   auto download = Download::open(*session_, "/f", 0, soon());
   ASSERT_FALSE(download);
   EXPECT_EQ(download.error().fate, SessionFate::broken);
-  EXPECT_FALSE(knowledge_.warm_allowed());  // the third in a row
+  EXPECT_FALSE(knowledge_.allows(ServerKnowledge::Way::warm_start));  // the third in a row
   finish();
 }
 

@@ -398,11 +398,11 @@ TEST_F(WarmPort, ASessionThatEndsWithItsPortAskedForGivesTheSlotBack) {
 TEST(Knowledge, ThreeWarmFailuresInARowPauseWarmConnections) {
   ServerKnowledge knowledge;
   for (const bool worked : {false, false, true, false, false}) {
-    knowledge.note_warm_start(worked);
-    EXPECT_TRUE(knowledge.warm_allowed());
+    knowledge.note(ServerKnowledge::Way::warm_start, worked);
+    EXPECT_TRUE(knowledge.allows(ServerKnowledge::Way::warm_start));
   }
-  knowledge.note_warm_start(false);
-  EXPECT_FALSE(knowledge.warm_allowed());
+  knowledge.note(ServerKnowledge::Way::warm_start, false);
+  EXPECT_FALSE(knowledge.allows(ServerKnowledge::Way::warm_start));
 }
 
 TEST(Knowledge, HowTheLoginGoesIsRemembered) {
@@ -427,7 +427,7 @@ TEST_F(WarmPort, WhilePausedAWarmConnectionIsLeftAlone) {
   session_->rest();
   ASSERT_TRUE(session_->settle(soon()));
   for (int i = 0; i < 3; ++i) {
-    few_.note_warm_start(false);
+    few_.note(ServerKnowledge::Way::warm_start, false);
   }
   auto upload = Upload::open(*session_, "/f", false, soon());
   ASSERT_TRUE(upload) << upload.error().text;
