@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ftp_core.hpp"
+#include "ftp_list_asking.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_stat_list.hpp"
 
@@ -112,20 +113,31 @@ Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath
   return fetch_stat_lists(session, directories, take, wait);
 }
 
-/// A transfer for each; what else must be asked of all has gone ahead in one flight. One alone
-/// gains nothing by that, and may be large: its transfer tells.
+/// A transfer for each that is not sooner asked for name by name; what else must be asked of all
+/// has gone ahead in one flight. One alone gains nothing by that, and may be large: its transfer
+/// tells.
 Result<void> fetch_one_by_one(session::Session& session, std::span<const RemotePath> directories,
                               const ListingSink& sink, const Wait& wait) {
   std::vector<std::optional<ReadListing>> listed(directories.size());
-  if (directories.size() > 1 && lists_twice(session.profile()) && lists_by_stat(session)) {
+  std::vector<bool> is_told(directories.size());
+  if (directories.size() > 1 && lists_by_stat(session) &&
+      (asks_for_names(session.knowledge()) || lists_twice(session.profile()))) {
     const auto take = [&](std::size_t index, Result<ReadListing> read) {
       if (read) {
         listed[index] = *std::move(read);
       }
     };
     FTPSFS_TRY(fetch_stat_lists(session, directories, take, wait));
+    const ListingSink tell = [&](std::size_t index, Result<Listing> listing) {
+      is_told[index] = true;
+      sink(index, std::move(listing));
+    };
+    FTPSFS_TRY(complete_by_asking(session, directories, listed, tell, wait));
   }
   for (std::size_t i = 0; i < directories.size(); ++i) {
+    if (is_told[i]) {
+      continue;
+    }
     ListingAids aids;
     aids.listed = listed[i] ? &*listed[i] : nullptr;
     auto listing = fetch_children(session, directories[i], wait, aids);

@@ -6,6 +6,7 @@
 
 #include "ftp_core.hpp"
 #include "ftp_list_ahead.hpp"
+#include "ftp_list_asking.hpp"
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
 
@@ -176,8 +177,8 @@ RemoteTraits FtpRemote::traits() const {
   // Those by STAT share a flight; of the others each takes a transfer of its own.
   constexpr std::size_t kInOneFlight = 16;
   constexpr std::size_t kInTurn = 4;
-  traits.listings_share_flight =
-      !known.has_mlsd && known.stat_lists && core_->settings().session.stat_listing;
+  traits.listings_share_flight = known.stat_lists && core_->settings().session.stat_listing &&
+                                 (!known.has_mlsd || asks_for_names(core_->knowledge()));
   traits.listings_at_once = traits.listings_share_flight ? kInOneFlight : kInTurn;
   traits.listing_slow_when_large = known.stat_slow_when_large;
   return traits;

@@ -7,6 +7,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/net/round_trip.hpp"
 #include "ftpsfs/session/login.hpp"
 
 namespace ftpsfs::session {
@@ -42,6 +43,9 @@ Result<std::unique_ptr<Session>> Session::open(const SessionSettings& settings,
     logged_in.profile.has_mlst = false;
   }
   knowledge.learn(std::move(logged_in.profile), std::move(logged_in.greeting));
+  if (const auto time = net::round_trip(session->control_->stream().native_handle())) {
+    knowledge.note_round_trip(*time);
+  }
   if (logged_in.port) {
     session->port_.slot = std::move(logged_in.port_slot);
     FTPSFS_TRY(session->take_port(*logged_in.port));

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +41,14 @@ class ServerKnowledge {
   /// The server answered 500, 502 or 504: the capability is gone for the mount's life.
   void forget(Capability capability);
 
+  /// How far away the server is; zero before the first login.
+  std::chrono::microseconds round_trip() const noexcept {
+    return round_trip_.load(std::memory_order_relaxed);
+  }
+  void note_round_trip(std::chrono::microseconds time) noexcept {
+    round_trip_.store(time, std::memory_order_relaxed);
+  }
+
   WarmSlots& warm_slots() noexcept { return warm_slots_; }
 
   /// Fast ways that something between may spoil. After some failures in a row one is left alone for
@@ -62,6 +72,7 @@ class ServerKnowledge {
   std::string greeting_ FTPSFS_GUARDED_BY(mutex_);
   std::vector<Capability> forgotten_ FTPSFS_GUARDED_BY(mutex_);
   WarmSlots warm_slots_;
+  std::atomic<std::chrono::microseconds> round_trip_{};
   struct Trial {
     int failures = 0;
     SteadyTime again;

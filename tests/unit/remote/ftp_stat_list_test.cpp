@@ -371,17 +371,76 @@ TEST_F(ListAhead, ADeadLinkIsNobodysError) {
   EXPECT_THAT(names("/d"), ElementsAre("a", "b"));
 }
 
+/// As exact as MLSD, and no data connection.
+TEST_F(ListAhead, FewNamesAreAskedForWhereThereIsMlst) {
+  start();
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1", 1'600'000'001);
+  tree().add_directory("/d/sub");
+  tree().add_directory("/e");
+  tree().add_file("/e/c", "");
+  connect();
+  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre("/d: a! sub!", "/e: c!"));
+  EXPECT_EQ(server_->count("STAT"), 2);
+  EXPECT_EQ(server_->count("MLST"), 3);
+  EXPECT_EQ(server_->count("MLSD"), 0);
+  EXPECT_EQ(server_->data_connections(), 0);
+}
+
 /// MLSD tells exact times, LIST what MLSD hides.
-TEST_F(ListAhead, IsByMlsdWhereThereIsMlsd) {
+TEST_F(ListAhead, ManyNamesAreNotAskedForAtNoDistance) {
+  start();
+  tree().add_directory("/d");
+  std::string names;
+  for (char name = 'a'; name <= 'z'; ++name) {
+    for (const char* number : {"1", "2", "3", "4"}) {
+      tree().add_file(std::string("/d/") + name + number, "1");
+      names += std::string(" ") + name + number + "!";
+    }
+  }
+  tree().add_directory("/e");
+  tree().add_file("/e/c", "");
+  connect();
+  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre("/e: c!", "/d:" + names));
+  EXPECT_EQ(server_->count("MLSD"), 1);
+  EXPECT_EQ(server_->count("MLST"), 1);
+  EXPECT_EQ(server_->count("LIST"), 0) << "STAT tells the same in one flight for all";
+}
+
+TEST_F(ListAhead, ANameThatVanishesMeanwhileIsNoError) {
+  start();
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1");
+  tree().add_file("/d/b", "1");
+  tree().add_directory("/e");
+  connect();
+  server_->add_fault({.verb = "MLST",
+                      .kind = Fault::Kind::replace_reply,
+                      .reply = "550 a: No such file or directory"});
+  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre("/d: a b!", "/e:"));
+}
+
+TEST_F(ListAhead, AServerWithoutMlstAfterAllListsByTransfer) {
   start();
   tree().add_directory("/d");
   tree().add_file("/d/a", "1");
   tree().add_directory("/e");
-  tree().add_file("/e/c", "");
   connect();
-  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre("/d: a!", "/e: c!"));
+  server_->add_fault(
+      {.verb = "MLST", .kind = Fault::Kind::replace_reply, .reply = "502 Command disabled"});
+  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre("/d: a!", "/e:"));
   EXPECT_EQ(server_->count("MLSD"), 2);
-  EXPECT_EQ(server_->count("LIST"), 0) << "STAT tells the same in one flight for all";
+}
+
+TEST_F(ListAhead, ALinkThatDiesWhileNamesAreAskedLeavesTheRestToThePrograms) {
+  start();
+  tree().add_directory("/d");
+  tree().add_file("/d/a", "1");
+  tree().add_directory("/e");
+  connect();
+  server_->add_fault({.verb = "MLST", .kind = Fault::Kind::close});
+  EXPECT_THAT(ahead({"/d", "/e"}), ElementsAre());
+  EXPECT_THAT(names("/d"), ElementsAre("a"));
 }
 
 /// times=listing: one round trip counts for more than the second.

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+//
+// How far away a peer is, as the kernel has measured it beside the traffic. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+namespace ftpsfs::net {
+
+/// The shortest time in which the peer has acknowledged anything on this TCP connection. A proxy on
+/// the way is the peer. @return absent where the kernel does not know (tcp(7), TCP_INFO).
+std::optional<std::chrono::microseconds> round_trip(int fd) noexcept;
+
+}  // namespace ftpsfs::net
