@@ -206,6 +206,8 @@ StatusReport MountHandler::status() {
   report.cache_hits = files.cache_hits;
   report.listed_ahead = files.listed_ahead;
   report.listed_ahead_used = files.listed_ahead_used;
+  report.read_ahead = files.read_ahead;
+  report.read_ahead_used = files.read_ahead_used;
   report.cache_misses = files.cache_misses;
   report.kernel_requests = kernel.pending_requests;
   report.worker_threads = kernel.worker_threads;

@@ -197,7 +197,7 @@ const OptionRow kRows[] = {
    .help = "close-to-open: open() asks the server whether the file has changed; off: it believes what is remembered",
    .store = store_switch<&Options::close_to_open>, .choices = "on|off"},
   {.name = "prefetch", .kind = K::choice, .group = G::cache, .value_name = "on|off", .default_text = "on",
-   .help = "list directories ahead of programs that walk through a tree (find, tar, rsync, git)",
+   .help = "list directories, and read small files, ahead of programs that go through them in a row (find, tar, cp -r, rsync, git)",
    .store = store_switch<&Options::prefetch>, .choices = "on|off"},
   {.name = "cache_size", .kind = K::size, .group = G::cache, .value_name = "SIZE", .default_text = "64M",
    .help = "memory for names and attributes",

@@ -54,6 +54,8 @@ void for_each_field(Report& report, Visitor visit) {
   visit("cache_hits", report.cache_hits);
   visit("listed_ahead", report.listed_ahead);
   visit("listed_ahead_used", report.listed_ahead_used);
+  visit("read_ahead", report.read_ahead);
+  visit("read_ahead_used", report.read_ahead_used);
   visit("cache_misses", report.cache_misses);
   visit("kernel_requests", report.kernel_requests);
   visit("worker_threads", report.worker_threads);
@@ -336,8 +338,11 @@ std::string as_text(const StatusReport& report) {
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,
                      asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);
-  out += fmt::format("  ahead        {} directories listed ahead of walks, {} of them visited\n",
-                     r.listed_ahead, r.listed_ahead_used);
+  out += fmt::format(
+      "  ahead        {} directories listed ahead of walks, {} of them visited; {} small files "
+      "read, "
+      "{} of them opened\n",
+      r.listed_ahead, r.listed_ahead_used, r.read_ahead, r.read_ahead_used);
   out += fmt::format("  waiting      {} requests of programs, {} for a connection\n",
                      r.kernel_requests, r.requests_waiting);
   out += verbs_for_people(r.verbs);

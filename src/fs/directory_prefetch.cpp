@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
-#include <system_error>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
@@ -61,18 +60,6 @@ DirectoryPrefetch::DirectoryPrefetch(Services& services, Tree& tree)
     : services_(services), tree_(tree) {
   if (services.settings.prefetch) {
     guesser_ = std::jthread([this](const std::stop_token& stop) { run_guesser(stop); });
-  }
-}
-
-DirectoryPrefetch::~DirectoryPrefetch() {
-  guesser_ = {};  // it starts the workers
-  std::vector<std::jthread> workers;
-  {
-    const MutexLock lock(mutex_);
-    workers.swap(workers_);
-  }
-  for (std::jthread& worker : workers) {
-    worker.request_stop();
   }
 }
 
@@ -135,20 +122,20 @@ bool DirectoryPrefetch::may_ask(Ino directory) {
 }
 
 /// @pre may_ask() each of its directories
-void DirectoryPrefetch::put_to_work(Batch batch, std::size_t most_workers) {
-  if (batches_.size() >= most_workers) {
-    return;  // the program will come again
-  }
-  under_way_.insert(batch.directories.begin(), batch.directories.end());
-  batches_.push_back(std::move(batch));
-  work_.notify_one();
-  if (batches_.size() > idle_workers_ && workers_.size() < most_workers) {
+void DirectoryPrefetch::put_to_work(const Batch& batch, std::size_t most_workers) {
+  const auto job = [this, batch](const std::stop_token& stop) {
     try {
-      workers_.emplace_back([this](const std::stop_token& stop) { run_worker(stop); });
-      ++idle_workers_;
-    } catch (const std::system_error& e) {
-      log::debug("no thread to list ahead: {}", e.what());
+      list(batch, stop);
+    } catch (const std::exception& e) {
+      log::debug("listing ahead: {}", e.what());
     }
+    const MutexLock lock(mutex_);
+    for (const Ino directory : batch.directories) {
+      under_way_.erase(directory);
+    }
+  };
+  if (crew_.take(job, most_workers)) {  // else the program will come again
+    under_way_.insert(batch.directories.begin(), batch.directories.end());
   }
 }
 
@@ -212,32 +199,6 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
     const auto end =
         begin + static_cast<std::ptrdiff_t>(std::min(in_batch, missing.size() - first));
     put_to_work({{begin, end}, Tree::AheadOf::walk}, most_workers);
-  }
-}
-
-void DirectoryPrefetch::run_worker(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    Batch batch;
-    {
-      const MutexLock lock(mutex_);
-      if (!work_.wait(mutex_, until_stopped(stop),
-                      [this]() FTPSFS_NO_ANALYSIS { return !batches_.empty(); })) {
-        continue;
-      }
-      --idle_workers_;
-      batch = std::move(batches_.front());
-      batches_.pop_front();
-    }
-    try {
-      list(batch, stop);
-    } catch (const std::exception& e) {
-      log::debug("listing ahead: {}", e.what());
-    }
-    const MutexLock lock(mutex_);
-    ++idle_workers_;
-    for (const Ino directory : batch.directories) {
-      under_way_.erase(directory);
-    }
   }
 }
 

@@ -14,6 +14,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "crew.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "tree.hpp"
 #include "walk.hpp"
@@ -24,7 +25,6 @@ class DirectoryPrefetch {
  public:
   /// Does nothing, and has no thread, unless the settings say so.
   DirectoryPrefetch(Services& services, Tree& tree);
-  ~DirectoryPrefetch();  ///< gives up what is under way
   DirectoryPrefetch(const DirectoryPrefetch&) = delete;
   DirectoryPrefetch& operator=(const DirectoryPrefetch&) = delete;
 
@@ -55,9 +55,8 @@ class DirectoryPrefetch {
 
   void enqueue(const std::vector<Ino>& ahead);
   bool may_ask(Ino directory) FTPSFS_REQUIRES(mutex_);
-  void put_to_work(Batch batch, std::size_t most_workers) FTPSFS_REQUIRES(mutex_);
+  void put_to_work(const Batch& batch, std::size_t most_workers) FTPSFS_REQUIRES(mutex_);
   void run_guesser(const std::stop_token& stop);
-  void run_worker(const std::stop_token& stop);
   void list(const Batch& batch, const std::stop_token& stop);
 
   Services& services_;
@@ -66,9 +65,7 @@ class DirectoryPrefetch {
 
   mutable Mutex mutex_;
   ConditionVariable visited_;
-  ConditionVariable work_;
   std::deque<Ino> visits_ FTPSFS_GUARDED_BY(mutex_);
-  std::deque<Batch> batches_ FTPSFS_GUARDED_BY(mutex_);
   std::unordered_map<Ino, Questions> questions_ FTPSFS_GUARDED_BY(mutex_);
   std::unordered_set<Ino> under_way_ FTPSFS_GUARDED_BY(mutex_);  ///< queued or being asked
   std::unordered_set<Ino> unused_ FTPSFS_GUARDED_BY(mutex_);     ///< listed, not visited yet
@@ -76,9 +73,8 @@ class DirectoryPrefetch {
   std::unordered_set<Ino> in_vain_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime in_vain_since_ FTPSFS_GUARDED_BY(mutex_);
   Counters counters_ FTPSFS_GUARDED_BY(mutex_);
-  std::size_t idle_workers_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::vector<std::jthread> workers_ FTPSFS_GUARDED_BY(mutex_);
-  std::jthread guesser_;
+  Crew crew_;
+  std::jthread guesser_;  // it puts the crew to work: ends first
 };
 
 }  // namespace ftpsfs::fs

@@ -67,6 +67,12 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Request& reques
       services_.clock.now() - found.fetched_at < kOpenTrust) {
     return found;
   }
+  if (file_prefetch_.await_news(ino, request.wait)) {
+    FTPSFS_TRY_ASSIGN(found, existing(location.parent, location.name, request));
+    if (services_.clock.now() - found.fetched_at < kOpenTrust) {
+      return found;
+    }
+  }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, tree_.path(ino));
   const auto ticket = cache_.begin_fetch(location.parent);
   auto version = services_.remote.version(path, request.wait);
@@ -91,8 +97,23 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Request& reques
 }
 
 Result<OpenReply> Filesystem::Impl::open(Ino ino, int flags, const Request& request) {
+  const bool only_reads = (flags & O_ACCMODE) == O_RDONLY && (flags & O_TRUNC) == 0;
+  if (const auto location = inodes_.locate(ino); location && only_reads) {
+    file_prefetch_.note_open(location->parent, location->name);
+  }
   FTPSFS_TRY_ASSIGN(const Tree::Known found, revalidated(ino, request));
-  return open_known(ino, *found.entry, flags, request);
+  FTPSFS_TRY_ASSIGN(const OpenReply reply, open_known(ino, *found.entry, flags, request));
+  if (const auto handle = find_handle(reply.handle); handle && only_reads) {
+    handle->pages_kept = reply.keep_cache;
+    handle->file->adopt(files_ahead_.hand_over(ino));
+  }
+  return reply;
+}
+
+bool Filesystem::Impl::has_pages(Ino ino, std::uint64_t size) const {
+  const MutexLock lock(mutex_);
+  const auto paged = paged_versions_.find(ino);
+  return paged != paged_versions_.end() && paged->second.size == size;
 }
 
 Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& entry, int flags,
@@ -191,6 +212,9 @@ Result<Slices> Filesystem::Impl::read(HandleId id, std::uint64_t offset, std::si
   const auto handle = find_handle(id);
   if (!handle) {
     return bad_handle();
+  }
+  if (offset == 0 && handle->pages_kept) {
+    file_prefetch_.doubt_pages();
   }
   return handle->file->read(*handle, offset, size, request);
 }

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 
 /// Windows, queues and their chunks of all streams together.
 constexpr std::uint64_t kTransferMemory = 32ULL << 20;
+/// Small files that were read and not opened yet.
+constexpr std::uint64_t kAheadMemory = 16ULL << 20;
 constexpr milliseconds kSpaceTimeout{10'000};
 /// Shown when the server does not tell: large enough that no program refuses to write.
 constexpr std::uint64_t kUnknownSpace = 1ULL << 50;
@@ -49,10 +51,13 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
              clock),
       hidden_names_(random_seed()),
       budget_(kTransferMemory),
-      services_{remote,  settings_,         kernel, clock, cache_, inodes_, hidden_names_,
-                budget_, transfer::Limits{}},
+      files_ahead_(kAheadMemory, clock),
+      services_{remote,  settings_,          kernel,      clock, cache_, inodes_, hidden_names_,
+                budget_, transfer::Limits{}, files_ahead_},
       tree_(services_),
-      prefetch_(services_, tree_) {
+      prefetch_(services_, tree_),
+      file_prefetch_(services_,
+                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }) {
   services_.limits.stall_timeout = settings_.timeout;
   cache_.set_case_sensitive(remote.traits().case_sensitive);
   tree_.on_question(
@@ -276,6 +281,7 @@ Result<FilesystemSpace> Filesystem::Impl::space(const Request& request) {
 void Filesystem::Impl::refresh() {
   services_.remote.forget_refusals();
   cache_.clear();
+  files_ahead_.clear();
   {
     const MutexLock lock(mutex_);
     paged_versions_.clear();
@@ -301,6 +307,8 @@ Filesystem::Counters Filesystem::Impl::counters() const {
   const auto ahead = prefetch_.counters();
   result.listed_ahead = ahead.listed;
   result.listed_ahead_used = ahead.used;
+  result.read_ahead = files_ahead_.counters().read;
+  result.read_ahead_used = files_ahead_.counters().used;
   std::vector<std::shared_ptr<OpenFile>> files;
   {
     const MutexLock lock(mutex_);

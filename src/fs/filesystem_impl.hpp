@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "directory_prefetch.hpp"
+#include "file_prefetch.hpp"
 #include "ftpsfs/fs/filesystem.hpp"
 #include "open_file.hpp"
 #include "services.hpp"
@@ -121,6 +122,8 @@ class Filesystem::Impl {
   Result<OpenReply> open_known(Ino ino, const remote::Entry& entry, int flags,
                                const Request& request);
   Result<Tree::Known> revalidated(Ino ino, const Request& request);
+  /// Has the kernel been given pages of this file, when it had this size?
+  bool has_pages(Ino ino, std::uint64_t size) const;
   bool must_publish(const FileHandle& handle) const;
   Result<void> flush_handle(FileHandle& handle, const Request& request);
   Result<void> publish_handle(FileHandle& handle, const Request& request);
@@ -150,9 +153,11 @@ class Filesystem::Impl {
   InodeTable inodes_;
   HiddenNames hidden_names_;
   transfer::MemoryBudget budget_;
+  FilesAhead files_ahead_;
   Services services_;
   Tree tree_;
   DirectoryPrefetch prefetch_;
+  FilePrefetch file_prefetch_;
 
   mutable Mutex mutex_;
   struct OpenEntry {

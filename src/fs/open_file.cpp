@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
 
@@ -17,6 +19,18 @@ constexpr std::chrono::milliseconds kVersionTrust{1000};
 /// Who holds the gate has deadlines of its own, for each step of what may be a long way: a large
 /// file on a slow link is fetched for hours. This only keeps the wait from being unbounded.
 constexpr std::chrono::hours kLongestWork{24};
+
+/// A program waits no longer for what is read ahead, and asks itself.
+constexpr std::chrono::seconds kAheadPatience(5);
+
+/// For comparing with what the server tells of one file: a listing's minutes may be in another time
+/// zone.
+remote::FileVersion comparable(remote::FileVersion version) {
+  if (version.mtime && version.mtime->grain != remote::TimeGrain::second) {
+    version.mtime.reset();
+  }
+  return version;
+}
 
 }  // namespace
 
@@ -98,6 +112,7 @@ bool OpenFile::owes_locked() const {
 }
 
 void OpenFile::note_written() {
+  services_.files_ahead.drop(ino_);
   written_ = true;
   told_ = false;
   mtime_owed_.reset();
@@ -105,6 +120,29 @@ void OpenFile::note_written() {
 }
 
 // Reading.
+
+void OpenFile::adopt(std::shared_ptr<FileAhead> ahead) {
+  const MutexLock lock(mutex_);
+  if (ahead && std::holds_alternative<OnServer>(content_)) {
+    ahead_.swap(ahead);
+    ahead_epoch_ = epoch_;
+  }
+}
+
+std::shared_ptr<FileAhead> OpenFile::ahead_locked() {
+  return ahead_epoch_ == epoch_ ? ahead_ : nullptr;
+}
+
+std::optional<Slices> OpenFile::find_ahead(const FileAhead::Content& whole, std::uint64_t offset,
+                                           std::size_t size) const {
+  if (!whole || !remote::may_be_same(comparable(version_), whole->version)) {
+    return std::nullopt;
+  }
+  const std::uint64_t end = whole->version.size.value_or(0);
+  const std::uint64_t from = std::min(offset, end);
+  const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(size, end - from));
+  return Slices{{whole->bytes, {whole->bytes.get() + from, length}}};
+}
 
 std::shared_ptr<transfer::ReadStream> OpenFile::reader(FileHandle& handle, Outdated& outdated) {
   if (!handle.stream || handle.stream_epoch != epoch_) {
@@ -124,8 +162,15 @@ std::shared_ptr<transfer::ReadStream> OpenFile::reader(FileHandle& handle, Outda
 std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::uint64_t offset,
                                                      std::size_t size) {
   const MutexLock lock(mutex_);
-  if (!std::holds_alternative<OnServer>(content_) || !handle.stream ||
-      handle.stream_epoch != epoch_) {
+  if (!std::holds_alternative<OnServer>(content_)) {
+    return std::nullopt;
+  }
+  if (const auto ahead = ahead_locked()) {
+    if (auto found = find_ahead(ahead->peek(), offset, size)) {
+      return Result<Slices>(*std::move(found));
+    }
+  }
+  if (!handle.stream || handle.stream_epoch != epoch_) {
     return std::nullopt;
   }
   if (auto found = handle.stream->find(offset, size, version_.size)) {
@@ -140,17 +185,37 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
     Outdated outdated;  // its end joins a pump that may want the mutex: destroyed without it
     std::shared_ptr<transfer::ReadStream> stream;
     std::shared_ptr<transfer::StagedFile> copy;
+    std::shared_ptr<FileAhead> ahead;
     std::optional<std::uint64_t> known_size;
     std::uint64_t epoch = 0;
     {
       const MutexLock lock(mutex_);
       epoch = epoch_;
       known_size = version_.size;
-      if (const auto* staged = std::get_if<Staged>(&content_)) {
+      ahead = ahead_locked();
+      if (ahead) {
+        // What was on its way at the opening comes sooner than what is asked for now.
+      } else if (const auto* staged = std::get_if<Staged>(&content_)) {
         copy = staged->copy;
       } else if (std::holds_alternative<OnServer>(content_)) {
         stream = reader(handle, outdated);
       }
+    }
+    if (ahead) {
+      auto whole = ahead->await(request.wait.no_longer_than(kAheadPatience));
+      if (!whole && request.wait.stop.stop_requested()) {
+        return std::move(whole).error();
+      }
+      const MutexLock lock(mutex_);
+      if (whole && ahead_locked() == ahead) {
+        if (auto found = find_ahead(*whole, offset, size)) {
+          return *std::move(found);
+        }
+      }
+      if (ahead_ == ahead) {
+        ahead_.reset();
+      }
+      continue;
     }
     if (copy) {
       return copy->read(offset, size);
@@ -182,10 +247,7 @@ Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::u
     if (epoch != epoch_) {
       return make_error(Errc::stale, "the file was written meanwhile");
     }
-    remote::FileVersion known = version_;
-    if (known.mtime && known.mtime->grain != remote::TimeGrain::second) {
-      known.mtime.reset();  // a listing's minutes may be in another time zone
-    }
+    const remote::FileVersion known = comparable(version_);
     const bool same = remote::may_be_same(known, observed);
     grown = !same && observed.size && known.size && *observed.size >= *known.size &&
             offset >= *known.size;

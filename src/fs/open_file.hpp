@@ -44,6 +44,8 @@ struct FileHandle {
   std::atomic<bool> interrupted = false;
   /// Something was written at the end, wherever the kernel believed that to be.
   std::atomic<bool> appended = false;
+  /// The kernel was told that the pages which it may have are still good.
+  std::atomic<bool> pages_kept = false;
   /// Failures of the file up to this one were before the open: they are not this program's.
   std::uint64_t failures_before = 0;
 
@@ -73,6 +75,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// The same for what must not fail because another operation on the file, which works, takes
   /// longer than one answer of the server may: until the stop token fires.
   Result<Gate::Pass> enter_behind_others(const Wait& wait);
+
+  /// Its content was read, or is being read, ahead of this opening.
+  void adopt(std::shared_ptr<FileAhead> ahead);
 
   // Reading. Needs no gate unless the content must be staged first.
   std::optional<Result<Slices>> find_content(FileHandle& handle, std::uint64_t offset,
@@ -175,6 +180,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   transfer::PathProvider sibling_path(std::string name) const;
   transfer::PathProvider target_path(const std::string& temporary) const;
 
+  /// What was read ahead, as long as it is the content that readers see.
+  std::shared_ptr<FileAhead> ahead_locked() FTPSFS_REQUIRES(mutex_);
+  std::optional<Slices> find_ahead(const FileAhead::Content& whole, std::uint64_t offset,
+                                   std::size_t size) const FTPSFS_REQUIRES(mutex_);
+
   using Outdated = std::shared_ptr<transfer::ReadStream>;
   std::shared_ptr<transfer::ReadStream> reader(FileHandle& handle, Outdated& outdated)
       FTPSFS_REQUIRES(mutex_);
@@ -249,6 +259,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool mtime_sent_ FTPSFS_GUARDED_BY(mutex_) = false;
   /// Counts changes of the content made here: read streams of an older count are thrown away.
   std::uint64_t epoch_ FTPSFS_GUARDED_BY(mutex_) = 1;
+  std::shared_ptr<FileAhead> ahead_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t ahead_epoch_ FTPSFS_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace ftpsfs::fs

@@ -163,6 +163,7 @@ Result<void> OpenFile::move_part(const std::string& temporary,
 }
 
 void OpenFile::remember_published(const remote::FileVersion& version) {
+  services_.files_ahead.drop(ino_);  // begun before, it may be the old content
   remote::Entry entry;
   entry.type = remote::FileType::regular;
   entry.size = version.size;

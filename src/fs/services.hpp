@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "files_ahead.hpp"
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/cache/namespace_cache.hpp"
 #include "ftpsfs/fs/inode_table.hpp"
@@ -27,6 +28,7 @@ struct Services {
   HiddenNames& hidden_names;
   transfer::MemoryBudget& budget;
   transfer::Limits limits;
+  FilesAhead& files_ahead;
 
   /// The mode that the server gives to new files, once it was seen; 0 before.
   std::atomic<std::uint16_t> new_file_mode{0};

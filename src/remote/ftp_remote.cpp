@@ -271,6 +271,24 @@ void FtpRemote::list_ahead(const ChooseDirectories& choose, bool times, const Li
   }
 }
 
+Result<std::optional<WholeFile>> FtpRemote::read_ahead(const ChooseFile& choose,
+                                                       std::uint64_t most_bytes, const Wait& wait) {
+  auto lease = core_->pool().acquire_spare(wait);
+  const std::optional<RemotePath> chosen = lease ? choose() : std::nullopt;
+  if (!chosen) {
+    return std::optional<WholeFile>();
+  }
+  auto read = fetch_whole(session_of(*lease), *chosen, most_bytes, wait);
+  if (!read) {
+    log::debug("reading {} ahead: {}", chosen->str(), read.error().text);
+    lease->note(read.error());
+    if (Core::wants_new_login(read.error())) {
+      lease->discard();
+    }
+  }
+  return read;
+}
+
 Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(
     const RemotePath& directory, std::span<const std::string> names, const Wait& wait) {
   std::vector<std::optional<RemotePath>> paths;

@@ -194,6 +194,28 @@ Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, con
   return std::unique_ptr<RemoteReader>(*std::move(opened));
 }
 
+Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const RemotePath& path,
+                                             std::uint64_t most_bytes, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const auto download, session::Download::open(session, path.str(), 0, wait));
+  const FileVersion version = to_version(download->stamp());
+  if (!version.size || *version.size > most_bytes) {
+    return std::optional<WholeFile>();
+  }
+  // One byte more than it should have shows a file that has grown.
+  const auto size = static_cast<std::size_t>(*version.size);
+  const std::shared_ptr<std::byte[]> bytes(new std::byte[size + 1]);
+  const std::span<std::byte> room(bytes.get(), size + 1);
+  std::size_t filled = 0;
+  while (filled <= size) {
+    FTPSFS_TRY_ASSIGN(const std::size_t got, download->read(room.subspan(filled), wait));
+    if (got == 0) {
+      break;
+    }
+    filled += got;
+  }
+  return filled == size ? std::optional(WholeFile{version, bytes}) : std::nullopt;
+}
+
 Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, const RemotePath& path,
                                                       WriteMode mode, YieldRequest on_yield,
                                                       const Wait& wait) {

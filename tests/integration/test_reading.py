@@ -3,6 +3,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import random
 import subprocess
@@ -218,6 +219,29 @@ def test_an_open_file_never_mixes_two_versions(box):
                 assert error.errno in (errno.ESTALE, errno.EIO)
             else:
                 assert got == old[offset:offset + 65536], "bytes of the new version through the old handle"
+
+
+@pytest.mark.smoke
+def test_small_files_that_are_opened_in_a_row_are_read_ahead(box):
+    def content(number, seed=0):
+        return noise(1 + 977 * number % 9000, seed=1000 * seed + number)
+
+    count = 120
+    for number in range(count):
+        box.put(f"many/file{number:03}", content(number), mtime=1_600_000_000)
+    mount = box.mount()
+    names = sorted(os.listdir(mount / "many"))
+    for number, name in enumerate(names[:60]):
+        assert (mount / "many" / name).read_bytes() == content(number), name
+    # Changed elsewhere, some of them already read ahead: believed for a second at most.
+    for number in range(60, count):
+        box.put(f"many/file{number:03}", content(number, seed=1), mtime=1_600_000_100)
+    time.sleep(1.2)
+    for number, name in enumerate(names[60:], start=60):
+        assert (mount / "many" / name).read_bytes() == content(number, seed=1), name
+    if not LOCAL:
+        status = json.loads(box.run([os.environ["FTPSFS_BIN"], "status", "--json", mount]).stdout)
+        assert status["read_ahead_used"] > count / 2, status
 
 
 def test_pause_between_reads(box):

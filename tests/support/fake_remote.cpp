@@ -2,6 +2,7 @@
 #include "support/fake_remote.hpp"
 
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 
 namespace ftpsfs::test {
@@ -265,6 +266,27 @@ void FakeRemote::list_ahead(const remote::ChooseDirectories& choose, bool times,
     }
     sink(i, std::move(listing));
   }
+}
+
+Result<std::optional<remote::WholeFile>> FakeRemote::read_ahead(const remote::ChooseFile& choose,
+                                                                std::uint64_t most_bytes,
+                                                                const Wait& wait) {
+  using Read = Result<std::optional<remote::WholeFile>>;
+  const auto path = choose();
+  if (!path) {
+    return std::optional<remote::WholeFile>();
+  }
+  return call(Op::read_ahead, path->str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Read {
+    FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(*path, true));
+    const remote::FileVersion version = version_of(*node);
+    if (!version.size || *version.size > most_bytes) {
+      return std::optional<remote::WholeFile>();
+    }
+    const std::shared_ptr<std::byte[]> bytes(new std::byte[node->content.size()]);
+    std::memcpy(bytes.get(), node->content.data(), node->content.size());
+    bytes_read_ += node->content.size();
+    return std::optional(remote::WholeFile{version, bytes});
+  });
 }
 
 Result<std::vector<std::optional<FileTime>>> FakeRemote::exact_times(

@@ -132,6 +132,9 @@ class FakeRemote final : public remote::Remote {
                                                             std::uint64_t offset,
                                                             remote::YieldRequest on_yield,
                                                             const Wait& wait) override;
+  Result<std::optional<remote::WholeFile>> read_ahead(const remote::ChooseFile& choose,
+                                                      std::uint64_t most_bytes,
+                                                      const Wait& wait) override;
   Result<std::unique_ptr<remote::RemoteWriter>> open_writer(const remote::RemotePath& path,
                                                             remote::WriteMode mode,
                                                             remote::YieldRequest on_yield,

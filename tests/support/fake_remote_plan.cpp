@@ -97,7 +97,8 @@ constexpr std::array<const char*, kOps> kNames = {"stat",
                                                   "set_mode",
                                                   "set_mtime",
                                                   "space",
-                                                  "list_ahead"};
+                                                  "list_ahead",
+                                                  "read_ahead"};
 
 /// Once sent, its outcome must be known: the caller's stop is ignored.
 bool is_mutation(Op op) {

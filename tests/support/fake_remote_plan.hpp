@@ -40,8 +40,9 @@ enum class Op : std::uint8_t {
   set_mtime,
   space,
   list_ahead,  ///< a call for each directory
+  read_ahead,
 };
-constexpr std::size_t kOps = 18;
+constexpr std::size_t kOps = 19;
 const char* to_string(Op op);
 
 /// Before the call has done anything; or when it has done all, but its reply is late or lost.

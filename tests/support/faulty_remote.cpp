@@ -92,6 +92,12 @@ void FaultyRemote::list_ahead(const remote::ChooseDirectories& choose, bool time
   }));
 }
 
+Result<std::optional<remote::WholeFile>> FaultyRemote::read_ahead(const remote::ChooseFile& choose,
+                                                                  std::uint64_t most_bytes,
+                                                                  const Wait& wait) {
+  return call(Op::read_ahead, [&] { return inner_.read_ahead(choose, most_bytes, wait); });
+}
+
 Result<std::vector<std::optional<remote::FileTime>>> FaultyRemote::exact_times(
     const RemotePath& directory, std::span<const std::string> names, const Wait& wait) {
   return call(Op::exact_times, [&] { return inner_.exact_times(directory, names, wait); });

@@ -92,6 +92,8 @@ struct StatusReport {
   std::uint64_t cache_hits = 0;
   std::uint64_t listed_ahead = 0;
   std::uint64_t listed_ahead_used = 0;
+  std::uint64_t read_ahead = 0;
+  std::uint64_t read_ahead_used = 0;
   std::uint64_t cache_misses = 0;
   std::uint64_t kernel_requests = 0;  ///< not answered yet
   std::uint64_t worker_threads = 0;

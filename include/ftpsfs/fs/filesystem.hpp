@@ -115,6 +115,8 @@ class Filesystem {
     std::uint64_t lost_files = 0;
     std::uint64_t listed_ahead = 0;       ///< directories listed ahead of a walk
     std::uint64_t listed_ahead_used = 0;  ///< of those, visited later
+    std::uint64_t read_ahead = 0;         ///< small files read ahead of their opening
+    std::uint64_t read_ahead_used = 0;    ///< of those, opened later
   };
   Counters counters() const;
 

@@ -97,6 +97,8 @@ class FtpRemote final : public Remote {
   Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path, std::uint64_t offset,
                                                     YieldRequest on_yield,
                                                     const Wait& wait) override;
+  Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose, std::uint64_t most_bytes,
+                                              const Wait& wait) override;
   Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
                                                     YieldRequest on_yield,
                                                     const Wait& wait) override;

@@ -130,6 +130,15 @@ using ChooseDirectories = std::function<std::vector<RemotePath>()>;
 /// Takes what the server says of the directory with this index.
 using ListingSink = std::function<void(std::size_t, Result<Listing>)>;
 
+/// A file that was read from its first byte to its confirmed end.
+struct WholeFile {
+  FileVersion version;  ///< as the server told just before; its size is that of `bytes`
+  std::shared_ptr<const std::byte[]> bytes;
+};
+
+/// Names the file to be read, at the last moment; nullopt: none is wanted any more.
+using ChooseFile = std::function<std::optional<RemotePath>()>;
+
 class Remote {
  public:
   virtual ~Remote() = default;
@@ -183,6 +192,15 @@ class Remote {
                                                             std::uint64_t offset,
                                                             YieldRequest on_yield,
                                                             const Wait& wait) = 0;
+
+  /// Reads a small file ahead of need, as list_ahead() lists.
+  /// @param choose called on this thread, once at most, when there is a connection.
+  /// @return nullopt: no connection to spare; nothing chosen; larger than `most_bytes`; changed
+  /// meanwhile, or of a size that the server does not tell.
+  /// @errors as open_reader() and read().
+  virtual Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose,
+                                                      std::uint64_t most_bytes,
+                                                      const Wait& wait) = 0;
 
   virtual Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
                                                             YieldRequest on_yield,

@@ -283,6 +283,80 @@ TEST_F(Abilities, AnAmbiguousRefusalIsSettledByLooking) {
   expect_error(remote_->make_directory(at("/f/e"), soon()), Errc::not_directory);
 }
 
+/// Small files ahead of need.
+class ReadAhead : public RemoteFixture {
+ protected:
+  Result<std::optional<WholeFile>> ahead(const std::string& path, std::uint64_t most = 1000) {
+    return remote_->read_ahead([&] { return std::optional(at(path)); }, most, soon());
+  }
+};
+
+TEST_F(ReadAhead, AFileComesWholeWithItsVersion) {
+  start();
+  tree().add_file("/f", "content", 1'600'000'001);
+  tree().add_file("/empty", "");
+  connect();
+  const auto file = ahead("/f");
+  ASSERT_TRUE(file && *file);
+  const WholeFile& whole = **file;
+  EXPECT_EQ(whole.version.size, 7U);
+  ASSERT_TRUE(whole.version.mtime);
+  EXPECT_EQ(whole.version.mtime->unix_seconds, 1'600'000'001);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(whole.bytes.get()), 7), "content");
+  const auto empty = ahead("/empty");
+  ASSERT_TRUE(empty && *empty);
+  EXPECT_EQ((*empty)->version.size, 0U);
+}
+
+TEST_F(ReadAhead, WhatIsLargerThanWantedIsLeftAlone) {
+  start();
+  tree().add_file("/f", std::string(5000, 'x'));
+  connect();
+  const auto file = ahead("/f");
+  ASSERT_TRUE(file) << file.error().text;
+  EXPECT_FALSE(*file);
+  EXPECT_EQ(*read("/f"), std::string(5000, 'x')) << "the connection is fit for use";
+}
+
+TEST_F(ReadAhead, AFileOfAnotherSizeThanWasToldIsLeftAlone) {
+  for (const char* told : {"213 3", "213 9"}) {
+    start();
+    tree().add_file("/f", "content");
+    connect();
+    server_->add_fault({.verb = "SIZE", .kind = test::Fault::Kind::replace_reply, .reply = told});
+    const auto file = ahead("/f");
+    EXPECT_FALSE(file && *file) << told;
+    EXPECT_EQ(*read("/f"), "content");
+  }
+}
+
+TEST_F(ReadAhead, NothingIsChosenWithoutAConnection) {
+  start();
+  settings_.max_conns = 1;
+  tree().add_file("/f", "content");
+  connect();
+  const auto reader = remote_->open_reader(at("/f"), 0, {}, soon());
+  ASSERT_TRUE(reader);
+  bool chosen = false;
+  const auto none = remote_->read_ahead(
+      [&] {
+        chosen = true;
+        return std::optional(at("/f"));
+      },
+      1000, soon());
+  EXPECT_TRUE(none && !*none);
+  EXPECT_FALSE(chosen);
+}
+
+TEST_F(ReadAhead, ALinkThatDiesIsAnError) {
+  start();
+  tree().add_file("/f", "content");
+  connect();
+  server_->add_fault({.verb = "RETR", .kind = test::Fault::Kind::close});
+  EXPECT_FALSE(ahead("/f"));
+  EXPECT_EQ(*read("/f"), "content");
+}
+
 TEST_F(Abilities, TheStartDirectoryIsTheLoginsHome) {
   begin({.home = "/home/user"});
   EXPECT_EQ(remote_->start_directory().str(), "/home/user");

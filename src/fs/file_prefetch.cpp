@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "file_prefetch.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+namespace ftpsfs::fs {
+namespace {
+
+constexpr std::size_t kWorkers = 6;
+constexpr std::size_t kMostQueued = 2 * RowTracker::kLargestWindow;
+/// A program may come to wait for what is read ahead: less than it would wait for its own.
+constexpr std::chrono::seconds kPatience(5);
+/// Rows in larger directories cost more to keep in order than they are worth.
+constexpr std::size_t kMostNames = 20'000;
+
+std::vector<RowFile> files_of(const cache::NamespaceCache::Snapshot& listing) {
+  std::vector<RowFile> files;
+  for (std::size_t i = 0; listing && listing->size() <= kMostNames && i < listing->size(); ++i) {
+    const remote::Entry& entry = listing->at(i).entry;
+    if (entry.type == remote::FileType::regular) {
+      files.push_back({entry.name, entry.size.value_or(0)});
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
+void FilePrefetch::note_open(Ino directory, std::string_view name) {
+  if (!services_.settings.prefetch) {
+    return;
+  }
+  const auto files = [&] { return files_of(services_.cache.recall_listing(directory)); };
+  std::size_t waiting = 0;
+  {
+    const MutexLock lock(mutex_);
+    for (const RowFile* next : rows_.visit(directory, name, files, services_.clock.now())) {
+      plan(directory, *next);
+    }
+    for (; queue_.size() > kMostQueued; queue_.pop_front()) {
+      queue_.front().ahead->withdraw();  // the older guess
+    }
+    waiting = queue_.size();
+  }
+  for (; waiting > 0; --waiting) {
+    if (!crew_.take([this](const std::stop_token& stop) { work(stop); }, kWorkers)) {
+      break;
+    }
+  }
+}
+
+void FilePrefetch::plan(Ino directory, const RowFile& next) {
+  if (next.size == 0 || next.size > kLargest) {
+    return;
+  }
+  const auto file = services_.inodes.foresee(directory, next.name, remote::FileType::regular);
+  if (!file || (services_.clock.now() >= doubted_until_.load() && has_pages_(*file, next.size))) {
+    return;
+  }
+  if (auto ahead = services_.files_ahead.plan(*file, next.size)) {
+    queue_.push_back({directory, next.name, *file, std::move(ahead)});
+  }
+}
+
+bool FilePrefetch::await_news(Ino file, const Wait& wait) {
+  const auto ahead = services_.files_ahead.find(file);
+  if (!ahead || ahead->withdraw()) {
+    return false;
+  }
+  const auto content = ahead->await(wait.no_longer_than(kPatience));
+  return content && *content;
+}
+
+std::optional<FilePrefetch::Wanted> FilePrefetch::take_next() {
+  const MutexLock lock(mutex_);
+  while (!queue_.empty()) {
+    Wanted wanted = std::move(queue_.front());
+    queue_.pop_front();
+    if (wanted.ahead->begin()) {
+      return wanted;
+    }
+  }
+  return std::nullopt;
+}
+
+void FilePrefetch::work(const std::stop_token& stop) {
+  while (!stop.stop_requested() && fetch_one(stop)) {
+  }
+}
+
+/// @return false: nothing to do, or no connection to do it with.
+bool FilePrefetch::fetch_one(const std::stop_token& stop) {
+  std::optional<Wanted> wanted;
+  cache::NamespaceCache::Ticket ticket;
+  const std::uint64_t renames = services_.renames;
+  const auto choose = [&]() -> std::optional<remote::RemotePath> {
+    while ((wanted = take_next())) {
+      ticket = services_.cache.begin_fetch(wanted->directory);
+      auto path = services_.inodes.path(wanted->file, services_.settings.root);
+      if (path) {
+        return *std::move(path);
+      }
+      wanted->ahead->settle(nullptr, services_.clock.now());
+    }
+    return std::nullopt;
+  };
+  const Wait wait =
+      Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(kPatience);
+  auto read = services_.remote.read_ahead(choose, kLargest, wait);
+  if (!wanted) {
+    return false;
+  }
+  if (read && *read && services_.renames == renames) {
+    keep(*wanted, ticket, **std::move(read));
+  } else {
+    wanted->ahead->settle(nullptr, services_.clock.now());
+  }
+  return true;
+}
+
+/// What is known of the name comes before the content, which spares the question.
+void FilePrefetch::keep(const Wanted& wanted, const cache::NamespaceCache::Ticket& ticket,
+                        remote::WholeFile whole) {
+  auto known = services_.cache.find(wanted.directory, wanted.name);
+  if (known && known->entry && known->entry->type == remote::FileType::regular) {
+    remote::Entry entry = *std::move(known->entry);
+    entry.size = whole.version.size;
+    const bool told_coarsely = !services_.settings.exact_times && has_coarse_time(entry);
+    if (whole.version.mtime && !told_coarsely) {
+      entry.mtime = whole.version.mtime;
+    }
+    services_.cache.store_entry(ticket, std::move(entry));
+  }
+  services_.files_ahead.count_read();
+  wanted.ahead->settle(std::make_shared<const remote::WholeFile>(std::move(whole)),
+                       services_.clock.now());
+}
+
+}  // namespace ftpsfs::fs
