@@ -136,6 +136,12 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
   const HandleId id = next_handle_++;
   const auto handle =
       add_handle(ino, std::make_shared<OpenFile>(services_, ino, entry), flags, request, id);
+  if (writes) {
+    if (auto stopped = handle->file->stop_giving_pages(request.wait); !stopped) {
+      release(id, request);
+      return std::move(stopped).error();
+    }
+  }
   OpenReply reply;
   reply.handle = id;
   reply.direct_io = !entry.size.has_value();

@@ -153,6 +153,7 @@ class Filesystem::Impl {
   InodeTable inodes_;
   HiddenNames hidden_names_;
   transfer::MemoryBudget budget_;
+  transfer::Pace pace_;
   FilesAhead files_ahead_;
   Services services_;
   Tree tree_;

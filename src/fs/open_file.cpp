@@ -144,19 +144,78 @@ std::optional<Slices> OpenFile::find_ahead(const FileAhead::Content& whole, std:
   return Slices{{whole->bytes, {whole->bytes.get() + from, length}}};
 }
 
-std::shared_ptr<transfer::ReadStream> OpenFile::reader(FileHandle& handle, Outdated& outdated) {
-  if (!handle.stream || handle.stream_epoch != epoch_) {
-    auto check = [weak = weak_from_this(), epoch = epoch_](const remote::FileVersion& observed,
-                                                           std::uint64_t offset) -> Result<void> {
-      const auto self = weak.lock();
-      return self ? self->check_version(observed, offset, epoch) : Result<void>();
+std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outdated& outdated) {
+  if (!handle.reader || handle.reader_epoch != epoch_) {
+    const auto make_stream = [&services = services_, path = own_path(), weak = weak_from_this(),
+                              epoch = epoch_] {
+      auto check = [weak, epoch](const remote::FileVersion& observed,
+                                 std::uint64_t offset) -> Result<void> {
+        const auto self = weak.lock();
+        return self ? self->check_version(observed, offset, epoch) : Result<void>();
+      };
+      return std::make_unique<transfer::ReadStream>(
+          services.remote, path, std::move(check), services.budget, services.pace, services.limits);
     };
-    outdated = std::move(handle.stream);
-    handle.stream = std::make_shared<transfer::ReadStream>(
-        services_.remote, own_path(), std::move(check), services_.budget, services_.limits);
-    handle.stream_epoch = epoch_;
+    const auto leftovers = [this, epoch = epoch_](std::uint64_t offset, Slices bytes) {
+      give_pages(offset, std::move(bytes), epoch);
+    };
+    outdated = std::move(handle.reader);
+    handle.reader = std::make_shared<transfer::FileReader>(make_stream, services_.pace,
+                                                           services_.limits.lanes, leftovers);
+    handle.reader_epoch = epoch_;
   }
-  return handle.stream;
+  return handle.reader;
+}
+
+/// Where a program reads at random, what it will want next is what lies around.
+void OpenFile::give_pages(std::uint64_t offset, Slices bytes, std::uint64_t epoch) {
+  remote::FileVersion version;
+  {
+    const MutexLock lock(mutex_);
+    if (!gives_pages_ || epoch != epoch_) {
+      return;
+    }
+    version = version_;
+  }
+  if (!version.size || offset + total_bytes(bytes) > *version.size) {
+    return;  // where the kernel keeps no pages, or would take the file for longer
+  }
+  services_.kernel.store_pages(ino_, offset, std::move(bytes),
+                               [weak = weak_from_this(), version, epoch] {
+                                 const auto self = weak.lock();
+                                 return self ? self->admit_pages(version, epoch) : PageTicket();
+                               });
+}
+
+PageTicket OpenFile::admit_pages(const remote::FileVersion& version, std::uint64_t epoch) {
+  const MutexLock lock(mutex_);
+  if (!gives_pages_ || epoch != epoch_ || !std::holds_alternative<OnServer>(content_) ||
+      !remote::may_be_same(version, version_)) {
+    return nullptr;
+  }
+  ++pages_on_their_way_;
+  return {this, [self = shared_from_this(), version](void*) {
+            bool changed = false;
+            {
+              const MutexLock relock(self->mutex_);
+              --self->pages_on_their_way_;
+              self->pages_arrived_.notify_all();
+              changed = !remote::may_be_same(version, self->version_);
+            }
+            if (changed) {  // on the server, while they were on their way
+              self->services_.kernel.invalidate_inode(self->ino_, true);
+            }
+          }};
+}
+
+Result<void> OpenFile::stop_giving_pages(const Wait& wait) {
+  const MutexLock lock(mutex_);
+  gives_pages_ = false;
+  if (!pages_arrived_.wait(mutex_, wait,
+                           [this]() FTPSFS_NO_ANALYSIS { return pages_on_their_way_ == 0; })) {
+    return wait.give_up("the kernel to take pages");
+  }
+  return {};
 }
 
 std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::uint64_t offset,
@@ -170,10 +229,10 @@ std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::ui
       return Result<Slices>(*std::move(found));
     }
   }
-  if (!handle.stream || handle.stream_epoch != epoch_) {
+  if (!handle.reader || handle.reader_epoch != epoch_) {
     return std::nullopt;
   }
-  if (auto found = handle.stream->find(offset, size, version_.size)) {
+  if (auto found = handle.reader->find(offset, size, version_.size)) {
     return Result<Slices>(*std::move(found));
   }
   return std::nullopt;
@@ -183,7 +242,7 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
                               const Request& request) {
   for (;;) {
     Outdated outdated;  // its end joins a pump that may want the mutex: destroyed without it
-    std::shared_ptr<transfer::ReadStream> stream;
+    std::shared_ptr<transfer::FileReader> stream;
     std::shared_ptr<transfer::StagedFile> copy;
     std::shared_ptr<FileAhead> ahead;
     std::optional<std::uint64_t> known_size;
@@ -464,7 +523,7 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
     return check ? this->check_version(observed, offset, epoch) : Result<void>();
   };
   FTPSFS_TRY(transfer::fetch_into(*copy, services_.remote, path, check_version, services_.budget,
-                                  services_.limits, stop));
+                                  services_.pace, services_.limits, stop));
   return copy;
 }
 

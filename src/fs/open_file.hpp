@@ -24,7 +24,7 @@
 
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/fs/types.hpp"
-#include "ftpsfs/transfer/read_stream.hpp"
+#include "ftpsfs/transfer/file_reader.hpp"
 #include "ftpsfs/transfer/staged_file.hpp"
 #include "ftpsfs/transfer/write_stream.hpp"
 #include "gate.hpp"
@@ -50,8 +50,8 @@ struct FileHandle {
   std::uint64_t failures_before = 0;
 
   // Guarded by the file's mutex.
-  std::shared_ptr<transfer::ReadStream> stream;
-  std::uint64_t stream_epoch = 0;
+  std::shared_ptr<transfer::FileReader> reader;
+  std::uint64_t reader_epoch = 0;
 
   /// Opened with O_CREAT, even if only for reading: lock files are made this way.
   bool created = false;
@@ -78,6 +78,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   /// Its content was read, or is being read, ahead of this opening.
   void adopt(std::shared_ptr<FileAhead> ahead);
+
+  /// From now on, until the last handle is closed, the kernel is given no pages that it has not
+  /// asked for: they could overtake what a program is about to write there.
+  /// @errors timed_out, cancelled: some are still on their way.
+  Result<void> stop_giving_pages(const Wait& wait);
 
   // Reading. Needs no gate unless the content must be staged first.
   std::optional<Result<Slices>> find_content(FileHandle& handle, std::uint64_t offset,
@@ -185,9 +190,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::optional<Slices> find_ahead(const FileAhead::Content& whole, std::uint64_t offset,
                                    std::size_t size) const FTPSFS_REQUIRES(mutex_);
 
-  using Outdated = std::shared_ptr<transfer::ReadStream>;
-  std::shared_ptr<transfer::ReadStream> reader(FileHandle& handle, Outdated& outdated)
+  using Outdated = std::shared_ptr<transfer::FileReader>;
+  std::shared_ptr<transfer::FileReader> reader(FileHandle& handle, Outdated& outdated)
       FTPSFS_REQUIRES(mutex_);
+  void give_pages(std::uint64_t offset, Slices bytes, std::uint64_t epoch);
+  PageTicket admit_pages(const remote::FileVersion& version, std::uint64_t epoch);
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
                              std::uint64_t epoch);
 
@@ -261,6 +268,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::uint64_t epoch_ FTPSFS_GUARDED_BY(mutex_) = 1;
   std::shared_ptr<FileAhead> ahead_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t ahead_epoch_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  bool gives_pages_ FTPSFS_GUARDED_BY(mutex_) = true;
+  int pages_on_their_way_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  ConditionVariable pages_arrived_;
 };
 
 }  // namespace ftpsfs::fs

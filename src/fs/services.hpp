@@ -13,6 +13,7 @@
 #include "ftpsfs/fs/settings.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
+#include "ftpsfs/transfer/pace.hpp"
 #include "hidden_names.hpp"
 #include "lost_files.hpp"
 
@@ -27,6 +28,7 @@ struct Services {
   InodeTable& inodes;
   HiddenNames& hidden_names;
   transfer::MemoryBudget& budget;
+  transfer::Pace& pace;
   transfer::Limits limits;
   FilesAhead& files_ahead;
 

@@ -13,6 +13,13 @@
 #include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
+namespace {
+
+/// The kernel copies them faster than they come; where it does not, they matter less than what
+/// programs ask for.
+constexpr std::size_t kMostBytesOfPages = 16ULL << 20;
+
+}  // namespace
 
 Notifier::Notifier(std::size_t most_queued) : most_queued_(most_queued) {}
 
@@ -34,6 +41,8 @@ void Notifier::detach() {
     const MutexLock lock(mutex_);
     attached_ = false;
     queue_.clear();
+    pages_.clear();
+    bytes_of_pages_ = 0;
     changed_.notify_all();
   }
   if (thread_.joinable()) {
@@ -47,6 +56,16 @@ void Notifier::invalidate_entry(fs::Ino parent, std::string name) {
 
 void Notifier::invalidate_inode(fs::Ino ino, bool data) {
   enqueue({ino, {}, data});
+}
+
+void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) {
+  const std::size_t size = total_bytes(bytes);
+  const MutexLock lock(mutex_);
+  if (attached_ && size > 0 && bytes_of_pages_ + size <= kMostBytesOfPages) {
+    bytes_of_pages_ += size;
+    pages_.push_back({ino, offset, std::move(bytes), std::move(admit)});
+    changed_.notify_one();
+  }
 }
 
 void Notifier::enqueue(Notification notification) {
@@ -72,17 +91,27 @@ void Notifier::run(fuse_session* session) noexcept {
   ::pthread_setname_np(::pthread_self(), "ftpsfs-notify");
   MutexLock lock(mutex_);
   while (attached_) {
-    if (queue_.empty()) {
-      overflowed_ = false;
-      changed_.wait(mutex_, Wait::for_at_most(kNoLimit),
-                    [this]() FTPSFS_NO_ANALYSIS { return !attached_ || !queue_.empty(); });
+    if (!queue_.empty()) {
+      const Notification next = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      send(session, next);
+      lock.lock();
       continue;
     }
-    const Notification next = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    send(session, next);
-    lock.lock();
+    overflowed_ = false;
+    if (!pages_.empty()) {
+      const Pages next = std::move(pages_.front());
+      pages_.pop_front();
+      bytes_of_pages_ -= total_bytes(next.bytes);
+      lock.unlock();
+      send(session, next);
+      lock.lock();
+      continue;
+    }
+    changed_.wait(mutex_, Wait::for_at_most(kNoLimit), [this]() FTPSFS_NO_ANALYSIS {
+      return !attached_ || !queue_.empty() || !pages_.empty();
+    });
   }
 }
 
@@ -100,6 +129,26 @@ void Notifier::send(fuse_session* session, const Notification& notification) {
   if (result != 0 && result != -ENOENT && result != -ENOTCONN && result != -ENODEV) {
     log::debug("invalidating inode {} '{}': {}", notification.ino, notification.name,
                std::strerror(-result));
+  }
+}
+
+void Notifier::send(fuse_session* session, const Pages& pages) {
+  const fs::PageTicket ticket = pages.admit();
+  if (!ticket) {
+    return;
+  }
+  std::uint64_t offset = pages.offset;
+  for (const Slice& slice : pages.bytes) {
+    fuse_bufvec buffer = FUSE_BUFVEC_INIT(slice.bytes.size());
+    // libfuse only reads it.
+    buffer.buf[0].mem = const_cast<std::byte*>(slice.bytes.data());
+    const int result = fuse_lowlevel_notify_store(session, pages.ino, static_cast<off_t>(offset),
+                                                  &buffer, static_cast<fuse_buf_copy_flags>(0));
+    if (result != 0) {
+      log::debug("pages of inode {}: {}", pages.ino, std::strerror(-result));
+      return;
+    }
+    offset += slice.bytes.size();
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/mutex.hpp"
@@ -13,6 +14,37 @@ namespace {
 
 /// How long a failure answers further reads before the stream tries again.
 constexpr Duration kErrorStays{1000};
+constexpr std::uint64_t kPage = 4096;
+/// The flow is measured over so many bytes.
+constexpr std::uint64_t kFlowSample = 1ULL << 20;
+
+/// Tells the pace of one transfer.
+class Meter {
+ public:
+  Meter(Pace& pace, SteadyTime wished_at) : pace_(pace), wished_at_(wished_at) {}
+
+  void begin() { begun_at_ = SteadyClock::now(); }
+  void end(std::size_t bytes) {
+    const SteadyTime now = SteadyClock::now();
+    if (std::exchange(is_first_, false)) {
+      pace_.note_restart(now - wished_at_);
+      return;
+    }
+    bytes_ += bytes;
+    took_ += now - begun_at_;
+    if (bytes_ >= kFlowSample) {
+      pace_.note_flow(std::exchange(bytes_, 0), std::exchange(took_, Pace::Seconds(0)));
+    }
+  }
+
+ private:
+  Pace& pace_;
+  const SteadyTime wished_at_;
+  SteadyTime begun_at_{};
+  bool is_first_ = true;
+  std::uint64_t bytes_ = 0;
+  Pace::Seconds took_{0};
+};
 
 }  // namespace
 
@@ -20,11 +52,12 @@ constexpr Duration kErrorStays{1000};
 class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
  public:
   Core(remote::Remote& remote, PathProvider path, VersionCheck check, MemoryBudget& budget,
-       const Limits& limits)
+       Pace& pace, const Limits& limits)
       : remote_(remote),
         path_(std::move(path)),
         check_(std::move(check)),
         budget_(budget),
+        pace_(pace),
         limits_(limits) {}
 
   std::optional<Slices> find(std::uint64_t offset, std::size_t size,
@@ -38,6 +71,20 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
 
   Result<Slices> read(std::uint64_t offset, std::size_t size,
                       std::optional<std::uint64_t> expected_size, const Wait& wait);
+  bool reaches(std::uint64_t offset) const {
+    const MutexLock lock(mutex_);
+    return reachable(offset);
+  }
+  bool is_idle() const {
+    const MutexLock lock(mutex_);
+    return waiting_ == 0 && (!pumping_ || is_full_);
+  }
+  bool was_read_in_sequence() const {
+    const MutexLock lock(mutex_);
+    return position_ - run_start_ > 2 * (fill_to_ - std::min(fill_to_, run_start_)) &&
+           position_ - run_start_ > limits_.retain_bytes;
+  }
+  std::optional<Leftover> jump(const Region& region);
   void shut_down();
 
  private:
@@ -49,22 +96,28 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   }
   std::optional<Slices> find_locked(std::uint64_t offset, std::size_t size) FTPSFS_REQUIRES(mutex_);
   bool reachable(std::uint64_t offset) const FTPSFS_REQUIRES(mutex_) {
-    return offset >= window_.begin() && offset <= window_.end() + limits_.skip_bytes;
+    return offset >= window_.begin() && offset <= window_.end() + pace_.restart_bytes();
   }
   /// The pump stops filling here. The window opens as sequential reading goes on, so that random
   /// reads do not fetch megabytes that nobody wants.
   std::uint64_t high_water(std::uint64_t share) const FTPSFS_REQUIRES(mutex_) {
-    const std::uint64_t earned = 2 * (position_ - run_start_) + ReadWindow::kChunkBytes;
-    return std::max(position_ + std::min(share, earned), demand_end_);
+    const std::uint64_t first = fill_to_ > run_start_ ? 0 : ReadWindow::kChunkBytes;
+    const std::uint64_t earned = 2 * (position_ - run_start_) + first;
+    const std::uint64_t wanted = std::max(position_ + std::min(share, earned), fill_to_);
+    return std::max(std::min(wanted, position_ + share), demand_end_);
   }
   void ensure_pump() FTPSFS_REQUIRES(mutex_);
-  void restart_at(std::uint64_t offset) FTPSFS_REQUIRES(mutex_);
+  void restart(const Region& region) FTPSFS_REQUIRES(mutex_);
 
   void pump(const std::stop_token& stop);
   enum class Next : std::uint8_t { reopen, rest };
   Next transfer(const std::stop_token& stop);
-  Next fill(remote::RemoteReader& reader, std::uint64_t generation, const std::stop_token& stop);
+  Next fill(remote::RemoteReader& reader, SteadyTime begun_at, std::uint64_t generation,
+            const std::stop_token& stop);
   void drop_retained() FTPSFS_REQUIRES(mutex_) {
+    if (run_start_ < fill_to_ && position_ <= fill_to_) {
+      return;  // what the jump brings stays together
+    }
     const std::uint64_t keep_from = std::max(position_, limits_.retain_bytes);
     window_.drop_before(keep_from - limits_.retain_bytes);
   }
@@ -79,9 +132,10 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   const PathProvider path_;
   const VersionCheck check_;
   MemoryBudget& budget_;
+  Pace& pace_;
   const Limits limits_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   ConditionVariable changed_;
   ReadWindow window_ FTPSFS_GUARDED_BY(mutex_);
   bool at_end_ FTPSFS_GUARDED_BY(mutex_) =
@@ -95,6 +149,8 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   /// Set: the session is wanted elsewhere. Bytes up to here were asked for before and come first.
   std::optional<std::uint64_t> yield_at_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t run_start_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< where sequential reading began
+  std::uint64_t fill_to_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< end of what the last jump is to bring
+  bool is_full_ FTPSFS_GUARDED_BY(mutex_) = false;       ///< the pump waits for room
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool shut_down_ FTPSFS_GUARDED_BY(mutex_) = false;
   /// Counts restarts: what belongs to an older one is dropped.
@@ -155,7 +211,7 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
       // Those whose bytes the present window will bring come first: else two readers of distant
       // regions could drag the stream to and fro for ever.
       if (waiting_ == 0) {
-        restart_at(offset);
+        restart({offset, offset, offset});
         continue;
       }
     } else {
@@ -191,15 +247,31 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
   return result;
 }
 
-void ReadStream::Core::restart_at(std::uint64_t offset) {
+void ReadStream::Core::restart(const Region& region) {
   ++generation_;
-  window_.restart(offset);
-  position_ = run_start_ = offset;
+  window_.restart(region.begin);
+  position_ = run_start_ = region.target;
+  fill_to_ = region.end;
   demand_end_ = 0;
   at_end_ = false;
   cut_.request_stop();
   cut_ = std::stop_source();
   changed_.notify_all();
+}
+
+std::optional<Leftover> ReadStream::Core::jump(const Region& region) {
+  const MutexLock lock(mutex_);
+  if (waiting_ > 0) {
+    return std::nullopt;
+  }
+  std::optional<Leftover> left;
+  const std::uint64_t begin = (window_.begin() + kPage - 1) / kPage * kPage;
+  const std::uint64_t end = at_end_ ? window_.end() : window_.end() / kPage * kPage;
+  if (fill_to_ > run_start_ && begin < end) {
+    left = Leftover{begin, window_.slices(begin, static_cast<std::size_t>(end - begin))};
+  }
+  restart(region);
+  return left;
 }
 
 void ReadStream::Core::ensure_pump() {
@@ -255,6 +327,7 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   if (!path) {
     return failed(std::move(path).error(), generation, stop);
   }
+  const SteadyTime begun_at = SteadyClock::now();
   auto reader = remote_.open_reader(
       *path, offset,
       [weak = weak_from_this(), generation] {
@@ -269,13 +342,14 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   if (auto same = check_((*reader)->version(), offset); !same) {
     return failed(std::move(same).error(), generation, stop);
   }
-  return fill(**reader, generation, stop);
+  return fill(**reader, begun_at, generation, stop);
 }
 
-ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
+ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader, SteadyTime begun_at,
                                               std::uint64_t generation,
                                               const std::stop_token& stop) {
   const MemoryBudget::Share share(budget_);
+  Meter meter(pace_, begun_at);
   for (;;) {
     ReadWindow::Room room;
     std::stop_token cut;
@@ -298,6 +372,7 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
       room = window_.room();
       cut = cut_.get_token();
     }
+    meter.begin();
     auto got = reader.read(room.space, Wait::for_at_most(limits_.stall_timeout, cut));
     if (!got) {
       return failed(std::move(got).error(), generation, stop);
@@ -305,6 +380,7 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
     if (*got == 0) {
       return ended(reader.version(), generation);
     }
+    meter.end(*got);
     MutexLock lock(mutex_);
     if (generation_ != generation) {
       return Next::reopen;
@@ -330,11 +406,14 @@ ReadStream::Core::Next ReadStream::Core::rest() {
 bool ReadStream::Core::wait_for_room(const std::stop_token& stop, std::uint64_t generation) {
   const std::uint64_t position = position_;
   const std::uint64_t demand = demand_end_;
-  return changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
-                       [&]() FTPSFS_NO_ANALYSIS {
-                         return position_ != position || demand_end_ != demand ||
-                                generation_ != generation || yield_at_.has_value();
-                       });
+  is_full_ = true;
+  const bool woken = changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
+                                   [&]() FTPSFS_NO_ANALYSIS {
+                                     return position_ != position || demand_end_ != demand ||
+                                            generation_ != generation || yield_at_.has_value();
+                                   });
+  is_full_ = false;
+  return woken;
 }
 
 ReadStream::Core::Next ReadStream::Core::ended(const remote::FileVersion& version,
@@ -395,11 +474,28 @@ void ReadStream::Core::request_yield(std::uint64_t generation) {
 }
 
 ReadStream::ReadStream(remote::Remote& remote, PathProvider path, VersionCheck check,
-                       MemoryBudget& budget, const Limits& limits)
-    : core_(std::make_shared<Core>(remote, std::move(path), std::move(check), budget, limits)) {}
+                       MemoryBudget& budget, Pace& pace, const Limits& limits)
+    : core_(std::make_shared<Core>(remote, std::move(path), std::move(check), budget, pace,
+                                   limits)) {}
 
 ReadStream::~ReadStream() {
   core_->shut_down();
+}
+
+bool ReadStream::reaches(std::uint64_t offset) const {
+  return core_->reaches(offset);
+}
+
+bool ReadStream::is_idle() const {
+  return core_->is_idle();
+}
+
+bool ReadStream::was_read_in_sequence() const {
+  return core_->was_read_in_sequence();
+}
+
+std::optional<Leftover> ReadStream::jump(const Region& region) {
+  return core_->jump(region);
 }
 
 std::optional<Slices> ReadStream::find(std::uint64_t offset, std::size_t size,

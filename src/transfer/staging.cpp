@@ -31,9 +31,9 @@ Result<remote::FinishedUpload> send_once(const StagedFile& file, remote::Remote&
 }  // namespace
 
 Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProvider& path,
-                        const VersionCheck& check, MemoryBudget& budget, const Limits& limits,
-                        const std::stop_token& stop) {
-  ReadStream stream(remote, path, check, budget, limits);
+                        const VersionCheck& check, MemoryBudget& budget, Pace& pace,
+                        const Limits& limits, const std::stop_token& stop) {
+  ReadStream stream(remote, path, check, budget, pace, limits);
   std::uint64_t offset = 0;
   for (;;) {
     FTPSFS_TRY_ASSIGN(const Slices slices,

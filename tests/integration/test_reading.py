@@ -221,6 +221,39 @@ def test_an_open_file_never_mixes_two_versions(box):
                 assert got == old[offset:offset + 65536], "bytes of the new version through the old handle"
 
 
+def test_what_is_read_at_random_and_written_agree(box):
+    """Pages that the kernel is given ahead of its asking never hide what was written since."""
+    chance = random.Random(11)
+    data = bytearray(noise(12 * MEBIBYTE))
+    box.put("mixed", bytes(data), mtime=1_600_000_000)
+    mount = box.mount()
+
+    def compare(descriptor, rounds):
+        for _ in range(rounds):
+            offset = chance.randrange(len(data) - 5000)
+            assert os.pread(descriptor, 5000, offset) == data[offset:offset + 5000], offset
+
+    reader = os.open(mount / "mixed", os.O_RDONLY)
+    try:
+        compare(reader, 150)
+        writer = os.open(mount / "mixed", os.O_RDWR)
+        try:
+            for number in range(40):
+                offset, piece = chance.randrange(len(data) - 9000), chance.randbytes(chance.randrange(1, 9000))
+                assert os.pwrite(writer, piece, offset) == len(piece)
+                data[offset:offset + len(piece)] = piece
+                assert os.pread(reader, len(piece), offset) == piece
+                compare(reader, 5)
+            os.fsync(writer)
+        finally:
+            os.close(writer)
+        compare(reader, 150)
+    finally:
+        os.close(reader)
+    assert (box.remote / "mixed").read_bytes() == bytes(data)
+    assert (mount / "mixed").read_bytes() == bytes(data)
+
+
 @pytest.mark.smoke
 def test_small_files_that_are_opened_in_a_row_are_read_ahead(box):
     def content(number, seed=0):

@@ -5,17 +5,31 @@
 // kernel's inode locks) and never block. Thread-safe.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
+#include "ftpsfs/base/slice.hpp"
 #include "ftpsfs/fs/types.hpp"
 
 namespace ftpsfs::fs {
+
+/// Alive while pages are on their way to the kernel.
+using PageTicket = std::shared_ptr<void>;
+using AdmitPages = std::function<PageTicket()>;
 
 class KernelCache {
  public:
   virtual ~KernelCache() = default;
   /// Forget that `name` in `parent` is, or is not, there.
   virtual void invalidate_entry(Ino parent, std::string name) = 0;
+  /// Keep these pages of a file, when the time has come and there is nothing more urgent; else
+  /// nothing is done.
+  /// @param offset a multiple of 4096, and so is the end, unless it is the end of the file.
+  /// @param admit asked just before, on another thread, under no lock. Null: not any more. Else
+  /// what it gives is kept until the kernel has the pages.
+  virtual void store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) = 0;
   /// Forget attributes, and pages too when `data`.
   virtual void invalidate_inode(Ino ino, bool data) = 0;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Tells the kernel what to forget, from a thread of its own: a notification takes the kernel's
-// inode locks, which the very request that caused it may hold until it is answered.
+// Tells the kernel what to forget and what to keep, from a thread of its own: a notification takes
+// the kernel's inode locks, which the very request that caused it may hold until it is answered.
 //
 // Thread-safe. Before attach() and after detach() notifications are dropped: nothing is mounted.
 #pragma once
@@ -38,6 +38,8 @@ class Notifier final : public fs::KernelCache {
 
   void invalidate_entry(fs::Ino parent, std::string name) override;
   void invalidate_inode(fs::Ino ino, bool data) override;
+  /// Dropped where more than a few megabytes wait already.
+  void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override;
 
  private:
   struct Notification {
@@ -47,15 +49,24 @@ class Notifier final : public fs::KernelCache {
 
     friend bool operator==(const Notification&, const Notification&) = default;
   };
+  struct Pages {
+    fs::Ino ino;
+    std::uint64_t offset;
+    Slices bytes;
+    fs::AdmitPages admit;
+  };
 
   void enqueue(Notification notification);
   void run(fuse_session* session) noexcept;
   static void send(fuse_session* session, const Notification& notification);
+  static void send(fuse_session* session, const Pages& pages);
 
   const std::size_t most_queued_;
   Mutex mutex_;
   ConditionVariable changed_;
   std::deque<Notification> queue_ FTPSFS_GUARDED_BY(mutex_);
+  std::deque<Pages> pages_ FTPSFS_GUARDED_BY(mutex_);
+  std::size_t bytes_of_pages_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool attached_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool overflowed_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::thread thread_;

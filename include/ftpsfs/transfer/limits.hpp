@@ -21,8 +21,8 @@ struct Limits {
   Duration idle_timeout{15'000};
   /// Kept behind the reading position: the kernel's parallel reads arrive out of order.
   std::uint64_t retain_bytes = 1ULL << 20;
-  /// A jump ahead of no more than this is read through: cheaper than a new data connection.
-  std::uint64_t skip_bytes = 2ULL << 20;
+  /// Transfers of one open file at a time, for programs that read it at random.
+  std::size_t lanes = 4;
   /// An upload begins when this much waits, or at finish(): smaller files travel in one piece, and
   /// can be sent again from memory.
   std::size_t start_bytes = 512ULL << 10;

@@ -19,6 +19,7 @@
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
+#include "ftpsfs/transfer/pace.hpp"
 
 namespace ftpsfs::transfer {
 
@@ -30,11 +31,24 @@ using PathProvider = std::function<Result<remote::RemotePath>()>;
 using VersionCheck =
     std::function<Result<void>(const remote::FileVersion& version, std::uint64_t offset)>;
 
+/// What a jump is to bring, whether or not more of it is asked for.
+struct Region {
+  std::uint64_t begin = 0;
+  std::uint64_t target = 0;  ///< where somebody reads now. begin <= target < end
+  std::uint64_t end = 0;
+};
+
+/// Bytes that nobody had asked for when their stream went elsewhere.
+struct Leftover {
+  std::uint64_t offset = 0;
+  Slices bytes;
+};
+
 class ReadStream {
  public:
-  /// `remote` and `budget` must outlive the stream. The callbacks run on the pump's thread.
+  /// `remote`, `budget` and `pace` must outlive the stream. The callbacks run on the pump's thread.
   ReadStream(remote::Remote& remote, PathProvider path, VersionCheck check, MemoryBudget& budget,
-             const Limits& limits);
+             Pace& pace, const Limits& limits);
   /// Cuts a running transfer.
   ~ReadStream();
   ReadStream(const ReadStream&) = delete;
@@ -52,6 +66,17 @@ class ReadStream {
   /// for a moment, as the kernel asks again page by page after a failed read-ahead.
   Result<Slices> read(std::uint64_t offset, std::size_t size,
                       std::optional<std::uint64_t> expected_size, const Wait& wait);
+
+  /// Is the byte in the window, or so little ahead that it is read through?
+  bool reaches(std::uint64_t offset) const;
+  /// Nobody waits for bytes, and none are being brought.
+  bool is_idle() const;
+  /// Since the last jump, well beyond what that was to bring?
+  bool was_read_in_sequence() const;
+
+  /// Begins anew at the region. Not when somebody waits for the present window.
+  /// @return what an earlier jump has brought in vain, whole pages of 4 KiB.
+  std::optional<Leftover> jump(const Region& region);
 
   class Core;
 

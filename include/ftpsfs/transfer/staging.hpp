@@ -13,8 +13,8 @@ namespace ftpsfs::transfer {
 /// Appends the remote file's content, from the beginning, to the empty `file`.
 /// @errors those of ReadStream and StagedFile; cancelled.
 Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProvider& path,
-                        const VersionCheck& check, MemoryBudget& budget, const Limits& limits,
-                        const std::stop_token& stop);
+                        const VersionCheck& check, MemoryBudget& budget, Pace& pace,
+                        const Limits& limits, const std::stop_token& stop);
 
 /// Uploads `file` to the path given (STOR), begun anew after link failures: the copy is all there.
 /// @param tail as in WriteStream::finish.

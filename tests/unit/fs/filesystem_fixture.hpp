@@ -25,6 +25,19 @@ class SilentKernel final : public KernelCache {
  public:
   void invalidate_entry(Ino, std::string) override { ++entries; }
   void invalidate_inode(Ino, bool) override { ++inodes; }
+  /// Takes them when a test says so.
+  void store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) override {
+    const MutexLock lock(mutex);
+    pages.push_back({ino, offset, std::move(bytes), std::move(admit)});
+  }
+  struct Pages {
+    Ino ino;
+    std::uint64_t offset;
+    Slices bytes;
+    AdmitPages admit;
+  };
+  Mutex mutex;
+  std::vector<Pages> pages FTPSFS_GUARDED_BY(mutex);
   std::atomic<int> entries{0};
   std::atomic<int> inodes{0};
 };

@@ -27,6 +27,7 @@ class DeafKernel final : public KernelCache {
  public:
   void invalidate_entry(Ino, std::string) override {}
   void invalidate_inode(Ino, bool) override {}
+  void store_pages(Ino, std::uint64_t, Slices, AdmitPages) override {}
 };
 
 class ModelMount {

@@ -195,12 +195,13 @@ TEST_F(ReadStreamTest, ASmallFileStaysWhole) {
 
 TEST_F(ReadStreamTest, ReadersBehindTheWindowWaitForTheOneAtItsEnd) {
   limits.retain_bytes = 0;
-  limits.skip_bytes = 0;
+  Pace no_skips(0, false);
   const std::string data = pattern(3 * kMebibyte);
   FakeRemote remote(clock);
   remote.put("/f", data);
   for (int round = 0; round < 10; ++round) {  // who wakes first is chance
-    const auto stream = reader(remote);
+    const auto stream =
+        std::make_unique<ReadStream>(remote, path(), no_check(), budget, no_skips, limits);
     Gate gate = remote.hold(Op::read);
     std::atomic<int> wrong{0};
     std::vector<std::jthread> readers;

@@ -53,7 +53,7 @@ class StreamFixture : public ::testing::Test {
     return [](const remote::FileVersion&, std::uint64_t) { return Result<void>(); };
   }
   std::unique_ptr<ReadStream> reader(FakeRemote& remote, VersionCheck check = no_check()) {
-    return std::make_unique<ReadStream>(remote, path(), std::move(check), budget, limits);
+    return std::make_unique<ReadStream>(remote, path(), std::move(check), budget, pace, limits);
   }
   std::unique_ptr<WriteStream> writer(FakeRemote& remote,
                                       remote::WriteMode mode = remote::WriteMode::replace,
@@ -63,6 +63,7 @@ class StreamFixture : public ::testing::Test {
 
   ManualClock clock;
   MemoryBudget budget{8ULL << 20};
+  Pace pace{2ULL << 20, false};
   Limits limits;
 };
 

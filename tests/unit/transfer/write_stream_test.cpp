@@ -365,7 +365,7 @@ TEST_F(WriteStreamTest, AStagedFileIsFetchedAndSentWhole) {
   remote.put("/f", data);
   const auto copy = StagedFile::create("/tmp");
   ASSERT_TRUE(copy);
-  ASSERT_TRUE(fetch_into(**copy, remote, path(), no_check(), budget, limits, {}));
+  ASSERT_TRUE(fetch_into(**copy, remote, path(), no_check(), budget, pace, limits, {}));
   EXPECT_EQ((*copy)->size(), data.size());
   ASSERT_TRUE((*copy)->write(10, slice_of("changed").bytes));
   remote.fail_after_bytes(Op::write, 2 * kMebibyte, make_error(Errc::closed, "reset"));

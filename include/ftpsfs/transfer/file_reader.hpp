@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+//
+// Reading one file wherever a program likes: a few ReadStreams ("lanes"), so that readers of
+// distant regions do not drag one transfer to and fro, and a jump may leave its lane to bring what
+// else is worth having there. How much that is grows with the jumps, up to what a new transfer
+// costs: at the worst twice the bytes, at the best none of the later jumps costs anything.
+//
+// What a lane brought and nobody asked for is given away when the lane goes elsewhere.
+//
+// Knows nothing of inodes or caches. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/slice.hpp"
+#include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/transfer/read_stream.hpp"
+
+namespace ftpsfs::transfer {
+
+/// Takes bytes from `offset` on, whole pages of 4 KiB. Called on a reader's thread.
+using Leftovers = std::function<void(std::uint64_t offset, Slices bytes)>;
+
+class FileReader {
+ public:
+  /// Makes a lane.
+  using MakeStream = std::function<std::unique_ptr<ReadStream>()>;
+
+  /// @param leftovers may be empty
+  FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes, Leftovers leftovers);
+  /// Cuts running transfers.
+  ~FileReader() = default;
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+
+  /// As ReadStream::find().
+  std::optional<Slices> find(std::uint64_t offset, std::size_t size,
+                             std::optional<std::uint64_t> expected_size);
+  /// As ReadStream::read().
+  Result<Slices> read(std::uint64_t offset, std::size_t size,
+                      std::optional<std::uint64_t> expected_size, const Wait& wait);
+
+ private:
+  struct Lane {
+    std::unique_ptr<ReadStream> stream;
+    std::uint64_t used_at = 0;  ///< number of the last read
+    int readers = 0;            ///< in read() now
+  };
+
+  std::shared_ptr<Lane> choose(std::uint64_t offset, std::size_t size,
+                               std::optional<std::uint64_t> expected_size,
+                               std::optional<Leftover>& left) FTPSFS_REQUIRES(mutex_);
+  std::shared_ptr<Lane> lane_to_move() FTPSFS_REQUIRES(mutex_);
+  Region region_of(std::uint64_t offset, std::size_t size,
+                   std::optional<std::uint64_t> expected_size) FTPSFS_REQUIRES(mutex_);
+
+  const MakeStream make_stream_;
+  const Pace& pace_;
+  const std::size_t most_lanes_;
+  const Leftovers leftovers_;
+
+  Mutex mutex_;
+  std::vector<std::shared_ptr<Lane>> lanes_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t reads_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  unsigned jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of late, without long reading in between
+};
+
+}  // namespace ftpsfs::transfer

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/transfer/file_reader.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace ftpsfs::transfer {
+namespace {
+
+/// Jumps before a program is believed to read at random: until then one lane follows it.
+constexpr unsigned kRandom = 2;
+/// What the first jump brings; each further one twice as much, up to the cost of a transfer.
+constexpr std::uint64_t kFirstRegion = 128ULL << 10;
+constexpr std::uint64_t kLargestRegion = 4ULL << 20;
+/// A file no larger than this is read whole when it is touched a second time.
+constexpr std::uint64_t kSmallFile = 1ULL << 20;
+
+}  // namespace
+
+FileReader::FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes,
+                       Leftovers leftovers)
+    : make_stream_(std::move(make_stream)),
+      pace_(pace),
+      most_lanes_(std::max<std::size_t>(most_lanes, 1)),
+      leftovers_(std::move(leftovers)) {}
+
+std::optional<Slices> FileReader::find(std::uint64_t offset, std::size_t size,
+                                       std::optional<std::uint64_t> expected_size) {
+  const MutexLock lock(mutex_);
+  for (const auto& lane : lanes_) {
+    if (auto found = lane->stream->find(offset, size, expected_size)) {
+      lane->used_at = ++reads_;
+      return found;
+    }
+  }
+  return std::nullopt;
+}
+
+Result<Slices> FileReader::read(std::uint64_t offset, std::size_t size,
+                                std::optional<std::uint64_t> expected_size, const Wait& wait) {
+  std::shared_ptr<Lane> lane;
+  std::optional<Leftover> left;
+  {
+    const MutexLock lock(mutex_);
+    lane = choose(offset, size, expected_size, left);
+    ++lane->readers;
+    lane->used_at = ++reads_;
+  }
+  if (left && leftovers_) {
+    leftovers_(left->offset, std::move(left->bytes));
+  }
+  auto slices = lane->stream->read(offset, size, expected_size, wait);
+  const MutexLock lock(mutex_);
+  --lane->readers;
+  return slices;
+}
+
+std::shared_ptr<FileReader::Lane> FileReader::choose(std::uint64_t offset, std::size_t size,
+                                                     std::optional<std::uint64_t> expected_size,
+                                                     std::optional<Leftover>& left) {
+  for (const auto& lane : lanes_) {
+    if (lane->stream->reaches(offset)) {
+      return lane;
+    }
+  }
+  if (lanes_.empty()) {
+    lanes_.push_back(std::make_shared<Lane>(Lane{make_stream_()}));
+    if (lanes_.front()->stream->reaches(offset)) {
+      return lanes_.front();
+    }
+  }
+  const std::shared_ptr<Lane> lane = lane_to_move();
+  if (lane->readers == 0) {
+    if (lane->stream->was_read_in_sequence()) {
+      jumps_ = 0;
+    }
+    left = lane->stream->jump(region_of(offset, size, expected_size));
+  }
+  return lane;  // else the stream lets those who wait have their bytes first
+}
+
+/// The one that is missed least.
+std::shared_ptr<FileReader::Lane> FileReader::lane_to_move() {
+  const auto rank = [this](const std::shared_ptr<Lane>& lane) {
+    const bool is_busy = lane->readers > 0;
+    const bool brings_more = jumps_ >= kRandom && !lane->stream->is_idle();
+    return std::pair((is_busy ? 2 : 0) + (brings_more ? 1 : 0), lane->used_at);
+  };
+  const auto best =
+      *std::min_element(lanes_.begin(), lanes_.end(),
+                        [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  const bool is_at_rest = rank(best).first == 0;
+  if (is_at_rest || lanes_.size() >= most_lanes_) {
+    return best;
+  }
+  lanes_.push_back(std::make_shared<Lane>(Lane{make_stream_()}));
+  return lanes_.back();
+}
+
+Region FileReader::region_of(std::uint64_t offset, std::size_t size,
+                             std::optional<std::uint64_t> expected_size) {
+  const std::uint64_t worth =
+      std::min({kFirstRegion << std::min(jumps_, 8U), pace_.restart_bytes(), kLargestRegion});
+  ++jumps_;
+  if (expected_size && *expected_size <= kSmallFile) {
+    return Region{0, offset, *expected_size};
+  }
+  const std::uint64_t unit = std::bit_floor(std::max(worth, kFirstRegion));
+  const std::uint64_t begin = offset / unit * unit;
+  return Region{begin, offset, std::max(begin + unit, offset + size)};
+}
+
+}  // namespace ftpsfs::transfer

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+//
+// Reading one file at random: how many transfers that takes, what they bring, and what becomes of
+// it.
+#include "ftpsfs/transfer/file_reader.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "stream_fixture.hpp"
+
+namespace ftpsfs::transfer {
+namespace {
+
+class FileReaderTest : public StreamFixture {
+ protected:
+  explicit FileReaderTest(std::size_t size = 64 * kMebibyte)
+      : data_(large().substr(0, size)), remote_(clock) {
+    remote_.put("/f", data_);
+  }
+  static const std::string& large() {
+    static const std::string made = pattern(64 * kMebibyte);
+    return made;
+  }
+  void open(std::size_t lanes) {
+    reader_ = std::make_unique<FileReader>(
+        [this] { return StreamFixture::reader(remote_); }, pace, lanes,
+        [this](std::uint64_t offset, const Slices& bytes) {
+          EXPECT_EQ(offset % 4096, 0U);
+          EXPECT_TRUE(text_of(bytes) == data_.substr(offset, total_bytes(bytes)));
+          left_[offset] = total_bytes(bytes);
+        });
+  }
+  /// A read that must give the right bytes.
+  void read(std::uint64_t offset, std::size_t size = 4096) {
+    if (auto found = reader_->find(offset, size, data_.size())) {
+      EXPECT_TRUE(text_of(*found) == data_.substr(offset, size));
+      return;
+    }
+    const auto slices = reader_->read(offset, size, data_.size(), patience());
+    ASSERT_TRUE(slices) << slices.error().text;
+    EXPECT_TRUE(text_of(*slices) == data_.substr(offset, size)) << offset;
+  }
+  std::size_t transfers() { return remote_.calls(Op::open_reader); }
+  /// The lanes fill on in the background.
+  void await_bytes(std::uint64_t bytes) {
+    while (remote_.bytes_read() < bytes) {
+      std::this_thread::yield();
+    }
+  }
+
+  const std::string data_;
+  FakeRemote remote_;
+  std::map<std::uint64_t, std::size_t> left_;
+  std::unique_ptr<FileReader> reader_;
+};
+
+TEST_F(FileReaderTest, ReadingInSequenceIsOneTransfer) {
+  open(4);
+  for (std::uint64_t offset = 0; offset < 8 * kMebibyte; offset += 100'000) {
+    read(offset, 100'000);
+  }
+  EXPECT_EQ(transfers(), 1U);
+  EXPECT_TRUE(left_.empty());
+}
+
+TEST_F(FileReaderTest, TheFirstJumpsMoveTheOneLaneThatThereIs) {
+  open(4);
+  read(0);
+  read(40 * kMebibyte);
+  read(20 * kMebibyte);
+  EXPECT_EQ(transfers(), 3U);
+  EXPECT_LE(remote_.most_connections(), 2U);
+}
+
+/// As a kernel that keeps the pages that it reads and those that it is given.
+TEST_F(FileReaderTest, JumpsBringMoreAndMoreUntilTheyCostNothing) {
+  open(4);
+  constexpr std::uint64_t kPage = 4096;
+  std::vector<std::uint64_t> pages(16 * kMebibyte / kPage);
+  std::iota(pages.begin(), pages.end(), 0);
+  std::shuffle(pages.begin(), pages.end(), std::mt19937(7));
+  std::vector<bool> kept(pages.size());
+  std::size_t asked = 0;
+  for (const std::uint64_t page : pages) {
+    for (const auto& [offset, size] : std::exchange(left_, {})) {
+      const auto first = kept.begin() + static_cast<std::ptrdiff_t>(offset / kPage);
+      std::fill(first, first + static_cast<std::ptrdiff_t>(size / kPage), true);
+    }
+    if (!kept[page]) {
+      ++asked;
+      read(page * kPage, kPage);
+    }
+  }
+  EXPECT_LT(asked, pages.size() / 2);
+  EXPECT_LT(transfers(), pages.size() / 8);
+}
+
+TEST_F(FileReaderTest, WhatAJumpBroughtIsGivenAwayWhenTheLaneGoesOn) {
+  open(1);
+  read(0);
+  read(40 * kMebibyte + 5 * 4096);
+  await_bytes(4096 + (128U << 10U));
+  read(20 * kMebibyte);
+  ASSERT_EQ(left_.size(), 1U);
+  EXPECT_EQ(left_.begin()->first, 40 * kMebibyte) << "the region begins before what was asked for";
+  EXPECT_GE(left_.begin()->second, 6U * 4096U);
+  EXPECT_LE(left_.begin()->second, 128U << 10U);
+}
+
+TEST_F(FileReaderTest, ReadersOfDistantRegionsHaveTransfersOfTheirOwn) {
+  open(4);
+  std::vector<std::jthread> threads;
+  for (std::uint64_t part = 0; part < 4; ++part) {
+    threads.emplace_back([this, part] {
+      for (std::uint64_t offset = 0; offset < 4 * kMebibyte; offset += 128U << 10U) {
+        const std::uint64_t at = part * 16 * kMebibyte + offset;
+        const auto slices = reader_->read(at, 128U << 10U, data_.size(), patience());
+        ASSERT_TRUE(slices);
+        ASSERT_TRUE(text_of(*slices) == data_.substr(at, 128U << 10U));
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_LT(transfers(), 40U) << "not one for each read";
+  EXPECT_LE(remote_.most_connections(), 4U);
+}
+
+TEST_F(FileReaderTest, ALaneThatStillBringsIsLeftAloneByWhoReadsAtRandom) {
+  open(2);
+  read(0);
+  read(40 * kMebibyte);
+  read(20 * kMebibyte);
+  EXPECT_LE(remote_.most_connections(), 1U);
+  Gate gate = remote_.hold(Op::read);
+  std::jthread first([this] { read(50 * kMebibyte); });
+  ASSERT_TRUE(gate.await_blocked());
+  std::jthread second([this] { read(10 * kMebibyte); });
+  while (remote_.connections() < 2) {
+    std::this_thread::yield();
+  }
+  gate.open();
+}
+
+TEST_F(FileReaderTest, ReadingBackwardsCostsATransferForEachRegion) {
+  open(1);
+  for (std::uint64_t offset = 32 * kMebibyte; offset > 16 * kMebibyte;) {
+    offset -= 64U << 10U;
+    read(offset, 64U << 10U);
+  }
+  EXPECT_LT(transfers(), 20U) << "of 256 reads";
+}
+
+class SmallFile : public FileReaderTest {
+ protected:
+  SmallFile() : FileReaderTest(900'000) {}
+};
+
+TEST_F(SmallFile, IsReadWholeWhenItIsTouchedElsewhere) {
+  open(4);
+  for (const std::uint64_t offset : {100U, 700U, 20U, 500U, 3U, 880U, 310U}) {
+    read(offset * 1000, 4096);
+  }
+  EXPECT_LE(transfers(), 2U);
+}
+
+}  // namespace
+}  // namespace ftpsfs::transfer
