@@ -15,10 +15,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Windows, queues and their chunks of all streams together.
-constexpr std::uint64_t kTransferMemory = 32ULL << 20;
-/// Small files that were read and not opened yet.
-constexpr std::uint64_t kAheadMemory = 16ULL << 20;
+/// The part of the buffers that holds small files which were read and not opened yet; the rest is
+/// the streams'.
+constexpr std::uint64_t kAheadPart = 6;
 constexpr milliseconds kSpaceTimeout{10'000};
 /// Shown when the server does not tell: large enough that no program refuses to write.
 constexpr std::uint64_t kUnknownSpace = 1ULL << 50;
@@ -50,8 +49,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
                              settings_.negative_timeout, settings_.cache_bytes},
              clock),
       hidden_names_(random_seed()),
-      budget_(kTransferMemory),
-      files_ahead_(kAheadMemory, clock),
+      budget_(settings_.buffer_bytes - settings_.buffer_bytes / kAheadPart),
+      files_ahead_(settings_.buffer_bytes / kAheadPart, clock),
       services_{remote,      settings_,     kernel,  clock, cache_,
                 inodes_,     hidden_names_, budget_, pace_, transfer::Limits{},
                 files_ahead_},
@@ -60,6 +59,7 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       file_prefetch_(services_,
                      [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }) {
   services_.limits.stall_timeout = settings_.timeout;
+  services_.limits.readahead = settings_.readahead_bytes;
   cache_.set_case_sensitive(remote.traits().case_sensitive);
   tree_.on_question(
       [this](Ino parent, std::string_view name) { prefetch_.note_question(parent, name); });

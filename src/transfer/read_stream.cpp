@@ -100,11 +100,18 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   }
   /// The pump stops filling here. The window opens as sequential reading goes on, so that random
   /// reads do not fetch megabytes that nobody wants.
-  std::uint64_t high_water(std::uint64_t share) const FTPSFS_REQUIRES(mutex_) {
+  std::uint64_t high_water(std::uint64_t fair) const FTPSFS_REQUIRES(mutex_) {
+    const std::uint64_t share = std::min(fair, most_ahead());
     const std::uint64_t first = fill_to_ > run_start_ ? 0 : ReadWindow::kChunkBytes;
     const std::uint64_t earned = 2 * (position_ - run_start_) + first;
     const std::uint64_t wanted = std::max(position_ + std::min(share, earned), fill_to_);
     return std::max(std::min(wanted, position_ + share), demand_end_);
+  }
+  /// A restart takes two to three round trips: what comes meanwhile is more than is on its way.
+  std::uint64_t most_ahead() const {
+    constexpr std::uint64_t kUsual = 4ULL << 20;
+    return limits_.readahead > 0 ? std::max(limits_.readahead, ReadWindow::kChunkBytes)
+                                 : std::max(2 * pace_.restart_bytes(), kUsual);
   }
   void ensure_pump() FTPSFS_REQUIRES(mutex_);
   void restart(const Region& region) FTPSFS_REQUIRES(mutex_);

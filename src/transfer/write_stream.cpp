@@ -53,7 +53,8 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
  private:
   bool has_room(const Slice& data) const FTPSFS_REQUIRES(mutex_) {
-    return queue_.empty() || queued_bytes_ + cost_of(data) <= share_.bytes();
+    return queue_.empty() ||
+           queued_bytes_ + cost_of(data) <= std::min(share_.bytes(), limits_.upload_queue);
   }
   void enqueue(const Slice& data) FTPSFS_REQUIRES(mutex_);
   void ensure_pump() FTPSFS_REQUIRES(mutex_);

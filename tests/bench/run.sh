@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Builds the release and measures it: beside curl on a real server, or (cache) in memory.
+# Builds the release and measures it: beside curl or rclone on a real server, or (cache) in memory.
 #
-#   tests/bench/run.sh [sequential|latency|walk|cache] [ARGUMENTS]     arguments: see the script of that name
+#   tests/bench/run.sh [sequential|latency|walk|reading|cache] [ARGUMENTS]     arguments: see the script of that name
 set -euo pipefail
 
 what=sequential
 case "${1:-}" in
-    sequential | latency | walk | cache)
+    sequential | latency | walk | reading | cache)
         what="$1"
         shift
         ;;

@@ -70,8 +70,10 @@ struct Options {
   bool exact_times = true;
   bool close_to_open = true;
   bool prefetch = true;
-  std::uint64_t cache_size = std::uint64_t{64} << 20;  ///< bytes
-  std::string staging_directory;                       ///< empty: the default place
+  std::uint64_t cache_size = std::uint64_t{64} << 20;   ///< bytes
+  std::uint64_t buffer_size = std::uint64_t{96} << 20;  ///< bytes
+  std::uint64_t readahead = 0;                          ///< bytes; 0: as the link needs
+  std::string staging_directory;                        ///< empty: the default place
 
   // Whose files they are.
   std::optional<std::uint32_t> uid;

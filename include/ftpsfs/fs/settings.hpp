@@ -33,7 +33,12 @@ struct Settings {
   /// open() asks the server for size and time again when they are older than a moment.
   bool close_to_open = true;
   std::uint64_t cache_bytes = 64ULL << 20;
-  /// Directories that a walk is about to come to are listed ahead of it.
+  /// Content on its way, of all files together.
+  std::uint64_t buffer_bytes = 96ULL << 20;
+  /// Of one file that is read in sequence; 0: as the link needs.
+  std::uint64_t readahead_bytes = 0;
+  /// Directories that a walk is about to come to are listed ahead of it, and small files in a row
+  /// are read.
   bool prefetch = false;
 
   /// Where local copies for random writes lie (unlinked files). Must exist and be writable.

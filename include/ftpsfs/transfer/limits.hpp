@@ -21,6 +21,11 @@ struct Limits {
   Duration idle_timeout{15'000};
   /// Kept behind the reading position: the kernel's parallel reads arrive out of order.
   std::uint64_t retain_bytes = 1ULL << 20;
+  /// The most that is read ahead of a program; 0: about twice what is on its way at a time, as the
+  /// pace tells.
+  std::uint64_t readahead = 0;
+  /// The most that an upload holds in memory.
+  std::uint64_t upload_queue = 8ULL << 20;
   /// Transfers of one open file at a time, for programs that read it at random.
   std::size_t lanes = 4;
   /// An upload begins when this much waits, or at finish(): smaller files travel in one piece, and
@@ -54,10 +59,9 @@ class MemoryBudget {
   };
 
  private:
-  // A stream needs room for one kernel request and one chunk to move at all; beyond a few
-  // megabytes a window on a fast link gains nothing.
+  // A stream needs room for one kernel request and one chunk to move at all.
   static constexpr std::uint64_t kLeast = 1280ULL << 10;
-  static constexpr std::uint64_t kMost = 8ULL << 20;
+  static constexpr std::uint64_t kMost = 32ULL << 20;
   const std::uint64_t total_;
   std::atomic<std::uint64_t> active_{0};
 };

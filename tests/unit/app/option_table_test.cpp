@@ -147,6 +147,8 @@ TEST(OptionTable, DefaultsInHelpAreThoseOfTheOptions) {
       EXPECT_EQ(changed.negative_timeout, defaults.negative_timeout) << row.name;
       EXPECT_EQ(changed.exact_times, defaults.exact_times) << row.name;
       EXPECT_EQ(changed.cache_size, defaults.cache_size) << row.name;
+      EXPECT_EQ(changed.buffer_size, defaults.buffer_size) << row.name;
+      EXPECT_EQ(changed.readahead, defaults.readahead) << row.name;
       EXPECT_EQ(changed.effective_log_level(), defaults.effective_log_level()) << row.name;
     }
   }
@@ -168,7 +170,8 @@ TEST(OptionTable, ValuesReachTheirMembers) {
              "credentials=c,username=u,password_stdin,cacert=ca,capath=/dir,verify=ca,"
              "prot=clear,tls_min=1.3,tls_max=1.3,max_conns=3,connect_timeout=2s,"
              "timeout=500ms,dir_cache_timeout=2m,attr_timeout=1.5,entry_timeout=0,"
-             "negative_timeout=1h,times=listing,cache_size=128M,staging_dir=s,uid=1,gid=2,umask="
+             "negative_timeout=1h,times=listing,cache_size=128M,buffer_size=64M,readahead=1M,"
+             "staging_dir=s,uid=1,gid=2,umask="
              "0022,fmask=111,"
              "dmask=0,ro,allow_other,auto_unmount,fsname=x,noexec,nodev,log_level=info",
              "-f", "h:/", "m"});
@@ -191,6 +194,8 @@ TEST(OptionTable, ValuesReachTheirMembers) {
   EXPECT_EQ(o.negative_timeout, std::chrono::hours(1));
   EXPECT_FALSE(o.exact_times);
   EXPECT_EQ(o.cache_size, 128ULL << 20U);
+  EXPECT_EQ(o.buffer_size, 64ULL << 20U);
+  EXPECT_EQ(o.readahead, 1ULL << 20U);
   EXPECT_EQ(o.staging_directory, "/start/s");
   EXPECT_EQ(o.uid, 1U);
   EXPECT_EQ(o.gid, 2U);
