@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "ftpsfs/app/identity.hpp"
+#include "ftpsfs/app/mount_profile.hpp"
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/private_directory.hpp"
 
@@ -170,7 +171,7 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
                                   const std::string& working_directory) {
   MountPlan plan;
   plan.options = options;
-  FTPSFS_TRY_ASSIGN(plan.url, parse_mount_url(source));
+  FTPSFS_TRY_ASSIGN(plan.url, resolve_source(options, source));
   FTPSFS_TRY(check_tls(options));
   FTPSFS_TRY(check_identity_options(options));
   FTPSFS_TRY(check_access(options));

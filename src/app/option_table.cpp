@@ -21,6 +21,10 @@ void collect_text(Options& options, const OptionValue& value) {
   (options.*Member).push_back(std::get<std::string>(value));
 }
 template <auto Member>
+void forget_texts(Options& options) {
+  (options.*Member).clear();
+}
+template <auto Member>
 void store_duration(Options& options, const OptionValue& value) {
   options.*Member = std::get<Duration>(value);
 }
@@ -45,6 +49,11 @@ void store_switch(Options& options, const OptionValue& value) {
 template <std::uint64_t Options::*Member>
 void store_size(Options& options, const OptionValue& value) {
   options.*Member = std::get<std::uint64_t>(value);
+}
+
+void store_netrc(Options& options, const OptionValue& value) {
+  const auto* file = std::get_if<std::string>(&value);
+  options.netrc_file = file != nullptr ? *file : std::string();
 }
 
 void store_times(Options& options, const OptionValue& value) {
@@ -97,6 +106,9 @@ using G = OptionGroup;
 // clang-format off
 const OptionRow kRows[] = {
   // The login.
+  {.name = "profile", .kind = K::text, .group = G::login, .value_name = "NAME",
+   .help = "section of ~/.config/ftpsfs.conf or /etc/ftpsfs/ftpsfs.conf with url= and any of these options; NAME: in place of the URL means it, too; the command line wins",
+   .store = store_text<&Options::profile>},
   {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
    .help = "file with lines username=NAME, password=WORD, account=NAME, key_password=WORD; refused when group or others may read it",
    .store = store_text<&Options::credentials_file>},
@@ -109,6 +121,15 @@ const OptionRow kRows[] = {
   {.name = "password_stdin", .group = G::login,
    .help = "read the password from the first line of standard input",
    .store = store_flag<&Options::password_stdin>},
+  {.name = "password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
+   .help = "run CMD by sh -c; the first line that it prints is the password; again at each reload",
+   .store = store_text<&Options::password_command>},
+  {.name = "key_password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
+   .help = "the same for the passphrase of the client certificate's key",
+   .store = store_text<&Options::key_password_command>},
+  {.name = "netrc", .kind = K::path, .group = G::login, .value_name = "FILE",
+   .help = "take user and password from this file, by default ~/.netrc, as curl does; refused when it holds a password and group or others may read it",
+   .store = store_netrc, .value_optional = true},
 
   // TLS.
   {.name = "cert", .kind = K::path, .group = G::tls, .value_name = "FILE",
@@ -122,19 +143,19 @@ const OptionRow kRows[] = {
    .store = [](Options& o, const OptionValue& v) { o.identity.pkcs12 = std::get<std::string>(v); }},
   {.name = "cacert", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
    .help = "trust the CAs in this file (PEM bundle or one DER certificate); may be given several times",
-   .store = collect_text<&Options::ca_files>},
+   .store = collect_text<&Options::ca_files>, .reset = forget_texts<&Options::ca_files>},
   {.name = "capath", .kind = K::path, .group = G::tls, .value_name = "DIR",
    .help = "trust the CAs in this directory; may be given several times",
-   .store = collect_text<&Options::ca_directories>},
+   .store = collect_text<&Options::ca_directories>, .reset = forget_texts<&Options::ca_directories>},
   {.name = "verify", .kind = K::choice, .group = G::tls, .value_name = "full|ca|none", .default_text = "full",
    .help = "what is checked of the server's certificate: chain and name, chain alone, or nothing (warns)",
    .store = store_verify, .choices = "full|ca|none"},
   {.name = "pin", .kind = K::text, .group = G::tls, .value_name = "sha256:BASE64",
    .help = "public key (SPKI) that the server's certificate must have, on top of verify; several: one of them",
-   .store = collect_text<&Options::pins>},
+   .store = collect_text<&Options::pins>, .reset = forget_texts<&Options::pins>},
   {.name = "crlfile", .kind = K::path, .group = G::tls, .value_name = "FILE",
    .help = "lists of revoked certificates (PEM or DER), among them one of the issuer of the server's; CAs above it are checked where their list is given; not with verify=none; may be given several times",
-   .store = collect_text<&Options::crl_files>},
+   .store = collect_text<&Options::crl_files>, .reset = forget_texts<&Options::crl_files>},
   {.name = "prot", .kind = K::choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
    .help = "are files and listings encrypted too? The control connection always is",
    .store = store_protection, .choices = "private|clear"},

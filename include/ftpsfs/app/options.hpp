@@ -33,8 +33,16 @@ enum class Command : std::uint8_t {
 enum class HelpFormat : std::uint8_t { text, markdown, scdoc };
 
 struct Options {
+  // The profile whose options these are, besides those of the command line; empty: none.
+  std::string profile;
+  std::string profile_file;  ///< where it was found
+  std::string profile_url;   ///< empty: it has none
+
   // The login.
   std::string credentials_file;
+  std::optional<std::string> netrc_file;  ///< empty: ~/.netrc; none: not asked
+  std::string password_command;
+  std::string key_password_command;
   std::string username;
   std::string account;
   bool password_stdin = false;
