@@ -70,9 +70,15 @@ Result<void> read_line(std::string_view line, std::string_view origin, std::size
     return keep_secret(found.key_password, value,
                        bad_line(origin, number, "a second key_password"));
   }
+  if (key == "proxy_password") {
+    return keep_secret(found.proxy_password, value,
+                       bad_line(origin, number, "a second proxy_password"));
+  }
   // The key is not repeated: a password that stands there alone may hold a '='.
-  return bad_line(origin, number,
-                  "unknown key; username=, password=, account= and key_password= are known");
+  return bad_line(
+      origin, number,
+      "unknown key; username=, password=, account=, key_password= and proxy_password= are "
+      "known");
 }
 
 bool is_anonymous(const std::string& username) {
@@ -126,6 +132,9 @@ Result<void> add_from_profile(const Options& options, const std::string& asked,
   if (!chosen.key_password && options.key_password_command.empty()) {
     chosen.key_password = std::move(profile->key_password);
   }
+  if (!chosen.proxy_password) {
+    chosen.proxy_password = std::move(profile->proxy_password);
+  }
   return {};
 }
 
@@ -160,6 +169,9 @@ Result<void> add_from_system(const Options& options, Credentials& chosen) {
   }
   if (!chosen.key_password && options.key_password_command.empty()) {
     chosen.key_password = std::move(given.key_password);
+  }
+  if (!chosen.proxy_password) {
+    chosen.proxy_password = std::move(given.proxy_password);
   }
   return {};
 }

@@ -115,6 +115,7 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
   auto plan =
       make_mount_plan(line.options, line.positionals[0], line.positionals[1], working_directory);
   Secret::wipe(line.positionals[0]);
+  Secret::wipe(line.options.proxy);
   if (!plan) {
     return usage_failure(plan.error().text);
   }

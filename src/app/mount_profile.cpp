@@ -79,7 +79,8 @@ class Reading {
   }
 
   void take(std::string_view section, std::string_view name, std::string_view value) {
-    const bool is_password = name == "password" || name == "key_password";
+    const bool is_password = name == "password" || name == "key_password" ||
+                             name == "proxy_password" || (name == "proxy" && find_password(value));
     found_.holds_password = found_.holds_password || is_password;
     if (section.empty()) {
       refuse("stands before the first [NAME]");
@@ -99,6 +100,8 @@ class Reading {
       profile.password = Secret(value);
     } else if (name == "key_password") {
       profile.key_password = Secret(value);
+    } else if (name == "proxy_password") {
+      profile.proxy_password = Secret(value);
     } else {
       profile.options.push_back({std::string(name), std::string(value), line_});
     }

@@ -335,6 +335,8 @@ void forget_secrets(MountPlan& plan) {
   plan.credentials.password.reset();
   plan.credentials.account.reset();
   plan.credentials.key_password.reset();
+  plan.credentials.proxy_password.reset();
+  plan.route.proxy.reset();
   plan.identity.reset();
 }
 

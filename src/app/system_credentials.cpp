@@ -51,6 +51,7 @@ Result<Credentials> read_system_credentials() {
   FTPSFS_TRY_ASSIGN(found.password, read_word(directory, "password"));
   FTPSFS_TRY_ASSIGN(found.account, read_word(directory, "account"));
   FTPSFS_TRY_ASSIGN(found.key_password, read_word(directory, "key_password"));
+  FTPSFS_TRY_ASSIGN(found.proxy_password, read_word(directory, "proxy_password"));
   return found;
 }
 

@@ -31,11 +31,13 @@ struct Credentials {
   PasswordSource password_source = PasswordSource::file;
   std::optional<Secret> account;       ///< for servers that ask for one (ACCT)
   std::optional<Secret> key_password;  ///< opens the key of the client's certificate
+  std::optional<Secret> proxy_password;
 };
 
-/// Lines `username=NAME`, `password=WORD` (`user=`, `pass=` as in mount.cifs), `account=NAME`
-/// and `key_password=WORD`; the value is everything behind the first '=', as it stands. Blank lines
-/// and lines that begin with '#' are passed over; line ends may be CRLF. Pure.
+/// Lines `username=NAME`, `password=WORD` (`user=`, `pass=` as in mount.cifs), `account=NAME`,
+/// `key_password=WORD` and `proxy_password=WORD`; the value is everything behind the first '=', as
+/// it stands. Blank lines and lines that begin with '#' are passed over; line ends may be CRLF.
+/// Pure.
 /// @param origin names the file in errors. No error holds a value.
 /// @errors invalid_argument.
 Result<Credentials> parse_credentials(std::string_view text, std::string_view origin);

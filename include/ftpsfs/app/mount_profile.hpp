@@ -5,8 +5,8 @@
 //   url = ftpes://orders@ftp.partner.example/in
 //   cacert = partner-ca.pem        (relative paths start at the file's folder)
 //   ro = yes
-// Any option of a mount may stand there, and password= and key_password=, which make the file one
-// that must be private. No error holds a value that may be a secret.
+// Any option of a mount may stand there, and password=, key_password= and proxy_password=, which
+// make the file one that must be private. No error holds a value that may be a secret.
 #pragma once
 
 #include <optional>
@@ -35,6 +35,7 @@ struct Profile {
   std::vector<ProfileOption> options;
   std::optional<Secret> password;
   std::optional<Secret> key_password;
+  std::optional<Secret> proxy_password;
 
   /// As its options or its URL say; empty when they do not.
   std::string username() const;

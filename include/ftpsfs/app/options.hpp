@@ -62,6 +62,12 @@ struct Options {
   session::Protection protection = session::Protection::private_data;
 
   // The connections.
+  bool ipv4 = false;  ///< and no other; the same of the next
+  bool ipv6 = false;
+  std::string proxy;
+  bool active = false;
+  std::string interface;
+  std::string port_range;
   unsigned max_conns = 8;
   unsigned warm_conns = 8;
   bool pipelining = true;

@@ -9,8 +9,9 @@
 
 namespace ftpsfs::app {
 
-/// From the files ftpsfs.username, ftpsfs.password, ftpsfs.account and ftpsfs.key_password, as far
-/// as they are there; each is one line. Nothing when the variable is not set.
+/// From the files ftpsfs.username, ftpsfs.password, ftpsfs.account, ftpsfs.key_password and
+/// ftpsfs.proxy_password, as far as they are there; each is one line. Nothing when the variable is
+/// not set.
 /// @errors invalid_argument, access_denied: a file that is there cannot be used.
 Result<Credentials> read_system_credentials();
 

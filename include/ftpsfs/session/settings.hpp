@@ -13,6 +13,7 @@
 
 #include "ftpsfs/base/secret.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/route.hpp"
 #include "ftpsfs/net/tls_context.hpp"
 
 namespace ftpsfs::session {
@@ -32,6 +33,8 @@ struct SessionSettings {
   std::string host;         ///< name or address as the user wrote it: SNI and certificate check
   std::uint16_t port = 21;  ///< 21 for explicit, 990 for implicit TLS by default
   TlsMode mode = TlsMode::explicit_tls;
+  /// In active mode, and through a proxy, no data connection is made ahead of need.
+  net::Route route{};
   std::string username = "anonymous";
   /// None: the client's certificate must be enough. Empty: PASS is sent empty when the server asks.
   std::optional<Secret> password{};
@@ -53,6 +56,8 @@ struct SessionSettings {
   /// STAT, which takes one round trip and no data connection.
   bool coarse_times = false;
   std::shared_ptr<DialogueTrace> trace{};  ///< where the dialogue is written down; none: nowhere
+
+  bool may_warm_data() const { return warm_data && !route.active && !route.proxy; }
 };
 
 }  // namespace ftpsfs::session

@@ -168,12 +168,14 @@ TEST_F(CredentialsFile, APasswordAloneNeedsAUser) {
   EXPECT_EQ(gather_credentials(options, url("bob@h:/"))->username, "bob");
 }
 
-TEST_F(CredentialsFile, HoldsThePassphraseOfTheKey) {
+TEST_F(CredentialsFile, HoldsThePassphraseOfTheKeyAndThePasswordOfTheProxy) {
   Options options;
-  options.credentials_file = write("username=a\npassword=p\nkey_password= open sesame\n", 0600);
+  options.credentials_file =
+      write("username=a\npassword=p\nkey_password= open sesame\nproxy_password=gate\n", 0600);
   const auto credentials = gather_credentials(options, url("h:/"));
   ASSERT_TRUE(credentials) << credentials.error().text;
   EXPECT_EQ(credentials->key_password->reveal(), " open sesame");
+  EXPECT_EQ(credentials->proxy_password->reveal(), "gate");
 }
 
 TEST_F(CredentialsFile, HoldsTheAccountUnlessTheCommandLineDoes) {
