@@ -77,6 +77,22 @@ Result<void> check_tls(const Options& options) {
                     "crlfile= has no effect with verify=none, which checks no certificate; give "
                     "verify=full or verify=ca, or leave crlfile= out");
   }
+  if (options.ocsp == net::StapledStatus::require && options.verify == net::TlsVerify::none) {
+    return unusable(
+        Errc::invalid_argument,
+        "ocsp=require has no effect with verify=none, which checks no certificate; give "
+        "verify=full or verify=ca, or leave ocsp= out");
+  }
+  if (options.strict_end && options.protection == session::Protection::clear_data) {
+    return unusable(Errc::invalid_argument,
+                    "eof=strict is for encrypted data; it excludes prot=clear");
+  }
+  if (options.tls_min < net::TlsVersion::tls1_2 && !options.tls_legacy) {
+    return unusable(
+        Errc::invalid_argument,
+        "tls_min: TLS 1.0 and 1.1 are broken; where a server has nothing better, say so "
+        "by tls_legacy, too");
+  }
   for (const std::string& pin : options.pins) {
     FTPSFS_TRY(check_pin(pin));
   }
@@ -231,6 +247,11 @@ void collect_warnings(MountPlan& plan) {
         "all files; give the CA with -o cacert=FILE instead",
         plan.url.authority()));
   }
+  if (plan.options.tls_legacy) {
+    plan.warnings.emplace_back(
+        "warning: tls_legacy: encryption that is broken is accepted; who sits between can perhaps "
+        "read and change everything");
+  }
   if (plan.options.protection == session::Protection::clear_data) {
     plan.warnings.emplace_back(
         "warning: prot=clear: files and listings travel unencrypted; only the login and the "
@@ -301,6 +322,9 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.tls.verify = options.verify;
   settings.session.tls.min_version = options.tls_min;
   settings.session.tls.max_version = options.tls_max;
+  settings.session.tls.legacy = options.tls_legacy;
+  settings.session.tls.stapled_status = options.ocsp;
+  settings.session.strict_end = options.strict_end;
   settings.session.protection = options.protection;
   settings.session.connect_timeout = options.connect_timeout;
   settings.session.timeout = options.timeout;

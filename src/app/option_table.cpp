@@ -80,7 +80,11 @@ void store_protection(Options& options, const OptionValue& value) {
 }
 
 net::TlsVersion tls_version(const OptionValue& value) {
-  return std::get<std::string>(value) == "1.2" ? net::TlsVersion::tls1_2 : net::TlsVersion::tls1_3;
+  const auto& word = std::get<std::string>(value);
+  return word == "1.0"   ? net::TlsVersion::tls1_0
+         : word == "1.1" ? net::TlsVersion::tls1_1
+         : word == "1.2" ? net::TlsVersion::tls1_2
+                         : net::TlsVersion::tls1_3;
 }
 
 void store_log_level(Options& options, const OptionValue& value) {
@@ -159,12 +163,19 @@ const OptionRow kRows[] = {
   {.name = "prot", .kind = K::choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
    .help = "are files and listings encrypted too? The control connection always is",
    .store = store_protection, .choices = "private|clear"},
-  {.name = "tls_min", .kind = K::choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.2",
-   .help = "lowest TLS version",
-   .store = [](Options& o, const OptionValue& v) { o.tls_min = tls_version(v); }, .choices = "1.2|1.3"},
-  {.name = "tls_max", .kind = K::choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.3",
+  {.name = "ocsp", .kind = K::choice, .group = G::tls, .value_name = "check|require", .default_text = "check",
+   .help = "the CA's word on revocation that a server staples to its certificate: heeded when it is there, or demanded",
+   .store = [](Options& o, const OptionValue& v) { o.ocsp = std::get<std::string>(v) == "check" ? net::StapledStatus::check : net::StapledStatus::require; },
+   .choices = "check|require"},
+  {.name = "tls_min", .kind = K::choice, .group = G::tls, .value_name = "1.0|1.1|1.2|1.3", .default_text = "1.2",
+   .help = "lowest TLS version; below 1.2 only with tls_legacy",
+   .store = [](Options& o, const OptionValue& v) { o.tls_min = tls_version(v); }, .choices = "1.0|1.1|1.2|1.3"},
+  {.name = "tls_max", .kind = K::choice, .group = G::tls, .value_name = "1.0|1.1|1.2|1.3", .default_text = "1.3",
    .help = "highest TLS version",
-   .store = [](Options& o, const OptionValue& v) { o.tls_max = tls_version(v); }, .choices = "1.2|1.3"},
+   .store = [](Options& o, const OptionValue& v) { o.tls_max = tls_version(v); }, .choices = "1.0|1.1|1.2|1.3"},
+  {.name = "tls_legacy", .group = G::tls,
+   .help = "bear old ciphers and signatures, short keys and servers without secure renegotiation (warns)",
+   .store = store_flag<&Options::tls_legacy>},
   {.name = "ciphers", .kind = K::text, .group = G::tls, .value_name = "LIST", .default_text = "OpenSSL's",
    .help = "ciphers for TLS 1.2, as openssl-ciphers(1) has them",
    .store = store_text<&Options::ciphers>},
@@ -174,6 +185,9 @@ const OptionRow kRows[] = {
   {.name = "session_reuse", .kind = K::choice, .group = G::tls, .value_name = "on|require|off", .default_text = "on",
    .help = "data connections resume the TLS session of their control connection: offered, demanded, or never",
    .store = store_session_reuse, .choices = "on|require|off"},
+  {.name = "eof", .kind = K::choice, .group = G::tls, .value_name = "verify|strict", .default_text = "verify",
+   .help = "a download that ends without TLS's close_notify: good when the server confirms it and the file's size is reached, or an error",
+   .store = [](Options& o, const OptionValue& v) { o.strict_end = std::get<std::string>(v) == "strict"; }, .choices = "verify|strict"},
 
   // The connections.
   {.name = "max_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",

@@ -59,6 +59,9 @@ struct Options {
   net::TlsVerify verify = net::TlsVerify::full;
   net::TlsVersion tls_min = net::TlsVersion::tls1_2;
   net::TlsVersion tls_max = net::TlsVersion::tls1_3;
+  bool tls_legacy = false;
+  net::StapledStatus ocsp = net::StapledStatus::check;
+  bool strict_end = false;
   session::Protection protection = session::Protection::private_data;
 
   // The connections.

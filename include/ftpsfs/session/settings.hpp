@@ -41,6 +41,9 @@ struct SessionSettings {
   std::optional<Secret> account{};  ///< for ACCT, where a server asks for it
   net::TlsSettings tls;
   Protection protection = Protection::private_data;
+  /// Must a download end by close_notify? Else a bare FIN will do where the file's size is known
+  /// and reached, and the server says that all is sent.
+  bool strict_end = false;
   /// For each connection: dial, handshake and login together.
   Duration connect_timeout = std::chrono::seconds(15);
   /// After this much silence in place of a greeting we look whether the server waits for TLS. Some

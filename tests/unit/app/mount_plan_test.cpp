@@ -84,6 +84,28 @@ TEST_F(Plan, RefusesWhatExcludesItself) {
   EXPECT_THAT(failure(), HasSubstr("exclude"));
 }
 
+TEST_F(Plan, OldTlsMustBeAskedForTwiceAndWarns) {
+  options_.tls_min = net::TlsVersion::tls1_0;
+  EXPECT_THAT(failure(), HasSubstr("tls_legacy"));
+  options_.tls_legacy = true;
+  const auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_THAT(plan->warnings, Contains(HasSubstr("tls_legacy")));
+  EXPECT_TRUE(remote_settings(*plan).session.tls.legacy);
+  EXPECT_EQ(remote_settings(*plan).session.tls.min_version, net::TlsVersion::tls1_0);
+}
+
+TEST_F(Plan, RefusesDemandsThatCannotBeMet) {
+  options_.ocsp = net::StapledStatus::require;
+  options_.verify = net::TlsVerify::none;
+  EXPECT_THAT(failure(), HasSubstr("ocsp=require"));
+  options_.verify = net::TlsVerify::full;
+  options_.strict_end = true;
+  EXPECT_TRUE(remote_settings(*make()).session.strict_end);
+  options_.protection = session::Protection::clear_data;
+  EXPECT_THAT(failure(), HasSubstr("eof=strict"));
+}
+
 TEST_F(Plan, RefusesPinsThatAreNone) {
   for (const char* pin : {"sha256:", "sha1:AAAA",
                           "sha256:AAAA=", "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
