@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/ftp/ascii.hpp"
 #include "ftpsfs/ftp/features.hpp"
 
 namespace ftpsfs::session {
@@ -135,6 +136,12 @@ Result<ftp::Reply> Login::await_explicit_greeting() {
 
 Result<void> Login::take_greeting() {
   if (greeting_.code != 220) {
+    // ProFTPD takes our AUTH for a broken ClientHello, and says so in clear.
+    const bool speaks_of_tls = ftp::ascii::upper(greeting_.text()).find("TLS") != std::string::npos;
+    if (settings_.mode == TlsMode::explicit_tls && speaks_of_tls &&
+        transport_.answers_with_tls(wait_.no_longer_than(kProbeLimit))) {
+      return use_implicit(settings_);
+    }
     return refused(Errc::protocol_error, place(settings_) + " does not let us in", greeting_);
   }
   return {};
