@@ -14,7 +14,7 @@ set -euo pipefail
 
 build_packages=(
     g++ cmake ninja-build pkg-config ca-certificates openssl
-    fuse3 libfuse3-dev libssl-dev libboost-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
+    fuse3 libfuse3-dev libssl-dev libboost-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libinih-dev
 )
 test_packages=(
     libgtest-dev libgmock-dev libbenchmark-dev ccache clang

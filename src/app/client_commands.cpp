@@ -16,6 +16,7 @@
 
 #include "ftpsfs/app/commands.hpp"
 #include "ftpsfs/app/mount_table.hpp"
+#include "ftpsfs/app/password_command.hpp"
 #include "ftpsfs/app/status_socket.hpp"
 #include "ftpsfs/base/unique_fd.hpp"
 
@@ -23,6 +24,8 @@ namespace ftpsfs::app {
 namespace {
 
 constexpr auto kAnswerLimit = std::chrono::seconds(10);
+/// A reload may run a command for the password first.
+constexpr auto kReloadLimit = kPasswordCommandLimit + kAnswerLimit;
 
 ExitCode failed(ExitCode code, std::string_view text) {
   print_error(text);
@@ -40,7 +43,9 @@ Result<MountEntry> named_mount(const std::string& path, const std::string& worki
 
 Result<ControlReply> ask(const MountEntry& mount, const ControlRequest& request) {
   FTPSFS_TRY_ASSIGN(ControlConnection connection, ControlConnection::open(mount));
-  return connection.ask(request, Wait::for_at_most(kAnswerLimit));
+  return connection.ask(
+      request,
+      Wait::for_at_most(request.verb == ControlVerb::reload ? kReloadLimit : kAnswerLimit));
 }
 
 /// A command that names one mount and asks it for one thing.

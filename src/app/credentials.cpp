@@ -10,13 +10,14 @@
 #include <cstring>
 #include <utility>
 
-#include "ftpsfs/app/password_prompt.hpp"
-#include "ftpsfs/base/small_file.hpp"
+#include "ftpsfs/app/mount_profile.hpp"
+#include "ftpsfs/app/netrc.hpp"
+#include "ftpsfs/app/password_command.hpp"
+#include "ftpsfs/app/private_file.hpp"
+#include "ftpsfs/app/system_credentials.hpp"
 
 namespace ftpsfs::app {
 namespace {
-
-constexpr std::size_t kLargestFile = 64 * 1024;
 
 Error bad_line(std::string_view origin, std::size_t number, std::string_view why) {
   return make_error(Errc::invalid_argument,
@@ -69,28 +70,15 @@ Result<void> read_line(std::string_view line, std::string_view origin, std::size
     return keep_secret(found.key_password, value,
                        bad_line(origin, number, "a second key_password"));
   }
+  if (key == "proxy_password") {
+    return keep_secret(found.proxy_password, value,
+                       bad_line(origin, number, "a second proxy_password"));
+  }
   // The key is not repeated: a password that stands there alone may hold a '='.
-  return bad_line(origin, number,
-                  "unknown key; username=, password=, account= and key_password= are known");
-}
-
-Result<void> check_owner(const SmallFile& file, const std::string& path) {
-  if (file.owner != ::geteuid() && file.owner != 0) {
-    return make_error(
-        Errc::access_denied,
-        fmt::format("credentials file {}: belongs to user {}, not to who mounts (user "
-                    "{}) nor to root; chown it, or mount as its owner",
-                    path, file.owner, ::geteuid()));
-  }
-  if (file.is_open_to_others()) {
-    return make_error(
-        Errc::access_denied,
-        fmt::format(
-            "credentials file {}: group or others may use it (mode {:04o}), so its password "
-            "is no secret; chmod 600 {}",
-            path, file.mode, path));
-  }
-  return {};
+  return bad_line(
+      origin, number,
+      "unknown key; username=, password=, account=, key_password= and proxy_password= are "
+      "known");
 }
 
 bool is_anonymous(const std::string& username) {
@@ -121,14 +109,74 @@ Result<Secret> ask(const std::string& username, const MountUrl& url) {
   if (!can_prompt()) {
     return make_error(Errc::invalid_argument,
                       fmt::format("no password for user \"{}\", and no terminal to ask on; give "
-                                  "-o credentials=FILE or --password-stdin",
+                                  "-o credentials=FILE, password_command=CMD or --password-stdin",
                                   username));
   }
   return prompt_password(fmt::format("Password for {}@{}: ", username, url.authority()),
                          Wait::for_at_most(kPromptLimit));
 }
 
-/// What the files and the command line say.
+/// Of what the profile says only that which nothing before it has said, and no password of somebody
+/// else.
+Result<void> add_from_profile(const Options& options, const std::string& asked,
+                              Credentials& chosen) {
+  std::string why;
+  FTPSFS_TRY_ASSIGN(auto profile, find_profile(options.profile, {options.profile_file}, why));
+  if (!profile) {
+    return make_error(Errc::not_found, fmt::format("no profile \"{}\": {}", options.profile, why));
+  }
+  const std::string owner = profile->username();
+  if (!chosen.password && (asked.empty() || owner.empty() || asked == owner)) {
+    chosen.password = std::move(profile->password);
+  }
+  if (!chosen.key_password && options.key_password_command.empty()) {
+    chosen.key_password = std::move(profile->key_password);
+  }
+  if (!chosen.proxy_password) {
+    chosen.proxy_password = std::move(profile->proxy_password);
+  }
+  return {};
+}
+
+/// The user of netrc's entry when nobody has said one, else the entry of that user.
+Result<void> add_from_netrc(const Options& options, const MountUrl& url, Credentials& chosen) {
+  FTPSFS_TRY_ASSIGN(auto entry, read_netrc(*options.netrc_file, url.host, chosen.username));
+  if (!entry) {
+    return {};
+  }
+  if (chosen.username.empty()) {
+    chosen.username = std::move(entry->username);
+  }
+  if (!chosen.password) {
+    chosen.password = std::move(entry->password);
+  }
+  if (!chosen.account) {
+    chosen.account = std::move(entry->account);
+  }
+  return {};
+}
+
+Result<void> add_from_system(const Options& options, Credentials& chosen) {
+  FTPSFS_TRY_ASSIGN(auto given, read_system_credentials());
+  if (chosen.username.empty()) {
+    chosen.username = given.username;
+  }
+  if (!chosen.password && (given.username.empty() || given.username == chosen.username)) {
+    chosen.password = std::move(given.password);
+  }
+  if (!chosen.account) {
+    chosen.account = std::move(given.account);
+  }
+  if (!chosen.key_password && options.key_password_command.empty()) {
+    chosen.key_password = std::move(given.key_password);
+  }
+  if (!chosen.proxy_password) {
+    chosen.proxy_password = std::move(given.proxy_password);
+  }
+  return {};
+}
+
+/// What the command line and the files say.
 Result<Credentials> read_what_is_written(const Options& options, const MountUrl& url) {
   Credentials chosen;
   if (!options.credentials_file.empty()) {
@@ -138,6 +186,13 @@ Result<Credentials> read_what_is_written(const Options& options, const MountUrl&
   if (!options.account.empty()) {
     chosen.account = Secret(std::string_view(options.account));
   }
+  if (!options.profile_file.empty()) {
+    FTPSFS_TRY(add_from_profile(options, chosen.username, chosen));
+  }
+  if (options.netrc_file && !chosen.password) {
+    FTPSFS_TRY(add_from_netrc(options, url, chosen));
+  }
+  FTPSFS_TRY(add_from_system(options, chosen));
   return chosen;
 }
 
@@ -186,12 +241,12 @@ Result<Credentials> parse_credentials(std::string_view text, std::string_view or
 }
 
 Result<Credentials> read_credentials(const std::string& path) {
-  auto file = read_small_file(path, kLargestFile, Links::refuse);
+  auto file = read_small_file(path, kLargestPrivateFile, Links::refuse);
   if (!file) {
     return make_error(file.error().code,
                       fmt::format("credentials file {}: {}", path, file.error().text));
   }
-  const Result<void> fit = check_owner(*file, path);
+  const Result<void> fit = check_private(*file, "credentials file", path);
   auto credentials = fit ? parse_credentials(file->bytes, path) : fit.error();
   Secret::wipe(file->bytes);
   return credentials;
@@ -250,6 +305,10 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
   } else if (url.password) {
     chosen.password = url.password;
     chosen.password_source = PasswordSource::given_once;
+  } else if (!options.password_command.empty()) {
+    FTPSFS_TRY_ASSIGN(chosen.password,
+                      run_password_command("password_command", options.password_command,
+                                           Asking::terminal, Wait::for_at_most(kPromptLimit)));
   }
   FTPSFS_TRY(name_user(chosen, options));
   if (!chosen.password && options.identity.empty()) {
@@ -260,13 +319,17 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
 }
 
 Result<Credentials> gather_credentials_again(const Options& options, const MountUrl& url,
-                                             const Credentials& before) {
+                                             const Credentials& before, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(Credentials chosen, read_what_is_written(options, url));
   chosen.password_source = before.password_source;
   if (before.password_source == PasswordSource::given_once) {
     chosen.password = before.password;
+  } else if (!options.password_command.empty()) {
+    FTPSFS_TRY_ASSIGN(
+        chosen.password,
+        run_password_command("password_command", options.password_command, Asking::nobody, wait));
   }
-  if (!chosen.key_password) {
+  if (!chosen.key_password && options.key_password_command.empty()) {
     chosen.key_password = before.key_password;
   }
   FTPSFS_TRY(name_user(chosen, options));
@@ -278,11 +341,12 @@ Result<Credentials> gather_credentials_again(const Options& options, const Mount
                     chosen.username, before.username));
   }
   if (!chosen.password && options.identity.empty()) {
-    return make_error(
-        Errc::invalid_argument,
-        fmt::format("credentials file {}: no password for user \"{}\" in it any more; write it "
-                    "there again",
-                    options.credentials_file, chosen.username));
+    const std::string place = options.credentials_file.empty()
+                                  ? "where it was"
+                                  : "in the credentials file " + options.credentials_file;
+    return make_error(Errc::invalid_argument,
+                      fmt::format("no password for user \"{}\" {} any more; write it there again",
+                                  chosen.username, place));
   }
   return chosen;
 }

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "ftpsfs/app/password_prompt.hpp"
+#include "ftpsfs/app/password_command.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -16,7 +16,8 @@ Result<Secret> ask_passphrase(const std::string& path, Asking asking) {
   if (asking == Asking::nobody || !can_prompt()) {
     return unfit(
         fmt::format("{} is encrypted, and there is no terminal to ask for its passphrase "
-                    "on; give it as key_password=WORD in the credentials file",
+                    "on; give it as key_password=WORD in the credentials file, or by "
+                    "key_password_command=CMD",
                     path));
   }
   return prompt_password(fmt::format("Passphrase of {}: ", path), Wait::for_at_most(kPromptLimit));
@@ -38,12 +39,17 @@ Result<void> check_identity_options(const Options& options) {
 
 Result<std::shared_ptr<const net::ClientIdentity>> load_identity(const Options& options,
                                                                  Credentials& credentials,
-                                                                 Asking asking) {
+                                                                 Asking asking, const Wait& wait) {
   if (options.identity.empty()) {
     return std::shared_ptr<const net::ClientIdentity>();
   }
   return net::ClientIdentity::load(
-      options.identity, [&credentials, asking](const std::string& path) -> Result<Secret> {
+      options.identity, [&](const std::string& path) -> Result<Secret> {
+        if (!credentials.key_password && !options.key_password_command.empty()) {
+          FTPSFS_TRY_ASSIGN(credentials.key_password,
+                            run_password_command("key_password_command",
+                                                 options.key_password_command, asking, wait));
+        }
         if (!credentials.key_password) {
           FTPSFS_TRY_ASSIGN(credentials.key_password, ask_passphrase(path, asking));
         }

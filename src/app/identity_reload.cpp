@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/app/identity_reload.hpp"
 
+#include <system_error>
+
 #include "ftpsfs/app/identity.hpp"
+#include "ftpsfs/app/password_command.hpp"
 #include "ftpsfs/base/log.hpp"
 
 namespace ftpsfs::app {
@@ -17,15 +20,34 @@ struct Lowered {
   Lowered& operator=(const Lowered&) = delete;
 };
 
+Error busy() {
+  log::error("reload: another one is under way already; try again");
+  return make_error(Errc::busy, "a reload is under way already; try again");
+}
+
 }  // namespace
 
 Result<void> IdentityReload::run() {
+  return running_.exchange(true) ? Result<void>(busy()) : run_alone();
+}
+
+void IdentityReload::start() {
   if (running_.exchange(true)) {
-    log::error("reload: another one is under way already; try again");
-    return make_error(Errc::busy, "a reload is under way already; try again");
+    static_cast<void>(busy());
+    return;
   }
+  try {
+    aside_ = std::jthread([this] { static_cast<void>(run_alone()); });
+  } catch (const std::system_error& failure) {
+    running_ = false;
+    log::error("reload: cannot start a thread: {}", failure.what());
+  }
+}
+
+/// @pre `running_` is ours. Logs the outcome.
+Result<void> IdentityReload::run_alone() {
   const Lowered at_the_end(running_);
-  Result<void> renewed = renew();
+  Result<void> renewed = renew(Wait::for_at_most(kPasswordCommandLimit, stop_.get_token()));
   if (renewed) {
     log::info("certificates and credentials are read anew; new connections use {}",
               plan_.identity ? plan_.identity->subject() : plan_.credentials.username);
@@ -36,11 +58,12 @@ Result<void> IdentityReload::run() {
   return renewed;
 }
 
-Result<void> IdentityReload::renew() {
+Result<void> IdentityReload::renew(const Wait& wait) {
   MountPlan next = plan_;
   FTPSFS_TRY_ASSIGN(next.credentials,
-                    gather_credentials_again(plan_.options, plan_.url, plan_.credentials));
-  FTPSFS_TRY_ASSIGN(next.identity, load_identity(plan_.options, next.credentials, Asking::nobody));
+                    gather_credentials_again(plan_.options, plan_.url, plan_.credentials, wait));
+  FTPSFS_TRY_ASSIGN(next.identity,
+                    load_identity(plan_.options, next.credentials, Asking::nobody, wait));
   FTPSFS_TRY(remote_.renew(remote_settings(next).session));
   plan_ = std::move(next);
   return {};

@@ -99,6 +99,9 @@ ExitCode go_to_background(MountPlan& plan) {
 }  // namespace
 
 ExitCode mount_command(CommandLine& line, const std::string& working_directory) {
+  if (line.positionals.size() == 1 && !line.options.profile_url.empty()) {
+    line.positionals.insert(line.positionals.begin(), line.options.profile + ":");
+  }
   if (line.positionals.size() != 2) {
     return usage_failure(line.positionals.size() > 2
                              ? fmt::format("one URL and one mount point are needed, and there are "
@@ -112,6 +115,7 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
   auto plan =
       make_mount_plan(line.options, line.positionals[0], line.positionals[1], working_directory);
   Secret::wipe(line.positionals[0]);
+  Secret::wipe(line.options.proxy);
   if (!plan) {
     return usage_failure(plan.error().text);
   }
@@ -133,7 +137,8 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
     return usage_failure(credentials.error().text);
   }
   plan->credentials = std::move(credentials).value();
-  auto identity = load_identity(line.options, plan->credentials, Asking::terminal);
+  auto identity = load_identity(line.options, plan->credentials, Asking::terminal,
+                                Wait::for_at_most(kPromptLimit));
   if (!identity) {
     return usage_failure(identity.error().text);
   }

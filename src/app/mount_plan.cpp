@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/app/mount_plan.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "ftpsfs/app/identity.hpp"
+#include "ftpsfs/app/mount_profile.hpp"
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/private_directory.hpp"
 
@@ -69,6 +77,22 @@ Result<void> check_tls(const Options& options) {
                     "crlfile= has no effect with verify=none, which checks no certificate; give "
                     "verify=full or verify=ca, or leave crlfile= out");
   }
+  if (options.ocsp == net::StapledStatus::require && options.verify == net::TlsVerify::none) {
+    return unusable(
+        Errc::invalid_argument,
+        "ocsp=require has no effect with verify=none, which checks no certificate; give "
+        "verify=full or verify=ca, or leave ocsp= out");
+  }
+  if (options.strict_end && options.protection == session::Protection::clear_data) {
+    return unusable(Errc::invalid_argument,
+                    "eof=strict is for encrypted data; it excludes prot=clear");
+  }
+  if (options.tls_min < net::TlsVersion::tls1_2 && !options.tls_legacy) {
+    return unusable(
+        Errc::invalid_argument,
+        "tls_min: TLS 1.0 and 1.1 are broken; where a server has nothing better, say so "
+        "by tls_legacy, too");
+  }
   for (const std::string& pin : options.pins) {
     FTPSFS_TRY(check_pin(pin));
   }
@@ -77,6 +101,78 @@ Result<void> check_tls(const Options& options) {
                     "tls_min is above tls_max: no version of TLS is left to use");
   }
   return {};
+}
+
+/// "6000-6010". @return nullopt: it is none.
+std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range(std::string_view text) {
+  const auto number = [](std::string_view digits) -> std::uint16_t {
+    std::uint16_t value = 0;
+    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && stop == digits.data() + digits.size() ? value : std::uint16_t{0};
+  };
+  const std::size_t dash = std::min(text.find('-'), text.size());
+  const std::uint16_t low = number(text.substr(0, dash));
+  const std::uint16_t high = dash == text.size() ? low : number(text.substr(dash + 1));
+  if (low == 0 || high < low) {
+    return std::nullopt;
+  }
+  return std::pair(low, high);
+}
+
+bool is_interface_or_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> ignored{};
+  return ::if_nametoindex(text.c_str()) != 0 ||
+         ::inet_pton(AF_INET, text.c_str(), ignored.data()) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), ignored.data()) == 1;
+}
+
+Result<net::ListenPlace> make_listen_place(const Options& options) {
+  net::ListenPlace place;
+  if (!options.interface.empty() && !is_interface_or_address(options.interface)) {
+    return unusable(Errc::invalid_argument,
+                    fmt::format("interface={}: neither a network interface of this machine nor an "
+                                "address",
+                                options.interface));
+  }
+  place.interface = options.interface;
+  if (!options.port_range.empty()) {
+    const auto range = port_range(options.port_range);
+    if (!range) {
+      return unusable(Errc::invalid_argument,
+                      fmt::format("port_range={}: not of the form LOW-HIGH, ports from 1 to 65535",
+                                  options.port_range));
+    }
+    std::tie(place.lowest_port, place.highest_port) = *range;
+  }
+  return place;
+}
+
+Result<net::Route> make_route(const Options& options) {
+  net::Route route;
+  if (options.ipv4 && options.ipv6) {
+    return unusable(Errc::invalid_argument,
+                    "ipv4 and ipv6 exclude each other; without them both "
+                    "are used");
+  }
+  route.family = options.ipv4   ? net::AddressFamily::ipv4
+                 : options.ipv6 ? net::AddressFamily::ipv6
+                                : net::AddressFamily::any;
+  if (!options.active && !(options.interface.empty() && options.port_range.empty())) {
+    return unusable(Errc::invalid_argument,
+                    "interface= and port_range= are for active mode; give active, too");
+  }
+  if (options.active && !options.proxy.empty()) {
+    return unusable(Errc::invalid_argument,
+                    "active and proxy= exclude each other: a proxy takes no connection from the "
+                    "server");
+  }
+  if (options.active) {
+    FTPSFS_TRY_ASSIGN(route.active, make_listen_place(options));
+  }
+  if (!options.proxy.empty()) {
+    FTPSFS_TRY_ASSIGN(route.proxy, parse_proxy(options.proxy));
+  }
+  return route;
 }
 
 bool others_are_allowed_by_fuse_conf() {
@@ -151,10 +247,20 @@ void collect_warnings(MountPlan& plan) {
         "all files; give the CA with -o cacert=FILE instead",
         plan.url.authority()));
   }
+  if (plan.options.tls_legacy) {
+    plan.warnings.emplace_back(
+        "warning: tls_legacy: encryption that is broken is accepted; who sits between can perhaps "
+        "read and change everything");
+  }
   if (plan.options.protection == session::Protection::clear_data) {
     plan.warnings.emplace_back(
         "warning: prot=clear: files and listings travel unencrypted; only the login and the "
         "commands are protected");
+  }
+  if (plan.route.proxy && plan.route.proxy->password) {
+    plan.warnings.emplace_back(
+        "warning: a password in proxy= can be seen by others in the list of processes; write "
+        "proxy_password= into the credentials file");
   }
   if (plan.url.password) {
     plan.warnings.emplace_back(
@@ -170,7 +276,9 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
                                   const std::string& working_directory) {
   MountPlan plan;
   plan.options = options;
-  FTPSFS_TRY_ASSIGN(plan.url, parse_mount_url(source));
+  FTPSFS_TRY_ASSIGN(plan.url, resolve_source(options, source));
+  FTPSFS_TRY_ASSIGN(plan.route, make_route(options));
+  Secret::wipe(plan.options.proxy);  // may hold a password
   FTPSFS_TRY(check_tls(options));
   FTPSFS_TRY(check_identity_options(options));
   FTPSFS_TRY(check_access(options));
@@ -196,6 +304,10 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.host = plan.url.host;
   settings.session.port = plan.url.port;
   settings.session.mode = plan.url.mode;
+  settings.session.route = plan.route;
+  if (plan.route.proxy && !plan.route.proxy->password) {
+    settings.session.route.proxy->password = plan.credentials.proxy_password;
+  }
   settings.session.username = plan.credentials.username;
   settings.session.password = plan.credentials.password;
   settings.session.account = plan.credentials.account;
@@ -210,6 +322,9 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.tls.verify = options.verify;
   settings.session.tls.min_version = options.tls_min;
   settings.session.tls.max_version = options.tls_max;
+  settings.session.tls.legacy = options.tls_legacy;
+  settings.session.tls.stapled_status = options.ocsp;
+  settings.session.strict_end = options.strict_end;
   settings.session.protection = options.protection;
   settings.session.connect_timeout = options.connect_timeout;
   settings.session.timeout = options.timeout;

@@ -78,7 +78,7 @@ class SignalTarget {
   void reload() {
     const MutexLock lock(mutex_);
     if (reload_ != nullptr) {
-      static_cast<void>(reload_->run());  // it logs
+      reload_->start();  // aside: it may run a command, and signals are for ending, too
     }
   }
 
@@ -312,6 +312,7 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   std::atomic<std::size_t> unfinished = 0;
   const auto ended =
       session.serve([&](const Wait& wait) { unfinished = filesystem.finish_uploads(wait); });
+  reload.cancel();
   if (unfinished > 0) {
     log::error("{} uploads could not be finished", unfinished.load());
   }
@@ -336,6 +337,8 @@ void forget_secrets(MountPlan& plan) {
   plan.credentials.password.reset();
   plan.credentials.account.reset();
   plan.credentials.key_password.reset();
+  plan.credentials.proxy_password.reset();
+  plan.route.proxy.reset();
   plan.identity.reset();
 }
 

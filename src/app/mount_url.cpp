@@ -256,6 +256,32 @@ Result<MountUrl> parse_mount_url(std::string_view text) {
   return url;
 }
 
+Result<net::SocksProxy> parse_proxy(std::string_view text) {
+  const Parts parts = split(text);
+  if (parts.scheme != "socks5" && parts.scheme != "socks5h") {
+    return bad_url(text, "unknown kind of proxy; use socks5h://HOST:PORT, or socks5://HOST:PORT");
+  }
+  MountUrl url;  // what user and host have in common with a server's
+  FTPSFS_TRY(read_userinfo(text, parts, url));
+  std::string_view rest = parts.host_and_port;
+  if (!take_host(rest, url) || (!parts.path.empty() && parts.path != "/")) {
+    return bad_url(text, "the form is socks5h://[user@]host[:port]");
+  }
+  net::SocksProxy proxy;
+  if (!rest.empty()) {
+    const auto port = rest.starts_with(':') ? port_number(rest.substr(1)) : std::nullopt;
+    if (!port) {
+      return bad_url(text, "what stands behind the host is not a port (1 to 65535)");
+    }
+    proxy.port = *port;
+  }
+  proxy.host = std::move(url.host);
+  proxy.resolves_names = parts.scheme == "socks5h";
+  proxy.username = std::move(url.username);
+  proxy.password = std::move(url.password);
+  return proxy;
+}
+
 std::optional<TextRange> find_password(std::string_view text) {
   const Parts parts = split(text);
   if (!parts.userinfo) {

@@ -40,6 +40,7 @@ constexpr std::string_view kMountUsage =
     "  ftpes://[USER@]HOST[:PORT][/PATH]   explicit TLS (AUTH TLS), port 21\n"
     "  ftps://[USER@]HOST[:PORT][/PATH]    implicit TLS, port 990\n"
     "  [USER@]HOST:[PATH]                  explicit TLS, port 21\n"
+    "  [USER@]PROFILE:[PATH]               a section of ftpsfs.conf; PATH below that of its url\n"
     "Without a path the directory in which the login starts is mounted.\n"
     "\n"
     "Options stand alone (--name=value) or in a list (-o name=value,flag). In a list, \"\\,\" is "
@@ -133,7 +134,9 @@ std::string option_usage(const OptionRow& row) {
   }
   std::string name(row.name);
   out += fmt::format("--{}", name);
-  if (row.kind != OptionKind::flag) {
+  if (row.value_optional) {
+    out += fmt::format("[={}]", row.value_name);
+  } else if (row.kind != OptionKind::flag) {
     out += fmt::format("={}", row.value_name);
   }
   return out;

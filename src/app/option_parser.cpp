@@ -54,7 +54,7 @@ std::optional<std::string> cure_for(std::string_view name) {
   if (name == "password" || name == "pass" || name == "passwd" || name == "pw") {
     return "is not an option, because every user of this machine can read command lines and "
            "/etc/fstab; put a line password=... into a file that only you can read and give "
-           "credentials=FILE, or use password_stdin";
+           "credentials=FILE, or use password_stdin or password_command=CMD";
   }
   if (name == "remount") {
     return "is not possible; unmount first (ftpsfs umount DIR), then mount again";
@@ -72,8 +72,11 @@ bool is_comment(std::string_view name) {
 
 class Parser {
  public:
-  Parser(unsigned scope, const std::string& working_directory, bool for_mount_helper)
-      : scope_(scope), working_directory_(working_directory), for_helper_(for_mount_helper) {}
+  Parser(unsigned scope, const std::string& working_directory, bool for_mount_helper,
+         const Options& defaults)
+      : scope_(scope), working_directory_(working_directory), for_helper_(for_mount_helper) {
+    result.options = defaults;
+  }
 
   Result<void> parse(std::span<const std::string> arguments);
   /// One item of an -o list.
@@ -87,11 +90,14 @@ class Parser {
   Result<void> long_option(std::string_view text, std::span<const std::string>& rest);
   Result<void> short_options(std::string_view cluster, std::span<const std::string>& rest);
   Result<void> apply(const OptionRow& row, std::string_view value);
+  void apply_alone(const OptionRow& row);
+  void note_first_use(const OptionRow& row);
   Error unknown(std::string_view shown, std::string_view name) const;
 
   unsigned scope_;
   const std::string& working_directory_;
   bool for_helper_;
+  std::vector<const OptionRow*> used_;
 };
 
 Error Parser::unknown(std::string_view shown, std::string_view name) const {
@@ -106,8 +112,22 @@ Error Parser::unknown(std::string_view shown, std::string_view name) const {
       fmt::format("unknown option {}; did you mean {}? See ftpsfs --help", shown, near));
 }
 
+/// What is collected begins anew: those of a profile do not count any more.
+void Parser::note_first_use(const OptionRow& row) {
+  if (row.reset != nullptr && std::find(used_.begin(), used_.end(), &row) == used_.end()) {
+    used_.push_back(&row);
+    row.reset(result.options);
+  }
+}
+
+/// An option that may stand without its value does.
+void Parser::apply_alone(const OptionRow& row) {
+  row.store(result.options, OptionValue(true));
+}
+
 Result<void> Parser::apply(const OptionRow& row, std::string_view value) {
   FTPSFS_TRY_ASSIGN(const OptionValue parsed, parse_option_value(row, value, working_directory_));
+  note_first_use(row);
   if (row.store != nullptr) {
     row.store(result.options, parsed);
   }
@@ -134,6 +154,10 @@ Result<void> Parser::mount_option(std::string_view item) {
       return usage_error(fmt::format("option {} takes no value", name));
     }
     return apply(*row, {});
+  }
+  if (!has_value && row->value_optional) {
+    apply_alone(*row);
+    return {};
   }
   if (!has_value) {
     return usage_error(fmt::format("option {} needs a value: {}={}", name, name, row->value_name));
@@ -166,6 +190,10 @@ Result<void> Parser::long_option(std::string_view text, std::span<const std::str
   }
   if (equals != std::string_view::npos) {
     return apply(*row, text.substr(equals + 1));
+  }
+  if (row->value_optional) {
+    apply_alone(*row);
+    return {};
   }
   if (rest.empty()) {
     return usage_error(
@@ -298,7 +326,8 @@ std::vector<std::string> split_option_list(std::string_view list) {
 }
 
 Result<CommandLine> parse_command_line(std::span<const std::string> arguments,
-                                       const std::string& working_directory) {
+                                       const std::string& working_directory,
+                                       const Options& defaults) {
   Command command = Command::mount;
   if (!arguments.empty()) {
     if (const auto named = command_named(arguments.front())) {
@@ -306,15 +335,16 @@ Result<CommandLine> parse_command_line(std::span<const std::string> arguments,
       arguments = arguments.subspan(1);
     }
   }
-  Parser parser(scope_of(command), working_directory, false);
+  Parser parser(scope_of(command), working_directory, false, defaults);
   parser.result.command = command;
   FTPSFS_TRY(parser.parse(arguments));
   return std::move(parser.result);
 }
 
 Result<CommandLine> parse_mount_helper_line(std::span<const std::string> arguments,
-                                            const std::string& working_directory) {
-  Parser parser(kMountScope, working_directory, true);
+                                            const std::string& working_directory,
+                                            const Options& defaults) {
+  Parser parser(kMountScope, working_directory, true, defaults);
   HelperWords words;
   while (!arguments.empty()) {
     const std::string& argument = arguments.front();

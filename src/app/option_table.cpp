@@ -21,6 +21,10 @@ void collect_text(Options& options, const OptionValue& value) {
   (options.*Member).push_back(std::get<std::string>(value));
 }
 template <auto Member>
+void forget_texts(Options& options) {
+  (options.*Member).clear();
+}
+template <auto Member>
 void store_duration(Options& options, const OptionValue& value) {
   options.*Member = std::get<Duration>(value);
 }
@@ -47,6 +51,11 @@ void store_size(Options& options, const OptionValue& value) {
   options.*Member = std::get<std::uint64_t>(value);
 }
 
+void store_netrc(Options& options, const OptionValue& value) {
+  const auto* file = std::get_if<std::string>(&value);
+  options.netrc_file = file != nullptr ? *file : std::string();
+}
+
 void store_times(Options& options, const OptionValue& value) {
   options.exact_times = std::get<std::string>(value) == "exact";
 }
@@ -71,7 +80,11 @@ void store_protection(Options& options, const OptionValue& value) {
 }
 
 net::TlsVersion tls_version(const OptionValue& value) {
-  return std::get<std::string>(value) == "1.2" ? net::TlsVersion::tls1_2 : net::TlsVersion::tls1_3;
+  const auto& word = std::get<std::string>(value);
+  return word == "1.0"   ? net::TlsVersion::tls1_0
+         : word == "1.1" ? net::TlsVersion::tls1_1
+         : word == "1.2" ? net::TlsVersion::tls1_2
+                         : net::TlsVersion::tls1_3;
 }
 
 void store_log_level(Options& options, const OptionValue& value) {
@@ -97,8 +110,11 @@ using G = OptionGroup;
 // clang-format off
 const OptionRow kRows[] = {
   // The login.
+  {.name = "profile", .kind = K::text, .group = G::login, .value_name = "NAME",
+   .help = "section of ~/.config/ftpsfs.conf or /etc/ftpsfs/ftpsfs.conf with url= and any of these options; NAME: in place of the URL means it, too; the command line wins",
+   .store = store_text<&Options::profile>},
   {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
-   .help = "file with lines username=NAME, password=WORD, account=NAME, key_password=WORD; refused when group or others may read it",
+   .help = "file with lines username=NAME, password=WORD, account=NAME, key_password=WORD, proxy_password=WORD; refused when group or others may read it",
    .store = store_text<&Options::credentials_file>},
   {.name = "username", .kind = K::text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
    .help = "user to log in as; also in the URL or the credentials file",
@@ -109,6 +125,15 @@ const OptionRow kRows[] = {
   {.name = "password_stdin", .group = G::login,
    .help = "read the password from the first line of standard input",
    .store = store_flag<&Options::password_stdin>},
+  {.name = "password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
+   .help = "run CMD by sh -c; the first line that it prints is the password; again at each reload",
+   .store = store_text<&Options::password_command>},
+  {.name = "key_password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
+   .help = "the same for the passphrase of the client certificate's key",
+   .store = store_text<&Options::key_password_command>},
+  {.name = "netrc", .kind = K::path, .group = G::login, .value_name = "FILE",
+   .help = "take user and password from this file, by default ~/.netrc, as curl does; refused when it holds a password and group or others may read it",
+   .store = store_netrc, .value_optional = true},
 
   // TLS.
   {.name = "cert", .kind = K::path, .group = G::tls, .value_name = "FILE",
@@ -122,28 +147,35 @@ const OptionRow kRows[] = {
    .store = [](Options& o, const OptionValue& v) { o.identity.pkcs12 = std::get<std::string>(v); }},
   {.name = "cacert", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
    .help = "trust the CAs in this file (PEM bundle or one DER certificate); may be given several times",
-   .store = collect_text<&Options::ca_files>},
+   .store = collect_text<&Options::ca_files>, .reset = forget_texts<&Options::ca_files>},
   {.name = "capath", .kind = K::path, .group = G::tls, .value_name = "DIR",
    .help = "trust the CAs in this directory; may be given several times",
-   .store = collect_text<&Options::ca_directories>},
+   .store = collect_text<&Options::ca_directories>, .reset = forget_texts<&Options::ca_directories>},
   {.name = "verify", .kind = K::choice, .group = G::tls, .value_name = "full|ca|none", .default_text = "full",
    .help = "what is checked of the server's certificate: chain and name, chain alone, or nothing (warns)",
    .store = store_verify, .choices = "full|ca|none"},
   {.name = "pin", .kind = K::text, .group = G::tls, .value_name = "sha256:BASE64",
    .help = "public key (SPKI) that the server's certificate must have, on top of verify; several: one of them",
-   .store = collect_text<&Options::pins>},
+   .store = collect_text<&Options::pins>, .reset = forget_texts<&Options::pins>},
   {.name = "crlfile", .kind = K::path, .group = G::tls, .value_name = "FILE",
    .help = "lists of revoked certificates (PEM or DER), among them one of the issuer of the server's; CAs above it are checked where their list is given; not with verify=none; may be given several times",
-   .store = collect_text<&Options::crl_files>},
+   .store = collect_text<&Options::crl_files>, .reset = forget_texts<&Options::crl_files>},
   {.name = "prot", .kind = K::choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
    .help = "are files and listings encrypted too? The control connection always is",
    .store = store_protection, .choices = "private|clear"},
-  {.name = "tls_min", .kind = K::choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.2",
-   .help = "lowest TLS version",
-   .store = [](Options& o, const OptionValue& v) { o.tls_min = tls_version(v); }, .choices = "1.2|1.3"},
-  {.name = "tls_max", .kind = K::choice, .group = G::tls, .value_name = "1.2|1.3", .default_text = "1.3",
+  {.name = "ocsp", .kind = K::choice, .group = G::tls, .value_name = "check|require", .default_text = "check",
+   .help = "the CA's word on revocation that a server staples to its certificate: heeded when it is there, or demanded",
+   .store = [](Options& o, const OptionValue& v) { o.ocsp = std::get<std::string>(v) == "check" ? net::StapledStatus::check : net::StapledStatus::require; },
+   .choices = "check|require"},
+  {.name = "tls_min", .kind = K::choice, .group = G::tls, .value_name = "1.0|1.1|1.2|1.3", .default_text = "1.2",
+   .help = "lowest TLS version; below 1.2 only with tls_legacy",
+   .store = [](Options& o, const OptionValue& v) { o.tls_min = tls_version(v); }, .choices = "1.0|1.1|1.2|1.3"},
+  {.name = "tls_max", .kind = K::choice, .group = G::tls, .value_name = "1.0|1.1|1.2|1.3", .default_text = "1.3",
    .help = "highest TLS version",
-   .store = [](Options& o, const OptionValue& v) { o.tls_max = tls_version(v); }, .choices = "1.2|1.3"},
+   .store = [](Options& o, const OptionValue& v) { o.tls_max = tls_version(v); }, .choices = "1.0|1.1|1.2|1.3"},
+  {.name = "tls_legacy", .group = G::tls,
+   .help = "bear old ciphers and signatures, short keys and servers without secure renegotiation (warns)",
+   .store = store_flag<&Options::tls_legacy>},
   {.name = "ciphers", .kind = K::text, .group = G::tls, .value_name = "LIST", .default_text = "OpenSSL's",
    .help = "ciphers for TLS 1.2, as openssl-ciphers(1) has them",
    .store = store_text<&Options::ciphers>},
@@ -153,6 +185,9 @@ const OptionRow kRows[] = {
   {.name = "session_reuse", .kind = K::choice, .group = G::tls, .value_name = "on|require|off", .default_text = "on",
    .help = "data connections resume the TLS session of their control connection: offered, demanded, or never",
    .store = store_session_reuse, .choices = "on|require|off"},
+  {.name = "eof", .kind = K::choice, .group = G::tls, .value_name = "verify|strict", .default_text = "verify",
+   .help = "a download that ends without TLS's close_notify: good when the server confirms it and the file's size is reached, or an error",
+   .store = [](Options& o, const OptionValue& v) { o.strict_end = std::get<std::string>(v) == "strict"; }, .choices = "verify|strict"},
 
   // The connections.
   {.name = "max_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",
@@ -176,6 +211,24 @@ const OptionRow kRows[] = {
   {.name = "stat_list", .kind = K::choice, .group = G::connection, .value_name = "on|off", .default_text = "on",
    .help = "listings by STAT over the control connection, where the server bears it",
    .store = store_switch<&Options::stat_listing>, .choices = "on|off"},
+  {.name = "ipv4", .group = G::connection,
+   .help = "use addresses of IPv4 alone",
+   .store = store_flag<&Options::ipv4>},
+  {.name = "ipv6", .group = G::connection,
+   .help = "use addresses of IPv6 alone",
+   .store = store_flag<&Options::ipv6>},
+  {.name = "proxy", .kind = K::text, .group = G::connection, .value_name = "socks5h://[USER@]HOST[:PORT]",
+   .help = "make all connections through this SOCKS5 proxy, port 1080 by default; socks5h: it looks up the server's name, socks5: we do; its password is a line proxy_password= in the credentials file",
+   .store = store_text<&Options::proxy>},
+  {.name = "active", .group = G::connection,
+   .help = "active mode: the server dials the data connections (EPRT, PORT), for servers that cannot do passive",
+   .store = store_flag<&Options::active>},
+  {.name = "interface", .kind = K::text, .group = G::connection, .value_name = "ADDR|NAME", .default_text = "as the control connection",
+   .help = "address or network interface at which the server dials us in active mode",
+   .store = store_text<&Options::interface>},
+  {.name = "port_range", .kind = K::text, .group = G::connection, .value_name = "LOW-HIGH", .default_text = "any",
+   .help = "ports at which the server dials us in active mode",
+   .store = store_text<&Options::port_range>},
 
   // What is remembered.
   {.name = "dir_cache_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",

@@ -2,38 +2,19 @@
 #include "ftpsfs/app/private_directory.hpp"
 
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "ftpsfs/app/user_places.hpp"
+
 namespace ftpsfs::app {
 namespace {
-
-/// An absolute path from the environment; empty when unset or relative (XDG says: ignore those).
-std::string environment_path(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
-  return value != nullptr && value[0] == '/' ? value : "";
-}
-
-std::string home_directory() {
-  std::string home = environment_path("HOME");
-  if (!home.empty()) {
-    return home;
-  }
-  std::vector<char> buffer(16 * 1024);
-  passwd entry{};
-  passwd* found = nullptr;
-  getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
-  return found != nullptr && found->pw_dir != nullptr && found->pw_dir[0] == '/' ? found->pw_dir
-                                                                                 : "";
-}
 
 std::string temporary_directory() {
   std::string named = environment_path("TMPDIR");

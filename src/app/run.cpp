@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <iostream>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "ftpsfs/app/commands.hpp"
+#include "ftpsfs/app/mount_profile.hpp"
 #include "ftpsfs/app/mount_url.hpp"
 #include "ftpsfs/fuse/libfuse.hpp"
 
@@ -71,11 +73,25 @@ bool is_mount_helper(std::string_view program) {
   return name == "mount.ftpsfs" || name == "mount.fuse.ftpsfs";
 }
 
+/// With the options of the profile that it names, where it names one.
+Result<CommandLine> parse_all(bool is_helper, const std::vector<std::string>& arguments,
+                              const std::string& working_directory) {
+  const auto parsed = [&](const Options& defaults) {
+    return is_helper ? parse_mount_helper_line(arguments, working_directory, defaults)
+                     : parse_command_line(arguments, working_directory, defaults);
+  };
+  FTPSFS_TRY_ASSIGN(CommandLine line, parsed({}));
+  if (line.command != Command::mount || line.options.show_help || line.options.show_version) {
+    return line;
+  }
+  FTPSFS_TRY_ASSIGN(const Options defaults, profile_options(line, profile_files()));
+  return defaults.profile.empty() ? Result<CommandLine>(std::move(line)) : parsed(defaults);
+}
+
 int run_arguments(std::string_view program, std::vector<std::string>& arguments) {
   std::error_code error;
   const std::string working_directory = std::filesystem::current_path(error).string();
-  auto line = is_mount_helper(program) ? parse_mount_helper_line(arguments, working_directory)
-                                       : parse_command_line(arguments, working_directory);
+  auto line = parse_all(is_mount_helper(program), arguments, working_directory);
   for (std::string& argument : arguments) {
     Secret::wipe(argument);  // this process may live for months
   }

@@ -186,9 +186,10 @@ void StatusSocket::Server::converse(UniqueFd peer) {
   const Result<ControlRequest> request = line ? decode_request(*line) : line.error();
   const ControlReply reply =
       request ? answer(*request) : ControlReply{.error = request.error().text};
-  const bool said = say(peer.get(), reply, wait);
+  const Wait saying = Wait::for_at_most(kConversationLimit);  // the answer may have taken its time
+  const bool said = say(peer.get(), reply, saying);
   if (said && !reply.error && request->verb == ControlVerb::await_end) {
-    keep_until_end(std::move(peer), wait);
+    keep_until_end(std::move(peer), saying);
   }
 }
 

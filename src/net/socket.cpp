@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -171,6 +172,29 @@ std::uint16_t SocketAddress::port() const noexcept {
   return 0;
 }
 
+bool SocketAddress::operator==(const SocketAddress& other) const noexcept {
+  if (family() != other.family()) {
+    return false;
+  }
+  if (family() == AF_INET6) {
+    const auto* const a = reinterpret_cast<const sockaddr_in6*>(&storage_);
+    const auto* const b = reinterpret_cast<const sockaddr_in6*>(&other.storage_);
+    return port() == other.port() && std::memcmp(&a->sin6_addr, &b->sin6_addr, 16) == 0;
+  }
+  const auto* const a = reinterpret_cast<const sockaddr_in*>(&storage_);
+  const auto* const b = reinterpret_cast<const sockaddr_in*>(&other.storage_);
+  return family() == AF_INET && port() == other.port() && a->sin_addr.s_addr == b->sin_addr.s_addr;
+}
+
+std::string SocketAddress::host() const {
+  std::array<char, NI_MAXHOST> host{};
+  if (::getnameinfo(data(), size(), host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  const std::string_view text(host.data());
+  return std::string(text.substr(0, text.find('%')));
+}
+
 std::string SocketAddress::to_string() const {
   std::array<char, NI_MAXHOST> host{};
   if (::getnameinfo(data(), size(), host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
@@ -320,9 +344,15 @@ struct Lookup {
   Addresses found FTPSFS_GUARDED_BY(mutex);
 };
 
-int look_up(const std::string& host, int flags, Addresses& found) {
+int native_family(AddressFamily family) {
+  return family == AddressFamily::any    ? AF_UNSPEC
+         : family == AddressFamily::ipv4 ? AF_INET
+                                         : AF_INET6;
+}
+
+int look_up(const std::string& host, AddressFamily family, int flags, Addresses& found) {
   addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
+  hints.ai_family = native_family(family);
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags;
   addrinfo* list = nullptr;
@@ -337,21 +367,26 @@ int look_up(const std::string& host, int flags, Addresses& found) {
   return 0;
 }
 
-Error resolve_error(const std::string& host, int status) {
-  return make_error(Errc::unreachable,
-                    fmt::format("cannot resolve host {}: {}", host, ::gai_strerror(status)));
+Error resolve_error(const std::string& host, AddressFamily family, int status) {
+  const char* const restriction = family == AddressFamily::ipv4   ? " (ipv4 allows no other)"
+                                  : family == AddressFamily::ipv6 ? " (ipv6 allows no other)"
+                                                                  : "";
+  return make_error(Errc::unreachable, fmt::format("cannot resolve host {}: {}{}", host,
+                                                   ::gai_strerror(status), restriction));
 }
 
-Result<Addresses> resolve(const std::string& host, const Wait& wait) {
+}  // namespace
+
+Result<Addresses> resolve(const std::string& host, const Wait& wait, AddressFamily family) {
   Addresses literal;
-  if (look_up(host, AI_NUMERICHOST, literal) == 0) {
+  if (look_up(host, family, AI_NUMERICHOST, literal) == 0) {
     return literal;
   }
   auto lookup = std::make_shared<Lookup>();
   try {
-    std::thread([lookup, host] {
+    std::thread([lookup, host, family] {
       Addresses found;
-      const int status = look_up(host, 0, found);
+      const int status = look_up(host, family, 0, found);
       {
         const MutexLock lock(lookup->mutex);
         lookup->status = status;
@@ -370,18 +405,17 @@ Result<Addresses> resolve(const std::string& host, const Wait& wait) {
     return wait.give_up(("the address of " + host).c_str());
   }
   if (lookup->status != 0) {
-    return resolve_error(host, lookup->status);
+    return resolve_error(host, family, lookup->status);
   }
   return std::move(lookup->found);
 }
 
-}  // namespace
-
-Result<Socket> connect_tcp(const std::string& host, std::uint16_t port, const Wait& wait) {
+Result<Socket> connect_tcp(const std::string& host, std::uint16_t port, const Wait& wait,
+                           AddressFamily family) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   const std::string name = bracketed ? host.substr(1, host.size() - 2) : host;
-  FTPSFS_TRY_ASSIGN(const Addresses addresses, resolve(name, wait));
-  Error last = resolve_error(name, EAI_NONAME);
+  FTPSFS_TRY_ASSIGN(const Addresses addresses, resolve(name, wait, family));
+  Error last = resolve_error(name, family, EAI_NONAME);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     // Each address has an even share of what time is left, so that one black hole (often IPv6)
     // does not use it all up.

@@ -17,7 +17,24 @@ namespace ftpsfs::net {
 namespace {
 
 int native_version(TlsVersion version) {
-  return version == TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+  switch (version) {
+    case TlsVersion::tls1_0:
+      return TLS1_VERSION;
+    case TlsVersion::tls1_1:
+      return TLS1_1_VERSION;
+    case TlsVersion::tls1_2:
+      return TLS1_2_VERSION;
+    case TlsVersion::tls1_3:
+      break;
+  }
+  return TLS1_3_VERSION;
+}
+
+/// For machines that nobody can renew. A list of ciphers that the user gives counts nevertheless.
+bool allow_what_is_old(SSL_CTX* context) {
+  SSL_CTX_set_security_level(context, 0);
+  SSL_CTX_set_options(context, SSL_OP_LEGACY_SERVER_CONNECT);
+  return SSL_CTX_set_cipher_list(context, "ALL:!aNULL:!eNULL") == 1;
 }
 
 /// @return false when OpenSSL refuses one of the settings.
@@ -35,7 +52,10 @@ bool apply_settings(SSL_CTX* context, const TlsSettings& settings) {
   // Sessions are handed to us and kept by their control connection, never in a cache that would
   // mix the tickets of several servers or users.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  return SSL_CTX_set_min_proto_version(context, native_version(settings.min_version)) == 1 &&
+  return (!settings.legacy || allow_what_is_old(context)) &&
+         // Asks for a stapled response; what comes of it, TlsStream looks at.
+         SSL_CTX_set_tlsext_status_type(context, TLSEXT_STATUSTYPE_ocsp) == 1 &&
+         SSL_CTX_set_min_proto_version(context, native_version(settings.min_version)) == 1 &&
          SSL_CTX_set_max_proto_version(context, native_version(settings.max_version)) == 1 &&
          SSL_CTX_set1_groups_list(context, kGroups) == 1 &&
          SSL_CTX_set_alpn_protos(context, kAlpn.data(), kAlpn.size()) == 0;
@@ -74,6 +94,10 @@ TlsContext::~TlsContext() {
 Result<std::shared_ptr<const TlsContext>> TlsContext::create(TlsSettings settings) {
   if (settings.min_version > settings.max_version) {
     return make_error(Errc::invalid_argument, "the lowest TLS version is above the highest");
+  }
+  if (settings.min_version < TlsVersion::tls1_2 && !settings.legacy) {
+    return make_error(Errc::invalid_argument,
+                      "TLS 1.0 and 1.1 are broken, and spoken only when tls_legacy is given, too");
   }
   FTPSFS_TRY_ASSIGN(
       const CertificateStore store,

@@ -168,6 +168,13 @@ Error explain_certificate(int code, const X509* certificate, const std::string& 
           fmt::format("the list of revoked certificates of {} in crlfile= is out of date: fetch a "
                       "new one, then ftpsfs reload MOUNTPOINT where it is mounted",
                       one_line(X509_get_issuer_name(certificate))));
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+      return untrusted(fmt::format(
+          "the certificate {} is too weak ({}): the server needs a new one; until then tls_legacy "
+          "would accept it, unsafely",
+          subject, X509_verify_cert_error_string(code)));
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return untrusted(
@@ -226,6 +233,23 @@ std::optional<Error> explain_refused_identity(const std::string& reason, bool ha
                                 reason.substr(alert + 6), cure->words));
 }
 
+namespace {
+
+/// What tls_legacy bears with.
+bool is_age(const std::string& reason) {
+  constexpr std::string_view kReasons[] = {"unsafe legacy renegotiation disabled",
+                                           "dh key too small",
+                                           "ee key too small",
+                                           "ca key too small",
+                                           "ca md too weak",
+                                           "wrong signature type",
+                                           "legacy sigalg disallowed or unsupported",
+                                           "no ciphers available"};
+  return std::find(std::begin(kReasons), std::end(kReasons), reason) != std::end(kReasons);
+}
+
+}  // namespace
+
 Error explain_handshake(const std::string& reason, std::string_view first_bytes) {
   const auto is_digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
   // "220 ready" or "220-Welcome": an FTP greeting, where a TLS record was due.
@@ -242,7 +266,14 @@ Error explain_handshake(const std::string& reason, std::string_view first_bytes)
   if (reason == "unsupported protocol" || reason == "tlsv1 alert protocol version" ||
       reason == "wrong version number" || reason == "no protocols available") {
     return make_error(Errc::tls_failed,
-                      "the server and ftpsfs have no TLS version in common (" + reason + ")");
+                      "the server and ftpsfs have no TLS version in common (" + reason +
+                          "): see tls_min= and tls_max=, which bound it; TLS 1.0 and 1.1 need "
+                          "tls_legacy, too");
+  }
+  if (is_age(reason)) {
+    return make_error(Errc::tls_failed,
+                      "the server's TLS is too old (" + reason +
+                          "): it needs an update; until then tls_legacy would accept it, unsafely");
   }
   return make_error(
       Errc::tls_failed,

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "stapled_status.hpp"
 #include "tls_explain.hpp"
 
 namespace ftpsfs::net {
@@ -198,9 +199,22 @@ std::optional<Error> TlsStream::State::doubt_key() const {
                   key));
 }
 
+/// Has the certificate been revoked, as far as the server tells? A resumed session has been asked
+/// in its first handshake, and a data connection shows the certificate of its control connection.
+std::optional<Error> TlsStream::State::doubt_status() const {
+  const TlsSettings& settings = context->settings();
+  if (settings.verify == TlsVerify::none || SSL_session_reused(ssl.get()) == 1) {
+    return std::nullopt;
+  }
+  return doubt_stapled_status(ssl.get(), settings.stapled_status == StapledStatus::require);
+}
+
 /// What OpenSSL does not check.
 Result<void> TlsStream::State::check_peer() {
   failed = is_data ? doubt_data() : doubt_key();
+  if (!failed && !is_data) {
+    failed = doubt_status();
+  }
   return failed ? Result<void>(*failed) : Result<void>();
 }
 

@@ -51,6 +51,7 @@ struct TlsStream::State {
   Result<void> check_peer();
   std::optional<Error> doubt_data() const;
   std::optional<Error> doubt_key() const;
+  std::optional<Error> doubt_status() const;
   Outcome advance_handshake(bool& done);
 };
 

@@ -135,7 +135,7 @@ class FtpRemote::Core {
     Identity(session::SessionSettings with, std::shared_ptr<const net::TlsContext> tls,
              session::CertificateWatch& watch)
         : settings(std::move(with)),
-          transport(settings.host, settings.port, std::move(tls), &watch) {}
+          transport(settings.host, settings.port, std::move(tls), &watch, settings.route) {}
     const session::SessionSettings settings;
     session::NetTransport transport;
   };

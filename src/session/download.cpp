@@ -161,6 +161,11 @@ Result<void> Download::check_whole() const {
   if (authenticated_) {
     return {};
   }
+  if (session_.settings().strict_end) {
+    return make_error(Errc::truncated,
+                      "RETR: the server ended the data without TLS's close_notify, and eof=strict "
+                      "wants that");
+  }
   const bool is_private = session_.settings().protection == Protection::private_data;
   if (stamp_.size ? position_ >= *stamp_.size : !is_private) {
     return {};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/ftp/ascii.hpp"
 #include "ftpsfs/ftp/features.hpp"
 
 namespace ftpsfs::session {
@@ -72,6 +73,7 @@ class Login {
   ControlChannel& control() { return *result_.control; }
 
   Result<void> begin_explicit();
+  Result<void> agree_on_tls(const ftp::Reply& answer);
   Result<void> begin_implicit();
   Result<void> take_greeting();
   Result<ftp::Reply> await_explicit_greeting();
@@ -134,6 +136,12 @@ Result<ftp::Reply> Login::await_explicit_greeting() {
 
 Result<void> Login::take_greeting() {
   if (greeting_.code != 220) {
+    // ProFTPD takes our AUTH for a broken ClientHello, and says so in clear.
+    const bool speaks_of_tls = ftp::ascii::upper(greeting_.text()).find("TLS") != std::string::npos;
+    if (settings_.mode == TlsMode::explicit_tls && speaks_of_tls &&
+        transport_.answers_with_tls(wait_.no_longer_than(kProbeLimit))) {
+      return use_implicit(settings_);
+    }
     return refused(Errc::protocol_error, place(settings_) + " does not let us in", greeting_);
   }
   return {};
@@ -151,16 +159,32 @@ Result<void> Login::begin_explicit() {
   FTPSFS_TRY(take_greeting());
   FTPSFS_TRY_ASSIGN(const auto answer,
                     brief_ ? control().receive(wait_) : control().exchange(auth, wait_));
-  if (answer.code != 234) {
-    return refused(Errc::tls_failed,
-                   place(settings_) + " refuses TLS (AUTH TLS), and ftpsfs does not speak without",
-                   answer);
-  }
+  FTPSFS_TRY(agree_on_tls(answer));
   FTPSFS_TRY_ASSIGN(auto stream, control().release_stream());
   auto& clear = static_cast<net::SocketStream&>(*stream);
   FTPSFS_TRY_ASSIGN(auto secured, transport_.secure_control(std::move(clear).release(), wait_));
   control().adopt_stream(std::move(secured));
   return {};
+}
+
+/// Servers from before RFC 4217 know AUTH SSL alone. They may protect data from then on; PBSZ and
+/// PROT are sent, and insisted on, nevertheless.
+Result<void> Login::agree_on_tls(const ftp::Reply& answer) {
+  constexpr int kAgreed = 234;
+  constexpr int kAgreedOfOld = 334;
+  if (answer.code == kAgreed) {
+    return {};
+  }
+  const std::string what =
+      place(settings_) + " refuses TLS (AUTH TLS), and ftpsfs does not speak without";
+  if (answer.code < 500 || answer.code > 504) {  // a matter of policy (534), not of knowledge
+    return refused(Errc::tls_failed, what, answer);
+  }
+  FTPSFS_TRY_ASSIGN(const auto second, say("AUTH", "SSL"));
+  if (second.code == kAgreed || second.code == kAgreedOfOld) {
+    return {};
+  }
+  return refused(Errc::tls_failed, what, answer);
 }
 
 Result<void> Login::begin_implicit() {
@@ -256,7 +280,7 @@ Result<void> Login::run_flight() {
   }
   FTPSFS_TRY_ASSIGN(auto more, introduction());
   std::move(more.begin(), more.end(), std::back_inserter(flight));
-  if (settings_.warm_data && knowledge_.allows(ServerKnowledge::Way::warm_start)) {
+  if (settings_.may_warm_data() && knowledge_.allows(ServerKnowledge::Way::warm_start)) {
     result_.port_slot = knowledge_.warm_slots().try_take();
   }
   if (result_.port_slot) {

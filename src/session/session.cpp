@@ -157,14 +157,13 @@ Result<bool> Session::try_settle() {
     return *lost_;
   }
   if (cut_) {
-    // The request for a port is the mark: its reply is like no other.
     if (port_.state != DataPort::State::asked) {
       port_.extended = profile().epsv;
-      FTPSFS_TRY_ASSIGN(const auto mark, port_command());
+      FTPSFS_TRY_ASSIGN(const auto mark, mark_command());
       FTPSFS_TRY(control_->send(std::span(&mark, 1), Wait::for_at_most(kAskLimit)));
       port_.state = DataPort::State::asked;
     }
-    FTPSFS_TRY_ASSIGN(const auto mark, control_->try_skip_to_mark(port_.extended ? 229 : 227));
+    FTPSFS_TRY_ASSIGN(const auto mark, control_->try_skip_to_mark(mark_code()));
     if (!mark) {
       return false;
     }

@@ -5,7 +5,11 @@
 // The fast way: an idle session holds a port that is connected already (DataPort), so that verb,
 // questions, the request for the next port and the ClientHello leave together. The slow way asks
 // for a port first. Each step back is remembered for the server.
+#include <fmt/format.h>
+#include <poll.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
@@ -44,11 +48,24 @@ std::size_t wire_size(std::span<const ftp::Command> commands) {
 // ---- Ports ----
 
 bool Session::may_ask_ahead() const {
-  return settings_.warm_data && knowledge_.allows(ServerKnowledge::Way::warm_start);
+  return settings_.may_warm_data() && knowledge_.allows(ServerKnowledge::Way::warm_start);
 }
 
 Result<ftp::Command> Session::port_command() const {
   return ftp::Command::make(port_.extended ? "EPSV" : "PASV");
+}
+
+/// What brings a dialogue back into step: its reply is like no other that a transfer may have. The
+/// request for a port; in active mode, where servers may know none, PWD.
+Result<ftp::Command> Session::mark_command() const {
+  return settings_.route.active ? ftp::Command::make("PWD") : port_command();
+}
+
+int Session::mark_code() const {
+  constexpr int kPwd = 257;
+  constexpr int kEpsv = 229;
+  constexpr int kPasv = 227;
+  return settings_.route.active ? kPwd : port_.extended ? kEpsv : kPasv;
 }
 
 Result<std::uint16_t> Session::parse_port(const ftp::Reply& reply) const {
@@ -62,7 +79,7 @@ Result<void> Session::take_port(const ftp::Reply& reply) {
   port_.state = DataPort::State::none;
   const auto port = parse_port(reply);
   if (!port || !may_ask_ahead()) {
-    const bool out_of_step = reply.is_completion() && reply.code != (port_.extended ? 229 : 227);
+    const bool out_of_step = reply.is_completion() && reply.code != mark_code();
     port_.clear();
     if (out_of_step) {
       return make_broken(Errc::protocol_error,
@@ -206,6 +223,9 @@ Session::Greeting Session::hello_time() const {
 }
 
 Result<StartedTransfer> Session::start_transfer(const TransferOrder& order, const Wait& wait) {
+  if (settings_.route.active) {
+    return start_active(order, wait);
+  }
   FTPSFS_TRY_ASSIGN(auto socket, take_warm(wait));
   if (socket) {
     auto started = start_warm(*std::move(socket), order, wait);
@@ -259,16 +279,21 @@ Result<StartedTransfer> Session::start_warm(net::Socket socket, const TransferOr
   return second;
 }
 
+/// @pre all questions are answered.
+Result<void> Session::judge_answers(const TransferOrder& order,
+                                    std::span<const ftp::Reply> answers) const {
+  for (std::size_t i = 0; order.questions_must_succeed && i < order.questions.size(); ++i) {
+    if (!answers[i].is_completion()) {
+      return ftp::make_refusal(order.questions[i].verb(), answers[i]);
+    }
+  }
+  return {};
+}
+
 Result<StartedTransfer> Session::start_cold(const TransferOrder& order, Greeting greeting,
                                             const Wait& wait) {
   FTPSFS_TRY_ASSIGN(auto port, request_port(order.questions, wait));
-  if (order.questions_must_succeed) {
-    for (std::size_t i = 0; i < order.questions.size(); ++i) {
-      if (!port.answers[i].is_completion()) {
-        return ftp::make_refusal(order.questions[i].verb(), port.answers[i]);
-      }
-    }
-  }
+  FTPSFS_TRY(judge_answers(order, port.answers));
   FTPSFS_TRY_ASSIGN(auto socket, dial_data(port.port, wait));
   const TransferOrder bare{{}, false, order.restart, order.verb, order.only_reads};
   FTPSFS_TRY_ASSIGN(auto started, start_on(std::move(socket), bare, greeting, wait));
@@ -279,13 +304,7 @@ Result<StartedTransfer> Session::start_cold(const TransferOrder& order, Greeting
 Result<StartedTransfer> Session::start_on(net::Socket socket, const TransferOrder& order,
                                           Greeting greeting, const Wait& wait) {
   Start start;
-  ++counters_.data_connections;
-  if (settings_.protection == Protection::clear_data) {
-    start.result.data = std::make_unique<net::SocketStream>(std::move(socket));
-  } else {
-    FTPSFS_TRY_ASSIGN(start.result.data,
-                      transport_.prepare_data(std::move(socket), control_->stream()));
-  }
+  FTPSFS_TRY(take_data(std::move(socket), start));
   auto done = send_start(order, start, wait);
   if (done) {
     done = run_start(order, greeting, start, wait);
@@ -294,6 +313,120 @@ Result<StartedTransfer> Session::start_on(net::Socket socket, const TransferOrde
     start.result.data->reset();
     return std::move(done).error();
   }
+  return std::move(start.result);
+}
+
+/// The data connection, whoever dialled it.
+Result<void> Session::take_data(net::Socket socket, Start& start) {
+  ++counters_.data_connections;
+  if (settings_.protection == Protection::clear_data) {
+    start.result.data = std::make_unique<net::SocketStream>(std::move(socket));
+    return {};
+  }
+  FTPSFS_TRY_ASSIGN(start.result.data,
+                    transport_.prepare_data(std::move(socket), control_->stream()));
+  return {};
+}
+
+// ---- Active mode ----
+
+namespace {
+
+/// h1,h2,h3,h4,p1,p2. @source RFC 959 §4.1.2
+std::string port_argument(const net::SocketAddress& address) {
+  std::string text = address.host();
+  std::replace(text.begin(), text.end(), '.', ',');
+  return fmt::format("{},{},{}", text, address.port() >> 8U, address.port() & 0xffU);
+}
+
+/// @source RFC 2428 §2
+std::string eprt_argument(const net::SocketAddress& address) {
+  return fmt::format("|{}|{}|{}|", address.family() == AF_INET6 ? 2 : 1, address.host(),
+                     address.port());
+}
+
+}  // namespace
+
+/// Tells the server where to dial, and asks the questions along. @return their answers.
+Result<std::vector<ftp::Reply>> Session::tell_port(const TransferOrder& order,
+                                                   const net::SocketAddress& address,
+                                                   const Wait& wait) {
+  const bool is_ipv4 = address.family() == AF_INET;
+  const bool extended = profile().eprt || !is_ipv4;
+  std::vector<ftp::Command> commands = order.questions;
+  FTPSFS_TRY_ASSIGN(auto tell, extended ? ftp::Command::make("EPRT", eprt_argument(address))
+                                        : ftp::Command::make("PORT", port_argument(address)));
+  commands.push_back(std::move(tell));
+  FTPSFS_TRY_ASSIGN(auto replies, exchange(commands, wait));
+  ftp::Reply answer = std::move(replies.back());
+  replies.pop_back();
+  if (extended && is_ipv4 && answer.is_permanent_negative()) {
+    FTPSFS_TRY_ASSIGN(answer, command("PORT", port_argument(address), wait));
+    if (answer.is_completion()) {
+      log::debug("EPRT is refused; PORT from now on");
+      knowledge_.forget(&ftp::ServerProfile::eprt);
+    }
+  }
+  if (!answer.is_completion()) {
+    return make_error(Errc::unsupported,
+                      fmt::format("the server does not take the address {} for its data "
+                                  "connection (active mode): {}",
+                                  address.to_string(), answer.text()),
+                      answer.code);
+  }
+  return replies;
+}
+
+/// Waits for the server's connection, and reads the replies that come before it. None comes when
+/// the transfer is over at once.
+Result<void> Session::accept_data(net::Listener& listener, const TransferOrder& order, Start& start,
+                                  const Wait& wait) {
+  const net::SocketAddress peer = control_->stream().peer_address();
+  net::WakeFd waiting;
+  while (!start.result.over) {
+    FTPSFS_TRY_ASSIGN(auto socket, listener.try_accept(peer));
+    if (socket) {
+      return take_data(*std::move(socket), start);
+    }
+    FTPSFS_TRY_ASSIGN(auto reply, control_->try_receive());
+    if (reply) {
+      FTPSFS_TRY(take_reply(order, start, *std::move(reply)));
+      continue;
+    }
+    std::array<net::WakeFd::Item, 2> items{
+        net::WakeFd::Item{listener.fd(), POLLIN, 0},
+        net::WakeFd::Item{control_->stream().native_handle(), POLLIN, 0}};
+    auto waited = waiting.wait_any(items, wait, "the server's data connection");
+    if (!waited && waited.error().code == Errc::timed_out) {
+      return make_error(Errc::timed_out,
+                        fmt::format("the server did not connect to {} (active mode): a firewall "
+                                    "between? interface= and port_range= choose the place",
+                                    listener.address().to_string()));
+    }
+    FTPSFS_TRY(std::move(waited));
+  }
+  return {};
+}
+
+/// The server dials; in TLS we are the client nevertheless. @source RFC 4217 §7
+Result<StartedTransfer> Session::start_active(const TransferOrder& order, const Wait& wait) {
+  if (cut_ || control_->owed() > 0) {
+    FTPSFS_TRY(settle(wait));
+  }
+  FTPSFS_TRY_ASSIGN(net::Listener listener, transport_.listen(control_->stream()));
+  FTPSFS_TRY_ASSIGN(auto answers, tell_port(order, listener.address(), wait));
+  FTPSFS_TRY(judge_answers(order, answers));
+  const TransferOrder bare{{}, false, order.restart, order.verb, order.only_reads};
+  Start start;
+  FTPSFS_TRY(send_start(bare, start, wait));
+  FTPSFS_TRY(accept_data(listener, bare, start, wait.no_longer_than(settings_.connect_timeout)));
+  if (start.result.data != nullptr) {
+    if (auto done = run_start(bare, hello_time(), start, wait); !done) {
+      start.result.data->reset();
+      return std::move(done).error();
+    }
+  }
+  start.result.answers = std::move(answers);
   return std::move(start.result);
 }
 

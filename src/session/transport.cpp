@@ -4,15 +4,49 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/net/socks.hpp"
 
 namespace ftpsfs::session {
 
 NetTransport::NetTransport(std::string host, std::uint16_t port,
-                           std::shared_ptr<const net::TlsContext> context, CertificateWatch* watch)
-    : host_(std::move(host)), port_(port), context_(std::move(context)), watch_(watch) {}
+                           std::shared_ptr<const net::TlsContext> context, CertificateWatch* watch,
+                           net::Route route)
+    : host_(std::move(host)),
+      port_(port),
+      context_(std::move(context)),
+      watch_(watch),
+      route_(std::move(route)) {}
 
 Result<net::Socket> NetTransport::dial_control(const Wait& wait) {
-  return net::connect_tcp(host_, port_, wait);
+  return dial(wait);
+}
+
+Result<net::Socket> NetTransport::dial(const Wait& wait) const {
+  return route_.proxy ? dial_by_proxy(wait) : net::connect_tcp(host_, port_, wait, route_.family);
+}
+
+/// Where names are looked up here, the first address that the proxy reaches is the server's: data
+/// connections go there, too.
+Result<net::Socket> NetTransport::dial_by_proxy(const Wait& wait) const {
+  const net::SocksProxy& proxy = *route_.proxy;
+  if (proxy.resolves_names) {
+    return net::connect_by_proxy(proxy, {host_, {}, port_}, route_.family, wait);
+  }
+  FTPSFS_TRY_ASSIGN(const auto addresses, net::resolve(host_, wait, route_.family));
+  Error last = make_error(Errc::unreachable, "no address of " + host_);
+  for (const net::SocketAddress& address : addresses) {
+    auto socket =
+        net::connect_by_proxy(proxy, {host_, address, port_}, net::AddressFamily::any, wait);
+    if (socket) {
+      socket->stand_for(address.with_port(port_));
+      return socket;
+    }
+    last = std::move(socket).error();
+    if (last.code != Errc::unreachable || wait.expired()) {
+      break;
+    }
+  }
+  return last;
 }
 
 Result<std::unique_ptr<net::ByteStream>> NetTransport::secure_control(net::Socket socket,
@@ -54,12 +88,26 @@ void NetTransport::watch_certificates(const net::TlsStream& control) {
 }
 
 Result<net::Socket> NetTransport::begin_data(const net::ByteStream& control, std::uint16_t port) {
+  if (route_.proxy) {
+    return make_error(Errc::unreachable, "a proxy is not dialled without waiting");
+  }
   return net::begin_connect(control.peer_address().with_port(port));
 }
 
 Result<net::Socket> NetTransport::dial_data(const net::ByteStream& control, std::uint16_t port,
                                             const Wait& wait) {
-  return net::connect_to(control.peer_address().with_port(port), wait);
+  if (!route_.proxy) {
+    return net::connect_to(control.peer_address().with_port(port), wait);
+  }
+  // What the proxy has looked up, only it knows.
+  const bool by_name = route_.proxy->resolves_names;
+  return net::connect_by_proxy(
+      *route_.proxy, {host_, by_name ? net::SocketAddress() : control.peer_address(), port},
+      by_name ? route_.family : net::AddressFamily::any, wait);
+}
+
+Result<net::Listener> NetTransport::listen(const net::ByteStream& control) {
+  return net::Listener::open(route_.active.value_or(net::ListenPlace()), control.native_handle());
 }
 
 Result<std::unique_ptr<net::ByteStream>> NetTransport::prepare_data(net::Socket socket,
@@ -88,7 +136,7 @@ bool NetTransport::is_resumed(const net::ByteStream& data) {
 }
 
 bool NetTransport::answers_with_tls(const Wait& wait) {
-  auto socket = net::connect_tcp(host_, port_, wait);
+  auto socket = dial(wait);
   if (!socket) {
     return false;
   }

@@ -76,6 +76,9 @@ class Pki:
         """What the good server's certificate is replaced by: the same names, another key."""
         return self._server("renewed-server", "DNS:localhost,IP:127.0.0.1")
 
+    def ipv6_server(self):
+        return self._server("ipv6-server", "DNS:localhost,IP:::1")
+
     def self_signed_server(self, name):
         """A server's certificate that no CA knows."""
         self._key(name)

@@ -59,6 +59,24 @@ SSL_TICKET_RETURN open_ticket(SSL* ssl, SSL_SESSION* session, const unsigned cha
   }
 }
 
+/// The lowest and the highest version.
+std::pair<int, int> range_of(ServerTls::Versions versions) {
+  using Versions = ServerTls::Versions;
+  switch (versions) {
+    case Versions::only_1_0:
+      return {TLS1_VERSION, TLS1_VERSION};
+    case Versions::only_1_1:
+      return {TLS1_1_VERSION, TLS1_1_VERSION};
+    case Versions::only_1_2:
+      return {TLS1_2_VERSION, TLS1_2_VERSION};
+    case Versions::only_1_3:
+      return {TLS1_3_VERSION, TLS1_3_VERSION};
+    case Versions::both:
+      break;
+  }
+  return {TLS1_2_VERSION, TLS1_3_VERSION};
+}
+
 int choose_alpn(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
                 const unsigned char* offered, unsigned offered_size, void* /*unused*/) {
   // As FileZilla Server does: "ftp" alone, or the handshake fails.
@@ -86,10 +104,13 @@ ServerTls::ServerTls(ServerCertificate certificate, Versions versions)
               SSL_CTX_use_PrivateKey_file(context_, files.key_file(certificate).c_str(),
                                           SSL_FILETYPE_PEM) == 1,
           "certificate");
-  SSL_CTX_set_min_proto_version(context_,
-                                versions == Versions::only_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
-  SSL_CTX_set_max_proto_version(context_,
-                                versions == Versions::only_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
+  const auto [lowest, highest] = range_of(versions);
+  if (highest < TLS1_2_VERSION) {
+    SSL_CTX_set_security_level(context_, 0);
+    SSL_CTX_set_cipher_list(context_, "ALL");
+  }
+  SSL_CTX_set_min_proto_version(context_, lowest);
+  SSL_CTX_set_max_proto_version(context_, highest);
   SSL_CTX_set1_groups_list(context_, "P-256");  // as vsftpd
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_ticket_cb(context_, seal_ticket, open_ticket, nullptr);

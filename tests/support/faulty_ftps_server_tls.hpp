@@ -27,7 +27,7 @@ namespace ftpsfs::test {
 /// to, so that a data connection can prove to belong to its control connection. Immutable.
 class ServerTls {
  public:
-  enum class Versions { both, only_1_2, only_1_3 };
+  enum class Versions { both, only_1_0, only_1_1, only_1_2, only_1_3 };
   explicit ServerTls(ServerCertificate certificate, Versions versions = Versions::both);
   ~ServerTls();
   ServerTls(const ServerTls&) = delete;

@@ -94,6 +94,12 @@ void write_certificate(const std::string& path, X509* certificate) {
   require(PEM_write_X509(open_for_writing(path).get(), certificate) == 1, "writing a certificate");
 }
 
+void write_key(const std::string& path, EVP_PKEY* key) {
+  require(PEM_write_PrivateKey(open_for_writing(path).get(), key, nullptr, nullptr, 0, nullptr,
+                               nullptr) == 1,
+          "writing a key");
+}
+
 const char* file_stem(ServerCertificate which) {
   switch (which) {
     case ServerCertificate::good:
@@ -145,6 +151,7 @@ TestCertificates::TestCertificates() : directory_(make_directory()) {
   ca_der_file_ = directory_ + "/ca.cer";
   ca_directory_ = directory_ + "/ca.d";
   write_certificate(ca_file_, trusted.certificate.get());
+  write_key(ca_key_file(), trusted.key.get());
   require(i2d_X509_fp(open_for_writing(ca_der_file_).get(), trusted.certificate.get()) == 1,
           "writing the CA as DER");
   std::filesystem::create_directory(ca_directory_);
@@ -163,9 +170,7 @@ TestCertificates::TestCertificates() : directory_(make_directory()) {
       by = nullptr;
     }
     write_certificate(certificate_file(which), issue(wanted_for(which), key.get(), by).get());
-    require(PEM_write_PrivateKey(open_for_writing(key_file(which)).get(), key.get(), nullptr,
-                                 nullptr, 0, nullptr, nullptr) == 1,
-            "writing a key");
+    write_key(key_file(which), key.get());
   }
 }
 

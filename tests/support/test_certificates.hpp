@@ -28,6 +28,8 @@ class TestCertificates {
 
   /// PEM of the CA ("ftpsfs Test CA") that signed the good ones: give it as cacert.
   const std::string& ca_file() const { return ca_file_; }
+  /// PEM of its key.
+  std::string ca_key_file() const { return directory_ + "/ca.key"; }
   /// The same certificate in DER.
   const std::string& ca_der_file() const { return ca_der_file_; }
   /// A directory that holds only the CA, under its hashed name.

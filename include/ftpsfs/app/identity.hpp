@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Which client certificate a mount shows, and where the passphrase of its key comes from: the
-// credentials file, else a question on the terminal.
+// Which client certificate a mount shows, and where the passphrase of its key comes from: what is
+// written, a command, or a question on the terminal.
 #pragma once
 
 #include <memory>
 
 #include "ftpsfs/app/credentials.hpp"
 #include "ftpsfs/app/options.hpp"
+#include "ftpsfs/app/password_prompt.hpp"
 #include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/net/client_identity.hpp"
 
 namespace ftpsfs::app {
@@ -17,14 +19,13 @@ namespace ftpsfs::app {
 /// @errors invalid_argument.
 Result<void> check_identity_options(const Options& options);
 
-/// May somebody be asked for a passphrase?
-enum class Asking : unsigned char { terminal, nobody };
-
 /// Reads the files. A passphrase that was typed is kept in `credentials`.
 /// @return null when the options name none.
-/// @errors as ClientIdentity::load; invalid_argument: no passphrase, and no terminal to ask on.
+/// @param wait for a command that tells the passphrase; a person has kPromptLimit.
+/// @errors as ClientIdentity::load and run_password_command; invalid_argument: no passphrase, and
+/// no terminal to ask on.
 Result<std::shared_ptr<const net::ClientIdentity>> load_identity(const Options& options,
                                                                  Credentials& credentials,
-                                                                 Asking asking);
+                                                                 Asking asking, const Wait& wait);
 
 }  // namespace ftpsfs::app

@@ -21,6 +21,7 @@ namespace ftpsfs::app {
 struct MountPlan {
   Options options;
   MountUrl url;
+  net::Route route;  ///< its proxy's password may still be to be gathered
   Credentials credentials;
   std::shared_ptr<const net::ClientIdentity> identity;  ///< none: no certificate is shown
   std::string mount_point;                              ///< absolute, links resolved

@@ -11,6 +11,7 @@
 
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/secret.hpp"
+#include "ftpsfs/net/route.hpp"
 #include "ftpsfs/session/settings.hpp"
 
 namespace ftpsfs::app {
@@ -33,6 +34,10 @@ struct MountUrl {
 
 /// @errors invalid_argument: one line with the cure.
 Result<MountUrl> parse_mount_url(std::string_view text);
+
+/// socks5://[user[:password]@]host[:port] or socks5h://…, which has the proxy look names up.
+/// @errors invalid_argument: one line with the cure.
+Result<net::SocksProxy> parse_proxy(std::string_view text);
 
 /// The place of a password inside `text`, for overwriting it where it stands (argv).
 struct TextRange {

@@ -2,7 +2,8 @@
 //
 // From argv to Options: long and short flags, `-o` lists, positionals. Pure: touches no file and
 // prints nothing. The grammar:
-//   --name=value, --name value, --flag      ('-' and '_' in names are equal)
+//   --name=value, --name value, --flag      ('-' and '_' in names are equal; a value that may be
+//                                            left out stands behind a '=' only)
 //   -x, -xyz, -o list, -olist               (only -o takes a value)
 //   -o name=value,flag                      (in values, "\," is a comma and "\\" a backslash)
 //   --                                      ends the options
@@ -29,15 +30,18 @@ struct CommandLine {
 
 /// @param arguments argv without the program's name. Its first word may name a command.
 /// @param working_directory where relative paths start.
+/// @param defaults what holds where the arguments say nothing else.
 /// @errors invalid_argument: one line that names the option and the cure.
 Result<CommandLine> parse_command_line(std::span<const std::string> arguments,
-                                       const std::string& working_directory);
+                                       const std::string& working_directory,
+                                       const Options& defaults = {});
 
 /// The same for the interface of mount(8)'s helpers: `SPEC DIR [-sfnvrwN] [-t TYPE] [-o LIST]`,
 /// where -f means "fake", -s "sloppy" (unknown options are passed over), and -N, -n and -t are
 /// accepted without effect.
 Result<CommandLine> parse_mount_helper_line(std::span<const std::string> arguments,
-                                            const std::string& working_directory);
+                                            const std::string& working_directory,
+                                            const Options& defaults = {});
 
 /// Splits an -o list at its commas and takes the backslashes away.
 std::vector<std::string> split_option_list(std::string_view list);

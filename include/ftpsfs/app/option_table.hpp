@@ -61,6 +61,8 @@ struct OptionRow {
   std::string_view choices = {};  ///< separated by '|'
   std::uint64_t minimum = 0;
   std::uint64_t maximum = 0;
+  bool value_optional = false;        ///< the name alone stores `true`
+  void (*reset)(Options&) = nullptr;  ///< several are collected: forgets those of a profile
 };
 
 std::span<const OptionRow> option_rows();

@@ -33,8 +33,16 @@ enum class Command : std::uint8_t {
 enum class HelpFormat : std::uint8_t { text, markdown, scdoc };
 
 struct Options {
+  // The profile whose options these are, besides those of the command line; empty: none.
+  std::string profile;
+  std::string profile_file;  ///< where it was found
+  std::string profile_url;   ///< empty: it has none
+
   // The login.
   std::string credentials_file;
+  std::optional<std::string> netrc_file;  ///< empty: ~/.netrc; none: not asked
+  std::string password_command;
+  std::string key_password_command;
   std::string username;
   std::string account;
   bool password_stdin = false;
@@ -51,9 +59,18 @@ struct Options {
   net::TlsVerify verify = net::TlsVerify::full;
   net::TlsVersion tls_min = net::TlsVersion::tls1_2;
   net::TlsVersion tls_max = net::TlsVersion::tls1_3;
+  bool tls_legacy = false;
+  net::StapledStatus ocsp = net::StapledStatus::check;
+  bool strict_end = false;
   session::Protection protection = session::Protection::private_data;
 
   // The connections.
+  bool ipv4 = false;  ///< and no other; the same of the next
+  bool ipv6 = false;
+  std::string proxy;
+  bool active = false;
+  std::string interface;
+  std::string port_range;
   unsigned max_conns = 8;
   unsigned warm_conns = 8;
   bool pipelining = true;

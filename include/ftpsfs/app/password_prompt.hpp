@@ -20,6 +20,9 @@ inline constexpr std::size_t kLongestPassword = 1024;
 /// How long a question waits for its answer.
 inline constexpr Duration kPromptLimit = std::chrono::minutes(5);
 
+/// May somebody be asked, for a password or a passphrase?
+enum class Asking : unsigned char { terminal, nobody };
+
 /// Is there a terminal to ask on?
 bool can_prompt();
 

@@ -51,6 +51,7 @@ struct ServerProfile {
   bool site_utime = false;             ///< "SITE UTIME yyyymmddhhmm[ss] path"
   bool epsv = true;
   bool pasv = true;
+  bool eprt = true;
   bool avbl = false;
 
   // Machine listings.

@@ -14,10 +14,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/unique_fd.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/route.hpp"
 
 namespace ftpsfs::net {
 
@@ -52,7 +54,11 @@ class SocketAddress {
   SocketAddress with_port(std::uint16_t port) const;
   /// "192.0.2.1:21" or "[2001:db8::1]:21".
   std::string to_string() const;
+  /// "192.0.2.1" or "2001:db8::1": as commands have it, without a scope.
+  std::string host() const;
   std::uint16_t port() const noexcept;
+  /// The same host and port?
+  bool operator==(const SocketAddress& other) const noexcept;
   int family() const noexcept { return storage_.ss_family; }
   const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t size() const noexcept { return length_; }
@@ -74,6 +80,8 @@ class Socket {
 
   /// Where the other side is. Empty family for a socketpair.
   SocketAddress peer_address() const;
+  /// Through a proxy the server is that other side, as far as its address is known.
+  void stand_for(const SocketAddress& peer) { dialled_ = peer; }
 
   /// Is a connect begun by begin_connect() still under way?
   bool connecting() const noexcept { return connecting_; }
@@ -116,12 +124,18 @@ class Socket {
   friend Result<Socket> begin_connect(const SocketAddress& to);
 };
 
+/// The addresses of a host, by name or as written. The look-up runs on a thread of its own.
+/// @errors as connect_tcp.
+Result<std::vector<SocketAddress>> resolve(const std::string& host, const Wait& wait,
+                                           AddressFamily family = AddressFamily::any);
+
 /// Resolves `host` (name or literal address) and tries each address in turn. TCP_NODELAY and
 /// SO_KEEPALIVE are set. The name lookup runs on a thread of its own, as getaddrinfo(3) cannot be
 /// interrupted; when the deadline passes first, that thread ends by itself later.
 /// @errors unreachable ("cannot resolve host …", "connection refused by …", "no route to …"),
 ///   timed_out, cancelled.
-Result<Socket> connect_tcp(const std::string& host, std::uint16_t port, const Wait& wait);
+Result<Socket> connect_tcp(const std::string& host, std::uint16_t port, const Wait& wait,
+                           AddressFamily family = AddressFamily::any);
 
 /// Dials one known address: `control_peer.with_port(port)` for a data channel.
 /// @errors as connect_tcp.

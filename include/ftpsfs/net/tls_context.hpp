@@ -23,7 +23,13 @@ enum class TlsVerify : std::uint8_t {
   none,  ///< anything goes; data connections must still show the control connection's certificate
 };
 
-enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
+enum class TlsVersion : std::uint8_t { tls1_0, tls1_1, tls1_2, tls1_3 };
+
+/// What is done with the CA's word that a server staples to its certificate (OCSP).
+enum class StapledStatus : std::uint8_t {
+  check,    ///< heeded when it is there
+  require,  ///< a server without is refused
+};
 
 /// TLS sessions of the control connection on its data connections: many servers insist on it.
 enum class SessionReuse : std::uint8_t {
@@ -42,6 +48,10 @@ struct TlsSettings {
   TlsVerify verify = TlsVerify::full;
   TlsVersion min_version = TlsVersion::tls1_2;
   TlsVersion max_version = TlsVersion::tls1_3;
+  /// Everything that OpenSSL still knows: old ciphers and signatures, short keys, servers without
+  /// secure renegotiation. Needed for versions below 1.2.
+  bool legacy = false;
+  StapledStatus stapled_status = StapledStatus::check;
   std::string ciphers;       ///< for TLS 1.2, in OpenSSL's words; empty: OpenSSL's own choice
   std::string ciphersuites;  ///< for TLS 1.3
   SessionReuse session_reuse = SessionReuse::on;

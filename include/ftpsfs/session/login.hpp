@@ -30,9 +30,9 @@ struct LoggedIn {
   WarmSlots::Slot port_slot;
 };
 
-/// In four round trips with TLS 1.3: AUTH goes out ahead of the greeting, and everything from USER
-/// on in one flight. A server that closes the connection on that is asked step by step, and
-/// remembered.
+/// AUTH TLS, and AUTH SSL where that is unknown. In four round trips with TLS 1.3: AUTH goes out
+/// ahead of the greeting, and everything from USER on in one flight. A server that closes the
+/// connection on that is asked step by step, and remembered.
 /// @param notes for the control connection's whole life.
 /// @errors unreachable, timed_out, closed (421, or an end of file: a full house), tls_failed,
 /// untrusted, login_refused (with the server's words; also when it asks for a password or an

@@ -6,7 +6,8 @@
 // are shared by all sessions of the mount and outlive them.
 // Invariants: `cut_` is set while a transfer's replies are owed. A transfer that ends in any other
 // way than by its final reply leaves it set, and settle() then brings the dialogue back into step.
-// While `port_` is asked for, its reply is the first that is owed, or, behind a transfer, the last.
+// While `port_` is asked for, its reply (or that of another mark, in active mode) is the first that
+// is owed, or, behind a transfer, the last.
 #pragma once
 
 #include <atomic>
@@ -93,8 +94,9 @@ class Session final : public PooledSession {
 
   /// Starts a transfer: over the warm data connection when there is one (everything goes out in one
   /// record, together with the ClientHello), else over a new one (EPSV, or PASV where that is
-  /// refused or blocked). A server that does not bear the fast way is asked the slow way, and
-  /// remembered. The data connection's TLS resumes this control connection's session.
+  /// refused or blocked; in active mode EPRT or PORT, and the server dials). A server that does not
+  /// bear the fast way is asked the slow way, and remembered. The data connection's TLS resumes
+  /// this control connection's session.
   /// @errors the refusal of the verb, or of a question that must succeed, classified; unsupported:
   /// REST is refused; unreachable: no data connection; link failures. After any error the transfer
   /// is over.
@@ -160,6 +162,8 @@ class Session final : public PooledSession {
   std::optional<ftp::Command> next_port_command();
   Readiness ask_ahead();
   Result<ftp::Command> port_command() const;
+  Result<ftp::Command> mark_command() const;
+  int mark_code() const;
   Result<std::uint16_t> parse_port(const ftp::Reply& reply) const;
   Result<void> take_port(const ftp::Reply& reply);
   Result<std::optional<net::Socket>> take_warm(const Wait& wait);
@@ -170,6 +174,13 @@ class Session final : public PooledSession {
   Result<StartedTransfer> start_warm(net::Socket socket, const TransferOrder& order,
                                      const Wait& wait);
   Greeting hello_time() const;
+  Result<std::vector<ftp::Reply>> tell_port(const TransferOrder& order,
+                                            const net::SocketAddress& address, const Wait& wait);
+  Result<void> accept_data(net::Listener& listener, const TransferOrder& order, Start& start,
+                           const Wait& wait);
+  Result<StartedTransfer> start_active(const TransferOrder& order, const Wait& wait);
+  Result<void> take_data(net::Socket socket, Start& start);
+  Result<void> judge_answers(const TransferOrder& order, std::span<const ftp::Reply> answers) const;
   Result<StartedTransfer> start_cold(const TransferOrder& order, Greeting greeting,
                                      const Wait& wait);
   Result<StartedTransfer> start_on(net::Socket socket, const TransferOrder& order,

@@ -13,6 +13,7 @@
 
 #include "ftpsfs/base/secret.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/route.hpp"
 #include "ftpsfs/net/tls_context.hpp"
 
 namespace ftpsfs::session {
@@ -32,12 +33,17 @@ struct SessionSettings {
   std::string host;         ///< name or address as the user wrote it: SNI and certificate check
   std::uint16_t port = 21;  ///< 21 for explicit, 990 for implicit TLS by default
   TlsMode mode = TlsMode::explicit_tls;
+  /// In active mode, and through a proxy, no data connection is made ahead of need.
+  net::Route route{};
   std::string username = "anonymous";
   /// None: the client's certificate must be enough. Empty: PASS is sent empty when the server asks.
   std::optional<Secret> password{};
   std::optional<Secret> account{};  ///< for ACCT, where a server asks for it
   net::TlsSettings tls;
   Protection protection = Protection::private_data;
+  /// Must a download end by close_notify? Else a bare FIN will do where the file's size is known
+  /// and reached, and the server says that all is sent.
+  bool strict_end = false;
   /// For each connection: dial, handshake and login together.
   Duration connect_timeout = std::chrono::seconds(15);
   /// After this much silence in place of a greeting we look whether the server waits for TLS. Some
@@ -53,6 +59,8 @@ struct SessionSettings {
   /// STAT, which takes one round trip and no data connection.
   bool coarse_times = false;
   std::shared_ptr<DialogueTrace> trace{};  ///< where the dialogue is written down; none: nowhere
+
+  bool may_warm_data() const { return warm_data && !route.active && !route.proxy; }
 };
 
 }  // namespace ftpsfs::session

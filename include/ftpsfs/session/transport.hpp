@@ -13,6 +13,8 @@
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/net/listener.hpp"
+#include "ftpsfs/net/route.hpp"
 #include "ftpsfs/net/socket.hpp"
 #include "ftpsfs/net/stream.hpp"
 #include "ftpsfs/net/tls_stream.hpp"
@@ -42,6 +44,10 @@ class Transport {
   /// The same without waiting: the handshake or the first byte does that.
   virtual Result<net::Socket> begin_data(const net::ByteStream& control, std::uint16_t port) = 0;
 
+  /// Listens for a data connection that the server dials (active mode).
+  /// @errors invalid_argument, busy, io_error.
+  virtual Result<net::Listener> listen(const net::ByteStream& control) = 0;
+
   /// TLS on a data connection, resuming its control connection's session. Nothing is sent yet.
   /// @pre `control` came from secure_control().
   virtual Result<std::unique_ptr<net::ByteStream>> prepare_data(net::Socket socket,
@@ -70,7 +76,7 @@ class NetTransport final : public Transport {
  public:
   /// @param watch is told of the certificates of each login; outlives the transport. None: nobody.
   NetTransport(std::string host, std::uint16_t port, std::shared_ptr<const net::TlsContext> context,
-               CertificateWatch* watch = nullptr);
+               CertificateWatch* watch = nullptr, net::Route route = {});
 
   Result<net::Socket> dial_control(const Wait& wait) override;
   Result<std::unique_ptr<net::ByteStream>> secure_control(net::Socket socket,
@@ -79,6 +85,7 @@ class NetTransport final : public Transport {
   Result<net::Socket> dial_data(const net::ByteStream& control, std::uint16_t port,
                                 const Wait& wait) override;
   Result<net::Socket> begin_data(const net::ByteStream& control, std::uint16_t port) override;
+  Result<net::Listener> listen(const net::ByteStream& control) override;
   Result<std::unique_ptr<net::ByteStream>> prepare_data(net::Socket socket,
                                                         net::ByteStream& control) override;
   Result<bool> handshake_data(net::ByteStream& data, net::ByteStream& control,
@@ -89,12 +96,15 @@ class NetTransport final : public Transport {
   std::string describe_tls(const net::ByteStream& control) override;
 
  private:
+  Result<net::Socket> dial(const Wait& wait) const;
+  Result<net::Socket> dial_by_proxy(const Wait& wait) const;
   void watch_certificates(const net::TlsStream& control);
 
   const std::string host_;
   const std::uint16_t port_;
   const std::shared_ptr<const net::TlsContext> context_;
   CertificateWatch* const watch_;
+  const net::Route route_;
   Mutex mutex_;
   net::TlsResumption latest_ FTPSFS_GUARDED_BY(mutex_);
 };

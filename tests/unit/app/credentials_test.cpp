@@ -20,6 +20,12 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
+/// A reload, with time enough.
+Result<Credentials> again(const Options& options, const MountUrl& url, const Credentials& before) {
+  return gather_credentials_again(options, url, before,
+                                  Wait::for_at_most(std::chrono::seconds(20)));
+}
+
 std::string password_of(const Credentials& credentials) {
   return credentials.password ? std::string(credentials.password->reveal()) : "(none)";
 }
@@ -162,12 +168,14 @@ TEST_F(CredentialsFile, APasswordAloneNeedsAUser) {
   EXPECT_EQ(gather_credentials(options, url("bob@h:/"))->username, "bob");
 }
 
-TEST_F(CredentialsFile, HoldsThePassphraseOfTheKey) {
+TEST_F(CredentialsFile, HoldsThePassphraseOfTheKeyAndThePasswordOfTheProxy) {
   Options options;
-  options.credentials_file = write("username=a\npassword=p\nkey_password= open sesame\n", 0600);
+  options.credentials_file =
+      write("username=a\npassword=p\nkey_password= open sesame\nproxy_password=gate\n", 0600);
   const auto credentials = gather_credentials(options, url("h:/"));
   ASSERT_TRUE(credentials) << credentials.error().text;
   EXPECT_EQ(credentials->key_password->reveal(), " open sesame");
+  EXPECT_EQ(credentials->proxy_password->reveal(), "gate");
 }
 
 TEST_F(CredentialsFile, HoldsTheAccountUnlessTheCommandLineDoes) {
@@ -205,16 +213,16 @@ TEST_F(CredentialsFile, IsReadAnewForAReload) {
   options.credentials_file = write("username=alice\npassword=old\nkey_password=k\n", 0600);
   const auto before = gather_credentials(options, url("h:/")).value();
   write("username=alice\npassword=new\naccount=books\n", 0600);
-  const auto after = gather_credentials_again(options, url("h:/"), before);
+  const auto after = again(options, url("h:/"), before);
   ASSERT_TRUE(after) << after.error().text;
   EXPECT_EQ(password_of(*after), "new");
   EXPECT_EQ(after->account->reveal(), "books");
   EXPECT_EQ(after->key_password->reveal(), "k") << "perhaps typed: it is kept";
   write("username=alice\n", 0600);
-  EXPECT_THAT(gather_credentials_again(options, url("h:/"), before).error().text,
+  EXPECT_THAT(again(options, url("h:/"), before).error().text,
               AllOf(HasSubstr("no password"), HasSubstr(options.credentials_file)));
   options.identity.pkcs12 = "/me.pfx";
-  const auto alone = gather_credentials_again(options, url("h:/"), before);
+  const auto alone = again(options, url("h:/"), before);
   ASSERT_TRUE(alone) << alone.error().text;
   EXPECT_FALSE(alone->password) << "the certificate alone shall do from now on";
 }
@@ -225,9 +233,9 @@ TEST_F(CredentialsFile, AReloadSendsNoOtherPasswordThanTheMountDid) {
   options.credentials_file = write("username=u\npassword=of the file\n", 0600);
   const auto before = gather_credentials(options, url("ftpes://u:w@h/")).value();
   EXPECT_EQ(password_of(before), "w");
-  const auto after = gather_credentials_again(options, url("ftpes://u@h/"), before).value();
+  const auto after = again(options, url("ftpes://u@h/"), before).value();
   EXPECT_EQ(password_of(after), "w");
-  EXPECT_EQ(password_of(*gather_credentials_again(options, url("ftpes://u@h/"), after)), "w");
+  EXPECT_EQ(password_of(*again(options, url("ftpes://u@h/"), after)), "w");
 }
 
 TEST_F(CredentialsFile, ACertificateNeedsAUser) {
@@ -242,11 +250,94 @@ TEST_F(CredentialsFile, AReloadKeepsWhatWasTypedAndTheUser) {
   before.username = "alice";
   before.password = Secret(std::string_view("typed"));
   before.password_source = PasswordSource::given_once;
-  EXPECT_EQ(password_of(*gather_credentials_again(options, url("alice@h:/"), before)), "typed");
+  EXPECT_EQ(password_of(*again(options, url("alice@h:/"), before)), "typed");
   options.credentials_file = write("username=bob\npassword=p\n", 0600);
-  const auto other = gather_credentials_again(options, url("h:/"), before);
+  const auto other = again(options, url("h:/"), before);
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().text, AllOf(HasSubstr("bob"), HasSubstr("alice")));
+}
+
+TEST_F(CredentialsFile, NetrcIsReadWhenItIsAskedFor) {
+  Options options;
+  options.netrc_file = write("machine h login alice password secret account books\n", 0600);
+  const auto credentials = gather_credentials(options, url("h:/"));
+  ASSERT_TRUE(credentials) << credentials.error().text;
+  EXPECT_EQ(credentials->username, "alice");
+  EXPECT_EQ(password_of(*credentials), "secret");
+  EXPECT_EQ(credentials->account->reveal(), "books");
+  EXPECT_EQ(password_of(*gather_credentials(options, url("alice@h:/"))), "secret");
+  options.identity.pkcs12 = "/me.pfx";
+  EXPECT_EQ(password_of(*gather_credentials(options, url("bob@h:/"))), "(none)");
+  EXPECT_EQ(password_of(*gather_credentials(options, url("alice@other:/"))), "(none)");
+}
+
+TEST_F(CredentialsFile, NetrcWithAPasswordMustBePrivate) {
+  Options options;
+  options.netrc_file = write("machine other login x password hunter2\n", 0644);
+  EXPECT_THAT(gather_credentials(options, url("h:/")).error().text,
+              AllOf(HasSubstr("netrc"), HasSubstr("chmod 600"), Not(HasSubstr("hunter2"))));
+  options.netrc_file = write("machine other login x\n", 0644);
+  EXPECT_TRUE(gather_credentials(options, url("h:/")));
+  options.netrc_file = directory_ + "/missing";
+  EXPECT_THAT(gather_credentials(options, url("h:/")).error().text, HasSubstr("missing"));
+}
+
+TEST_F(CredentialsFile, ACommandTellsThePasswordAgainAtEachReload) {
+  Options options;
+  options.credentials_file = write("username=alice\npassword=of the file\n", 0600);
+  const std::string told = directory_ + "/told";
+  options.password_command = "cat " + told;
+  std::ofstream(told) << "one\n";
+  const auto before = gather_credentials(options, url("h:/")).value();
+  EXPECT_EQ(password_of(before), "one");
+  std::ofstream(told) << "two\n";
+  EXPECT_EQ(password_of(*again(options, url("h:/"), before)), "two");
+  std::filesystem::remove(told);
+  EXPECT_THAT(again(options, url("h:/"), before).error().text, HasSubstr("password_command"));
+  EXPECT_EQ(password_of(*gather_credentials(options, url("ftpes://alice:w@h/"))), "w")
+      << "the URL's counts before it, and nothing is run";
+}
+
+/// $CREDENTIALS_DIRECTORY for the time of a test.
+class SystemCredentials : public CredentialsFile {
+ protected:
+  void SetUp() override {
+    CredentialsFile::SetUp();
+    ::setenv("CREDENTIALS_DIRECTORY", directory_.c_str(), 1);
+  }
+  void TearDown() override {
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    CredentialsFile::TearDown();
+  }
+  void give(const std::string& name, const std::string& text) {
+    std::ofstream(directory_ + "/ftpsfs." + name) << text;
+  }
+};
+
+TEST_F(SystemCredentials, AreUsedWhereNothingElseGivesThem) {
+  give("username", "alice\n");
+  give("password", "secret");
+  give("account", "books");
+  give("key_password", "k\n");
+  const auto credentials = gather_credentials(Options(), url("h:/"));
+  ASSERT_TRUE(credentials) << credentials.error().text;
+  EXPECT_EQ(credentials->username, "alice");
+  EXPECT_EQ(password_of(*credentials), "secret");
+  EXPECT_EQ(credentials->account->reveal(), "books");
+  EXPECT_EQ(credentials->key_password->reveal(), "k");
+  Options options;
+  options.credentials_file = write("username=bob\npassword=own\n", 0600);
+  EXPECT_EQ(password_of(*gather_credentials(options, url("h:/"))), "own");
+  options = Options();
+  options.identity.pkcs12 = "/me.pfx";
+  EXPECT_EQ(password_of(*gather_credentials(options, url("bob@h:/"))), "(none)")
+      << "alice's is not for bob";
+}
+
+TEST_F(SystemCredentials, AreOneLineEach) {
+  give("password", "hunter2\nDELE x\n");
+  EXPECT_THAT(gather_credentials(Options(), url("alice@h:/")).error().text,
+              AllOf(HasSubstr("ftpsfs.password"), Not(HasSubstr("hunter2"))));
 }
 
 class PasswordLine : public testing::Test {

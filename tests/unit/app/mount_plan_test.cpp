@@ -84,6 +84,28 @@ TEST_F(Plan, RefusesWhatExcludesItself) {
   EXPECT_THAT(failure(), HasSubstr("exclude"));
 }
 
+TEST_F(Plan, OldTlsMustBeAskedForTwiceAndWarns) {
+  options_.tls_min = net::TlsVersion::tls1_0;
+  EXPECT_THAT(failure(), HasSubstr("tls_legacy"));
+  options_.tls_legacy = true;
+  const auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_THAT(plan->warnings, Contains(HasSubstr("tls_legacy")));
+  EXPECT_TRUE(remote_settings(*plan).session.tls.legacy);
+  EXPECT_EQ(remote_settings(*plan).session.tls.min_version, net::TlsVersion::tls1_0);
+}
+
+TEST_F(Plan, RefusesDemandsThatCannotBeMet) {
+  options_.ocsp = net::StapledStatus::require;
+  options_.verify = net::TlsVerify::none;
+  EXPECT_THAT(failure(), HasSubstr("ocsp=require"));
+  options_.verify = net::TlsVerify::full;
+  options_.strict_end = true;
+  EXPECT_TRUE(remote_settings(*make()).session.strict_end);
+  options_.protection = session::Protection::clear_data;
+  EXPECT_THAT(failure(), HasSubstr("eof=strict"));
+}
+
 TEST_F(Plan, RefusesPinsThatAreNone) {
   for (const char* pin : {"sha256:", "sha1:AAAA",
                           "sha256:AAAA=", "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
@@ -102,6 +124,56 @@ TEST_F(Plan, RefusesPinsThatAreNone) {
   options_.crl_files = {"/etc/hostname"};
   options_.verify = net::TlsVerify::none;
   EXPECT_THAT(failure(), AllOf(HasSubstr("crlfile="), HasSubstr("verify=none")));
+}
+
+TEST_F(Plan, KnowsTheWayToTheServer) {
+  options_.ipv6 = true;
+  options_.active = true;
+  options_.interface = "lo";
+  options_.port_range = "6000-6010";
+  auto route = remote_settings(*make()).session.route;
+  EXPECT_EQ(route.family, net::AddressFamily::ipv6);
+  EXPECT_EQ(route.active->interface, "lo");
+  EXPECT_EQ(route.active->lowest_port, 6000);
+  EXPECT_EQ(route.active->highest_port, 6010);
+  options_ = Options();
+  options_.staging_directory = directory_;
+  options_.proxy = "socks5h://me@gate";
+  auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  plan->credentials.proxy_password = Secret(std::string_view("word"));
+  route = remote_settings(*plan).session.route;
+  EXPECT_EQ(route.proxy->host, "gate");
+  EXPECT_EQ(route.proxy->password->reveal(), "word");
+  EXPECT_TRUE(plan->warnings.empty());
+  options_.proxy = "socks5h://me:hunter2@gate";
+  plan = make();
+  EXPECT_THAT(plan->warnings, Contains(HasSubstr("proxy_password=")));
+  EXPECT_THAT(plan->warnings, Not(Contains(HasSubstr("hunter2"))));
+  EXPECT_EQ(plan->options.proxy, "") << "it is kept as a secret alone";
+}
+
+TEST_F(Plan, RefusesWaysThatExcludeEachOther) {
+  options_.ipv4 = options_.ipv6 = true;
+  EXPECT_THAT(failure(), HasSubstr("ipv4 and ipv6"));
+  options_.ipv4 = false;
+  options_.interface = "nosuch0";
+  EXPECT_THAT(failure(), HasSubstr("give active"));
+  options_.active = true;
+  EXPECT_THAT(failure(), HasSubstr("interface=nosuch0"));
+  options_.interface = "192.0.2.1";
+  for (const char* range : {"x", "0-5", "7-6", "1-70000", "5-", "-5", "1-2-3"}) {
+    options_.port_range = range;
+    EXPECT_THAT(failure(), HasSubstr("port_range=")) << range;
+  }
+  options_.port_range = "5000";
+  EXPECT_EQ(make()->route.active->highest_port, 5000);
+  options_.proxy = "socks5://gate";
+  EXPECT_THAT(failure(), HasSubstr("exclude"));
+  options_.active = false;
+  options_.interface = options_.port_range = "";
+  options_.proxy = "http://gate";
+  EXPECT_THAT(failure(), HasSubstr("socks5h://"));
 }
 
 TEST_F(Plan, RefusesHalfAnIdentity) {

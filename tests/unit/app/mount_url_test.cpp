@@ -142,5 +142,36 @@ TEST(MountUrl, AuthorityHasBracketsAroundIpv6) {
   EXPECT_EQ(parse_mount_url("h:/")->authority(), "h:21");
 }
 
+TEST(Proxy, IsReadWithItsParts) {
+  const auto proxy = parse_proxy("socks5h://me%40x:p%3a@[2001:db8::1]:1081");
+  ASSERT_TRUE(proxy) << proxy.error().text;
+  EXPECT_EQ(proxy->host, "2001:db8::1");
+  EXPECT_EQ(proxy->port, 1081);
+  EXPECT_TRUE(proxy->resolves_names);
+  EXPECT_EQ(proxy->username, "me@x");
+  EXPECT_EQ(proxy->password->reveal(), "p:");
+  const auto plain = parse_proxy("socks5://gate");
+  ASSERT_TRUE(plain) << plain.error().text;
+  EXPECT_EQ(plain->port, 1080);
+  EXPECT_FALSE(plain->resolves_names);
+  EXPECT_FALSE(plain->password);
+}
+
+TEST(Proxy, MistakesAreToldWithoutThePassword) {
+  for (const char* text : {"http://u:hunter2@h", "gate:1080", "socks5://", "socks5://u:hunter2@h:0",
+                           "socks5h://u:hunter2@h/path", "socks5://u:hunter2@h:x"}) {
+    const auto proxy = parse_proxy(text);
+    ASSERT_FALSE(proxy) << text;
+    EXPECT_THAT(proxy.error().text, Not(HasSubstr("hunter2"))) << text;
+  }
+}
+
+TEST(Proxy, ItsPasswordIsFoundInAnArgument) {
+  std::string text = "-oro,proxy=socks5h://u:hunter2@h:1080,rw";
+  const auto range = find_password(text);
+  ASSERT_TRUE(range);
+  EXPECT_EQ(text.substr(range->begin, range->length), "hunter2");
+}
+
 }  // namespace
 }  // namespace ftpsfs::app

@@ -50,6 +50,16 @@ TEST(OptionParser, OptionsMayStandAnywhere) {
   EXPECT_TRUE(line->options.read_only);
 }
 
+TEST(OptionParser, AValueThatMayBeLeftOutStandsBehindItsEqualsSign) {
+  EXPECT_FALSE(parse({"h:/", "/m"})->options.netrc_file);
+  EXPECT_EQ(parse({"-o", "netrc", "h:/", "/m"})->options.netrc_file, "");
+  EXPECT_EQ(parse({"-o", "netrc=/n", "h:/", "/m"})->options.netrc_file, "/n");
+  const auto line = parse({"--netrc", "h:/", "/m"});
+  EXPECT_EQ(line->options.netrc_file, "");
+  EXPECT_THAT(line->positionals, ElementsAre("h:/", "/m"));
+  EXPECT_EQ(parse({"--netrc=n", "h:/", "/m"})->options.netrc_file, "/start/n");
+}
+
 TEST(OptionParser, TwoDashesEndTheOptions) {
   EXPECT_THAT(parse({"--", "-f", "--x"})->positionals, ElementsAre("-f", "--x"));
 }

@@ -275,6 +275,36 @@ TEST(TlsPeerTest, NoVersionInCommon) {
   EXPECT_THAT(stream.error().text, HasSubstr("no TLS version in common"));
 }
 
+TEST(TlsLegacyTest, OldVersionsAreSpokenOnlyWhenBothAreSaid) {
+  TlsSettings settings = trusting();
+  settings.min_version = TlsVersion::tls1_0;
+  const auto refused = TlsContext::create(settings);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+  EXPECT_THAT(refused.error().text, HasSubstr("tls_legacy"));
+  settings.legacy = true;
+  for (const auto& [version, name] :
+       {std::pair(Versions::only_1_0, "TLSv1"), std::pair(Versions::only_1_1, "TLSv1.1"),
+        std::pair(Versions::only_1_2, "TLSv1.2"), std::pair(Versions::both, "TLSv1.3")}) {
+    const CertificateServer server(ServerCertificate::good, version);
+    auto stream = server.shake(settings);
+    ASSERT_TRUE(stream) << name << ": " << stream.error().text;
+    EXPECT_EQ((*stream)->peer_info().version, name) << "the best that both can";
+  }
+}
+
+TEST(TlsLegacyTest, AnOldServerIsRefusedWithTheCure) {
+  for (const bool legacy : {false, true}) {
+    TlsSettings settings = trusting();
+    settings.legacy = legacy;  // alone, it does not lower the version
+    const CertificateServer old(ServerCertificate::good, Versions::only_1_0);
+    auto stream = old.shake(settings);
+    ASSERT_FALSE(stream);
+    EXPECT_THAT(stream.error().text, AllOf(HasSubstr("no TLS version in common"),
+                                           HasSubstr("tls_min="), HasSubstr("tls_legacy")));
+  }
+}
+
 TEST(TlsPeerTest, GarbageInTheMiddleIsTlsFailed) {
   // A record header of the right kind with nonsense behind it.
   ScriptedPeer peer;

@@ -309,6 +309,13 @@ TEST_F(LoginFlight, StopsAtPartOfALineBehindThe234) {
   EXPECT_EQ(transport_.secured, 0);
 }
 
+/// As ProFTPD does with implicit TLS.
+TEST_F(LoginFlight, NamesTheOtherSchemeWhenTheServerSpeaksOfAFailedHandshakeInClear) {
+  transport_.speaks_tls = true;
+  peer_.expect("AUTH TLS").reply("421 TLS handshake failed").close();
+  expect_failure(Errc::tls_failed, "ftps://");
+}
+
 TEST_F(LoginFlight, NeverGoesOnWithoutTls) {
   peer_.expect("AUTH TLS").send("220 ready\r\n534 policy\r\n").expect_end();
   expect_failure(Errc::tls_failed, "policy");

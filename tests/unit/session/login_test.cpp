@@ -124,12 +124,49 @@ TEST(Login, AServerThatClosesAtOnce) {
 }
 
 TEST(Login, NeverGoesOnWithoutTls) {
-  for (const char* refusal :
-       {"500 AUTH?", "502 no", "504 no TLS", "534 policy", "200 sure", "334 go on"}) {
+  for (const char* refusal : {"534 policy", "200 sure", "334 go on", "431 not now"}) {
     ScriptedPeer peer;
     peer.reply("220 ready").expect("AUTH TLS").reply(refusal).expect_end();
     expect_failure(peer, Errc::tls_failed, std::string(refusal).substr(4));
   }
+  for (const char* refusal : {"500 AUTH?", "502 no", "504 no TLS"}) {
+    ScriptedPeer peer;
+    peer.reply("220 ready")
+        .expect("AUTH TLS")
+        .reply(refusal)
+        .expect("AUTH SSL")
+        .reply("504 no SSL");
+    peer.expect_end();
+    expect_failure(peer, Errc::tls_failed, std::string(refusal).substr(4));
+  }
+}
+
+TEST(Login, AsksForSslWhereTlsIsUnknownAndInsistsOnProtection) {
+  for (const char* agreed : {"234 go", "334 go"}) {
+    ScriptedPeer peer;
+    peer.reply("220 old").expect("AUTH TLS").reply("504 TLS?").expect("AUTH SSL").reply(agreed);
+    peer.expect("USER joe").reply("331 ?").expect("PASS s3cret").reply("230 in");
+    peer.expect_bytes(kBatch).send(kAnswers).expect_end();
+    {
+      const auto result = log_in_to(peer);
+      ASSERT_TRUE(result) << result.error().text;
+    }
+    EXPECT_EQ(peer.finish(), "");
+  }
+  ScriptedPeer peer;
+  peer.reply("220 old").expect("AUTH TLS").reply("500 ?").expect("AUTH SSL").reply("234 go");
+  peer.expect("USER joe").reply("331 ?").expect("PASS s3cret").reply("230 in");
+  peer.expect_bytes(kBatch).send(
+      "200 a\r\n536 clear alone\r\n200 c\r\n200 d\r\n200 m\r\n211 x\r\n215 U\r\n257 \"/\"\r\n");
+  peer.expect_end();
+  expect_failure(peer, Errc::unsupported, "PROT P");
+}
+
+TEST(Login, StopsAtBytesInjectedBehindTheAnswerToAuthSsl) {
+  ScriptedPeer peer;
+  peer.reply("220 old").expect("AUTH TLS").reply("500 ?").expect("AUTH SSL");
+  peer.send("234 go\r\n331 evil\r\n").expect_end();
+  expect_failure(peer, Errc::protocol_error, "injected");
 }
 
 TEST(Login, StopsAtBytesInjectedBehindThe234) {

@@ -34,8 +34,9 @@ class ScriptedTransport final : public Transport {
   std::vector<std::string> records;  ///< written to them since
   std::vector<int> dialled;          ///< data ports
   std::deque<Error> handshake_errors;
-  std::optional<SteadyTime> expiry;    ///< of the TLS session
-  std::function<void()> on_handshake;  ///< of a data connection
+  std::optional<SteadyTime> expiry;     ///< of the TLS session
+  std::function<void()> on_handshake;   ///< of a data connection
+  std::deque<net::Listener> listeners;  ///< for active mode, in their order
 
   Result<net::Socket> dial_control(const Wait& /*wait*/) override {
     if (control_.empty()) {
@@ -69,6 +70,15 @@ class ScriptedTransport final : public Transport {
 
   Result<net::Socket> begin_data(const net::ByteStream& control, std::uint16_t port) override {
     return dial_data(control, port, Wait::for_at_most(std::chrono::seconds(1)));
+  }
+
+  Result<net::Listener> listen(const net::ByteStream& /*control*/) override {
+    if (listeners.empty()) {
+      return make_error(Errc::io_error, "no more listeners are scripted");
+    }
+    net::Listener next = std::move(listeners.front());
+    listeners.pop_front();
+    return next;
   }
 
   bool is_resumed(const net::ByteStream& /*data*/) override { return true; }

@@ -70,6 +70,47 @@ TEST_F(Transfer, ADownloadEndsWithTheVerdict) {
   finish();
 }
 
+/// The scripts have no TLS: their data connections end by a bare FIN.
+TEST_F(SessionFixture, ABareEndIsGoodEnoughWithSizeAndVerdictUnlessStrictnessIsAskedFor) {
+  for (const bool strict : {false, true}) {
+    test::ScriptedPeer control;
+    test::ScriptedPeer data;
+    SessionSettings settings = settings_;
+    settings.strict_end = strict;
+    control.reply("220 ready")
+        .expect("AUTH TLS")
+        .reply("234 go")
+        .expect("USER joe")
+        .reply("230 in");
+    control
+        .expect_bytes(
+            "PBSZ 0\r\nPROT P\r\nTYPE I\r\nOPTS UTF8 ON\r\n"
+            "OPTS MLST type;size;modify;perm;unique;unix.mode;\r\nFEAT\r\nSYST\r\nPWD\r\n")
+        .send("200 a\r\n200 b\r\n200 c\r\n500 d\r\n500 m\r\n500 e\r\n500 f\r\n257 \"/\"\r\n");
+    control.expect_bytes(kAsk).send("213 5\r\n550 no\r\n229 (|||4711|)\r\n");
+    control.expect("RETR /f").reply("150 coming");
+    data.send("hello").close();
+    control.reply("226 done").expect_end();
+    ScriptedTransport transport(control);
+    transport.add_data(&data);
+    ServerKnowledge knowledge;
+    auto session = Session::open(settings, transport, knowledge, counters_, soon());
+    ASSERT_TRUE(session) << session.error().text;
+    {
+      auto download = Download::open(**session, "/f", 0, soon());
+      ASSERT_TRUE(download) << download.error().text;
+      const std::string text = read_to_end(**download);
+      if (strict) {
+        EXPECT_NE(text.find("eof=strict"), std::string::npos) << text;
+      } else {
+        EXPECT_EQ(text, "hello");
+      }
+    }
+    session->reset();
+    EXPECT_EQ(control.finish(), "");
+  }
+}
+
 TEST_F(Transfer, ARestartGoesOutInOneWriteWithRetr) {
   control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
   control_.expect_bytes("REST 6\r\nRETR /f\r\n").send("350 from there\r\n125 coming\r\n");

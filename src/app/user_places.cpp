@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/app/user_places.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <vector>
+
+namespace ftpsfs::app {
+
+std::string environment_path(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody changes it
+  return value != nullptr && value[0] == '/' ? value : "";
+}
+
+std::string home_directory() {
+  std::string home = environment_path("HOME");
+  if (!home.empty()) {
+    return home;
+  }
+  std::vector<char> buffer(16 * 1024);
+  passwd entry{};
+  passwd* found = nullptr;
+  getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr && found->pw_dir != nullptr && found->pw_dir[0] == '/' ? found->pw_dir
+                                                                                 : "";
+}
+
+}  // namespace ftpsfs::app
