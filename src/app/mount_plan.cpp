@@ -355,6 +355,7 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.prefetch = options.prefetch;
   settings.close_to_open = options.close_to_open;
   settings.cache_bytes = options.cache_size;
+  settings.connections = options.max_conns;
   settings.buffer_bytes = options.buffer_size;
   settings.readahead_bytes = options.readahead;
   settings.timeout = options.timeout;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "ftpsfs/base/log.hpp"
+
 namespace ftpsfs::fs {
 namespace {
 
@@ -13,6 +15,9 @@ constexpr std::size_t kWorkers = 6;
 constexpr std::size_t kMostQueued = 2 * RowTracker::kLargestWindow;
 /// A program may come to wait for what is read ahead: less than it would wait for its own.
 constexpr std::chrono::seconds kPatience(5);
+/// So many that do not come one after the other are no accident.
+constexpr unsigned kInVain = 8;
+constexpr std::chrono::minutes kNotSoSoon(10);
 /// Rows in larger directories cost more to keep in order than they are worth.
 constexpr std::size_t kMostNames = 20'000;
 
@@ -37,6 +42,9 @@ void FilePrefetch::note_open(Ino directory, std::string_view name) {
   std::size_t waiting = 0;
   {
     const MutexLock lock(mutex_);
+    if (services_.clock.now() < not_before_) {
+      return;
+    }
     for (const RowFile* next : rows_.visit(directory, name, files, services_.clock.now())) {
       plan(directory, *next);
     }
@@ -94,6 +102,12 @@ void FilePrefetch::work(const std::stop_token& stop) {
 /// @return false: nothing to do, or no connection to do it with.
 bool FilePrefetch::fetch_one(const std::stop_token& stop) {
   std::optional<Wanted> wanted;
+  /// Whatever happens, nobody waits for it any longer than for this.
+  const std::shared_ptr<void> end(nullptr, [this, &wanted](void*) {
+    if (wanted) {
+      wanted->ahead->settle(nullptr, services_.clock.now());
+    }
+  });
   cache::NamespaceCache::Ticket ticket;
   const std::uint64_t renames = services_.renames;
   const auto choose = [&]() -> std::optional<remote::RemotePath> {
@@ -113,21 +127,33 @@ bool FilePrefetch::fetch_one(const std::stop_token& stop) {
   if (!wanted) {
     return false;
   }
-  if (read && *read && services_.renames == renames) {
+  const bool came = read && *read;
+  if (came && services_.renames == renames) {
     keep(*wanted, ticket, **std::move(read));
-  } else {
-    wanted->ahead->settle(nullptr, services_.clock.now());
   }
+  note_outcome(came);
   return true;
 }
 
-/// What is known of the name comes before the content, which spares the question.
+/// Where files never come this way (their sizes are not told, or wrong), each would be read twice.
+void FilePrefetch::note_outcome(bool came) {
+  const MutexLock lock(mutex_);
+  in_vain_ = came ? 0 : in_vain_ + 1;
+  if (in_vain_ >= kInVain) {
+    in_vain_ = 0;
+    not_before_ = services_.clock.now() + kNotSoSoon;
+    log::info("small files cannot be read ahead here: none is for {} minutes", kNotSoSoon.count());
+  }
+}
+
+/// What is known of the name comes before the content, which spares the question. Where it was
+/// another file the opening asks: size and time alone do not tell which one.
 void FilePrefetch::keep(const Wanted& wanted, const cache::NamespaceCache::Ticket& ticket,
                         remote::WholeFile whole) {
   auto known = services_.cache.find(wanted.directory, wanted.name);
-  if (known && known->entry && known->entry->type == remote::FileType::regular) {
+  if (known && known->entry && known->entry->type == remote::FileType::regular &&
+      remote::may_be_same(remote::comparable(remote::version_of(*known->entry)), whole.version)) {
     remote::Entry entry = *std::move(known->entry);
-    entry.size = whole.version.size;
     const bool told_coarsely = !services_.settings.exact_times && has_coarse_time(entry);
     if (whole.version.mtime && !told_coarsely) {
       entry.mtime = whole.version.mtime;

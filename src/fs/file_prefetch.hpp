@@ -60,6 +60,7 @@ class FilePrefetch {
   void work(const std::stop_token& stop);
   bool fetch_one(const std::stop_token& stop);
   void plan(Ino directory, const RowFile& next) FTPSFS_REQUIRES(mutex_);
+  void note_outcome(bool came);
   void keep(const Wanted& wanted, const cache::NamespaceCache::Ticket& ticket,
             remote::WholeFile whole);
 
@@ -69,6 +70,8 @@ class FilePrefetch {
   Mutex mutex_;
   RowTracker rows_ FTPSFS_GUARDED_BY(mutex_);
   std::deque<Wanted> queue_ FTPSFS_GUARDED_BY(mutex_);
+  unsigned in_vain_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of late, one after the other
+  SteadyTime not_before_ FTPSFS_GUARDED_BY(mutex_){};
   Crew crew_;  // ends first
 };
 

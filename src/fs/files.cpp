@@ -59,7 +59,8 @@ std::shared_ptr<FileHandle> Filesystem::Impl::add_handle(Ino ino, std::shared_pt
   return handle;
 }
 
-Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Request& request) {
+Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, bool only_reads,
+                                                  const Request& request) {
   FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
   FTPSFS_TRY_ASSIGN(Tree::Known found, existing(location.parent, location.name, request));
   if (found.entry->type != remote::FileType::regular ||
@@ -67,7 +68,7 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Request& reques
       services_.clock.now() - found.fetched_at < kOpenTrust) {
     return found;
   }
-  if (file_prefetch_.await_news(ino, request.wait)) {
+  if (only_reads && file_prefetch_.await_news(ino, request.wait)) {
     FTPSFS_TRY_ASSIGN(found, existing(location.parent, location.name, request));
     if (services_.clock.now() - found.fetched_at < kOpenTrust) {
       return found;
@@ -101,11 +102,11 @@ Result<OpenReply> Filesystem::Impl::open(Ino ino, int flags, const Request& requ
   if (const auto location = inodes_.locate(ino); location && only_reads) {
     file_prefetch_.note_open(location->parent, location->name);
   }
-  FTPSFS_TRY_ASSIGN(const Tree::Known found, revalidated(ino, request));
+  FTPSFS_TRY_ASSIGN(const Tree::Known found, revalidated(ino, only_reads, request));
   FTPSFS_TRY_ASSIGN(const OpenReply reply, open_known(ino, *found.entry, flags, request));
   if (const auto handle = find_handle(reply.handle); handle && only_reads) {
     handle->pages_kept = reply.keep_cache;
-    handle->file->adopt(files_ahead_.hand_over(ino));
+    handle->file->adopt_ahead();
   }
   return reply;
 }
@@ -137,10 +138,7 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
   const auto handle =
       add_handle(ino, std::make_shared<OpenFile>(services_, ino, entry), flags, request, id);
   if (writes) {
-    if (auto stopped = handle->file->stop_giving_pages(request.wait); !stopped) {
-      release(id, request);
-      return std::move(stopped).error();
-    }
+    handle->file->stop_giving_pages();
   }
   OpenReply reply;
   reply.handle = id;
@@ -154,16 +152,27 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
     }
     handle->file->begin_replacement();
   }
-  const remote::FileVersion version = handle->file->version();
+  reply.keep_cache = note_paged(ino, handle->file->version()) && reply.keep_cache;
+  if (writes || !reply.keep_cache) {
+    // What the kernel is about to forget, or a program to write, no page may overtake.
+    if (auto closed = services_.page_gates.close(ino, request.wait); !closed) {
+      release(id, request);
+      return std::move(closed).error();
+    }
+  }
+  return reply;
+}
+
+/// The kernel may hold pages of this version from now on. @return whether those that it has are.
+bool Filesystem::Impl::note_paged(Ino ino, const remote::FileVersion& version) {
   const MutexLock lock(mutex_);
   if (paged_versions_.size() > kPagedVersions) {
     paged_versions_.clear();
   }
   auto [paged, is_new] = paged_versions_.try_emplace(ino, version);
   const bool holds = !is_new && remote::may_be_same(paged->second, version);
-  reply.keep_cache = reply.keep_cache && holds;
   paged->second = version;
-  return reply;
+  return holds;
 }
 
 Result<CreateReply> Filesystem::Impl::create(Ino parent, const std::string& name,

@@ -31,10 +31,12 @@ bool FileAhead::withdraw() {
 
 void FileAhead::settle(Content content, SteadyTime now) {
   const MutexLock lock(mutex_);
-  state_ = State::settled;
-  since_ = now;
-  content_ = std::move(content);
-  changed_.notify_all();
+  if (state_ != State::settled) {
+    state_ = State::settled;
+    since_ = now;
+    content_ = std::move(content);
+    changed_.notify_all();
+  }
 }
 
 Result<FileAhead::Content> FileAhead::await(const Wait& wait) {
@@ -44,6 +46,14 @@ Result<FileAhead::Content> FileAhead::await(const Wait& wait) {
     return wait.give_up("data from the server");
   }
   return content_;
+}
+
+bool FileAhead::may_come() {
+  const MutexLock lock(mutex_);
+  if (state_ == State::planned) {
+    state_ = State::settled;
+  }
+  return state_ == State::asked || content_ != nullptr;
 }
 
 FileAhead::Content FileAhead::peek() const {
@@ -85,13 +95,14 @@ void FilesAhead::drop_unused() {
 
 std::shared_ptr<FileAhead> FilesAhead::hand_over(Ino file) {
   const MutexLock lock(mutex_);
+  drop_unused();
   const auto found = files_.find(file);
   if (found == files_.end()) {
     return nullptr;
   }
   auto given = std::move(found->second);
   files_.erase(found);
-  if (given->withdraw()) {
+  if (!given->may_come() || given->idle(clock_.now()) >= kKept) {
     return nullptr;
   }
   ++used_;

@@ -4,7 +4,7 @@
 // opens it, once; what nobody opens is dropped after a moment. A change made here drops the file:
 // what was read may be older than the change.
 //
-// Thread-safe; the mutexes are leaves.
+// Thread-safe; the mutex of FilesAhead may be held over those of its files, which are leaves.
 #pragma once
 
 #include <atomic>
@@ -41,9 +41,11 @@ class FileAhead {
   bool begin();
   /// Whoever wants it now reads it sooner alone. @return false: the server has been asked.
   bool withdraw();
-  /// @param content null: it does not come.
+  /// The first call counts. @param content null: it does not come.
   void settle(Content content, SteadyTime now);
 
+  /// Is it there, or on its way? One that was only planned is withdrawn.
+  bool may_come();
   /// @return null: it does not come. @errors cancelled, timed_out.
   Result<Content> await(const Wait& wait);
   /// Null: not there, or not yet.
@@ -70,7 +72,7 @@ class FilesAhead {
 
   /// @return null: planned already, or no memory for it now.
   std::shared_ptr<FileAhead> plan(Ino file, std::uint64_t bytes);
-  /// To who opens it. @return null: the server was not asked for it.
+  /// To who opens it. @return null: it is not there, not on its way, or too old.
   std::shared_ptr<FileAhead> hand_over(Ino file);
   /// The same, for who only looks.
   std::shared_ptr<FileAhead> find(Ino file) const;

@@ -60,6 +60,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
                      [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }) {
   services_.limits.stall_timeout = settings_.timeout;
   services_.limits.readahead = settings_.readahead_bytes;
+  // Some are left to other programs, and to work ahead of need.
+  services_.limits.lanes = std::clamp(settings_.connections, 4U, 7U) - 3;
   cache_.set_case_sensitive(remote.traits().case_sensitive);
   tree_.on_question(
       [this](Ino parent, std::string_view name) { prefetch_.note_question(parent, name); });

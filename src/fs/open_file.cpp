@@ -23,15 +23,6 @@ constexpr std::chrono::hours kLongestWork{24};
 /// A program waits no longer for what is read ahead, and asks itself.
 constexpr std::chrono::seconds kAheadPatience(5);
 
-/// For comparing with what the server tells of one file: a listing's minutes may be in another time
-/// zone.
-remote::FileVersion comparable(remote::FileVersion version) {
-  if (version.mtime && version.mtime->grain != remote::TimeGrain::second) {
-    version.mtime.reset();
-  }
-  return version;
-}
-
 }  // namespace
 
 bool FileHandle::writable() const {
@@ -57,6 +48,7 @@ std::shared_ptr<OpenFile> OpenFile::make_new(Services& services, Ino ino, std::u
   std::shared_ptr<OpenFile> file(new OpenFile(services, ino));
   file->begin_replacement();
   const MutexLock lock(file->mutex_);
+  file->gives_pages_ = false;
   file->mode_ = mode;
   file->mode_owed_ = true;
   return file;
@@ -121,11 +113,13 @@ void OpenFile::note_written() {
 
 // Reading.
 
-void OpenFile::adopt(std::shared_ptr<FileAhead> ahead) {
-  const MutexLock lock(mutex_);
-  if (ahead && std::holds_alternative<OnServer>(content_)) {
-    ahead_.swap(ahead);
-    ahead_epoch_ = epoch_;
+void OpenFile::adopt_ahead() {
+  const MutexLock lock(mutex_);  // across both: no local change comes between
+  if (std::holds_alternative<OnServer>(content_)) {
+    if (auto ahead = services_.files_ahead.hand_over(ino_)) {
+      ahead_ = std::move(ahead);
+      ahead_epoch_ = epoch_;
+    }
   }
 }
 
@@ -135,7 +129,7 @@ std::shared_ptr<FileAhead> OpenFile::ahead_locked() {
 
 std::optional<Slices> OpenFile::find_ahead(const FileAhead::Content& whole, std::uint64_t offset,
                                            std::size_t size) const {
-  if (!whole || !remote::may_be_same(comparable(version_), whole->version)) {
+  if (!whole || !remote::may_be_same(remote::comparable(version_), whole->version)) {
     return std::nullopt;
   }
   const std::uint64_t end = whole->version.size.value_or(0);
@@ -156,8 +150,13 @@ std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outda
       return std::make_unique<transfer::ReadStream>(
           services.remote, path, std::move(check), services.budget, services.pace, services.limits);
     };
-    const auto leftovers = [this, epoch = epoch_](std::uint64_t offset, Slices bytes) {
-      give_pages(offset, std::move(bytes), epoch);
+    // As all of them are read from now on: what is given later may be of a later version.
+    const PageSource source{gives_pages_ ? services_.page_gates.gate(ino_) : nullptr, version_,
+                            epoch_};
+    const auto leftovers = [weak = weak_from_this(), source](std::uint64_t offset, Slices bytes) {
+      if (const auto self = weak.lock()) {
+        self->give_pages(offset, std::move(bytes), source);
+      }
     };
     outdated = std::move(handle.reader);
     handle.reader = std::make_shared<transfer::FileReader>(make_stream, services_.pace,
@@ -167,40 +166,44 @@ std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outda
   return handle.reader;
 }
 
-/// Where a program reads at random, what it will want next is what lies around.
-void OpenFile::give_pages(std::uint64_t offset, Slices bytes, std::uint64_t epoch) {
-  remote::FileVersion version;
-  {
-    const MutexLock lock(mutex_);
-    if (!gives_pages_ || epoch != epoch_) {
-      return;
-    }
-    version = version_;
-  }
-  if (!version.size || offset + total_bytes(bytes) > *version.size) {
-    return;  // where the kernel keeps no pages, or would take the file for longer
-  }
-  services_.kernel.store_pages(ino_, offset, std::move(bytes),
-                               [weak = weak_from_this(), version, epoch] {
-                                 const auto self = weak.lock();
-                                 return self ? self->admit_pages(version, epoch) : PageTicket();
-                               });
+bool OpenFile::holds(const PageSource& source) const {
+  return source.gate && gives_pages_ && source.epoch == epoch_ &&
+         std::holds_alternative<OnServer>(content_) &&
+         remote::may_be_same(source.version, version_);
 }
 
-PageTicket OpenFile::admit_pages(const remote::FileVersion& version, std::uint64_t epoch) {
-  const MutexLock lock(mutex_);
-  if (!gives_pages_ || epoch != epoch_ || !std::holds_alternative<OnServer>(content_) ||
-      !remote::may_be_same(version, version_)) {
+/// Where a program reads at random, what it will want next is what lies around.
+void OpenFile::give_pages(std::uint64_t offset, Slices bytes, const PageSource& source) {
+  {
+    const MutexLock lock(mutex_);
+    // Of an unknown size the kernel keeps no pages; and none may make it believe in a longer file.
+    if (!holds(source) || !source.version.size ||
+        offset + total_bytes(bytes) > *source.version.size) {
+      return;
+    }
+  }
+  services_.kernel.store_pages(ino_, offset, std::move(bytes), [weak = weak_from_this(), source] {
+    const auto self = weak.lock();
+    return self ? self->admit_pages(source) : PageTicket();
+  });
+}
+
+PageTicket OpenFile::admit_pages(const PageSource& source) {
+  {
+    const MutexLock lock(mutex_);
+    if (!holds(source)) {
+      return nullptr;
+    }
+  }
+  auto ticket = source.gate->admit();
+  if (!ticket) {
     return nullptr;
   }
-  ++pages_on_their_way_;
-  return {this, [self = shared_from_this(), version](void*) {
+  return {this, [self = shared_from_this(), source, passed = std::move(ticket)](void*) {
             bool changed = false;
             {
-              const MutexLock relock(self->mutex_);
-              --self->pages_on_their_way_;
-              self->pages_arrived_.notify_all();
-              changed = !remote::may_be_same(version, self->version_);
+              const MutexLock lock(self->mutex_);
+              changed = !remote::may_be_same(source.version, self->version_);
             }
             if (changed) {  // on the server, while they were on their way
               self->services_.kernel.invalidate_inode(self->ino_, true);
@@ -208,14 +211,9 @@ PageTicket OpenFile::admit_pages(const remote::FileVersion& version, std::uint64
           }};
 }
 
-Result<void> OpenFile::stop_giving_pages(const Wait& wait) {
+void OpenFile::stop_giving_pages() {
   const MutexLock lock(mutex_);
   gives_pages_ = false;
-  if (!pages_arrived_.wait(mutex_, wait,
-                           [this]() FTPSFS_NO_ANALYSIS { return pages_on_their_way_ == 0; })) {
-    return wait.give_up("the kernel to take pages");
-  }
-  return {};
 }
 
 std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::uint64_t offset,
@@ -306,7 +304,7 @@ Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::u
     if (epoch != epoch_) {
       return make_error(Errc::stale, "the file was written meanwhile");
     }
-    const remote::FileVersion known = comparable(version_);
+    const remote::FileVersion known = remote::comparable(version_);
     const bool same = remote::may_be_same(known, observed);
     grown = !same && observed.size && known.size && *observed.size >= *known.size &&
             offset >= *known.size;

@@ -76,13 +76,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// longer than one answer of the server may: until the stop token fires.
   Result<Gate::Pass> enter_behind_others(const Wait& wait);
 
-  /// Its content was read, or is being read, ahead of this opening.
-  void adopt(std::shared_ptr<FileAhead> ahead);
+  /// Its content may have been read, or may be on its way, ahead of this opening.
+  void adopt_ahead();
 
-  /// From now on, until the last handle is closed, the kernel is given no pages that it has not
-  /// asked for: they could overtake what a program is about to write there.
-  /// @errors timed_out, cancelled: some are still on their way.
-  Result<void> stop_giving_pages(const Wait& wait);
+  /// Somebody may write: from now on the kernel is given no pages that it has not asked for.
+  void stop_giving_pages();
 
   // Reading. Needs no gate unless the content must be staged first.
   std::optional<Result<Slices>> find_content(FileHandle& handle, std::uint64_t offset,
@@ -193,8 +191,15 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   using Outdated = std::shared_ptr<transfer::FileReader>;
   std::shared_ptr<transfer::FileReader> reader(FileHandle& handle, Outdated& outdated)
       FTPSFS_REQUIRES(mutex_);
-  void give_pages(std::uint64_t offset, Slices bytes, std::uint64_t epoch);
-  PageTicket admit_pages(const remote::FileVersion& version, std::uint64_t epoch);
+  /// Pages of a file, and what they are of.
+  struct PageSource {
+    std::shared_ptr<PageGate> gate;  ///< null: none are to be given
+    remote::FileVersion version;
+    std::uint64_t epoch = 0;
+  };
+  void give_pages(std::uint64_t offset, Slices bytes, const PageSource& source);
+  PageTicket admit_pages(const PageSource& source);
+  bool holds(const PageSource& source) const FTPSFS_REQUIRES(mutex_);
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
                              std::uint64_t epoch);
 
@@ -269,8 +274,6 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::shared_ptr<FileAhead> ahead_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t ahead_epoch_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool gives_pages_ FTPSFS_GUARDED_BY(mutex_) = true;
-  int pages_on_their_way_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  ConditionVariable pages_arrived_;
 };
 
 }  // namespace ftpsfs::fs

@@ -16,6 +16,7 @@
 #include "ftpsfs/transfer/pace.hpp"
 #include "hidden_names.hpp"
 #include "lost_files.hpp"
+#include "page_gates.hpp"
 
 namespace ftpsfs::fs {
 
@@ -39,6 +40,7 @@ struct Services {
   /// built meanwhile may have led elsewhere.
   std::atomic<std::uint64_t> renames{0};
   LostFiles lost_files{};
+  PageGates page_gates{};
 
   /// For steps that must not be abandoned half-way, whatever the program does.
   Wait own_wait() const { return Wait::for_at_most(limits.stall_timeout); }

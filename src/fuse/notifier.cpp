@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
@@ -34,6 +35,7 @@ void Notifier::attach(fuse_session* session) {
     attached_ = true;
   }
   thread_ = std::thread([this, session] { run(session); });
+  pages_thread_ = std::thread([this, session] { run_pages(session); });
 }
 
 void Notifier::detach() {
@@ -44,9 +46,12 @@ void Notifier::detach() {
     pages_.clear();
     bytes_of_pages_ = 0;
     changed_.notify_all();
+    pages_changed_.notify_all();
   }
-  if (thread_.joinable()) {
-    thread_.join();
+  for (std::thread* thread : {&thread_, &pages_thread_}) {
+    if (thread->joinable()) {
+      thread->join();
+    }
   }
 }
 
@@ -55,6 +60,13 @@ void Notifier::invalidate_entry(fs::Ino parent, std::string name) {
 }
 
 void Notifier::invalidate_inode(fs::Ino ino, bool data) {
+  if (data) {
+    const MutexLock lock(mutex_);
+    std::erase_if(pages_, [this, ino](const Pages& pages) {
+      bytes_of_pages_ -= pages.ino == ino ? total_bytes(pages.bytes) : 0;
+      return pages.ino == ino;
+    });
+  }
   enqueue({ino, {}, data});
 }
 
@@ -64,7 +76,7 @@ void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::
   if (attached_ && size > 0 && bytes_of_pages_ + size <= kMostBytesOfPages) {
     bytes_of_pages_ += size;
     pages_.push_back({ino, offset, std::move(bytes), std::move(admit)});
-    changed_.notify_one();
+    pages_changed_.notify_one();
   }
 }
 
@@ -91,27 +103,36 @@ void Notifier::run(fuse_session* session) noexcept {
   ::pthread_setname_np(::pthread_self(), "ftpsfs-notify");
   MutexLock lock(mutex_);
   while (attached_) {
-    if (!queue_.empty()) {
-      const Notification next = std::move(queue_.front());
-      queue_.pop_front();
-      lock.unlock();
-      send(session, next);
-      lock.lock();
+    if (queue_.empty()) {
+      overflowed_ = false;
+      changed_.wait(mutex_, Wait::for_at_most(kNoLimit),
+                    [this]() FTPSFS_NO_ANALYSIS { return !attached_ || !queue_.empty(); });
       continue;
     }
-    overflowed_ = false;
-    if (!pages_.empty()) {
-      const Pages next = std::move(pages_.front());
-      pages_.pop_front();
-      bytes_of_pages_ -= total_bytes(next.bytes);
-      lock.unlock();
-      send(session, next);
-      lock.lock();
+    const Notification next = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    send(session, next);
+    lock.lock();
+  }
+}
+
+void Notifier::run_pages(fuse_session* session) noexcept {
+  ::pthread_setname_np(::pthread_self(), "ftpsfs-pages");
+  MutexLock lock(mutex_);
+  while (attached_) {
+    if (pages_.empty()) {
+      pages_changed_.wait(mutex_, Wait::for_at_most(kNoLimit),
+                          [this]() FTPSFS_NO_ANALYSIS { return !attached_ || !pages_.empty(); });
       continue;
     }
-    changed_.wait(mutex_, Wait::for_at_most(kNoLimit), [this]() FTPSFS_NO_ANALYSIS {
-      return !attached_ || !queue_.empty() || !pages_.empty();
-    });
+    std::optional<Pages> next = std::move(pages_.front());
+    pages_.pop_front();
+    bytes_of_pages_ -= total_bytes(next->bytes);
+    lock.unlock();
+    send(session, *next);
+    next.reset();  // the last to hold a file may be this
+    lock.lock();
   }
 }
 

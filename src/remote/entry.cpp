@@ -50,6 +50,13 @@ FileVersion version_of(const Entry& entry) {
   return {entry.size, entry.mtime, entry.unique};
 }
 
+FileVersion comparable(FileVersion version) noexcept {
+  if (version.mtime && version.mtime->grain != TimeGrain::second) {
+    version.mtime.reset();
+  }
+  return version;
+}
+
 bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept {
   if (a.size && b.size && *a.size != *b.size) {
     return false;

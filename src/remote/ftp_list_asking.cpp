@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "ftp_core.hpp"
 #include "ftp_operations.hpp"
+#include "ftp_seal.hpp"
 #include "ftpsfs/ftp/mlsx.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
 #include "ftpsfs/remote/ftp_entry.hpp"
@@ -25,6 +29,12 @@ struct Question {
 /// Where MLST follows links it says nothing of the link itself: the listing does.
 bool is_asked(const ftp::ServerProfile& known, const ftp::FileFacts& facts) {
   return facts.kind != ftp::FactKind::symlink || known.mlst_links == ftp::LinkView::shown;
+}
+
+/// Servers answer with the name or with the whole path.
+std::string_view last_component(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
 /// @return false: the server has no MLST after all.
@@ -47,18 +57,31 @@ Result<bool> complete(session::Session& session, std::span<const RemotePath> dir
       }
     }
   }
-  FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(flight, wait));
+  FTPSFS_TRY_ASSIGN(const Seal seal, Seal::make());
+  flight.insert(flight.end(), seal.commands().begin(), seal.commands().end());
+  FTPSFS_TRY_ASSIGN(const auto all, session.exchange(flight, wait));
+  const auto replies = std::span(all).first(questions.size());
+  if (!seal.fits(std::span(all).subspan(questions.size()))) {
+    session.knowledge().forget(&ftp::ServerProfile::has_mlst);
+    return make_broken(Errc::closed, "answers to MLST are out of step");
+  }
   std::vector<Facts> exact(directories.size());
+  std::size_t unknown = 0;
   for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (ftp::is_unknown_command(replies[i].code)) {
-      session.knowledge().forget(&ftp::ServerProfile::has_mlst);
-      return false;
+    if (replies[i].code == FtpRemote::Core::kLoggedOut) {
+      return ftp::make_refusal("MLST", replies[i]);
     }
-    // Gone meanwhile, or one that only the listing shows.
-    if (auto facts = ftp::parse_mlst(replies[i])) {
+    unknown += ftp::is_unknown_command(replies[i].code) ? 1 : 0;
+    // Refused: gone meanwhile, or one that only the listing shows.
+    auto facts = ftp::parse_mlst(replies[i]);
+    if (facts && last_component(facts->name) == *questions[i].name) {
       facts->name = *questions[i].name;
       exact[questions[i].directory].push_back(*std::move(facts));
     }
+  }
+  if (unknown > 0 && unknown == replies.size()) {
+    session.knowledge().forget(&ftp::ServerProfile::has_mlst);
+    return false;
   }
   for (const std::size_t each : chosen) {
     ReadListing whole = *std::exchange(listed[each], std::nullopt);

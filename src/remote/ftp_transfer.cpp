@@ -196,6 +196,9 @@ Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, con
 
 Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const RemotePath& path,
                                              std::uint64_t most_bytes, const Wait& wait) {
+  if (!session.profile().size) {
+    return std::optional<WholeFile>();
+  }
   FTPSFS_TRY_ASSIGN(const auto download, session::Download::open(session, path.str(), 0, wait));
   const FileVersion version = to_version(download->stamp());
   if (!version.size || *version.size > most_bytes) {

@@ -39,36 +39,50 @@ std::optional<Slices> FileReader::find(std::uint64_t offset, std::size_t size,
 
 Result<Slices> FileReader::read(std::uint64_t offset, std::size_t size,
                                 std::optional<std::uint64_t> expected_size, const Wait& wait) {
-  std::shared_ptr<Lane> lane;
   std::optional<Leftover> left;
+  std::shared_ptr<Lane> lane;
+  std::optional<Lane::Reader> reader;
   {
     const MutexLock lock(mutex_);
     lane = choose(offset, size, expected_size, left);
-    ++lane->readers;
+    reader.emplace(*lane);
     lane->used_at = ++reads_;
   }
   if (left && leftovers_) {
     leftovers_(left->offset, std::move(left->bytes));
   }
-  auto slices = lane->stream->read(offset, size, expected_size, wait);
-  const MutexLock lock(mutex_);
-  --lane->readers;
-  return slices;
+  return lane->stream->read(offset, size, expected_size, wait);
 }
 
+void FileReader::add_lane() {
+  auto lane = std::make_shared<Lane>();
+  lane->stream = make_stream_();
+  lane->stream->on_brought([leftovers = leftovers_](Leftover left) {
+    if (leftovers) {
+      leftovers(left.offset, std::move(left.bytes));
+    }
+  });
+  lanes_.push_back(std::move(lane));
+}
+
+/// The lane whose window is nearest; else one that is moved.
 std::shared_ptr<FileReader::Lane> FileReader::choose(std::uint64_t offset, std::size_t size,
                                                      std::optional<std::uint64_t> expected_size,
                                                      std::optional<Leftover>& left) {
+  if (lanes_.empty()) {
+    add_lane();
+  }
+  std::shared_ptr<Lane> nearest;
+  std::uint64_t least = 0;
   for (const auto& lane : lanes_) {
-    if (lane->stream->reaches(offset)) {
-      return lane;
+    const auto distance = lane->stream->distance_to(offset);
+    if (distance && (!nearest || *distance < least)) {
+      nearest = lane;
+      least = *distance;
     }
   }
-  if (lanes_.empty()) {
-    lanes_.push_back(std::make_shared<Lane>(Lane{make_stream_()}));
-    if (lanes_.front()->stream->reaches(offset)) {
-      return lanes_.front();
-    }
+  if (nearest) {
+    return nearest;
   }
   const std::shared_ptr<Lane> lane = lane_to_move();
   if (lane->readers == 0) {
@@ -94,7 +108,7 @@ std::shared_ptr<FileReader::Lane> FileReader::lane_to_move() {
   if (is_at_rest || lanes_.size() >= most_lanes_) {
     return best;
   }
-  lanes_.push_back(std::make_shared<Lane>(Lane{make_stream_()}));
+  add_lane();
   return lanes_.back();
 }
 

@@ -7,7 +7,7 @@ namespace ftpsfs::transfer {
 namespace {
 
 constexpr std::uint64_t kLeast = 256ULL << 10;
-constexpr std::uint64_t kMost = 16ULL << 20;
+constexpr std::uint64_t kMost = 8ULL << 20;
 /// A wait for a connection, or for the server's disk, is no measure of the way.
 constexpr double kLongestRestart = 2;
 

@@ -2,6 +2,7 @@
 #include "ftpsfs/transfer/read_stream.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -17,17 +18,33 @@ constexpr Duration kErrorStays{1000};
 constexpr std::uint64_t kPage = 4096;
 /// The flow is measured over so many bytes.
 constexpr std::uint64_t kFlowSample = 1ULL << 20;
+/// What the kernel may have collected while nobody read: no measure of the way.
+constexpr std::uint64_t kReceiveBuffer = 6ULL << 20;
+/// Parallel reads of a program that reads in sequence are not further apart.
+constexpr std::uint64_t kOneReader = 2ULL << 20;
+/// A jump that has brought its region, and beyond which nobody reads on so soon, was one of many.
+constexpr Duration kReadsOn{250};
 
 /// Tells the pace of one transfer.
 class Meter {
  public:
   Meter(Pace& pace, SteadyTime wished_at) : pace_(pace), wished_at_(wished_at) {}
 
+  /// Nothing was read for a while.
+  void pause() {
+    ignored_ = kReceiveBuffer;
+    bytes_ = 0;
+    took_ = Pace::Seconds(0);
+  }
   void begin() { begun_at_ = SteadyClock::now(); }
   void end(std::size_t bytes) {
     const SteadyTime now = SteadyClock::now();
     if (std::exchange(is_first_, false)) {
       pace_.note_restart(now - wished_at_);
+      return;
+    }
+    if (ignored_ > 0) {
+      ignored_ -= std::min<std::uint64_t>(ignored_, bytes);
       return;
     }
     bytes_ += bytes;
@@ -42,6 +59,7 @@ class Meter {
   const SteadyTime wished_at_;
   SteadyTime begun_at_{};
   bool is_first_ = true;
+  std::uint64_t ignored_ = 0;
   std::uint64_t bytes_ = 0;
   Pace::Seconds took_{0};
 };
@@ -71,9 +89,10 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
 
   Result<Slices> read(std::uint64_t offset, std::size_t size,
                       std::optional<std::uint64_t> expected_size, const Wait& wait);
-  bool reaches(std::uint64_t offset) const {
+  std::optional<std::uint64_t> distance_to(std::uint64_t offset) const {
     const MutexLock lock(mutex_);
-    return reachable(offset);
+    return reachable(offset) ? std::optional(offset - std::min(offset, window_.end()))
+                             : std::nullopt;
   }
   bool is_idle() const {
     const MutexLock lock(mutex_);
@@ -85,6 +104,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
            position_ - run_start_ > limits_.retain_bytes;
   }
   std::optional<Leftover> jump(const Region& region);
+  void on_brought(std::function<void(Leftover)> brought) { brought_ = std::move(brought); }
   void shut_down();
 
  private:
@@ -122,14 +142,20 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   Next fill(remote::RemoteReader& reader, SteadyTime begun_at, std::uint64_t generation,
             const std::stop_token& stop);
   void drop_retained() FTPSFS_REQUIRES(mutex_) {
-    if (run_start_ < fill_to_ && position_ <= fill_to_) {
-      return;  // what the jump brings stays together
+    if (stays_in_region() && !is_brought_) {
+      return;  // what the jump brings stays together until it is given away
     }
     const std::uint64_t keep_from = std::max(position_, limits_.retain_bytes);
     window_.drop_before(keep_from - limits_.retain_bytes);
   }
   /// The transfer is given up for now, and its share of the memory with it.
   Next rest() FTPSFS_REQUIRES(mutex_);
+  void give_what_was_brought(std::uint64_t generation);
+  std::optional<Leftover> leftover() const FTPSFS_REQUIRES(mutex_);
+  /// Only what the last jump was to bring has been read.
+  bool stays_in_region() const FTPSFS_REQUIRES(mutex_) {
+    return run_start_ < fill_to_ && position_ <= fill_to_;
+  }
   bool wait_for_room(const std::stop_token& stop, std::uint64_t generation) FTPSFS_REQUIRES(mutex_);
   Next failed(Error error, std::uint64_t generation, const std::stop_token& stop);
   Next ended(const remote::FileVersion& version, std::uint64_t generation);
@@ -141,6 +167,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   MemoryBudget& budget_;
   Pace& pace_;
   const Limits limits_;
+  std::function<void(Leftover)> brought_;  ///< set before any pump runs
 
   mutable Mutex mutex_;
   ConditionVariable changed_;
@@ -157,6 +184,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   std::optional<std::uint64_t> yield_at_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t run_start_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< where sequential reading began
   std::uint64_t fill_to_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< end of what the last jump is to bring
+  bool is_brought_ FTPSFS_GUARDED_BY(mutex_) = false;    ///< all of that
   bool is_full_ FTPSFS_GUARDED_BY(mutex_) = false;       ///< the pump waits for room
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool shut_down_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -180,6 +208,9 @@ std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::s
   }
   Slices result = window_.slices(offset, static_cast<std::size_t>(end - offset));
   if (end > position_) {
+    if (offset > position_ + kOneReader) {
+      run_start_ = offset;  // a leap, not reading in sequence
+    }
     position_ = end;
     changed_.notify_all();  // the pump may have waited for room
   }
@@ -228,6 +259,9 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
       }
       demand_end_ = std::max(demand_end_, offset + size);
       ensure_pump();
+      if (error_) {
+        continue;
+      }
     }
     changed_.notify_all();
     const std::uint64_t end = window_.end();
@@ -259,6 +293,7 @@ void ReadStream::Core::restart(const Region& region) {
   window_.restart(region.begin);
   position_ = run_start_ = region.target;
   fill_to_ = region.end;
+  is_brought_ = false;
   demand_end_ = 0;
   at_end_ = false;
   cut_.request_stop();
@@ -271,14 +306,18 @@ std::optional<Leftover> ReadStream::Core::jump(const Region& region) {
   if (waiting_ > 0) {
     return std::nullopt;
   }
-  std::optional<Leftover> left;
-  const std::uint64_t begin = (window_.begin() + kPage - 1) / kPage * kPage;
-  const std::uint64_t end = at_end_ ? window_.end() : window_.end() / kPage * kPage;
-  if (fill_to_ > run_start_ && begin < end) {
-    left = Leftover{begin, window_.slices(begin, static_cast<std::size_t>(end - begin))};
-  }
+  auto left = is_brought_ ? std::nullopt : leftover();
   restart(region);
   return left;
+}
+
+std::optional<Leftover> ReadStream::Core::leftover() const {
+  const std::uint64_t begin = (window_.begin() + kPage - 1) / kPage * kPage;
+  const std::uint64_t end = at_end_ ? window_.end() : window_.end() / kPage * kPage;
+  if (run_start_ >= fill_to_ || begin >= end) {
+    return std::nullopt;
+  }
+  return Leftover{begin, window_.slices(begin, static_cast<std::size_t>(end - begin))};
 }
 
 void ReadStream::Core::ensure_pump() {
@@ -286,10 +325,15 @@ void ReadStream::Core::ensure_pump() {
     return;
   }
   retries_left_ = limits_.retries;
-  // The old thread, if any, has nothing left to do but to end: it takes no lock any more.
-  thread_ =
-      std::jthread([self = shared_from_this()](const std::stop_token& stop) { self->pump(stop); });
-  pumping_ = true;  // not before: no thread may be had
+  try {
+    // The old thread, if any, has nothing left to do but to end: it takes no lock any more.
+    thread_ = std::jthread(
+        [self = shared_from_this()](const std::stop_token& stop) { self->pump(stop); });
+    pumping_ = true;
+  } catch (const std::system_error& e) {
+    error_ = make_error(Errc::io_error, std::string("no thread to read with: ") + e.what());
+    error_until_ = SteadyClock::now() + kErrorStays;
+  }
 }
 
 void ReadStream::Core::shut_down() {
@@ -360,10 +404,12 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader, Stea
   for (;;) {
     ReadWindow::Room room;
     std::stop_token cut;
+    give_what_was_brought(generation);
     {
       MutexLock lock(mutex_);
       while (generation_ == generation && !yield_at_ && !stop.stop_requested() &&
              window_.end() >= high_water(share.bytes())) {
+        meter.pause();
         if (!wait_for_room(stop, generation)) {
           break;
         }
@@ -398,9 +444,27 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader, Stea
   }
 }
 
+/// Under no lock: whoever takes it may ask the stream.
+void ReadStream::Core::give_what_was_brought(std::uint64_t generation) {
+  std::optional<Leftover> left;
+  {
+    const MutexLock lock(mutex_);
+    if (generation_ != generation || is_brought_ || run_start_ >= fill_to_ ||
+        (window_.end() < fill_to_ && !at_end_)) {
+      return;
+    }
+    is_brought_ = true;
+    left = leftover();
+  }
+  if (left && brought_) {
+    brought_(*std::move(left));
+  }
+}
+
 ReadStream::Core::Next ReadStream::Core::rest() {
   // What was read ahead is fetched again, should anybody want it. A small window is worth more
   // than its memory: a new transfer costs several round trips.
+  is_brought_ = is_brought_ || stays_in_region();  // what has come of it by now
   if (waiting_ == 0 && window_.end() - window_.begin() > limits_.retain_bytes) {
     drop_retained();
     window_.drop_after(position_);
@@ -414,11 +478,15 @@ bool ReadStream::Core::wait_for_room(const std::stop_token& stop, std::uint64_t 
   const std::uint64_t position = position_;
   const std::uint64_t demand = demand_end_;
   is_full_ = true;
-  const bool woken = changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
-                                   [&]() FTPSFS_NO_ANALYSIS {
-                                     return position_ != position || demand_end_ != demand ||
-                                            generation_ != generation || yield_at_.has_value();
-                                   });
+  const bool woken =
+      changed_.wait(mutex_,
+                    Wait::for_at_most(stays_in_region() ? std::min(kReadsOn, limits_.idle_timeout)
+                                                        : limits_.idle_timeout,
+                                      stop),
+                    [&]() FTPSFS_NO_ANALYSIS {
+                      return position_ != position || demand_end_ != demand ||
+                             generation_ != generation || yield_at_.has_value();
+                    });
   is_full_ = false;
   return woken;
 }
@@ -441,6 +509,8 @@ ReadStream::Core::Next ReadStream::Core::ended(const remote::FileVersion& versio
     at_end_ = true;
   }
   changed_.notify_all();
+  lock.unlock();
+  give_what_was_brought(generation);
   return Next::rest;
 }
 
@@ -489,8 +559,12 @@ ReadStream::~ReadStream() {
   core_->shut_down();
 }
 
-bool ReadStream::reaches(std::uint64_t offset) const {
-  return core_->reaches(offset);
+std::optional<std::uint64_t> ReadStream::distance_to(std::uint64_t offset) const {
+  return core_->distance_to(offset);
+}
+
+void ReadStream::on_brought(std::function<void(Leftover)> brought) {
+  core_->on_brought(std::move(brought));
 }
 
 bool ReadStream::is_idle() const {

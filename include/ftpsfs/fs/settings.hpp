@@ -33,6 +33,8 @@ struct Settings {
   /// open() asks the server for size and time again when they are older than a moment.
   bool close_to_open = true;
   std::uint64_t cache_bytes = 64ULL << 20;
+  /// How many connections there may be.
+  unsigned connections = 8;
   /// Content on its way, of all files together.
   std::uint64_t buffer_bytes = 96ULL << 20;
   /// Of one file that is read in sequence; 0: as the link needs.

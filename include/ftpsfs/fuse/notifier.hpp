@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Tells the kernel what to forget and what to keep, from a thread of its own: a notification takes
-// the kernel's inode locks, which the very request that caused it may hold until it is answered.
+// Tells the kernel what to forget and what to keep, from threads of their own: a notification takes
+// the kernel's locks of an inode or of its pages, which the very request that caused it may hold
+// until it is answered. What is to be kept can wait, and holds up nothing that must be forgotten.
 //
 // Thread-safe. Before attach() and after detach() notifications are dropped: nothing is mounted.
 #pragma once
@@ -29,16 +30,16 @@ class Notifier final : public fs::KernelCache {
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  /// Starts the thread. @pre the session is mounted and outlives detach().
+  /// Starts the threads. @pre the session is mounted and outlives detach().
   void attach(fuse_session* session);
 
-  /// Drops what is queued and joins the thread. The kernel may hold it up until the requests under
+  /// Drops what is queued and joins the threads. The kernel may hold it up until the requests under
   /// way in the same directory are answered: keep answering until this returns.
   void detach();
 
   void invalidate_entry(fs::Ino parent, std::string name) override;
   void invalidate_inode(fs::Ino ino, bool data) override;
-  /// Dropped where more than a few megabytes wait already.
+  /// Dropped where more than a few megabytes wait already, and when the inode is invalidated.
   void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override;
 
  private:
@@ -58,18 +59,21 @@ class Notifier final : public fs::KernelCache {
 
   void enqueue(Notification notification);
   void run(fuse_session* session) noexcept;
+  void run_pages(fuse_session* session) noexcept;
   static void send(fuse_session* session, const Notification& notification);
   static void send(fuse_session* session, const Pages& pages);
 
   const std::size_t most_queued_;
   Mutex mutex_;
   ConditionVariable changed_;
+  ConditionVariable pages_changed_;
   std::deque<Notification> queue_ FTPSFS_GUARDED_BY(mutex_);
   std::deque<Pages> pages_ FTPSFS_GUARDED_BY(mutex_);
   std::size_t bytes_of_pages_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool attached_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool overflowed_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::thread thread_;
+  std::thread pages_thread_;
 };
 
 }  // namespace ftpsfs::fuse

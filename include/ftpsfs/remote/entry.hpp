@@ -69,6 +69,10 @@ struct FileVersion {
 
 FileVersion version_of(const Entry& entry);
 
+/// For comparing with what the server tells of one file: a listing's minutes may be in another time
+/// zone, and are left out.
+FileVersion comparable(FileVersion version) noexcept;
+
 /// Does nothing known contradict that both are the same content?
 bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept;
 

@@ -5,11 +5,12 @@
 // else is worth having there. How much that is grows with the jumps, up to what a new transfer
 // costs: at the worst twice the bytes, at the best none of the later jumps costs anything.
 //
-// What a lane brought and nobody asked for is given away when the lane goes elsewhere.
+// What a jump has brought is given away, with what nobody asked for, as soon as it is there.
 //
 // Knows nothing of inodes or caches. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,7 +26,8 @@
 
 namespace ftpsfs::transfer {
 
-/// Takes bytes from `offset` on, whole pages of 4 KiB. Called on a reader's thread.
+/// Takes bytes from `offset` on, whole pages of 4 KiB. Called on any thread, under no lock of
+/// the reader.
 using Leftovers = std::function<void(std::uint64_t offset, Slices bytes)>;
 
 class FileReader {
@@ -50,13 +52,25 @@ class FileReader {
  private:
   struct Lane {
     std::unique_ptr<ReadStream> stream;
-    std::uint64_t used_at = 0;  ///< number of the last read
-    int readers = 0;            ///< in read() now
+    std::uint64_t used_at = 0;     ///< number of the last read
+    std::atomic<int> readers = 0;  ///< in read() now
+
+    class Reader {
+     public:
+      explicit Reader(Lane& lane) : lane_(lane) { ++lane_.readers; }
+      ~Reader() { --lane_.readers; }
+      Reader(const Reader&) = delete;
+      Reader& operator=(const Reader&) = delete;
+
+     private:
+      Lane& lane_;
+    };
   };
 
   std::shared_ptr<Lane> choose(std::uint64_t offset, std::size_t size,
                                std::optional<std::uint64_t> expected_size,
                                std::optional<Leftover>& left) FTPSFS_REQUIRES(mutex_);
+  void add_lane() FTPSFS_REQUIRES(mutex_);
   std::shared_ptr<Lane> lane_to_move() FTPSFS_REQUIRES(mutex_);
   Region region_of(std::uint64_t offset, std::size_t size,
                    std::optional<std::uint64_t> expected_size) FTPSFS_REQUIRES(mutex_);

@@ -38,7 +38,8 @@ struct Region {
   std::uint64_t end = 0;
 };
 
-/// Bytes that nobody had asked for when their stream went elsewhere.
+/// What a jump has brought beside what was asked for: whole pages of 4 KiB, or up to the end of the
+/// file.
 struct Leftover {
   std::uint64_t offset = 0;
   Slices bytes;
@@ -67,16 +68,19 @@ class ReadStream {
   Result<Slices> read(std::uint64_t offset, std::size_t size,
                       std::optional<std::uint64_t> expected_size, const Wait& wait);
 
-  /// Is the byte in the window, or so little ahead that it is read through?
-  bool reaches(std::uint64_t offset) const;
+  /// How far ahead of the window the byte is: 0 inside it. nullopt: so far, or behind it, that only
+  /// a new transfer brings it.
+  std::optional<std::uint64_t> distance_to(std::uint64_t offset) const;
   /// Nobody waits for bytes, and none are being brought.
   bool is_idle() const;
   /// Since the last jump, well beyond what that was to bring?
   bool was_read_in_sequence() const;
 
   /// Begins anew at the region. Not when somebody waits for the present window.
-  /// @return what an earlier jump has brought in vain, whole pages of 4 KiB.
+  /// @return what an earlier jump has brought so far.
   std::optional<Leftover> jump(const Region& region);
+  /// Is called on the pump's thread when a jump has brought its region. To be set before reading.
+  void on_brought(std::function<void(Leftover)> brought);
 
   class Core;
 

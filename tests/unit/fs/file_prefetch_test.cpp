@@ -33,7 +33,8 @@ class FilesInARow : public FilesystemFixture {
     }
   }
   void await_read(std::uint64_t count) {
-    while (fs->counters().read_ahead < count) {
+    for (const auto end = request().wait; fs->counters().read_ahead < count;) {
+      ASSERT_FALSE(end.expired());
       std::this_thread::yield();
     }
   }
@@ -171,6 +172,41 @@ TEST_F(FilesInARow, TheEndDoesNotWaitForThem) {
   expect_content(0, 2);
   ASSERT_TRUE(gate.await_blocked());
   fs.reset();
+}
+
+TEST_F(FilesInARow, AreBelievedForTenSecondsAtMost) {
+  expect_content(0, 2);
+  await_read(8);
+  clock.advance(std::chrono::seconds(11));
+  expect_content(3, 3);
+  EXPECT_EQ(opened(3), 1U);
+}
+
+TEST_F(FilesInARow, AreLeftAloneWhereTheyNeverCome) {
+  for (int i = 0; i < 8; ++i) {
+    remote.fail_next(Op::read_ahead, {}, make_error(Errc::refused, "550 no"));
+  }
+  expect_content(0, 15);
+  const auto asked = remote.calls(Op::read_ahead);
+  expect_content(16, kFiles - 1);
+  EXPECT_EQ(remote.calls(Op::read_ahead), asked);
+  clock.advance(std::chrono::minutes(11));
+  list(kRootIno);
+  expect_content(0, 2);
+  await_read(8);
+}
+
+TEST_F(FilesInARow, AnotherFileUnderTheNameIsToldByTheOpening) {
+  Gate gate = remote.hold(Op::read_ahead, "/" + name(3));
+  expect_content(0, 2);
+  ASSERT_TRUE(gate.await_blocked());
+  remote.put("/" + name(3), "another file");
+  remote.forget_calls();
+  gate.open();
+  await_read(8);
+  clock.advance(std::chrono::milliseconds(1500));
+  EXPECT_EQ(content(look(kRootIno, name(3))), "another file");
+  EXPECT_EQ(remote.calls(Op::version) + remote.calls(Op::stat), 1U);
 }
 
 TEST_F(FilesInARow, LargeOnesAreLeftToTheProgram) {

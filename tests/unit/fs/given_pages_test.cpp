@@ -31,9 +31,14 @@ class GivenPages : public FilesystemFixture {
   GivenPages& operator=(const GivenPages&) = delete;
 
   SilentKernel::Pages last() {
-    const MutexLock lock(kernel.mutex);
-    EXPECT_FALSE(kernel.pages.empty());
-    return kernel.pages.back();
+    for (const auto end = request().wait; !end.expired(); std::this_thread::yield()) {
+      const MutexLock lock(kernel.mutex);
+      if (!kernel.pages.empty()) {
+        return kernel.pages.back();
+      }
+    }
+    ADD_FAILURE() << "no pages were given";
+    return {kNoIno, 0, {}, [] { return PageTicket(); }};
   }
 
   std::string data_ = std::string(32U << 20U, '\0');
@@ -42,8 +47,8 @@ class GivenPages : public FilesystemFixture {
 };
 
 TEST_F(GivenPages, AreTheFiles) {
+  last();
   const MutexLock lock(kernel.mutex);
-  ASSERT_FALSE(kernel.pages.empty());
   for (const auto& each : kernel.pages) {
     EXPECT_EQ(each.ino, ino_);
     std::string text;
@@ -84,6 +89,54 @@ TEST_F(GivenPages, AreForgottenWhenTheFileChangesOnTheServerMeanwhile) {
   ticket.reset();
   EXPECT_EQ(kernel.inodes, before + 1);
   EXPECT_FALSE(last().admit());
+}
+
+/// Pages belong to the inode, whoever has it open.
+TEST_F(GivenPages, AreWaitedForByWhoOpensToWriteBehindTheLastClose) {
+  const auto pages = last();
+  auto ticket = pages.admit();
+  ASSERT_TRUE(ticket);
+  EXPECT_TRUE(close(handle_));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(fs->open(ino_, O_WRONLY, request(stop.get_token())));
+  ticket.reset();
+  EXPECT_FALSE(pages.admit());
+  handle_ = open(ino_, O_RDWR);
+}
+
+TEST_F(GivenPages, OfAnOlderVersionDoNotFollowAnOpening) {
+  const auto pages = last();
+  auto ticket = pages.admit();
+  ASSERT_TRUE(ticket);
+  EXPECT_TRUE(close(handle_));
+  remote.put("/f", std::string(1000, 'n'));
+  clock.advance(std::chrono::minutes(1));
+  std::stop_source stop;
+  stop.request_stop();
+  look(kRootIno, "f");
+  const auto blocked = fs->open(ino_, O_RDONLY, request(stop.get_token()));
+  EXPECT_FALSE(blocked && blocked->keep_cache);
+  ticket.reset();
+  EXPECT_FALSE(pages.admit());
+  handle_ = open(look(kRootIno, "f"), O_RDONLY);
+}
+
+TEST_F(GivenPages, AreNoneOfAFileThatWasMadeHere) {
+  {
+    const MutexLock lock(kernel.mutex);
+    kernel.pages.clear();
+  }
+  const HandleId made = create("new", O_RDWR);
+  EXPECT_TRUE(write(made, 0, data_));
+  EXPECT_TRUE(fs->sync(made, request()));
+  for (int i = 0; i < 12; ++i) {
+    const std::uint64_t offset = (i % 2 == 0 ? 20U : 1U) * (1U << 20U) + i * 700'000U;
+    EXPECT_EQ(read(made, offset, 4096), data_.substr(offset, 4096));
+  }
+  EXPECT_TRUE(close(made));
+  const MutexLock lock(kernel.mutex);
+  EXPECT_TRUE(kernel.pages.empty());
 }
 
 TEST_F(GivenPages, OutliveTheirFile) {

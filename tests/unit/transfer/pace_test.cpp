@@ -41,7 +41,7 @@ TEST(Pace, StaysWithinReason) {
   Pace fast;
   fast.note_restart(Seconds(60));  // some connection was waited for
   fast.note_flow(1000 * kMebibyte, Seconds(1));
-  EXPECT_EQ(fast.restart_bytes(), 16 * kMebibyte);
+  EXPECT_EQ(fast.restart_bytes(), 8 * kMebibyte);
 }
 
 }  // namespace
