@@ -17,8 +17,6 @@ constexpr std::size_t kMostVisits = 64;
 constexpr std::size_t kFlightWorkers = 2;
 constexpr std::size_t kTransferWorkers = 7;
 constexpr std::size_t kMostRemembered = 4096;
-/// Programs may come to wait for what is asked ahead: less than they would wait for their own.
-constexpr std::chrono::seconds kPatience(5);
 
 /// A program that asks for so many names of a directory, each soon after the last, mostly wants
 /// more of them: rather one listing than a round trip for each. Where nobody knows how large the
@@ -204,7 +202,7 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
 
 void DirectoryPrefetch::list(const Batch& batch, const std::stop_token& stop) {
   const Wait wait =
-      Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(kPatience);
+      Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(Crew::kPatience);
   tree_.list_ahead(batch.directories, batch.ahead_of, wait,
                    [this, &batch](Ino directory, bool came) {
                      const MutexLock lock(mutex_);

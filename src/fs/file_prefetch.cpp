@@ -13,11 +13,9 @@ namespace {
 
 constexpr std::size_t kWorkers = 6;
 constexpr std::size_t kMostQueued = 2 * RowTracker::kLargestWindow;
-/// A program may come to wait for what is read ahead: less than it would wait for its own.
-constexpr std::chrono::seconds kPatience(5);
 /// So many that do not come one after the other are no accident.
 constexpr unsigned kInVain = 8;
-constexpr std::chrono::minutes kNotSoSoon(10);
+constexpr std::chrono::minutes kLeftAlone(10);
 /// Rows in larger directories cost more to keep in order than they are worth.
 constexpr std::size_t kMostNames = 20'000;
 
@@ -78,7 +76,7 @@ bool FilePrefetch::await_news(Ino file, const Wait& wait) {
   if (!ahead || ahead->withdraw()) {
     return false;
   }
-  const auto content = ahead->await(wait.no_longer_than(kPatience));
+  const auto content = ahead->await(wait.no_longer_than(Crew::kPatience));
   return content && *content;
 }
 
@@ -122,7 +120,7 @@ bool FilePrefetch::fetch_one(const std::stop_token& stop) {
     return std::nullopt;
   };
   const Wait wait =
-      Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(kPatience);
+      Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(Crew::kPatience);
   auto read = services_.remote.read_ahead(choose, kLargest, wait);
   if (!wanted) {
     return false;
@@ -141,8 +139,8 @@ void FilePrefetch::note_outcome(bool came) {
   in_vain_ = came ? 0 : in_vain_ + 1;
   if (in_vain_ >= kInVain) {
     in_vain_ = 0;
-    not_before_ = services_.clock.now() + kNotSoSoon;
-    log::info("small files cannot be read ahead here: none is for {} minutes", kNotSoSoon.count());
+    not_before_ = services_.clock.now() + kLeftAlone;
+    log::info("small files cannot be read ahead here: none is for {} minutes", kLeftAlone.count());
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "crew.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
 
@@ -19,9 +20,6 @@ constexpr std::chrono::milliseconds kVersionTrust{1000};
 /// Who holds the gate has deadlines of its own, for each step of what may be a long way: a large
 /// file on a slow link is fetched for hours. This only keeps the wait from being unbounded.
 constexpr std::chrono::hours kLongestWork{24};
-
-/// A program waits no longer for what is read ahead, and asks itself.
-constexpr std::chrono::seconds kAheadPatience(5);
 
 }  // namespace
 
@@ -259,7 +257,7 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
       }
     }
     if (ahead) {
-      auto whole = ahead->await(request.wait.no_longer_than(kAheadPatience));
+      auto whole = ahead->await(request.wait.no_longer_than(Crew::kPatience));
       if (!whole && request.wait.stop.stop_requested()) {
         return std::move(whole).error();
       }

@@ -8,7 +8,7 @@
 
 namespace ftpsfs::net {
 
-/// The shortest time in which the peer has acknowledged anything on this TCP connection. A proxy on
+/// In what time the peer has acknowledged what was sent on this TCP connection of late. A proxy on
 /// the way is the peer. @return absent where the kernel does not know (tcp(7), TCP_INFO).
 std::optional<std::chrono::microseconds> round_trip(int fd) noexcept;
 
