@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -62,10 +63,10 @@ void Notifier::invalidate_entry(fs::Ino parent, std::string name) {
 void Notifier::invalidate_inode(fs::Ino ino, bool data) {
   if (data) {
     const MutexLock lock(mutex_);
-    std::erase_if(pages_, [this, ino](const Pages& pages) {
-      bytes_of_pages_ -= pages.ino == ino ? total_bytes(pages.bytes) : 0;
-      return pages.ino == ino;
-    });
+    for (auto each = pages_.begin(); each != pages_.end();) {
+      bytes_of_pages_ -= each->ino == ino ? total_bytes(each->bytes) : 0;
+      each = each->ino == ino ? pages_.erase(each) : std::next(each);
+    }
   }
   enqueue({ino, {}, data});
 }
@@ -160,9 +161,11 @@ void Notifier::send(fuse_session* session, const Pages& pages) {
   }
   std::uint64_t offset = pages.offset;
   for (const Slice& slice : pages.bytes) {
-    fuse_bufvec buffer = FUSE_BUFVEC_INIT(slice.bytes.size());
-    // libfuse only reads it.
-    buffer.buf[0].mem = const_cast<std::byte*>(slice.bytes.data());
+    fuse_bufvec buffer{};  // as FUSE_BUFVEC_INIT, which is no C++
+    buffer.count = 1;
+    buffer.buf[0].size = slice.bytes.size();
+    buffer.buf[0].mem = const_cast<std::byte*>(slice.bytes.data());  // libfuse only reads it
+    buffer.buf[0].fd = -1;
     const int result = fuse_lowlevel_notify_store(session, pages.ino, static_cast<off_t>(offset),
                                                   &buffer, static_cast<fuse_buf_copy_flags>(0));
     if (result != 0) {

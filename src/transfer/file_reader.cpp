@@ -96,9 +96,10 @@ std::shared_ptr<FileReader::Lane> FileReader::choose(std::uint64_t offset, std::
 
 /// The one that is missed least.
 std::shared_ptr<FileReader::Lane> FileReader::lane_to_move() {
-  const auto rank = [this](const std::shared_ptr<Lane>& lane) {
+  const bool at_random = jumps_ >= kRandom;
+  const auto rank = [at_random](const std::shared_ptr<Lane>& lane) {
     const bool is_busy = lane->readers > 0;
-    const bool brings_more = jumps_ >= kRandom && !lane->stream->is_idle();
+    const bool brings_more = at_random && !lane->stream->is_idle();
     return std::pair((is_busy ? 2 : 0) + (brings_more ? 1 : 0), lane->used_at);
   };
   const auto best =

@@ -21,7 +21,7 @@ class GivenPages : public FilesystemFixture {
     ino_ = look(kRootIno, "f");
     handle_ = open(ino_, O_RDONLY);
     // Back and forth: each time the transfer goes elsewhere, and leaves something behind.
-    for (int i = 0; i < 12; ++i) {
+    for (unsigned i = 0; i < 12; ++i) {
       const std::uint64_t offset = (i % 2 == 0 ? 20U : 1U) * (1U << 20U) + i * 700'000U;
       EXPECT_EQ(read(handle_, offset, 4096), data_.substr(offset, 4096));
     }
@@ -130,7 +130,7 @@ TEST_F(GivenPages, AreNoneOfAFileThatWasMadeHere) {
   const HandleId made = create("new", O_RDWR);
   EXPECT_TRUE(write(made, 0, data_));
   EXPECT_TRUE(fs->sync(made, request()));
-  for (int i = 0; i < 12; ++i) {
+  for (unsigned i = 0; i < 12; ++i) {
     const std::uint64_t offset = (i % 2 == 0 ? 20U : 1U) * (1U << 20U) + i * 700'000U;
     EXPECT_EQ(read(made, offset, 4096), data_.substr(offset, 4096));
   }
