@@ -84,7 +84,7 @@ std::shared_ptr<FileReader::Lane> FileReader::choose(std::uint64_t offset, std::
   if (nearest) {
     return nearest;
   }
-  const std::shared_ptr<Lane> lane = lane_to_move();
+  std::shared_ptr<Lane> lane = lane_to_move();
   if (lane->readers == 0) {
     if (lane->stream->was_read_in_sequence()) {
       jumps_ = 0;
