@@ -85,24 +85,39 @@ bool is_anonymous(const std::string& username) {
   return username == "anonymous" || username == "ftp";
 }
 
-/// The command line wins over the URL, and both over the file; but the password of one user is
-/// never sent for another: partners' systems disable a profile after a few failures.
-Result<std::string> choose_username(const Options& options, const MountUrl& url,
-                                    const Credentials& file) {
+/// The command line and its URL win over the profile. Empty: they do not say.
+Result<std::string> asked_username(const Options& options, const MountUrl& url) {
   if (!options.username.empty() && !url.username.empty() && options.username != url.username) {
     return make_error(Errc::invalid_argument,
                       fmt::format("two users: username={} and \"{}\" in the URL; give one",
                                   options.username, url.username));
   }
-  const std::string asked = options.username.empty() ? url.username : options.username;
+  const std::string& said = options.username.empty() ? url.username : options.username;
+  return said.empty() ? options.profile_username : said;
+}
+
+/// The password of one user is never sent for another: partners' systems disable a profile after a
+/// few failures.
+Result<std::string> choose_username(const Options& options, const std::string& asked,
+                                    const Credentials& file) {
   if (!asked.empty() && !file.username.empty() && asked != file.username) {
     return make_error(
         Errc::invalid_argument,
-        fmt::format("two users: \"{}\" on the command line and \"{}\" in the credentials file {}; "
+        fmt::format("two users: \"{}\" is asked for, and \"{}\" in the credentials file {}; "
                     "give one",
                     asked, file.username, options.credentials_file));
   }
   return asked.empty() ? file.username : asked;
+}
+
+/// For the same reason, what a profile gives is for its own user alone.
+bool is_for(const std::string& username, const Options& options, bool is_of_profile) {
+  return !is_of_profile || options.profile_username.empty() || options.profile_username == username;
+}
+
+bool has_command(const Options& options, const std::string& username) {
+  return !options.password_command.empty() &&
+         is_for(username, options, options.profile_password_command);
 }
 
 Result<Secret> ask(const std::string& username, const MountUrl& url) {
@@ -117,16 +132,15 @@ Result<Secret> ask(const std::string& username, const MountUrl& url) {
 }
 
 /// Of what the profile says only that which nothing before it has said, and no password of somebody
-/// else.
-Result<void> add_from_profile(const Options& options, const std::string& asked,
-                              Credentials& chosen) {
+/// else. Its file may name another user now than when it was mounted.
+Result<void> add_from_profile(const Options& options, Credentials& chosen) {
   std::string why;
   FTPSFS_TRY_ASSIGN(auto profile, find_profile(options.profile, {options.profile_file}, why));
   if (!profile) {
     return make_error(Errc::not_found, fmt::format("no profile \"{}\": {}", options.profile, why));
   }
   const std::string owner = profile->username();
-  if (!chosen.password && (asked.empty() || owner.empty() || asked == owner)) {
+  if (!chosen.password && (owner.empty() || owner == chosen.username)) {
     chosen.password = std::move(profile->password);
   }
   if (!chosen.key_password && options.key_password_command.empty()) {
@@ -161,10 +175,11 @@ Result<void> add_from_system(const Options& options, Credentials& chosen) {
   if (chosen.username.empty()) {
     chosen.username = given.username;
   }
-  if (!chosen.password && (given.username.empty() || given.username == chosen.username)) {
+  const bool is_of_user = given.username.empty() || given.username == chosen.username;
+  if (!chosen.password && is_of_user) {
     chosen.password = std::move(given.password);
   }
-  if (!chosen.account) {
+  if (!chosen.account && is_of_user) {
     chosen.account = std::move(given.account);
   }
   if (!chosen.key_password && options.key_password_command.empty()) {
@@ -178,16 +193,17 @@ Result<void> add_from_system(const Options& options, Credentials& chosen) {
 
 /// What the command line and the files say.
 Result<Credentials> read_what_is_written(const Options& options, const MountUrl& url) {
+  FTPSFS_TRY_ASSIGN(const std::string asked, asked_username(options, url));
   Credentials chosen;
-  if (!options.credentials_file.empty()) {
+  if (!options.credentials_file.empty() && is_for(asked, options, options.profile_credentials)) {
     FTPSFS_TRY_ASSIGN(chosen, read_credentials(options.credentials_file));
   }
-  FTPSFS_TRY_ASSIGN(chosen.username, choose_username(options, url, chosen));
-  if (!options.account.empty()) {
+  FTPSFS_TRY_ASSIGN(chosen.username, choose_username(options, asked, chosen));
+  if (!options.account.empty() && is_for(chosen.username, options, options.profile_account)) {
     chosen.account = Secret(std::string_view(options.account));
   }
   if (!options.profile_file.empty()) {
-    FTPSFS_TRY(add_from_profile(options, chosen.username, chosen));
+    FTPSFS_TRY(add_from_profile(options, chosen));
   }
   if (options.netrc_file && !chosen.password) {
     FTPSFS_TRY(add_from_netrc(options, url, chosen));
@@ -305,7 +321,7 @@ Result<Credentials> gather_credentials(const Options& options, const MountUrl& u
   } else if (url.password) {
     chosen.password = url.password;
     chosen.password_source = PasswordSource::given_once;
-  } else if (!options.password_command.empty()) {
+  } else if (has_command(options, chosen.username)) {
     FTPSFS_TRY_ASSIGN(chosen.password,
                       run_password_command("password_command", options.password_command,
                                            Asking::terminal, Wait::for_at_most(kPromptLimit)));
@@ -324,7 +340,7 @@ Result<Credentials> gather_credentials_again(const Options& options, const Mount
   chosen.password_source = before.password_source;
   if (before.password_source == PasswordSource::given_once) {
     chosen.password = before.password;
-  } else if (!options.password_command.empty()) {
+  } else if (has_command(options, chosen.username)) {
     FTPSFS_TRY_ASSIGN(
         chosen.password,
         run_password_command("password_command", options.password_command, Asking::nobody, wait));

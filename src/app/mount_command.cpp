@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,27 +16,12 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/session/dialogue_trace.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define FTPSFS_LEAK_CHECKER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FTPSFS_LEAK_CHECKER 1
-#endif
-#endif
-
 namespace ftpsfs::app {
 namespace {
 
 /// Beyond what the child allows itself for connecting and looking.
 constexpr auto kVerdictMargin = std::chrono::seconds(30);
 constexpr rlim_t kWantedDescriptors = 65536;
-
-/// No secret in core dumps, nor for a debugger of the same user.
-void keep_memory_private() {
-#if !defined(FTPSFS_LEAK_CHECKER)  // LeakSanitizer reads its own process as a debugger does
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-}
 
 /// A descriptor for each connection, each open file with a local copy, and so on.
 void raise_descriptor_limit() {
@@ -110,7 +94,6 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
                              : "a URL and a mount point are needed; usage: ftpsfs [options] "
                                "URL MOUNTPOINT; see ftpsfs --help");
   }
-  keep_memory_private();
   ::umask(077);
   auto plan =
       make_mount_plan(line.options, line.positionals[0], line.positionals[1], working_directory);

@@ -196,7 +196,7 @@ Result<ProfileFile> parse_profiles(std::string_view text, const std::string& fil
 
 std::vector<std::string> profile_files() {
   std::vector<std::string> files;
-  std::string folder = environment_path("XDG_CONFIG_HOME");
+  std::string folder = own_directory("XDG_CONFIG_HOME");
   if (folder.empty() && !home_directory().empty()) {
     folder = home_directory() + "/.config";
   }
@@ -211,7 +211,12 @@ Result<std::optional<Profile>> find_profile(const std::string& name,
                                             const std::vector<std::string>& files,
                                             std::string& why) {
   for (const std::string& path : files) {
-    auto file = read_small_file(path, kLargestPrivateFile);
+    // A link may be another's than the file that it leads to.
+    auto file = read_small_file(path, kLargestPrivateFile, Links::refuse);
+    if (!file && file.error().code != Errc::not_found) {
+      return make_error(file.error().code,
+                        fmt::format("{} {}: {}", kKind, path, file.error().text));
+    }
     if (!file) {
       why += fmt::format("{}{}: {}", why.empty() ? "" : ", ", path, file.error().text);
       continue;
@@ -252,6 +257,11 @@ Result<void> apply_profile(const Profile& profile, Options& options) {
           fmt::format("{}, line {}, [{}]: {}", where, each.line, profile.name, set.error().text));
     }
   }
+  options.profile_username = profile.username();
+  options.username.clear();  // that of the command line alone
+  options.profile_credentials = !options.credentials_file.empty();
+  options.profile_password_command = !options.password_command.empty();
+  options.profile_account = !options.account.empty();
   options.profile = profile.name;
   options.profile_file = profile.file;
   options.profile_url = profile.url;
@@ -270,9 +280,16 @@ Result<Options> profile_options(const CommandLine& line, const std::vector<std::
     return options;
   }
   std::string why;
-  FTPSFS_TRY_ASSIGN(const auto profile, find_profile(name, files, why));
-  if (profile) {
-    FTPSFS_TRY(apply_profile(*profile, options));
+  const auto profile = find_profile(name, files, why);
+  if (!profile) {
+    Error error = profile.error();
+    if (!is_named) {
+      error.text += fmt::format("; for a server, not a profile, of that name: ftpes://{}/", name);
+    }
+    return error;
+  }
+  if (*profile) {
+    FTPSFS_TRY(apply_profile(**profile, options));
   } else if (is_named) {
     return make_error(Errc::not_found, fmt::format("no profile \"{}\": {}", name, why));
   }
@@ -289,9 +306,7 @@ Result<MountUrl> resolve_source(const Options& options, const std::string& sourc
                            options.profile_file, options.profile, options.profile));
   }
   FTPSFS_TRY_ASSIGN(MountUrl url, parse_mount_url(options.profile_url));
-  if (!options.username.empty()) {
-    url.username.clear();
-  }
+  url.username = options.username.empty() ? options.profile_username : "";
   if (!bare->username.empty()) {
     url.username = bare->username;
     url.password = bare->password;

@@ -12,6 +12,7 @@
 
 #include "ftpsfs/app/identity_reload.hpp"
 #include "ftpsfs/app/mount_table.hpp"
+#include "ftpsfs/app/password_command.hpp"
 #include "ftpsfs/app/private_directory.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
 #include "ftpsfs/app/status_socket.hpp"
@@ -113,6 +114,7 @@ class SignalTarget {
         log::error("{}", gone.error().text);
       }
     }
+    kill_password_commands();
     ::_exit(kExitFailure);
   }
 

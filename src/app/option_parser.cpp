@@ -112,7 +112,7 @@ Error Parser::unknown(std::string_view shown, std::string_view name) const {
       fmt::format("unknown option {}; did you mean {}? See ftpsfs --help", shown, near));
 }
 
-/// What is collected begins anew: those of a profile do not count any more.
+/// What a profile has given does not count any more: what is collected begins anew.
 void Parser::note_first_use(const OptionRow& row) {
   if (row.reset != nullptr && std::find(used_.begin(), used_.end(), &row) == used_.end()) {
     used_.push_back(&row);
@@ -255,15 +255,13 @@ Result<bool> helper_flag(char flag, Options& options, bool& sloppy) {
       sloppy = true;
       return true;
     case 'n':
+    case 'w':  // as the option rw: no word against a profile's ro
       return true;
     case 'v':
       ++options.verbose;
       return true;
     case 'r':
       options.read_only = true;
-      return true;
-    case 'w':
-      options.read_only = false;
       return true;
     default:
       return false;

@@ -24,6 +24,10 @@ template <auto Member>
 void forget_texts(Options& options) {
   (options.*Member).clear();
 }
+template <bool Options::*Member>
+void forget_flag(Options& options) {
+  options.*Member = false;
+}
 template <auto Member>
 void store_duration(Options& options, const OptionValue& value) {
   options.*Member = std::get<Duration>(value);
@@ -115,19 +119,19 @@ const OptionRow kRows[] = {
    .store = store_text<&Options::profile>},
   {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
    .help = "file with lines username=NAME, password=WORD, account=NAME, key_password=WORD, proxy_password=WORD; refused when group or others may read it",
-   .store = store_text<&Options::credentials_file>},
+   .store = store_text<&Options::credentials_file>, .reset = forget_flag<&Options::profile_credentials>},
   {.name = "username", .kind = K::text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
    .help = "user to log in as; also in the URL or the credentials file",
    .store = store_text<&Options::username>},
   {.name = "account", .kind = K::text, .group = G::login, .value_name = "NAME",
    .help = "for servers that ask for an account (ACCT); also in the credentials file",
-   .store = store_text<&Options::account>},
+   .store = store_text<&Options::account>, .reset = forget_flag<&Options::profile_account>},
   {.name = "password_stdin", .group = G::login,
    .help = "read the password from the first line of standard input",
    .store = store_flag<&Options::password_stdin>},
   {.name = "password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
    .help = "run CMD by sh -c; the first line that it prints is the password; again at each reload",
-   .store = store_text<&Options::password_command>},
+   .store = store_text<&Options::password_command>, .reset = forget_flag<&Options::profile_password_command>},
   {.name = "key_password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
    .help = "the same for the passphrase of the client certificate's key",
    .store = store_text<&Options::key_password_command>},
@@ -287,8 +291,7 @@ const OptionRow kRows[] = {
    .help = "read only: nothing on the server is changed",
    .store = store_flag<&Options::read_only>},
   {.name = "rw", .default_text = "yes",
-   .help = "read and write",
-   .store = [](Options& o, const OptionValue&) { o.read_only = false; }},
+   .help = "read and write, where no ro is given, here or in the profile: mount(8) always passes this word"},
   {.name = "allow_other",
    .help = "let other users in (needs user_allow_other in /etc/fuse.conf unless root mounts)",
    .store = store_flag<&Options::allow_other>},

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -15,9 +16,13 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/unique_fd.hpp"
 #include "ftpsfs/net/socket.hpp"
 
@@ -43,6 +48,48 @@ Result<Pipe> make_pipe(std::string_view option) {
   return pipe;
 }
 
+/// The process groups of the commands that run, for who must end this process at once.
+class RunningGroups {
+ public:
+  static RunningGroups& instance() {
+    static RunningGroups groups;
+    return groups;
+  }
+  void add(pid_t group) {
+    const MutexLock lock(mutex_);
+    groups_.push_back(group);
+  }
+  void remove(pid_t group) {
+    const MutexLock lock(mutex_);
+    std::erase(groups_, group);
+  }
+  void kill_all() {
+    const MutexLock lock(mutex_);
+    for (const pid_t group : groups_) {
+      ::kill(-group, SIGKILL);
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<pid_t> groups_ FTPSFS_GUARDED_BY(mutex_);
+};
+
+/// For what does not even die of SIGKILL, because the kernel holds it (a file server that is gone).
+/// Deaf to signals, which others handle.
+void reap_aside(pid_t pid) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    std::thread([pid] { ::waitpid(pid, nullptr, 0); }).detach();
+  } catch (const std::system_error& failure) {
+    log::warning("a process that has ended stays in the list: {}", failure.what());
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 /// The running command. Its end kills what still runs.
 class Child {
  public:
@@ -55,25 +102,38 @@ class Child {
   Child& operator=(Child&&) = delete;
   ~Child() {
     if (pid_ > 0) {
-      ::kill(group_ ? -pid_ : pid_, SIGKILL);
-      static_cast<void>(reap());
+      static_cast<void>(end());
     }
   }
 
   /// Readable once it has ended.
   int descriptor() const { return end_.get(); }
 
-  /// Its status as of waitpid(2). @pre it has ended, or has been killed.
-  int reap() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  /// Kills what still runs of it. @return its status as of waitpid(2); nullopt: nobody knows.
+  std::optional<int> end() {
+    constexpr int kDeathLimitMs = 2000;
+    const pid_t pid = std::exchange(pid_, -1);
+    ::kill(group_ ? -pid : pid, SIGKILL);
+    if (group_) {
+      RunningGroups::instance().remove(pid);  // not ours any more, once it is waited for
     }
-    pid_ = -1;
-    return status;
+    pollfd ended{end_.get(), POLLIN, 0};
+    while (end_ && ::poll(&ended, 1, kDeathLimitMs) < 0 && errno == EINTR) {
+    }
+    int status = 0;
+    const pid_t known = ::waitpid(pid, &status, WNOHANG);
+    if (known == 0) {
+      reap_aside(pid);
+    }
+    return known == pid ? std::optional<int>(status) : std::nullopt;
   }
 
  private:
-  Child(pid_t pid, bool group) : pid_(pid), group_(group) {}
+  Child(pid_t pid, bool group) : pid_(pid), group_(group) {
+    if (group_) {
+      RunningGroups::instance().add(pid_);
+    }
+  }
 
   pid_t pid_;
   bool group_;
@@ -91,6 +151,11 @@ Result<Child> Child::start(std::string_view option, const std::string& command, 
   if (asking == Asking::nobody) {
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, error, STDERR_FILENO);
+  }
+  // What we were started with, or a library has opened, is not for it.
+  posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+  const bool group = asking == Asking::nobody || !can_prompt();
+  if (group) {
     flags |= POSIX_SPAWN_SETPGROUP;
   }
   sigset_t signals;
@@ -111,7 +176,7 @@ Result<Child> Child::start(std::string_view option, const std::string& command, 
   if (failed != 0) {
     return failure(option, fmt::format("cannot start /bin/sh: {}", std::strerror(failed)));
   }
-  Child child(pid, asking == Asking::nobody);
+  Child child(pid, group);
   child.end_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!child.end_) {
     return failure(option, fmt::format("cannot watch its process: {}", std::strerror(errno)));
@@ -196,35 +261,39 @@ class Complaints {
   int told_ = 0;
 };
 
-/// Hands on what there is now. @return false at the end.
+/// Hands on what one read brings: who writes without end must not keep us from looking at the
+/// clock. More than any password, and all the complaints that are told. @return false at the end.
 template <typename Taker>
-bool read_now(int fd, Taker& taker) {
-  std::array<char, 512> bytes{};
-  for (;;) {
-    const ssize_t got = ::read(fd, bytes.data(), bytes.size());
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got <= 0) {
-      return got < 0 && errno == EAGAIN;
-    }
-    for (ssize_t i = 0; i < got; ++i) {
-      taker.take(bytes[static_cast<std::size_t>(i)]);
-    }
-    ::explicit_bzero(bytes.data(), bytes.size());
+bool read_once(int fd, Taker& taker) {
+  std::array<char, 16 * 1024> bytes;
+  const ssize_t got = ::read(fd, bytes.data(), bytes.size());
+  if (got <= 0) {
+    return got < 0 && (errno == EAGAIN || errno == EINTR);
   }
+  for (ssize_t i = 0; i < got; ++i) {
+    taker.take(bytes[static_cast<std::size_t>(i)]);
+  }
+  ::explicit_bzero(bytes.data(), static_cast<std::size_t>(got));
+  return true;
 }
 
-Result<void> check_status(std::string_view option, int status) {
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+Result<void> check_status(std::string_view option, std::optional<int> status) {
+  if (!status) {
+    return failure(option, "nobody knows how it ended");
+  }
+  if (WIFEXITED(*status) && WEXITSTATUS(*status) == 0) {
     return {};
   }
-  return failure(option, WIFSIGNALED(status)
-                             ? fmt::format("was ended by signal {}", WTERMSIG(status))
-                             : fmt::format("ended with exit code {}", WEXITSTATUS(status)));
+  return failure(option, WIFSIGNALED(*status)
+                             ? fmt::format("was ended by signal {}", WTERMSIG(*status))
+                             : fmt::format("ended with exit code {}", WEXITSTATUS(*status)));
 }
 
 }  // namespace
+
+void kill_password_commands() {
+  RunningGroups::instance().kill_all();
+}
 
 Result<Secret> run_password_command(std::string_view option, const std::string& command,
                                     Asking asking, const Wait& wait) {
@@ -242,20 +311,23 @@ Result<Secret> run_password_command(std::string_view option, const std::string& 
     std::array<net::WakeFd::Item, 3> items{net::WakeFd::Item{child.descriptor(), POLLIN, 0},
                                            net::WakeFd::Item{out.reading.get(), POLLIN, 0},
                                            net::WakeFd::Item{error.reading.get(), POLLIN, 0}};
-    auto waited = waiting.wait_any(items, wait, "its password");
+    constexpr const char* kWhat = "its password";
+    // Asked for itself: where there is always something to read, poll(2) never tells of the time.
+    auto waited =
+        wait.expired() ? Result<void>(wait.give_up(kWhat)) : waiting.wait_any(items, wait, kWhat);
     if (!waited) {
       waited.error().text = fmt::format("{}: {}", option, waited.error().text);
       return std::move(waited).error();
     }
     ended = items[0].revents != 0;
-    if (out.reading && !read_now(out.reading.get(), line)) {
+    if (out.reading && !read_once(out.reading.get(), line)) {
       out.reading.reset();
     }
-    if (error.reading && !read_now(error.reading.get(), complaints)) {
+    if (error.reading && !read_once(error.reading.get(), complaints)) {
       error.reading.reset();
     }
   }
-  FTPSFS_TRY(check_status(option, child.reap()));
+  FTPSFS_TRY(check_status(option, child.end()));
   return line.finish(option);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include "ftpsfs/app/commands.hpp"
 #include "ftpsfs/app/mount_profile.hpp"
 #include "ftpsfs/app/mount_url.hpp"
+#include "ftpsfs/app/private_memory.hpp"
 #include "ftpsfs/fuse/libfuse.hpp"
 
 namespace ftpsfs::app {
@@ -84,6 +86,7 @@ Result<CommandLine> parse_all(bool is_helper, const std::vector<std::string>& ar
   if (line.command != Command::mount || line.options.show_help || line.options.show_version) {
     return line;
   }
+  keep_memory_private();  // a profile may hold passwords
   FTPSFS_TRY_ASSIGN(const Options defaults, profile_options(line, profile_files()));
   return defaults.profile.empty() ? Result<CommandLine>(std::move(line)) : parsed(defaults);
 }
@@ -114,6 +117,8 @@ int run(int argc, char** argv) noexcept {
     for (int i = 1; i < argc; ++i) {
       hide_password(argv[i]);
     }
+    // Ignored, as a parent may leave it, it would hide how our children end.
+    std::signal(SIGCHLD, SIG_DFL);
     return run_arguments(argc > 0 ? argv[0] : "ftpsfs", arguments);
   } catch (const std::exception& failure) {
     print_error(failure.what());

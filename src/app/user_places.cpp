@@ -2,6 +2,7 @@
 #include "ftpsfs/app/user_places.hpp"
 
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -14,8 +15,16 @@ std::string environment_path(const char* name) {
   return value != nullptr && value[0] == '/' ? value : "";
 }
 
+std::string own_directory(const char* name) {
+  std::string path = environment_path(name);
+  struct stat status {};
+  const bool is_another_users =
+      ::geteuid() == 0 && ::stat(path.c_str(), &status) == 0 && status.st_uid != 0;
+  return is_another_users ? std::string() : path;
+}
+
 std::string home_directory() {
-  std::string home = environment_path("HOME");
+  std::string home = own_directory("HOME");
   if (!home.empty()) {
     return home;
   }

@@ -19,7 +19,8 @@ Error failure(int error) {
     return make_error(Errc::access_denied,
                       "is a symbolic link, which is not followed; name the file itself");
   }
-  return make_error(error == ENOENT ? Errc::not_found : Errc::access_denied, std::strerror(error));
+  const bool is_missing = error == ENOENT || error == ENOTDIR;
+  return make_error(is_missing ? Errc::not_found : Errc::access_denied, std::strerror(error));
 }
 
 Error unfit(std::string why) {

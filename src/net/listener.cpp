@@ -66,6 +66,19 @@ Result<SocketAddress> place_to_listen(const ListenPlace& place, int control) {
                   place.interface, own.family() == AF_INET6 ? "IPv6" : "IPv4"));
 }
 
+/// Its own socket for each port: one whose listen(2) has failed cannot be bound again.
+/// @return 0, or errno.
+int listen_at(const SocketAddress& at, UniqueFd& fd) {
+  constexpr int kBacklog = 8;  // strangers must not crowd out the server
+  fd.reset(::socket(at.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  // A port of the range, used a moment ago, is in TIME_WAIT.
+  const int again = 1;
+  const bool listens =
+      fd && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &again, sizeof again) == 0 &&
+      ::bind(fd.get(), at.data(), at.size()) == 0 && ::listen(fd.get(), kBacklog) == 0;
+  return listens ? 0 : errno;
+}
+
 Error cannot_listen(const SocketAddress& at, int error) {
   return make_error(error == EADDRNOTAVAIL ? Errc::invalid_argument : Errc::io_error,
                     fmt::format("cannot listen at {} for the server's data connection: {}",
@@ -84,15 +97,11 @@ SocketAddress local_address(int fd) {
 
 Result<Listener> Listener::open(const ListenPlace& place, int control) {
   FTPSFS_TRY_ASSIGN(const SocketAddress host, place_to_listen(place, control));
-  UniqueFd fd(::socket(host.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) {
-    return cannot_listen(host, errno);
-  }
+  UniqueFd fd;
   int error = EADDRINUSE;
   unsigned port = place.lowest_port;
   for (; port <= place.highest_port && error == EADDRINUSE; ++port) {
-    const SocketAddress at = host.with_port(static_cast<std::uint16_t>(port));
-    error = ::bind(fd.get(), at.data(), at.size()) == 0 && ::listen(fd.get(), 1) == 0 ? 0 : errno;
+    error = listen_at(host.with_port(static_cast<std::uint16_t>(port)), fd);
   }
   if (error == EADDRINUSE && place.highest_port != 0) {
     return make_error(Errc::busy, fmt::format("no port from {} to {} is free; give a larger "
@@ -107,29 +116,29 @@ Result<Listener> Listener::open(const ListenPlace& place, int control) {
 }
 
 Result<std::optional<Socket>> Listener::try_accept(const SocketAddress& peer) {
-  for (;;) {
-    sockaddr_storage storage{};
-    socklen_t length = sizeof storage;
-    auto* const from = reinterpret_cast<sockaddr*>(&storage);
-    UniqueFd fd(::accept4(fd_.get(), from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd && (errno == EINTR || errno == ECONNABORTED)) {
-      continue;
-    }
-    if (!fd && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      return std::optional<Socket>();
-    }
-    if (!fd) {
-      return cannot_listen(address_, errno);
-    }
-    const SocketAddress caller(from, length);
-    if (caller.with_port(0) == peer.with_port(0)) {
-      const int at_once = 1;
-      static_cast<void>(::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once));
-      return std::optional<Socket>(Socket(std::move(fd)));
-    }
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  auto* const from = reinterpret_cast<sockaddr*>(&storage);
+  UniqueFd fd(::accept4(fd_.get(), from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const bool is_nobody =
+      !fd && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED);
+  if (is_nobody) {
+    return std::optional<Socket>();
+  }
+  if (!fd) {
+    return cannot_listen(address_, errno);
+  }
+  const SocketAddress caller(from, length);
+  if (caller.with_port(0) == peer.with_port(0)) {
+    const int at_once = 1;
+    static_cast<void>(::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once));
+    return std::optional<Socket>(Socket(std::move(fd)));
+  }
+  if (!std::exchange(has_warned_, true)) {
     log::warning("a data connection from {}, which is not the server, is closed",
                  caller.to_string());
   }
+  return std::optional<Socket>();
 }
 
 }  // namespace ftpsfs::net

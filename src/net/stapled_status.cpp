@@ -29,6 +29,9 @@ using ListPtr = std::unique_ptr<STACK_OF(X509), FreeList>;
 /// Clocks of servers and CAs differ a little.
 constexpr long kClockSkewSeconds = 300;
 
+/// How long a response without nextUpdate is believed; CAs renew theirs within days.
+constexpr long kLongestAgeSeconds = 7L * 24 * 60 * 60;
+
 std::optional<Error> doubt(std::string text) {
   ERR_clear_error();
   return make_error(Errc::untrusted, std::move(text));
@@ -98,7 +101,8 @@ std::optional<Error> judge(OCSP_BASICRESP* response, X509* certificate, X509* is
         "the OCSP response that the server staples is about another certificate: whoever "
         "runs the server must set it right");
   }
-  if (OCSP_check_validity(answer->made, answer->next, kClockSkewSeconds, -1) != 1) {
+  const long oldest = answer->next == nullptr ? kLongestAgeSeconds : -1;
+  if (OCSP_check_validity(answer->made, answer->next, kClockSkewSeconds, oldest) != 1) {
     return doubt(
         "the OCSP response that the server staples is out of date: whoever runs the server "
         "must have it fetch a new one (or this computer's clock is wrong)");

@@ -180,9 +180,13 @@ Result<void> Login::agree_on_tls(const ftp::Reply& answer) {
   if (answer.code < 500 || answer.code > 504) {  // a matter of policy (534), not of knowledge
     return refused(Errc::tls_failed, what, answer);
   }
-  FTPSFS_TRY_ASSIGN(const auto second, say("AUTH", "SSL"));
-  if (second.code == kAgreed || second.code == kAgreedOfOld) {
+  auto second = say("AUTH", "SSL");
+  if (second && (second->code == kAgreed || second->code == kAgreedOfOld)) {
     return {};
+  }
+  // A server that hangs up now has said why before.
+  if (!second && second.error().code != Errc::closed) {
+    return std::move(second).error();
   }
   return refused(Errc::tls_failed, what, answer);
 }

@@ -396,7 +396,10 @@ Result<void> Session::accept_data(net::Listener& listener, const TransferOrder& 
     std::array<net::WakeFd::Item, 2> items{
         net::WakeFd::Item{listener.fd(), POLLIN, 0},
         net::WakeFd::Item{control_->stream().native_handle(), POLLIN, 0}};
-    auto waited = waiting.wait_any(items, wait, "the server's data connection");
+    constexpr const char* kWhat = "the server's data connection";
+    // Asked for itself: while strangers keep coming, poll(2) never tells of the time.
+    auto waited =
+        wait.expired() ? Result<void>(wait.give_up(kWhat)) : waiting.wait_any(items, wait, kWhat);
     if (!waited && waited.error().code == Errc::timed_out) {
       return make_error(Errc::timed_out,
                         fmt::format("the server did not connect to {} (active mode): a firewall "

@@ -124,19 +124,20 @@ def test_the_name_of_a_profile_is_enough(box, program, profiles):
     assert PASSWORD not in open("/proc/mounts").read()
     program.run("umount", program.mnt)
     assert program.ended()
-    program.mount(url="partner:/sub", env=env, **nothing(rw=True))
+    program.mount(url="partner:/sub", env=env, **nothing())
     assert (program.mnt / "inner").read_bytes() == b"inner\n"
-    (program.mnt / "new").write_bytes(b"the command line wins")
 
 
 def test_a_profile_in_fstab(box, program, profiles):
-    env = profiles(f"[partner]\nurl = {box.url()}\ncacert = {box.server.pki.ca}\ncredentials = {box.credentials}\n")
+    env = profiles(f"[partner]\nurl = {box.url()}\ncacert = {box.server.pki.ca}\ncredentials = {box.credentials}\nro = yes\n")
     helper = box.folder / "mount.ftpsfs"
     helper.symlink_to(binary())
     done = subprocess.run([str(helper), "partner:", str(program.mnt), "-o", "rw,_netdev"], capture_output=True, text=True,
                           timeout=40, env={**os.environ, **env}, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     assert (program.mnt / "hello").read_bytes() == b"hello\n"
+    with pytest.raises(OSError):
+        (program.mnt / "new").write_bytes(b"mount(8) says rw without being asked")
 
 
 def test_mistakes_in_profiles_are_told_with_their_place(box, program, profiles):

@@ -2,8 +2,8 @@
 //
 // Who logs in, and where the password comes from. The first of these that gives one counts:
 // standard input, the URL, password_command=, the credentials file, the profile, ~/.netrc where it
-// is asked for, systemd's credentials, a question on the terminal. Nothing here prints or logs a
-// secret.
+// is asked for, systemd's credentials, a question on the terminal. What a profile that names a user
+// gives counts for that user alone. Nothing here prints or logs a secret.
 #pragma once
 
 #include <optional>

@@ -56,13 +56,14 @@ std::vector<std::string> profile_files();
 
 /// Looks for a section in the files, one after the other; the first that has it counts, whole.
 /// @return nullopt when none has it. @param why grows by a word on each file that has it not.
-/// @errors invalid_argument: a file with a bad line; access_denied: one that others may change, or
-/// read although it holds a password.
+/// @errors invalid_argument: a file with a bad line; access_denied: one that we may not read, that
+/// others may change, or read although it holds a password, or that is a symbolic link.
 Result<std::optional<Profile>> find_profile(const std::string& name,
                                             const std::vector<std::string>& files,
                                             std::string& why);
 
-/// Sets the options of a profile. @errors invalid_argument: names the file, the line and the cure.
+/// Sets the options of a profile; its user stands apart from that of the command line.
+/// @pre nothing else has set any. @errors invalid_argument: names the file, the line and the cure.
 Result<void> apply_profile(const Profile& profile, Options& options);
 
 /// The options with which a command line begins: those of the profile that it names by profile= or

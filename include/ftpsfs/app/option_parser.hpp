@@ -37,8 +37,8 @@ Result<CommandLine> parse_command_line(std::span<const std::string> arguments,
                                        const Options& defaults = {});
 
 /// The same for the interface of mount(8)'s helpers: `SPEC DIR [-sfnvrwN] [-t TYPE] [-o LIST]`,
-/// where -f means "fake", -s "sloppy" (unknown options are passed over), and -N, -n and -t are
-/// accepted without effect.
+/// where -f means "fake", -s "sloppy" (unknown options are passed over), and -N, -n, -t and
+/// -w are accepted without effect.
 Result<CommandLine> parse_mount_helper_line(std::span<const std::string> arguments,
                                             const std::string& working_directory,
                                             const Options& defaults = {});

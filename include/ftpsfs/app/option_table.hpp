@@ -62,7 +62,7 @@ struct OptionRow {
   std::uint64_t minimum = 0;
   std::uint64_t maximum = 0;
   bool value_optional = false;        ///< the name alone stores `true`
-  void (*reset)(Options&) = nullptr;  ///< several are collected: forgets those of a profile
+  void (*reset)(Options&) = nullptr;  ///< forgets what a profile has given
 };
 
 std::span<const OptionRow> option_rows();

@@ -37,6 +37,11 @@ struct Options {
   std::string profile;
   std::string profile_file;  ///< where it was found
   std::string profile_url;   ///< empty: it has none
+  // Whose the passwords are that it gives (empty: anybody's), and which of these are its own.
+  std::string profile_username;
+  bool profile_credentials = false;
+  bool profile_password_command = false;
+  bool profile_account = false;
 
   // The login.
   std::string credentials_file;

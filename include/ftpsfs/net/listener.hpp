@@ -27,8 +27,9 @@ class Listener {
   const SocketAddress& address() const noexcept { return address_; }
   int fd() const noexcept { return fd_.get(); }
 
-  /// Takes a connection that has come from `peer`'s host; those from elsewhere are closed.
-  /// @return nullopt when none is there. @errors io_error.
+  /// Takes a connection that has come from `peer`'s host; one from elsewhere is closed.
+  /// @return nullopt when none is there, or not the right one: poll(2) tells of the next.
+  /// @errors io_error.
   Result<std::optional<Socket>> try_accept(const SocketAddress& peer);
 
  private:
@@ -36,6 +37,7 @@ class Listener {
 
   UniqueFd fd_;
   SocketAddress address_;
+  bool has_warned_ = false;
 };
 
 }  // namespace ftpsfs::net

@@ -51,6 +51,12 @@ class Profiles : public testing::Test {
     return resolve_source(line.options, source);
   }
 
+  Result<Credentials> gathered(std::vector<std::string> words) {
+    FTPSFS_TRY_ASSIGN(const CommandLine line, parse(words));
+    FTPSFS_TRY_ASSIGN(const MountUrl url, resolve_source(line.options, words.front()));
+    return gather_credentials(line.options, url);
+  }
+
   std::string directory_;
   std::vector<std::string> files_;
 };
@@ -66,6 +72,15 @@ TEST_F(Profiles, ASourceMayBeTheNameOfOne) {
   ASSERT_TRUE(url) << url.error().text;
   EXPECT_EQ(url->fsname(), "ftps://ftp.example:8990/in");
   EXPECT_EQ(url->username, "me");
+}
+
+TEST_F(Profiles, AnFstabLineDoesNotUndoItsReadOnly) {
+  write(0, "[p]\nurl = ftpes://h/\nro = yes\n");
+  const std::vector<std::string> words = {"p:", "/m", "-w", "-o", "rw,_netdev"};
+  const auto named = parse_mount_helper_line(words, "/start");
+  const auto line = parse_mount_helper_line(words, "/start", *profile_options(*named, files_));
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_TRUE(line->options.read_only);
 }
 
 TEST_F(Profiles, AHostThatIsNoneStaysAHost) {
@@ -95,7 +110,7 @@ TEST_F(Profiles, TheCommandLineWins) {
   const auto line = parse({"p:", "/m", "-o", "rw,max_conns=5,cacert=/c.pem,dev,username=bob"});
   ASSERT_TRUE(line) << line.error().text;
   EXPECT_EQ(line->options.max_conns, 5U);
-  EXPECT_FALSE(line->options.read_only);
+  EXPECT_TRUE(line->options.read_only) << "rw is mount(8)'s word, not the user's";
   EXPECT_THAT(line->options.ca_files, ElementsAre("/c.pem"));
   EXPECT_THAT(line->options.kernel_flags, ElementsAre("nodev", "dev")) << "the last counts";
   EXPECT_EQ(line->options.username, "bob");
@@ -172,12 +187,70 @@ TEST_F(Profiles, OthersMustNotWriteIt) {
   EXPECT_THAT(failure({"p:", "/m"}), HasSubstr("chmod go-w"));
 }
 
+TEST_F(Profiles, AFileThatCannotBeReadIsNotPassedOver) {
+  write(1, "[p]\nurl = ftpes://h/\n");
+  std::filesystem::create_directory(files_[0]);
+  EXPECT_THAT(failure({"p:", "/m"}),
+              AllOf(HasSubstr(files_[0]), HasSubstr("directory"), HasSubstr("ftpes://p/")));
+  std::filesystem::remove(files_[0]);
+  std::filesystem::create_symlink(files_[1], files_[0]);
+  EXPECT_THAT(failure({"-o", "profile=p", "ftpes://h/", "/m"}),
+              AllOf(HasSubstr(files_[0]), HasSubstr("symbolic link")));
+  files_[0] = files_[1] + "/no-folder";
+  EXPECT_EQ(failure({"p:", "/m"}), "no failure") << "it is not there";
+}
+
+TEST_F(Profiles, TheUserOfTheCommandLineWins) {
+  write(0, "[p]\nurl = ftpes://alice@h/\nusername = orders\ncert = /c\n");
+  EXPECT_EQ(gathered({"p:", "/m"})->username, "orders");
+  EXPECT_EQ(gathered({"bob@p:", "/m"})->username, "bob");
+  EXPECT_EQ(gathered({"p:", "/m", "--username=bob"})->username, "bob");
+  EXPECT_EQ(gathered({"ftpes://bob@h/", "/m", "--profile=p"})->username, "bob");
+  EXPECT_EQ(gathered({"ftpes://h/", "/m", "--profile=p"})->username, "orders");
+  EXPECT_THAT(gathered({"bob@p:", "/m", "--username=carol"}).error().text, HasSubstr("two users"));
+}
+
+TEST_F(Profiles, WhatItGivesIsForItsUserAlone) {
+  const std::string credentials = directory_ + "/credentials";
+  std::ofstream(credentials) << "password=of the file\n";
+  ::chmod(credentials.c_str(), 0600);
+  for (const char* source : {"password_command = echo word", "credentials = credentials"}) {
+    write(0, std::string("[p]\nurl = ftpes://h/\nusername = orders\naccount = books\n") + source +
+                 "\n");
+    const auto orders = gathered({"p:", "/m"});
+    ASSERT_TRUE(orders) << orders.error().text;
+    EXPECT_TRUE(orders->password && orders->account) << source;
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"p:", "/m", "--cert=/c", "--username=bob"},
+          std::vector<std::string>{"bob@p:", "/m", "--cert=/c"}}) {
+      const auto bob = gathered(words);
+      ASSERT_TRUE(bob) << bob.error().text;
+      EXPECT_EQ(bob->username, "bob");
+      EXPECT_FALSE(bob->password) << source;
+      EXPECT_FALSE(bob->account) << source;
+    }
+  }
+  const auto own = gathered({"bob@p:", "/m", "--password_command=echo own", "--account=mine"});
+  ASSERT_TRUE(own) << own.error().text;
+  EXPECT_EQ(own->password->reveal(), "own");
+  EXPECT_EQ(own->account->reveal(), "mine");
+}
+
+TEST_F(Profiles, ItsPasswordIsNotForTheUserThatSystemdNames) {
+  write(0, "[p]\nurl = ftpes://orders@h/\npassword = word\n", 0600);
+  std::ofstream(directory_ + "/ftpsfs.username") << "other\n";
+  std::ofstream(directory_ + "/ftpsfs.account") << "of the other\n";
+  ::setenv("CREDENTIALS_DIRECTORY", directory_.c_str(), 1);
+  const auto chosen = gathered({"ftpes://h/", "/m", "--profile=p"});
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  ASSERT_TRUE(chosen) << chosen.error().text;
+  EXPECT_EQ(chosen->username, "orders");
+  EXPECT_EQ(chosen->password->reveal(), "word");
+  EXPECT_FALSE(chosen->account);
+}
+
 TEST_F(Profiles, ItsPasswordIsForItsUserAlone) {
   write(0, "[p]\nurl = ftpes://alice@h/\npassword = word\nkey_password = k\n", 0600);
-  const auto gathered = [this](std::vector<std::string> words) {
-    const auto line = parse(words);
-    return gather_credentials(line->options, *resolve_source(line->options, words.front()));
-  };
   const auto alice = gathered({"p:", "/m"});
   ASSERT_TRUE(alice) << alice.error().text;
   EXPECT_EQ(alice->username, "alice");

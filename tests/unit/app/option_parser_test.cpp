@@ -82,7 +82,8 @@ TEST(OptionParser, DashesAndUnderscoresAreEqual) {
 
 TEST(OptionParser, TheLastOfTwoCounts) {
   EXPECT_EQ(parse({"--max-conns=2", "-omax_conns=3"})->options.max_conns, 3U);
-  EXPECT_FALSE(parse({"-o", "ro,rw"})->options.read_only);
+  EXPECT_TRUE(parse({"-o", "ro,rw"})->options.read_only)
+      << "mount(8) passes rw without being asked";
   EXPECT_TRUE(parse({"-o", "rw,ro"})->options.read_only);
   EXPECT_EQ(parse({"-o", "cacert=/a,cacert=/b"})->options.ca_files.size(), 2U);
 }
@@ -144,7 +145,7 @@ TEST(MountHelper, FlagsMeanWhatMountMeans) {
   EXPECT_TRUE(line->options.fake);
   EXPECT_FALSE(line->options.foreground);
   EXPECT_EQ(line->options.verbose, 1U);
-  EXPECT_FALSE(line->options.read_only) << "the list comes behind the flags";
+  EXPECT_TRUE(line->options.read_only) << "rw of the list does not undo -r";
 }
 
 TEST(MountHelper, SloppyPassesOverUnknownOptionsButNotBadOnes) {

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/app/password_command.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
 #include <stop_token>
+
+#include "ftpsfs/base/unique_fd.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -64,6 +75,92 @@ TEST(PasswordCommand, ItIsKilledWithAllThatItStarted) {
                 .error()
                 .code,
             Errc::cancelled);
+}
+
+/// A FIFO that the commands hold open: it tells when the last of their processes has gone.
+class HeldFifo {
+ public:
+  HeldFifo() {
+    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    EXPECT_EQ(::mkfifo(path().c_str(), 0600), 0);
+    fd_.reset(::open(path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  }
+  ~HeldFifo() { std::filesystem::remove_all(directory_); }
+  HeldFifo(const HeldFifo&) = delete;
+  HeldFifo& operator=(const HeldFifo&) = delete;
+
+  std::string path() const { return directory_ + "/held"; }
+  /// What poll(2) tells of it: POLLIN (a word is there), or POLLHUP alone (all have gone).
+  short next() const {
+    pollfd item{fd_.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&item, 1, 10'000), 1);
+    return item.revents;
+  }
+  void take_word() const {
+    char byte = 0;
+    EXPECT_EQ(::read(fd_.get(), &byte, 1), 1);
+  }
+
+ private:
+  std::string directory_;
+  UniqueFd fd_;
+};
+
+TEST(PasswordCommand, WhatItHasStartedIsKilledWhenItIs) {
+  const HeldFifo held;
+  std::stop_source stopped;
+  auto running = std::async(std::launch::async, [&] {
+    return run("exec 3>" + held.path() + "; printf x >&3; sleep 600 | sleep 600",
+               Wait::for_at_most(std::chrono::seconds(20), stopped.get_token()));
+  });
+  EXPECT_EQ(held.next(), POLLIN);
+  held.take_word();
+  stopped.request_stop();
+  EXPECT_EQ(running.get().error().code, Errc::cancelled);
+  EXPECT_EQ(held.next(), POLLHUP);
+}
+
+TEST(PasswordCommand, WhatItHasStartedIsKilledAfterItsEnd) {
+  const HeldFifo held;
+  EXPECT_EQ(run("exec 3>" + held.path() + "; sleep 600 & echo word")->reveal(), "word");
+  EXPECT_EQ(held.next(), POLLHUP);
+}
+
+TEST(PasswordCommand, WhoEndsAtOnceKillsWhatRuns) {
+  const HeldFifo held;
+  auto running = std::async(std::launch::async, [&] {
+    return run("exec 3>" + held.path() + "; printf x >&3; sleep 600 | sleep 600");
+  });
+  EXPECT_EQ(held.next(), POLLIN);
+  held.take_word();
+  while (running.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) {
+    kill_password_commands();  // it may be noted only now
+  }
+  EXPECT_THAT(running.get().error().text, HasSubstr("signal 9"));
+  EXPECT_EQ(held.next(), POLLHUP);
+}
+
+TEST(PasswordCommand, EndlessOutputDoesNotHoldUpTheDeadline) {
+  for (const char* endless : {"yes", "yes >&2"}) {
+    const auto late = run(endless, Wait::for_at_most(std::chrono::milliseconds(200)));
+    ASSERT_FALSE(late) << endless;
+    EXPECT_EQ(late.error().code, Errc::timed_out) << endless;
+  }
+}
+
+TEST(PasswordCommand, AnEndThatNobodyKnowsIsAFailure) {
+  const auto before = std::signal(SIGCHLD, SIG_IGN);
+  EXPECT_NE(failure_of("echo word; exit 3"), "no failure");
+  std::signal(SIGCHLD, before);
+}
+
+TEST(PasswordCommand, NoDescriptorOfOursIsOpenInIt) {
+  const UniqueFd ours(::fcntl(STDERR_FILENO, F_DUPFD, 57));  // not close-on-exec
+  ASSERT_TRUE(ours);
+  const std::string place = "/proc/$$/fd/" + std::to_string(ours.get());
+  EXPECT_EQ(run("if [ -e " + place + " ]; then echo open; else echo none; fi")->reveal(), "none");
 }
 
 TEST(PasswordCommand, WhatItLeavesBehindIsNotWaitedFor) {

@@ -7,6 +7,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "loopback_client.hpp"
 #include "support/faulty_ftps_server_tls.hpp"
 
@@ -71,6 +74,49 @@ TEST_F(ListenerTest, KeepsToItsRangeOfPorts) {
   auto again = Listener::open(place, control_.fd());
   ASSERT_TRUE(again) << again.error().text;
   EXPECT_EQ(again->address().port(), place.lowest_port);
+}
+
+/// As after each transfer in which we hang up first.
+TEST_F(ListenerTest, APortThatWasUsedAMomentAgoIsFree) {
+  ListenPlace place;
+  {
+    auto used = Listener::open({}, control_.fd());
+    place.lowest_port = place.highest_port = used->address().port();
+    const UniqueFd caller = dial_from("127.0.0.1", used->address());
+    auto socket = accept_soon(*used, control_.peer_address());
+    ASSERT_TRUE(socket && *socket);
+    socket->reset();  // first, so that the port's connection is in TIME_WAIT
+    char byte = 0;
+    EXPECT_EQ(::recv(caller.get(), &byte, 1, 0), 0);
+  }
+  auto again = Listener::open(place, control_.fd());
+  ASSERT_TRUE(again) << again.error().text;
+  EXPECT_EQ(again->address().port(), place.lowest_port);
+}
+
+TEST_F(ListenerTest, TakesTheNextPortWhereOneIsListenedAt) {
+  auto first = Listener::open({}, control_.fd());
+  ListenPlace place;
+  place.lowest_port = first->address().port();
+  place.highest_port = static_cast<std::uint16_t>(std::min(place.lowest_port + 50, 65535));
+  auto second = Listener::open(place, control_.fd());
+  ASSERT_TRUE(second) << second.error().text;
+  EXPECT_GT(second->address().port(), first->address().port());
+}
+
+/// Its caller looks at the clock between them.
+TEST_F(ListenerTest, TurnsOneStrangerAwayAtATime) {
+  auto listener = Listener::open({}, control_.fd());
+  const UniqueFd first = dial_from("127.0.0.2", listener->address());
+  const UniqueFd second = dial_from("127.0.0.2", listener->address());
+  const UniqueFd server = dial_from("127.0.0.1", listener->address());
+  EXPECT_FALSE(*accept_soon(*listener, control_.peer_address()));
+  char byte = 0;
+  EXPECT_LE(::recv(first.get(), &byte, 1, 0), 0);
+  EXPECT_EQ(::recv(second.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN) << "not closed yet";
+  EXPECT_FALSE(*accept_soon(*listener, control_.peer_address()));
+  EXPECT_TRUE(*accept_soon(*listener, control_.peer_address())) << "strangers crowd nobody out";
 }
 
 TEST_F(ListenerTest, ListensAtAnInterfaceOrAddress) {

@@ -34,7 +34,7 @@ struct Told {
   int status = V_OCSP_CERTSTATUS_GOOD;
   ServerCertificate about = ServerCertificate::good;
   long made_before = 3600;
-  long next_behind = 86400;
+  std::optional<long> next_behind = 86400;
   bool by_the_ca = true;
   const EVP_MD* names_by = EVP_sha1();
   int overall = OCSP_RESPONSE_STATUS_SUCCESSFUL;
@@ -64,7 +64,7 @@ std::string response(const Told& told) {
   const std::unique_ptr<OCSP_CERTID, test::FreeWith<OCSP_CERTID_free>> id(
       OCSP_cert_to_id(told.names_by, about.get(), ca.get()));
   const Time made = seconds_from_now(-told.made_before);
-  const Time next = seconds_from_now(told.next_behind);
+  const Time next = told.next_behind ? seconds_from_now(*told.next_behind) : nullptr;
   const Time revoked = seconds_from_now(-told.made_before);
   const bool is_revoked = told.status == V_OCSP_CERTSTATUS_REVOKED;
   EXPECT_NE(
@@ -169,6 +169,15 @@ TEST_P(Stapling, AnOldWordIsRefused) {
   told.made_before = -86400;
   told.next_behind = 2 * 86400;
   EXPECT_THAT(outcome(response(told)), HasSubstr("out of date")) << "of tomorrow";
+}
+
+TEST_P(Stapling, AWordWithoutAnEndIsBelievedForAWeek) {
+  Told told;
+  told.next_behind = std::nullopt;
+  told.made_before = 6 * 86400;
+  EXPECT_EQ(outcome(response(told)), "accepted");
+  told.made_before = 8 * 86400;
+  EXPECT_THAT(outcome(response(told)), HasSubstr("out of date"));
 }
 
 TEST_P(Stapling, GarbageIsRefused) {

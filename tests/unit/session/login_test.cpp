@@ -141,6 +141,12 @@ TEST(Login, NeverGoesOnWithoutTls) {
   }
 }
 
+TEST(Login, ARefusalOfTlsIsToldAlsoWhenTheServerHangsUpAtSsl) {
+  ScriptedPeer peer;
+  peer.reply("220 ready").expect("AUTH TLS").reply("502 no TLS here").expect("AUTH SSL").close();
+  expect_failure(peer, Errc::tls_failed, "no TLS here");
+}
+
 TEST(Login, AsksForSslWhereTlsIsUnknownAndInsistsOnProtection) {
   for (const char* agreed : {"234 go", "334 go"}) {
     ScriptedPeer peer;
