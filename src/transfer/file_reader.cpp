@@ -102,7 +102,7 @@ std::shared_ptr<FileReader::Lane> FileReader::lane_to_move() {
     const bool brings_more = at_random && !lane->stream->is_idle();
     return std::pair((is_busy ? 2 : 0) + (brings_more ? 1 : 0), lane->used_at);
   };
-  const auto best =
+  auto best =
       *std::min_element(lanes_.begin(), lanes_.end(),
                         [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); });
   const bool is_at_rest = rank(best).first == 0;
