@@ -4,7 +4,6 @@
 // can take. Thread-safe; the mutex is a leaf.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -20,10 +19,6 @@ class Crew {
  public:
   /// Is told when to give up. What it throws is logged.
   using Job = std::function<void(const std::stop_token&)>;
-
-  /// Programs may come to wait for what is done ahead of need: less than they would wait for their
-  /// own.
-  static constexpr std::chrono::seconds kPatience{5};
 
   Crew() = default;
   /// Gives up: what has not begun is dropped.

@@ -201,9 +201,7 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
 }
 
 void DirectoryPrefetch::list(const Batch& batch, const std::stop_token& stop) {
-  const Wait wait =
-      Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(Crew::kPatience);
-  tree_.list_ahead(batch.directories, batch.ahead_of, wait,
+  tree_.list_ahead(batch.directories, batch.ahead_of, services_.wait_ahead(stop),
                    [this, &batch](Ino directory, bool came) {
                      const MutexLock lock(mutex_);
                      if (!came) {

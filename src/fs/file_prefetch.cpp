@@ -76,7 +76,7 @@ bool FilePrefetch::await_news(Ino file, const Wait& wait) {
   if (!ahead || ahead->withdraw()) {
     return false;
   }
-  const auto content = ahead->await(wait.no_longer_than(Crew::kPatience));
+  const auto content = ahead->await(wait.no_longer_than(Services::kAheadPatience));
   return content && *content;
 }
 
@@ -119,9 +119,7 @@ bool FilePrefetch::fetch_one(const std::stop_token& stop) {
     }
     return std::nullopt;
   };
-  const Wait wait =
-      Wait::for_at_most(services_.limits.stall_timeout, stop).no_longer_than(Crew::kPatience);
-  auto read = services_.remote.read_ahead(choose, kLargest, wait);
+  auto read = services_.remote.read_ahead(choose, kLargest, services_.wait_ahead(stop));
   if (!wanted) {
     return false;
   }

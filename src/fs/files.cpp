@@ -23,6 +23,10 @@ Error bad_handle() {
   return make_error(Errc::invalid_argument, "no such open file");
 }
 
+bool may_write(int flags) {
+  return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+}
+
 }  // namespace
 
 std::shared_ptr<OpenFile> Filesystem::Impl::find_open(Ino ino) const {
@@ -59,16 +63,15 @@ std::shared_ptr<FileHandle> Filesystem::Impl::add_handle(Ino ino, std::shared_pt
   return handle;
 }
 
-Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, bool only_reads,
+Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Location& location, bool writes,
                                                   const Request& request) {
-  FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
   FTPSFS_TRY_ASSIGN(Tree::Known found, existing(location.parent, location.name, request));
   if (found.entry->type != remote::FileType::regular ||
       find_pending(location.parent, location.name) || !settings_.close_to_open ||
       services_.clock.now() - found.fetched_at < kOpenTrust) {
     return found;
   }
-  if (only_reads && file_prefetch_.await_news(ino, request.wait)) {
+  if (!writes && file_prefetch_.await_news(ino, request.wait)) {
     FTPSFS_TRY_ASSIGN(found, existing(location.parent, location.name, request));
     if (services_.clock.now() - found.fetched_at < kOpenTrust) {
       return found;
@@ -98,17 +101,13 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, bool only_reads,
 }
 
 Result<OpenReply> Filesystem::Impl::open(Ino ino, int flags, const Request& request) {
-  const bool only_reads = (flags & O_ACCMODE) == O_RDONLY && (flags & O_TRUNC) == 0;
-  if (const auto location = inodes_.locate(ino); location && only_reads) {
-    file_prefetch_.note_open(location->parent, location->name);
+  const bool writes = may_write(flags);
+  FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
+  if (!writes) {
+    file_prefetch_.note_open(location.parent, location.name);
   }
-  FTPSFS_TRY_ASSIGN(const Tree::Known found, revalidated(ino, only_reads, request));
-  FTPSFS_TRY_ASSIGN(const OpenReply reply, open_known(ino, *found.entry, flags, request));
-  if (const auto handle = find_handle(reply.handle); handle && only_reads) {
-    handle->pages_kept = reply.keep_cache;
-    handle->file->adopt_ahead();
-  }
-  return reply;
+  FTPSFS_TRY_ASSIGN(const Tree::Known found, revalidated(ino, location, writes, request));
+  return open_known(ino, *found.entry, flags, request);
 }
 
 bool Filesystem::Impl::has_pages(Ino ino, std::uint64_t size) const {
@@ -119,7 +118,7 @@ bool Filesystem::Impl::has_pages(Ino ino, std::uint64_t size) const {
 
 Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& entry, int flags,
                                                const Request& request) {
-  const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+  const bool writes = may_write(flags);
   if (entry.type == remote::FileType::directory) {
     return make_error(Errc::is_directory, "is a directory");
   }
@@ -159,6 +158,10 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
       release(id, request);
       return std::move(closed).error();
     }
+  }
+  if (!writes) {
+    handle->pages_kept = reply.keep_cache;
+    handle->file->adopt_ahead();
   }
   return reply;
 }

@@ -48,11 +48,8 @@ Result<FileAhead::Content> FileAhead::await(const Wait& wait) {
   return content_;
 }
 
-bool FileAhead::may_come() {
+bool FileAhead::may_come() const {
   const MutexLock lock(mutex_);
-  if (state_ == State::planned) {
-    state_ = State::settled;
-  }
   return state_ == State::asked || content_ != nullptr;
 }
 
@@ -102,7 +99,7 @@ std::shared_ptr<FileAhead> FilesAhead::hand_over(Ino file) {
   }
   auto given = std::move(found->second);
   files_.erase(found);
-  if (!given->may_come() || given->idle(clock_.now()) >= kKept) {
+  if (given->withdraw() || !given->may_come() || given->idle(clock_.now()) >= kKept) {
     return nullptr;
   }
   ++used_;

@@ -44,8 +44,8 @@ class FileAhead {
   /// The first call counts. @param content null: it does not come.
   void settle(Content content, SteadyTime now);
 
-  /// Is it there, or on its way? One that was only planned is withdrawn.
-  bool may_come();
+  /// Is it there, or on its way?
+  bool may_come() const;
   /// @return null: it does not come. @errors cancelled, timed_out.
   Result<Content> await(const Wait& wait);
   /// Null: not there, or not yet.

@@ -121,7 +121,8 @@ class Filesystem::Impl {
                                          const Request& request, HandleId id);
   Result<OpenReply> open_known(Ino ino, const remote::Entry& entry, int flags,
                                const Request& request);
-  Result<Tree::Known> revalidated(Ino ino, bool only_reads, const Request& request);
+  Result<Tree::Known> revalidated(Ino ino, const Location& location, bool writes,
+                                  const Request& request);
   bool note_paged(Ino ino, const remote::FileVersion& version);
   /// Has the kernel been given pages of this file, when it had this size?
   bool has_pages(Ino ino, std::uint64_t size) const;

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "crew.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
 
@@ -151,9 +150,9 @@ std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outda
     // As all of them are read from now on: what is given later may be of a later version.
     const PageSource source{gives_pages_ ? services_.page_gates.gate(ino_) : nullptr, version_,
                             epoch_};
-    const auto leftovers = [weak = weak_from_this(), source](std::uint64_t offset, Slices bytes) {
+    const auto leftovers = [weak = weak_from_this(), source](transfer::Leftover pages) {
       if (const auto self = weak.lock()) {
-        self->give_pages(offset, std::move(bytes), source);
+        self->give_pages(std::move(pages), source);
       }
     };
     outdated = std::move(handle.reader);
@@ -171,19 +170,20 @@ bool OpenFile::holds(const PageSource& source) const {
 }
 
 /// Where a program reads at random, what it will want next is what lies around.
-void OpenFile::give_pages(std::uint64_t offset, Slices bytes, const PageSource& source) {
+void OpenFile::give_pages(transfer::Leftover pages, const PageSource& source) {
   {
     const MutexLock lock(mutex_);
     // Of an unknown size the kernel keeps no pages; and none may make it believe in a longer file.
     if (!holds(source) || !source.version.size ||
-        offset + total_bytes(bytes) > *source.version.size) {
+        pages.offset + total_bytes(pages.bytes) > *source.version.size) {
       return;
     }
   }
-  services_.kernel.store_pages(ino_, offset, std::move(bytes), [weak = weak_from_this(), source] {
-    const auto self = weak.lock();
-    return self ? self->admit_pages(source) : PageTicket();
-  });
+  services_.kernel.store_pages(ino_, pages.offset, std::move(pages.bytes),
+                               [weak = weak_from_this(), source] {
+                                 const auto self = weak.lock();
+                                 return self ? self->admit_pages(source) : PageTicket();
+                               });
 }
 
 PageTicket OpenFile::admit_pages(const PageSource& source) {
@@ -257,7 +257,7 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
       }
     }
     if (ahead) {
-      auto whole = ahead->await(request.wait.no_longer_than(Crew::kPatience));
+      auto whole = ahead->await(request.wait.no_longer_than(Services::kAheadPatience));
       if (!whole && request.wait.stop.stop_requested()) {
         return std::move(whole).error();
       }

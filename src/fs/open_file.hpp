@@ -197,7 +197,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     remote::FileVersion version;
     std::uint64_t epoch = 0;
   };
-  void give_pages(std::uint64_t offset, Slices bytes, const PageSource& source);
+  void give_pages(transfer::Leftover pages, const PageSource& source);
   PageTicket admit_pages(const PageSource& source);
   bool holds(const PageSource& source) const FTPSFS_REQUIRES(mutex_);
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 
 #include "files_ahead.hpp"
 #include "ftpsfs/base/clock.hpp"
@@ -44,6 +45,13 @@ struct Services {
 
   /// For steps that must not be abandoned half-way, whatever the program does.
   Wait own_wait() const { return Wait::for_at_most(limits.stall_timeout); }
+
+  /// For what is done ahead of need: a program may come to wait for it, and would wait longer for
+  /// its own.
+  Wait wait_ahead(const std::stop_token& stop) const {
+    return Wait::for_at_most(limits.stall_timeout, stop).no_longer_than(kAheadPatience);
+  }
+  static constexpr std::chrono::seconds kAheadPatience{5};
 
   std::int64_t wall_seconds() const {
     return std::chrono::duration_cast<std::chrono::seconds>(clock.wall_now().time_since_epoch())

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -45,7 +44,6 @@ void Notifier::detach() {
     attached_ = false;
     queue_.clear();
     pages_.clear();
-    bytes_of_pages_ = 0;
     changed_.notify_all();
     pages_changed_.notify_all();
   }
@@ -63,19 +61,18 @@ void Notifier::invalidate_entry(fs::Ino parent, std::string name) {
 void Notifier::invalidate_inode(fs::Ino ino, bool data) {
   if (data) {
     const MutexLock lock(mutex_);
-    for (auto each = pages_.begin(); each != pages_.end();) {
-      bytes_of_pages_ -= each->ino == ino ? total_bytes(each->bytes) : 0;
-      each = each->ino == ino ? pages_.erase(each) : std::next(each);
-    }
+    std::erase_if(pages_, [ino](const Pages& pages) { return pages.ino == ino; });
   }
   enqueue({ino, {}, data});
 }
 
 void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) {
-  const std::size_t size = total_bytes(bytes);
+  std::size_t waiting = total_bytes(bytes);
   const MutexLock lock(mutex_);
-  if (attached_ && size > 0 && bytes_of_pages_ + size <= kMostBytesOfPages) {
-    bytes_of_pages_ += size;
+  for (const Pages& each : pages_) {
+    waiting += total_bytes(each.bytes);
+  }
+  if (attached_ && !bytes.empty() && waiting <= kMostBytesOfPages) {
     pages_.push_back({ino, offset, std::move(bytes), std::move(admit)});
     pages_changed_.notify_one();
   }
@@ -129,7 +126,6 @@ void Notifier::run_pages(fuse_session* session) noexcept {
     }
     std::optional<Pages> next = std::move(pages_.front());
     pages_.pop_front();
-    bytes_of_pages_ -= total_bytes(next->bytes);
     lock.unlock();
     send(session, *next);
     next.reset();  // the last to hold a file may be this

@@ -28,9 +28,9 @@ FileReader::FileReader(MakeStream make_stream, const Pace& pace, std::size_t mos
 std::optional<Slices> FileReader::find(std::uint64_t offset, std::size_t size,
                                        std::optional<std::uint64_t> expected_size) {
   const MutexLock lock(mutex_);
-  for (const auto& lane : lanes_) {
-    if (auto found = lane->stream->find(offset, size, expected_size)) {
-      lane->used_at = ++reads_;
+  for (Lane& lane : lanes_) {
+    if (auto found = lane.stream->find(offset, size, expected_size)) {
+      lane.used_at = ++reads_;
       return found;
     }
   }
@@ -40,77 +40,70 @@ std::optional<Slices> FileReader::find(std::uint64_t offset, std::size_t size,
 Result<Slices> FileReader::read(std::uint64_t offset, std::size_t size,
                                 std::optional<std::uint64_t> expected_size, const Wait& wait) {
   std::optional<Leftover> left;
-  std::shared_ptr<Lane> lane;
+  Lane* lane = nullptr;
   std::optional<Lane::Reader> reader;
   {
     const MutexLock lock(mutex_);
-    lane = choose(offset, size, expected_size, left);
+    lane = &choose(offset, size, expected_size, left);
     reader.emplace(*lane);
     lane->used_at = ++reads_;
   }
   if (left && leftovers_) {
-    leftovers_(left->offset, std::move(left->bytes));
+    leftovers_(*std::move(left));
   }
   return lane->stream->read(offset, size, expected_size, wait);
 }
 
-void FileReader::add_lane() {
-  auto lane = std::make_shared<Lane>();
-  lane->stream = make_stream_();
-  lane->stream->on_brought([leftovers = leftovers_](Leftover left) {
-    if (leftovers) {
-      leftovers(left.offset, std::move(left.bytes));
-    }
-  });
-  lanes_.push_back(std::move(lane));
+FileReader::Lane& FileReader::add_lane() {
+  auto stream = make_stream_();
+  stream->on_brought(leftovers_);
+  Lane& lane = lanes_.emplace_back();
+  lane.stream = std::move(stream);
+  return lane;
 }
 
 /// The lane whose window is nearest; else one that is moved.
-std::shared_ptr<FileReader::Lane> FileReader::choose(std::uint64_t offset, std::size_t size,
-                                                     std::optional<std::uint64_t> expected_size,
-                                                     std::optional<Leftover>& left) {
+FileReader::Lane& FileReader::choose(std::uint64_t offset, std::size_t size,
+                                     std::optional<std::uint64_t> expected_size,
+                                     std::optional<Leftover>& left) {
   if (lanes_.empty()) {
     add_lane();
   }
-  std::shared_ptr<Lane> nearest;
+  Lane* nearest = nullptr;
   std::uint64_t least = 0;
-  for (const auto& lane : lanes_) {
-    const auto distance = lane->stream->distance_to(offset);
-    if (distance && (!nearest || *distance < least)) {
-      nearest = lane;
+  for (Lane& lane : lanes_) {
+    const auto distance = lane.stream->distance_to(offset);
+    if (distance && (nearest == nullptr || *distance < least)) {
+      nearest = &lane;
       least = *distance;
     }
   }
-  if (nearest) {
-    return nearest;
+  if (nearest != nullptr) {
+    return *nearest;
   }
-  std::shared_ptr<Lane> lane = lane_to_move();
-  if (lane->readers == 0) {
-    if (lane->stream->was_read_in_sequence()) {
+  Lane& lane = lane_to_move();
+  if (lane.readers == 0) {
+    if (lane.stream->was_read_in_sequence()) {
       jumps_ = 0;
     }
-    left = lane->stream->jump(region_of(offset, size, expected_size));
+    left = lane.stream->jump(region_of(offset, size, expected_size));
   }
   return lane;  // else the stream lets those who wait have their bytes first
 }
 
 /// The one that is missed least.
-std::shared_ptr<FileReader::Lane> FileReader::lane_to_move() {
+FileReader::Lane& FileReader::lane_to_move() {
   const bool at_random = jumps_ >= kRandom;
-  const auto rank = [at_random](const std::shared_ptr<Lane>& lane) {
-    const bool is_busy = lane->readers > 0;
-    const bool brings_more = at_random && !lane->stream->is_idle();
-    return std::pair((is_busy ? 2 : 0) + (brings_more ? 1 : 0), lane->used_at);
+  const auto rank = [at_random](const Lane& lane) {
+    const bool is_busy = lane.readers > 0;
+    const bool brings_more = at_random && !lane.stream->is_idle();
+    return std::pair((is_busy ? 2 : 0) + (brings_more ? 1 : 0), lane.used_at);
   };
-  auto best =
+  Lane& best =
       *std::min_element(lanes_.begin(), lanes_.end(),
-                        [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); });
+                        [&rank](const Lane& a, const Lane& b) { return rank(a) < rank(b); });
   const bool is_at_rest = rank(best).first == 0;
-  if (is_at_rest || lanes_.size() >= most_lanes_) {
-    return best;
-  }
-  add_lane();
-  return lanes_.back();
+  return is_at_rest || lanes_.size() >= most_lanes_ ? best : add_lane();
 }
 
 Region FileReader::region_of(std::uint64_t offset, std::size_t size,

@@ -8,6 +8,7 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/mutex.hpp"
+#include "meter.hpp"
 #include "read_window.hpp"
 
 namespace ftpsfs::transfer {
@@ -16,53 +17,10 @@ namespace {
 /// How long a failure answers further reads before the stream tries again.
 constexpr Duration kErrorStays{1000};
 constexpr std::uint64_t kPage = 4096;
-/// The flow is measured over so many bytes.
-constexpr std::uint64_t kFlowSample = 1ULL << 20;
-/// What the kernel may have collected while nobody read: no measure of the way.
-constexpr std::uint64_t kReceiveBuffer = 6ULL << 20;
 /// Parallel reads of a program that reads in sequence are not further apart.
 constexpr std::uint64_t kOneReader = 2ULL << 20;
 /// A jump that has brought its region, and beyond which nobody reads on so soon, was one of many.
 constexpr Duration kReadsOn{250};
-
-/// Tells the pace of one transfer.
-class Meter {
- public:
-  Meter(Pace& pace, SteadyTime wished_at) : pace_(pace), wished_at_(wished_at) {}
-
-  /// Nothing was read for a while.
-  void pause() {
-    ignored_ = kReceiveBuffer;
-    bytes_ = 0;
-    took_ = Pace::Seconds(0);
-  }
-  void begin() { begun_at_ = SteadyClock::now(); }
-  void end(std::size_t bytes) {
-    const SteadyTime now = SteadyClock::now();
-    if (std::exchange(is_first_, false)) {
-      pace_.note_restart(now - wished_at_);
-      return;
-    }
-    if (ignored_ > 0) {
-      ignored_ -= std::min<std::uint64_t>(ignored_, bytes);
-      return;
-    }
-    bytes_ += bytes;
-    took_ += now - begun_at_;
-    if (bytes_ >= kFlowSample) {
-      pace_.note_flow(std::exchange(bytes_, 0), std::exchange(took_, Pace::Seconds(0)));
-    }
-  }
-
- private:
-  Pace& pace_;
-  const SteadyTime wished_at_;
-  SteadyTime begun_at_{};
-  bool is_first_ = true;
-  std::uint64_t ignored_ = 0;
-  std::uint64_t bytes_ = 0;
-  Pace::Seconds took_{0};
-};
 
 }  // namespace
 
@@ -100,11 +58,11 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   }
   bool was_read_in_sequence() const {
     const MutexLock lock(mutex_);
-    return position_ - run_start_ > 2 * (fill_to_ - std::min(fill_to_, run_start_)) &&
-           position_ - run_start_ > limits_.retain_bytes;
+    const std::uint64_t region = has_region() ? fill_to_ - run_start_ : 0;
+    return position_ - run_start_ > std::max(2 * region, limits_.retain_bytes);
   }
   std::optional<Leftover> jump(const Region& region);
-  void on_brought(std::function<void(Leftover)> brought) { brought_ = std::move(brought); }
+  void on_brought(Leftovers brought) { brought_ = std::move(brought); }
   void shut_down();
 
  private:
@@ -122,7 +80,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   /// reads do not fetch megabytes that nobody wants.
   std::uint64_t high_water(std::uint64_t fair) const FTPSFS_REQUIRES(mutex_) {
     const std::uint64_t share = std::min(fair, most_ahead());
-    const std::uint64_t first = fill_to_ > run_start_ ? 0 : ReadWindow::kChunkBytes;
+    const std::uint64_t first = has_region() ? 0 : ReadWindow::kChunkBytes;
     const std::uint64_t earned = 2 * (position_ - run_start_) + first;
     const std::uint64_t wanted = std::max(position_ + std::min(share, earned), fill_to_);
     return std::max(std::min(wanted, position_ + share), demand_end_);
@@ -150,11 +108,18 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   }
   /// The transfer is given up for now, and its share of the memory with it.
   Next rest() FTPSFS_REQUIRES(mutex_);
-  void give_what_was_brought(std::uint64_t generation);
   std::optional<Leftover> leftover() const FTPSFS_REQUIRES(mutex_);
-  /// Only what the last jump was to bring has been read.
+  std::optional<Leftover> take_what_was_brought() FTPSFS_REQUIRES(mutex_);
+  void give(std::optional<Leftover> left) const {
+    if (left && brought_) {
+      brought_(*std::move(left));
+    }
+  }
+  /// Did a jump that is to bring a region begin this run?
+  bool has_region() const FTPSFS_REQUIRES(mutex_) { return run_start_ < fill_to_; }
+  /// Only what the jump was to bring has been read.
   bool stays_in_region() const FTPSFS_REQUIRES(mutex_) {
-    return run_start_ < fill_to_ && position_ <= fill_to_;
+    return has_region() && position_ <= fill_to_;
   }
   bool wait_for_room(const std::stop_token& stop, std::uint64_t generation) FTPSFS_REQUIRES(mutex_);
   Next failed(Error error, std::uint64_t generation, const std::stop_token& stop);
@@ -167,7 +132,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   MemoryBudget& budget_;
   Pace& pace_;
   const Limits limits_;
-  std::function<void(Leftover)> brought_;  ///< set before any pump runs
+  Leftovers brought_;  ///< set before any pump runs
 
   mutable Mutex mutex_;
   ConditionVariable changed_;
@@ -221,9 +186,8 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
                                       std::optional<std::uint64_t> expected_size,
                                       const Wait& wait) {
   MutexLock lock(mutex_);
-  if (at_end_ && expected_size && *expected_size > window_.end() && offset + size > window_.end() &&
-      offset <= *expected_size) {
-    at_end_ = false;  // the file has grown: go on from the old end
+  if (has_grown(offset, size, expected_size)) {
+    at_end_ = false;  // go on from the old end
   }
   bool counted = false;
   Result<Slices> result = Slices{};
@@ -314,7 +278,7 @@ std::optional<Leftover> ReadStream::Core::jump(const Region& region) {
 std::optional<Leftover> ReadStream::Core::leftover() const {
   const std::uint64_t begin = (window_.begin() + kPage - 1) / kPage * kPage;
   const std::uint64_t end = at_end_ ? window_.end() : window_.end() / kPage * kPage;
-  if (run_start_ >= fill_to_ || begin >= end) {
+  if (!has_region() || begin >= end) {
     return std::nullopt;
   }
   return Leftover{begin, window_.slices(begin, static_cast<std::size_t>(end - begin))};
@@ -404,7 +368,6 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader, Stea
   for (;;) {
     ReadWindow::Room room;
     std::stop_token cut;
-    give_what_was_brought(generation);
     {
       MutexLock lock(mutex_);
       while (generation_ == generation && !yield_at_ && !stop.stop_requested() &&
@@ -434,31 +397,29 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader, Stea
       return ended(reader.version(), generation);
     }
     meter.end(*got);
-    MutexLock lock(mutex_);
-    if (generation_ != generation) {
-      return Next::reopen;
+    std::optional<Leftover> left;
+    {
+      const MutexLock lock(mutex_);
+      if (generation_ != generation) {
+        return Next::reopen;
+      }
+      window_.commit(*got);
+      retries_left_ = limits_.retries;
+      left = take_what_was_brought();
+      changed_.notify_all();
     }
-    window_.commit(*got);
-    retries_left_ = limits_.retries;
-    changed_.notify_all();
+    give(std::move(left));
   }
 }
 
-/// Under no lock: whoever takes it may ask the stream.
-void ReadStream::Core::give_what_was_brought(std::uint64_t generation) {
-  std::optional<Leftover> left;
-  {
-    const MutexLock lock(mutex_);
-    if (generation_ != generation || is_brought_ || run_start_ >= fill_to_ ||
-        (window_.end() < fill_to_ && !at_end_)) {
-      return;
-    }
-    is_brought_ = true;
-    left = leftover();
+/// What a jump was to bring, once, when it is there. To be given under no lock: whoever takes it
+/// may ask the stream.
+std::optional<Leftover> ReadStream::Core::take_what_was_brought() {
+  if (is_brought_ || !has_region() || (window_.end() < fill_to_ && !at_end_)) {
+    return std::nullopt;
   }
-  if (left && brought_) {
-    brought_(*std::move(left));
-  }
+  is_brought_ = true;
+  return leftover();
 }
 
 ReadStream::Core::Next ReadStream::Core::rest() {
@@ -508,9 +469,10 @@ ReadStream::Core::Next ReadStream::Core::ended(const remote::FileVersion& versio
   } else {
     at_end_ = true;
   }
+  auto left = take_what_was_brought();
   changed_.notify_all();
   lock.unlock();
-  give_what_was_brought(generation);
+  give(std::move(left));
   return Next::rest;
 }
 
@@ -563,7 +525,7 @@ std::optional<std::uint64_t> ReadStream::distance_to(std::uint64_t offset) const
   return core_->distance_to(offset);
 }
 
-void ReadStream::on_brought(std::function<void(Leftover)> brought) {
+void ReadStream::on_brought(Leftovers brought) {
   core_->on_brought(std::move(brought));
 }
 

@@ -69,7 +69,6 @@ class Notifier final : public fs::KernelCache {
   ConditionVariable pages_changed_;
   std::deque<Notification> queue_ FTPSFS_GUARDED_BY(mutex_);
   std::deque<Pages> pages_ FTPSFS_GUARDED_BY(mutex_);
-  std::size_t bytes_of_pages_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool attached_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool overflowed_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::thread thread_;

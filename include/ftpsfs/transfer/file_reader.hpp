@@ -13,10 +13,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/result.hpp"
@@ -25,10 +25,6 @@
 #include "ftpsfs/transfer/read_stream.hpp"
 
 namespace ftpsfs::transfer {
-
-/// Takes bytes from `offset` on, whole pages of 4 KiB. Called on any thread, under no lock of
-/// the reader.
-using Leftovers = std::function<void(std::uint64_t offset, Slices bytes)>;
 
 class FileReader {
  public:
@@ -67,11 +63,10 @@ class FileReader {
     };
   };
 
-  std::shared_ptr<Lane> choose(std::uint64_t offset, std::size_t size,
-                               std::optional<std::uint64_t> expected_size,
-                               std::optional<Leftover>& left) FTPSFS_REQUIRES(mutex_);
-  void add_lane() FTPSFS_REQUIRES(mutex_);
-  std::shared_ptr<Lane> lane_to_move() FTPSFS_REQUIRES(mutex_);
+  Lane& choose(std::uint64_t offset, std::size_t size, std::optional<std::uint64_t> expected_size,
+               std::optional<Leftover>& left) FTPSFS_REQUIRES(mutex_);
+  Lane& add_lane() FTPSFS_REQUIRES(mutex_);
+  Lane& lane_to_move() FTPSFS_REQUIRES(mutex_);
   Region region_of(std::uint64_t offset, std::size_t size,
                    std::optional<std::uint64_t> expected_size) FTPSFS_REQUIRES(mutex_);
 
@@ -81,7 +76,7 @@ class FileReader {
   const Leftovers leftovers_;
 
   Mutex mutex_;
-  std::vector<std::shared_ptr<Lane>> lanes_ FTPSFS_GUARDED_BY(mutex_);
+  std::deque<Lane> lanes_ FTPSFS_GUARDED_BY(mutex_);  ///< none is ever removed, or moves
   std::uint64_t reads_ FTPSFS_GUARDED_BY(mutex_) = 0;
   unsigned jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of late, without long reading in between
 };

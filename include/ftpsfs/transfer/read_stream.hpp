@@ -45,6 +45,9 @@ struct Leftover {
   Slices bytes;
 };
 
+/// Takes it. Called on any thread, under no lock of the stream's.
+using Leftovers = std::function<void(Leftover)>;
+
 class ReadStream {
  public:
   /// `remote`, `budget` and `pace` must outlive the stream. The callbacks run on the pump's thread.
@@ -80,7 +83,7 @@ class ReadStream {
   /// @return what an earlier jump has brought so far.
   std::optional<Leftover> jump(const Region& region);
   /// Is called on the pump's thread when a jump has brought its region. To be set before reading.
-  void on_brought(std::function<void(Leftover)> brought);
+  void on_brought(Leftovers brought);
 
   class Core;
 

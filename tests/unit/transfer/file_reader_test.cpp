@@ -30,11 +30,12 @@ class FileReaderTest : public StreamFixture {
   void open(std::size_t lanes) {
     reader_ = std::make_unique<FileReader>(
         [this] { return StreamFixture::reader(remote_); }, pace, lanes,
-        [this](std::uint64_t offset, const Slices& bytes) {
-          EXPECT_EQ(offset % 4096, 0U);
-          EXPECT_TRUE(text_of(bytes) == data_.substr(offset, total_bytes(bytes)));
+        [this](const Leftover& left) {
+          EXPECT_EQ(left.offset % 4096, 0U);
+          const std::size_t size = total_bytes(left.bytes);
+          EXPECT_TRUE(text_of(left.bytes) == data_.substr(left.offset, size));
           const MutexLock lock(mutex_);
-          left_[offset] = total_bytes(bytes);
+          left_[left.offset] = size;
         });
   }
   /// A read that must give the right bytes.
