@@ -15,6 +15,7 @@
 #include "ftpsfs/app/password_command.hpp"
 #include "ftpsfs/app/private_file.hpp"
 #include "ftpsfs/app/system_credentials.hpp"
+#include "ftpsfs/ftp/ascii.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -22,12 +23,6 @@ namespace {
 Error bad_line(std::string_view origin, std::size_t number, std::string_view why) {
   return make_error(Errc::invalid_argument,
                     fmt::format("credentials file {}, line {}: {}", origin, number, why));
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  const std::size_t end = text.find_last_not_of(" \t");
-  return end == std::string_view::npos ? std::string_view() : text.substr(begin, end + 1 - begin);
 }
 
 Result<void> keep_secret(std::optional<Secret>& place, std::string_view value, Error twice) {
@@ -40,7 +35,7 @@ Result<void> keep_secret(std::optional<Secret>& place, std::string_view value, E
 
 Result<void> read_line(std::string_view line, std::string_view origin, std::size_t number,
                        Credentials& found) {
-  const std::string_view content = trimmed(line);
+  const std::string_view content = ftp::ascii::trim(line);
   if (content.empty() || content.front() == '#') {
     return {};
   }
@@ -48,7 +43,7 @@ Result<void> read_line(std::string_view line, std::string_view origin, std::size
   if (equals == std::string_view::npos) {
     return bad_line(origin, number, "no '=' in it; the form is username=NAME or password=WORD");
   }
-  const std::string_view key = trimmed(line.substr(0, equals));
+  const std::string_view key = ftp::ascii::trim(line.substr(0, equals));
   const std::string_view value = line.substr(equals + 1);
   if (key == "username" || key == "user") {
     if (!found.username.empty()) {

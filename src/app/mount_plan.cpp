@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/app/mount_plan.hpp"
+#include "ftpsfs/ftp/ascii.hpp"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -105,10 +105,8 @@ Result<void> check_tls(const Options& options) {
 
 /// "6000-6010". @return nullopt: it is none.
 std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range(std::string_view text) {
-  const auto number = [](std::string_view digits) -> std::uint16_t {
-    std::uint16_t value = 0;
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return error == std::errc() && stop == digits.data() + digits.size() ? value : std::uint16_t{0};
+  const auto number = [](std::string_view digits) {
+    return ftp::ascii::parse_number<std::uint16_t>(digits).value_or(0);
   };
   const std::size_t dash = std::min(text.find('-'), text.size());
   const std::uint16_t low = number(text.substr(0, dash));

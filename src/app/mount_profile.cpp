@@ -172,6 +172,21 @@ std::string folder_of(const std::string& file) {
   return std::filesystem::path(file).parent_path().string();
 }
 
+/// What the command line gives itself takes the place of what the profile gives, and is not its
+/// own.
+void give_way(const Options& line, Options& profile) {
+  profile.profile_credentials = profile.profile_credentials && line.credentials_file.empty();
+  profile.profile_password_command =
+      profile.profile_password_command && line.password_command.empty();
+  profile.profile_account = profile.profile_account && line.account.empty();
+  for (const auto list :
+       {&Options::ca_files, &Options::ca_directories, &Options::pins, &Options::crl_files}) {
+    if (!(line.*list).empty()) {
+      (profile.*list).clear();
+    }
+  }
+}
+
 }  // namespace
 
 std::string Profile::username() const {
@@ -290,6 +305,7 @@ Result<Options> profile_options(const CommandLine& line, const std::vector<std::
   }
   if (*profile) {
     FTPSFS_TRY(apply_profile(**profile, options));
+    give_way(line.options, options);
   } else if (is_named) {
     return make_error(Errc::not_found, fmt::format("no profile \"{}\": {}", name, why));
   }

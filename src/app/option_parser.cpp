@@ -90,14 +90,11 @@ class Parser {
   Result<void> long_option(std::string_view text, std::span<const std::string>& rest);
   Result<void> short_options(std::string_view cluster, std::span<const std::string>& rest);
   Result<void> apply(const OptionRow& row, std::string_view value);
-  void apply_alone(const OptionRow& row);
-  void note_first_use(const OptionRow& row);
   Error unknown(std::string_view shown, std::string_view name) const;
 
   unsigned scope_;
   const std::string& working_directory_;
   bool for_helper_;
-  std::vector<const OptionRow*> used_;
 };
 
 Error Parser::unknown(std::string_view shown, std::string_view name) const {
@@ -112,22 +109,8 @@ Error Parser::unknown(std::string_view shown, std::string_view name) const {
       fmt::format("unknown option {}; did you mean {}? See ftpsfs --help", shown, near));
 }
 
-/// What a profile has given does not count any more: what is collected begins anew.
-void Parser::note_first_use(const OptionRow& row) {
-  if (row.reset != nullptr && std::find(used_.begin(), used_.end(), &row) == used_.end()) {
-    used_.push_back(&row);
-    row.reset(result.options);
-  }
-}
-
-/// An option that may stand without its value does.
-void Parser::apply_alone(const OptionRow& row) {
-  row.store(result.options, OptionValue(true));
-}
-
 Result<void> Parser::apply(const OptionRow& row, std::string_view value) {
   FTPSFS_TRY_ASSIGN(const OptionValue parsed, parse_option_value(row, value, working_directory_));
-  note_first_use(row);
   if (row.store != nullptr) {
     row.store(result.options, parsed);
   }
@@ -156,7 +139,7 @@ Result<void> Parser::mount_option(std::string_view item) {
     return apply(*row, {});
   }
   if (!has_value && row->value_optional) {
-    apply_alone(*row);
+    row->store(result.options, OptionValue(true));
     return {};
   }
   if (!has_value) {
@@ -192,7 +175,7 @@ Result<void> Parser::long_option(std::string_view text, std::span<const std::str
     return apply(*row, text.substr(equals + 1));
   }
   if (row->value_optional) {
-    apply_alone(*row);
+    row->store(result.options, OptionValue(true));
     return {};
   }
   if (rest.empty()) {

@@ -21,14 +21,6 @@ void collect_text(Options& options, const OptionValue& value) {
   (options.*Member).push_back(std::get<std::string>(value));
 }
 template <auto Member>
-void forget_texts(Options& options) {
-  (options.*Member).clear();
-}
-template <bool Options::*Member>
-void forget_flag(Options& options) {
-  options.*Member = false;
-}
-template <auto Member>
 void store_duration(Options& options, const OptionValue& value) {
   options.*Member = std::get<Duration>(value);
 }
@@ -119,19 +111,19 @@ const OptionRow kRows[] = {
    .store = store_text<&Options::profile>},
   {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
    .help = "file with lines username=NAME, password=WORD, account=NAME, key_password=WORD, proxy_password=WORD; refused when group or others may read it",
-   .store = store_text<&Options::credentials_file>, .reset = forget_flag<&Options::profile_credentials>},
+   .store = store_text<&Options::credentials_file>},
   {.name = "username", .kind = K::text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
    .help = "user to log in as; also in the URL or the credentials file",
    .store = store_text<&Options::username>},
   {.name = "account", .kind = K::text, .group = G::login, .value_name = "NAME",
    .help = "for servers that ask for an account (ACCT); also in the credentials file",
-   .store = store_text<&Options::account>, .reset = forget_flag<&Options::profile_account>},
+   .store = store_text<&Options::account>},
   {.name = "password_stdin", .group = G::login,
    .help = "read the password from the first line of standard input",
    .store = store_flag<&Options::password_stdin>},
   {.name = "password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
    .help = "run CMD by sh -c; the first line that it prints is the password; again at each reload",
-   .store = store_text<&Options::password_command>, .reset = forget_flag<&Options::profile_password_command>},
+   .store = store_text<&Options::password_command>},
   {.name = "key_password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
    .help = "the same for the passphrase of the client certificate's key",
    .store = store_text<&Options::key_password_command>},
@@ -151,19 +143,19 @@ const OptionRow kRows[] = {
    .store = [](Options& o, const OptionValue& v) { o.identity.pkcs12 = std::get<std::string>(v); }},
   {.name = "cacert", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
    .help = "trust the CAs in this file (PEM bundle or one DER certificate); may be given several times",
-   .store = collect_text<&Options::ca_files>, .reset = forget_texts<&Options::ca_files>},
+   .store = collect_text<&Options::ca_files>},
   {.name = "capath", .kind = K::path, .group = G::tls, .value_name = "DIR",
    .help = "trust the CAs in this directory; may be given several times",
-   .store = collect_text<&Options::ca_directories>, .reset = forget_texts<&Options::ca_directories>},
+   .store = collect_text<&Options::ca_directories>},
   {.name = "verify", .kind = K::choice, .group = G::tls, .value_name = "full|ca|none", .default_text = "full",
    .help = "what is checked of the server's certificate: chain and name, chain alone, or nothing (warns)",
    .store = store_verify, .choices = "full|ca|none"},
   {.name = "pin", .kind = K::text, .group = G::tls, .value_name = "sha256:BASE64",
    .help = "public key (SPKI) that the server's certificate must have, on top of verify; several: one of them",
-   .store = collect_text<&Options::pins>, .reset = forget_texts<&Options::pins>},
+   .store = collect_text<&Options::pins>},
   {.name = "crlfile", .kind = K::path, .group = G::tls, .value_name = "FILE",
    .help = "lists of revoked certificates (PEM or DER), among them one of the issuer of the server's; CAs above it are checked where their list is given; not with verify=none; may be given several times",
-   .store = collect_text<&Options::crl_files>, .reset = forget_texts<&Options::crl_files>},
+   .store = collect_text<&Options::crl_files>},
   {.name = "prot", .kind = K::choice, .group = G::tls, .value_name = "private|clear", .default_text = "private",
    .help = "are files and listings encrypted too? The control connection always is",
    .store = store_protection, .choices = "private|clear"},

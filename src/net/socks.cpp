@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -133,10 +134,7 @@ Result<void> Dialogue::log_in() {
   login.push_back(static_cast<std::uint8_t>(password.size()));
   login.insert(login.end(), password.begin(), password.end());
   const auto sent = send(login);
-  volatile std::uint8_t* secret = login.data();
-  for (std::size_t i = 0; i < login.size(); ++i) {
-    secret[i] = 0;
-  }
+  ::explicit_bzero(login.data(), login.size());
   FTPSFS_TRY(sent);
   std::array<std::uint8_t, 2> answer{};
   FTPSFS_TRY(receive(answer));

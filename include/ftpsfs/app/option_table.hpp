@@ -61,8 +61,7 @@ struct OptionRow {
   std::string_view choices = {};  ///< separated by '|'
   std::uint64_t minimum = 0;
   std::uint64_t maximum = 0;
-  bool value_optional = false;        ///< the name alone stores `true`
-  void (*reset)(Options&) = nullptr;  ///< forgets what a profile has given
+  bool value_optional = false;  ///< the name alone stores `true`
 };
 
 std::span<const OptionRow> option_rows();

@@ -54,6 +54,9 @@ struct TransferOrder {
   std::optional<ftp::Command> restart;  ///< REST
   ftp::Command verb;                    ///< RETR, STOR, APPE, LIST, MLSD
   bool only_reads = false;              ///< RETR, LIST, MLSD
+
+  /// When they have been answered on the way.
+  TransferOrder without_questions() const { return {{}, false, restart, verb, only_reads}; }
 };
 
 struct StartedTransfer {
