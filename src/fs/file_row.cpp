@@ -14,7 +14,7 @@ constexpr std::size_t kMostRows = 8;
 /// Who has not opened the next file for so long has ended, or waits for something else.
 constexpr std::chrono::seconds kRowEnds(10);
 /// Guesses that must have been right before anything is read ahead.
-constexpr unsigned kBelief = 2;
+constexpr unsigned kRightToBelieve = 2;
 /// A directory that changes all the time is not put in order each time.
 constexpr std::chrono::seconds kLearnAgain(1);
 /// So many copies side by side may open files in each other's turn.
@@ -41,7 +41,7 @@ void RowTracker::Track::advance(std::size_t place) {
     return;
   }
   furthest = place;
-  if (++right > kBelief) {
+  if (++right > kRightToBelieve) {
     // Where files are left out, less of what is read ahead will be wanted.
     window = step > kSlack / 2 ? std::max(window / 2, kFirstWindow)
                                : std::min(window * 2, kLargestWindow);
@@ -102,7 +102,7 @@ RowTracker::Row* RowTracker::row_of(Ino directory, std::string_view name, const 
   if (!row.places_of(name) && now - row.learnt_at >= kLearnAgain) {
     row.learn(files());
     row.learnt_at = now;
-    row.begin(row.last, believed_, is_believed ? kBelief : 0);
+    row.begin(row.last, believed_, is_believed ? kRightToBelieve : 0);
   }
   return row.places_of(name) ? &row : nullptr;
 }
@@ -121,7 +121,7 @@ std::vector<const RowFile*> RowTracker::visit(Ino directory, std::string_view na
     order = row->tracks[each].right > row->tracks[order].right ? each : order;
   }
   const Track& track = row->tracks[order];
-  if (track.right < kBelief) {
+  if (track.right < kRightToBelieve) {
     return {};
   }
   believed_ = order;

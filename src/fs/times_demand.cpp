@@ -14,7 +14,7 @@ constexpr std::size_t kSeveralTimes = 500;
 /// Looks at a name so soon after its directory was read are mostly the first of many.
 constexpr std::chrono::seconds kStatsFollow(1);
 /// Directories that are remembered: only a heuristic's memory.
-constexpr std::size_t kMostRemembered = 1000;
+constexpr std::size_t kMostFollowed = 1000;
 /// The kernel answers looks at what readdir has told it. So that it is seen whether times are still
 /// wanted, some directories are told without.
 constexpr std::chrono::seconds kTrialPause(2);
@@ -23,7 +23,7 @@ constexpr std::chrono::seconds kStaysHigh(10);
 
 template <typename Memory>
 void bound(Memory& memory) {
-  if (memory.size() > kMostRemembered) {
+  if (memory.size() > kMostFollowed) {
     memory.clear();
   }
 }

@@ -237,15 +237,16 @@ namespace {
 
 /// What tls_legacy bears with.
 bool is_age(const std::string& reason) {
-  constexpr std::string_view kReasons[] = {"unsafe legacy renegotiation disabled",
-                                           "dh key too small",
-                                           "ee key too small",
-                                           "ca key too small",
-                                           "ca md too weak",
-                                           "wrong signature type",
-                                           "legacy sigalg disallowed or unsupported",
-                                           "no ciphers available"};
-  return std::find(std::begin(kReasons), std::end(kReasons), reason) != std::end(kReasons);
+  constexpr std::string_view kOfOldServers[] = {"unsafe legacy renegotiation disabled",
+                                                "dh key too small",
+                                                "ee key too small",
+                                                "ca key too small",
+                                                "ca md too weak",
+                                                "wrong signature type",
+                                                "legacy sigalg disallowed or unsupported",
+                                                "no ciphers available"};
+  return std::find(std::begin(kOfOldServers), std::end(kOfOldServers), reason) !=
+         std::end(kOfOldServers);
 }
 
 }  // namespace

@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "sizes.hpp"
+
 namespace ftpsfs::transfer {
 namespace {
 
-constexpr std::size_t kMebibyte = 1ULL << 20;
 constexpr std::uint64_t kAssumed = 3;
 
 class MeterTest : public ::testing::Test {

@@ -3,11 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "sizes.hpp"
+
 namespace ftpsfs::transfer {
 namespace {
 
 using Seconds = Pace::Seconds;
-constexpr std::uint64_t kMebibyte = 1ULL << 20;
 
 TEST(Pace, AssumesBeforeItHasSeenBoth) {
   Pace pace(3 * kMebibyte);

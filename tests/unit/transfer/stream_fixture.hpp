@@ -9,6 +9,7 @@
 
 #include "ftpsfs/transfer/read_stream.hpp"
 #include "ftpsfs/transfer/write_stream.hpp"
+#include "sizes.hpp"
 #include "support/fake_remote.hpp"
 
 namespace ftpsfs::transfer {
@@ -17,8 +18,6 @@ using test::FakeRemote;
 using test::FakeRemoteOptions;
 using test::Gate;
 using test::Op;
-
-inline constexpr std::size_t kMebibyte = 1ULL << 20;
 
 inline std::string pattern(std::size_t size) {
   std::string text(size, '\0');
