@@ -23,6 +23,8 @@
 #include "ftpsfs/app/mount_profile.hpp"
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/private_directory.hpp"
+#include "ftpsfs/base/small_file.hpp"
+#include "ftpsfs/ftp/name_charset.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -173,6 +175,61 @@ Result<net::Route> make_route(const Options& options) {
   return route;
 }
 
+/// What goes over the wire as it was given must be one line.
+Result<void> check_one_line(std::string_view option, const std::string& text) {
+  const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= ' ' && c != '\x7F';
+  });
+  return is_plain ? Result<void>()
+                  : unusable(Errc::invalid_argument,
+                             fmt::format("{}=: control characters cannot be sent", option));
+}
+
+Result<void> check_server(const Options& options) {
+  for (const std::string& site : options.sites) {
+    FTPSFS_TRY(check_one_line("site", site));
+    if (ftp::ascii::starts_with_ignoring_case(site, "SITE ")) {
+      return unusable(Errc::invalid_argument,
+                      fmt::format("site={}: SITE is put before it; leave the word out", site));
+    }
+  }
+  const std::string& list = options.server.list_command;
+  FTPSFS_TRY(check_one_line("list_command", list));
+  if (!list.empty() && list != "LIST" && !list.starts_with("LIST ")) {
+    return unusable(Errc::invalid_argument,
+                    fmt::format("list_command={}: only LIST, with or without arguments, shows "
+                                "what a file system must know",
+                                list));
+  }
+  if (!options.charset.empty()) {
+    FTPSFS_TRY(ftp::NameCharset::open(options.charset));
+  }
+  return {};
+}
+
+/// An offset, or a zone's name: those that this machine knows.
+Result<ftp::ServerZone> find_zone(const std::string& name) {
+  if (name.empty()) {
+    return ftp::ServerZone();
+  }
+  if (auto offset = ftp::ServerZone::from_offset(name)) {
+    return offset;
+  }
+  constexpr std::size_t kLargest = std::size_t{1} << 20;
+  const bool is_name = name.front() != '/' && name.find("..") == std::string::npos;
+  const auto file = is_name ? read_small_file("/usr/share/zoneinfo/" + name, kLargest)
+                            : make_error(Errc::not_found, "no such zone");
+  auto zone =
+      file ? ftp::ServerZone::from_tzif(file->bytes) : Result<ftp::ServerZone>(file.error());
+  if (!zone) {
+    return unusable(Errc::invalid_argument,
+                    fmt::format("timezone={}: give UTC, an offset like +02:00, or a zone of "
+                                "/usr/share/zoneinfo (package tzdata), like Europe/Berlin",
+                                name));
+  }
+  return zone;
+}
+
 bool others_are_allowed_by_fuse_conf() {
   std::ifstream file("/etc/fuse.conf");
   for (std::string line; std::getline(file, line);) {
@@ -279,6 +336,8 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
   Secret::wipe(plan.options.proxy);  // may hold a password
   FTPSFS_TRY(check_tls(options));
   FTPSFS_TRY(check_identity_options(options));
+  FTPSFS_TRY(check_server(options));
+  FTPSFS_TRY_ASSIGN(plan.zone, find_zone(options.timezone));
   FTPSFS_TRY(check_access(options));
   plan.mount_point = resolve_mount_point(mount_point, working_directory);
   FTPSFS_TRY(check_mount_point(plan.mount_point));
@@ -330,6 +389,12 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.warm_data = options.warm_data;
   settings.session.stat_listing = options.stat_listing;
   settings.session.coarse_times = !options.exact_times;
+  settings.session.server.profile = options.server;
+  settings.session.server.sites = options.sites;
+  settings.session.server.charset =
+      ftp::ascii::equal_ignoring_case(options.charset, "UTF-8") ? "" : options.charset;
+  settings.session.server.zone = plan.zone;
+  settings.session.server.date_order = options.date_order;
   settings.session.trace = plan.trace;
   settings.max_conns = options.max_conns;
   settings.warm_conns = options.warm_conns;

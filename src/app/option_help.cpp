@@ -18,6 +18,7 @@ constexpr Heading kHeadings[] = {
     {OptionGroup::login, "Login"},
     {OptionGroup::tls, "TLS"},
     {OptionGroup::connection, "Connections"},
+    {OptionGroup::server, "The server"},
     {OptionGroup::cache, "Caches and local copies"},
     {OptionGroup::owner, "Owners and permissions"},
     {OptionGroup::mount, "The mount"},

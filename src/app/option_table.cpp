@@ -83,6 +83,14 @@ net::TlsVersion tls_version(const OptionValue& value) {
                          : net::TlsVersion::tls1_3;
 }
 
+void store_date_order(Options& options, const OptionValue& value) {
+  const auto& word = std::get<std::string>(value);
+  options.date_order = word == "ymd"   ? ftp::DateOrder::ymd
+                       : word == "mdy" ? ftp::DateOrder::mdy
+                       : word == "dmy" ? ftp::DateOrder::dmy
+                                       : ftp::DateOrder::unknown;
+}
+
 void store_log_level(Options& options, const OptionValue& value) {
   options.log_level = log::parse_level(std::get<std::string>(value));
 }
@@ -225,6 +233,33 @@ const OptionRow kRows[] = {
   {.name = "port_range", .kind = K::text, .group = G::connection, .value_name = "LOW-HIGH", .default_text = "any",
    .help = "ports at which the server dials us in active mode",
    .store = store_text<&Options::port_range>},
+
+  // What the server is.
+  {.name = "server", .kind = K::choice, .group = G::server, .value_name = "KIND", .default_text = "auto",
+   .help = "auto: found from greeting, SYST and FEAT; or unix, iis, ibmi, mvs, vms, vm, nonstop, vsftpd, proftpd, pureftpd, pyftpdlib",
+   .store = [](Options& o, const OptionValue& v) { ftp::apply_server_word(o.server, std::get<std::string>(v)); },
+   .choices = "auto|unix|iis|ibmi|mvs|vms|vm|nonstop|vsftpd|proftpd|pureftpd|pyftpdlib"},
+  {.name = "disable_mlsd", .group = G::server,
+   .help = "use neither MLSD nor MLST, for servers whose answers to them are wrong",
+   .store = [](Options& o, const OptionValue& v) { o.server.disable_mlsd = std::get<bool>(v); }},
+  {.name = "disable_epsv", .group = G::server,
+   .help = "use PASV in place of EPSV",
+   .store = [](Options& o, const OptionValue& v) { o.server.disable_epsv = std::get<bool>(v); }},
+  {.name = "list_command", .kind = K::text, .group = G::server, .value_name = "CMD",
+   .help = "list directories by this, sent behind a CWD: LIST, LIST -a, LIST -al; in place of MLSD, STAT and what ftpsfs would choose",
+   .store = [](Options& o, const OptionValue& v) { o.server.list_command = std::get<std::string>(v); }},
+  {.name = "site", .kind = K::text, .group = G::server, .value_name = "CMD",
+   .help = "send SITE CMD at each login; may be given several times",
+   .store = collect_text<&Options::sites>},
+  {.name = "charset", .kind = K::text, .group = G::server, .value_name = "NAME", .default_text = "UTF-8",
+   .help = "character set of the names on the server, as iconv calls it; bytes that are none in it are shown as U+EF80 to U+EFFF and sent back as they were",
+   .store = store_text<&Options::charset>},
+  {.name = "timezone", .kind = K::text, .group = G::server, .value_name = "ZONE", .default_text = "UTC",
+   .help = "zone of the times in listings by LIST: Europe/Berlin, or +HH:MM",
+   .store = store_text<&Options::timezone>},
+  {.name = "date_order", .kind = K::choice, .group = G::server, .value_name = "auto|ymd|mdy|dmy", .default_text = "auto",
+   .help = "order of year, month and day in listings that write numbers alone (IBM i, Windows); auto: what fits all lines",
+   .store = store_date_order, .choices = "auto|ymd|mdy|dmy"},
 
   // What is remembered.
   {.name = "dir_cache_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "ftpsfs/ftp/ascii.hpp"
 
@@ -18,6 +19,9 @@ constexpr std::array kSignatures = {
     Signature{"proftpd", ServerKind::proftpd},
     Signature{"pure-ftpd", ServerKind::pureftpd},
     Signature{"pyftpdlib", ServerKind::pyftpdlib},
+    Signature{"microsoft ftp service", ServerKind::windows},
+    Signature{"qtcp at", ServerKind::ibmi},
+    Signature{"ibm ftp cs", ServerKind::zos},
 };
 
 bool announces(const Features& features, std::string_view line) {
@@ -59,6 +63,26 @@ std::string version_behind(std::string_view text, std::size_t at) {
   return std::string(rest.substr(0, std::min(end, rest.size())));
 }
 
+/// For systems whose own servers are the only ones.
+ServerKind kind_by_system(std::optional<Dialect> dialect) {
+  switch (dialect.value_or(Dialect::unix_ls)) {
+    case Dialect::dos:
+      return ServerKind::windows;
+    case Dialect::os400:
+      return ServerKind::ibmi;
+    case Dialect::mvs:
+      return ServerKind::zos;
+    case Dialect::vms:
+      return ServerKind::openvms;
+    case Dialect::nonstop:
+      return ServerKind::nonstop;
+    case Dialect::vm:
+      return ServerKind::zvm;
+    default:
+      return ServerKind::unknown;
+  }
+}
+
 void identify(ServerProfile& profile, const Reply& greeting, const Features& features) {
   const std::string text = ascii::lower(greeting.text());
   for (const Signature& signature : kSignatures) {
@@ -69,7 +93,32 @@ void identify(ServerProfile& profile, const Reply& greeting, const Features& fea
       return;
     }
   }
-  profile.kind = kind_by_features(features);
+  profile.kind = kind_by_system(profile.dialect);
+  if (profile.kind == ServerKind::unknown) {
+    profile.kind = kind_by_features(features);
+  }
+}
+
+bool was_tried(ServerKind kind) {
+  return kind == ServerKind::vsftpd || kind == ServerKind::proftpd ||
+         kind == ServerKind::pureftpd || kind == ServerKind::pyftpdlib;
+}
+
+void apply_overrides(ServerProfile& profile, const ProfileOverrides& overrides) {
+  if (overrides.dialect) {
+    profile.dialect = overrides.dialect;
+  }
+  if (overrides.disable_epsv) {
+    profile.epsv = false;
+  }
+  if (!overrides.list_command.empty()) {
+    profile.list_command = overrides.list_command;
+    profile.stat_lists = false;
+  }
+  if (overrides.disable_mlsd || !overrides.list_command.empty()) {
+    profile.has_mlsd = false;
+    profile.has_mlst = false;
+  }
 }
 
 /// @param system the words of SYST's 215.
@@ -114,7 +163,8 @@ void apply_features(ServerProfile& profile, const Features& features) {
 
 /// Observed on vsftpd 3.0.3, ProFTPD 1.3.8, Pure-FTPd 1.0.50, pyftpdlib 1.5.7.
 void apply_habits(ServerProfile& profile) {
-  const bool is_known = profile.kind != ServerKind::unknown;
+  const bool is_known = was_tried(profile.kind);
+  profile.habits_tried = is_known;
   profile.stat_lists = is_known;
   profile.pipelines = is_known;
   profile.rename_replaces = is_known;
@@ -159,6 +209,19 @@ void apply_habits(ServerProfile& profile) {
       profile.early_data_handshake = false;
       profile.next_epsv_behind_transfer = false;
       break;
+    case ServerKind::ibmi:
+      profile.login_sites = {"NAMEFMT 1", "LISTFMT 1"};  // where 1 is refused, 0 is understood
+      profile.folds_case = true;
+      profile.list_command = "LIST";
+      break;
+    case ServerKind::windows:
+    case ServerKind::zos:
+    case ServerKind::openvms:
+    case ServerKind::nonstop:
+    case ServerKind::zvm:
+      profile.folds_case = true;
+      profile.list_command = "LIST";
+      break;
     case ServerKind::unknown:
       // A flag that is taken for a name fails, or lists nothing: plain LIST is understood by all.
       profile.list_command = "LIST";
@@ -179,10 +242,76 @@ const char* to_string(ServerKind kind) noexcept {
       return "Pure-FTPd";
     case ServerKind::pyftpdlib:
       return "pyftpdlib";
+    case ServerKind::windows:
+      return "Windows";
+    case ServerKind::ibmi:
+      return "IBM i";
+    case ServerKind::zos:
+      return "z/OS";
+    case ServerKind::openvms:
+      return "OpenVMS";
+    case ServerKind::nonstop:
+      return "NonStop";
+    case ServerKind::zvm:
+      return "z/VM";
     case ServerKind::unknown:
       break;
   }
   return "unknown";
+}
+
+bool apply_server_word(ProfileOverrides& overrides, std::string_view word) {
+  struct ServerWord {
+    std::string_view word;
+    std::optional<ServerKind> kind;
+    std::optional<Dialect> dialect;
+  };
+  const ServerWord words[] = {
+      {"auto", std::nullopt, std::nullopt},
+      {"unix", ServerKind::unknown, Dialect::unix_ls},
+      {"vsftpd", ServerKind::vsftpd, Dialect::unix_ls},
+      {"proftpd", ServerKind::proftpd, Dialect::unix_ls},
+      {"pureftpd", ServerKind::pureftpd, Dialect::unix_ls},
+      {"pyftpdlib", ServerKind::pyftpdlib, Dialect::unix_ls},
+      {"iis", ServerKind::windows, Dialect::dos},
+      {"ibmi", ServerKind::ibmi, Dialect::os400},
+      {"mvs", ServerKind::zos, Dialect::mvs},
+      {"vms", ServerKind::openvms, Dialect::vms},
+      {"vm", ServerKind::zvm, Dialect::vm},
+      {"nonstop", ServerKind::nonstop, Dialect::nonstop},
+  };
+  const auto* const found =
+      std::find_if(std::begin(words), std::end(words),
+                   [word](const ServerWord& each) { return each.word == word; });
+  if (found == std::end(words)) {
+    return false;
+  }
+  overrides.kind = found->kind;
+  overrides.dialect = found->dialect;
+  return true;
+}
+
+namespace {
+
+/// "/QSYS.LIB/…", or that of an independent disk pool: "/IASP1/QSYS.LIB/…".
+bool is_in_ibmi_library(std::string_view path) {
+  const auto parts = ascii::split(path, "/");
+  for (std::size_t i = 0; i < 2 && i + 1 < parts.size(); ++i) {
+    if (ascii::equal_ignoring_case(parts[i], "QSYS.LIB")) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool ServerProfile::tells_length_of(std::string_view path) const {
+  return kind != ServerKind::ibmi || !is_in_ibmi_library(path);
+}
+
+bool ServerProfile::takes_any_name_beside(std::string_view path) const {
+  return kind != ServerKind::ibmi || !is_in_ibmi_library(path);
 }
 
 std::string ServerProfile::describe() const {
@@ -224,15 +353,18 @@ std::string ServerProfile::describe() const {
   return text;
 }
 
-ServerProfile recognise_server(const Reply& greeting, const Reply& syst, const Features& features) {
+ServerProfile recognise_server(const Reply& greeting, const Reply& syst, const Features& features,
+                               const ProfileOverrides& overrides) {
   ServerProfile profile;
   if (syst.is_completion() && !syst.lines.empty()) {
     profile.system = ascii::trim(syst.lines.front());
     profile.dialect = dialect_of(profile.system);
   }
   identify(profile, greeting, features);
+  profile.kind = overrides.kind.value_or(profile.kind);
   apply_features(profile, features);
   apply_habits(profile);
+  apply_overrides(profile, overrides);
   return profile;
 }
 

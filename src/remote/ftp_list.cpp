@@ -4,6 +4,7 @@
 // server, and a path in a listing's argument is read as options (vsftpd) or as a pattern (ProFTPD,
 // Pure-FTPd).
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "ftp_operations.hpp"
 #include "ftp_stat_list.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/ftp/ascii.hpp"
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/listing.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
@@ -38,9 +40,17 @@ Result<void> check_verdict(const ftp::Reply& verdict) {
   return {};
 }
 
-/// ProFTPD may call an empty directory "450 No files found".
+/// Some call an empty directory a failure: "450 No files found" (ProFTPD), "550 No members found"
+/// (z/OS). That the directory is there the CWD before has proved.
 bool says_empty(const Error& error) {
-  return error.reply_code == 450 && error.text.find("o files found") != std::string::npos;
+  constexpr std::array<std::string_view, 5> kPhrases = {"no files found", "no members found",
+                                                        "no data sets found", "no file found",
+                                                        "directory is empty"};
+  const std::string text = ftp::ascii::lower(error.text);
+  return (error.reply_code == 450 || error.reply_code == 550) &&
+         std::any_of(kPhrases.begin(), kPhrases.end(), [&text](std::string_view phrase) {
+           return text.find(phrase) != std::string::npos;
+         });
 }
 
 Result<ReadListing> fetch_list(session::Session& session, const RemotePath& directory, bool change,
@@ -57,7 +67,7 @@ Result<ReadListing> fetch_list(session::Session& session, const RemotePath& dire
   FTPSFS_TRY(check_verdict(body->verdict));
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_list(body->text, list_context(session), &notes));
-  report_unread(directory, notes);
+  report_unread(session, directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.list_command, facts, notes));
   return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
 }
@@ -89,7 +99,7 @@ Result<Mlsd> fetch_mlsd(session::Session& session, const RemotePath& directory, 
   FTPSFS_TRY(check_verdict(body.verdict));
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_mlsd(body.text, &notes));
-  report_unread(directory, notes);
+  report_unread(session, directory, notes);
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
   }
@@ -160,7 +170,10 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
                             const Wait& wait, const ListingAids& aids) {
   const ftp::ServerProfile known = session.profile();
   if (known.has_mlsd) {
-    const session::ListingTap tap = tap_for(aids.hints.arriving, known);
+    // Shown as they arrive they would still be in the server's character set.
+    const bool is_utf8 = session.settings().server.charset.empty();
+    const session::ListingTap tap =
+        is_utf8 ? tap_for(aids.hints.arriving, known) : session::ListingTap();
     ListBeside beside(aids.listed != nullptr ? nullptr : aids.second, directory, wait,
                       static_cast<bool>(tap));
     auto fetched = fetch_mlsd(session, directory, wait, tap);

@@ -170,6 +170,7 @@ RemoteTraits FtpRemote::traits() const {
   RemoteTraits traits;
   traits.stat_is_cheap = known.has_mlst && known.mlst_links != ftp::LinkView::followed;
   traits.exact_listing = known.has_mlsd;
+  traits.case_sensitive = !known.folds_case;
   traits.can_set_mtime = known.mfmt || known.mff_modify || known.mdtm_set || known.site_utime;
   traits.can_set_mode = known.site_chmod || known.mff_unix_mode;
   traits.can_symlink = known.site_symlink;
@@ -186,7 +187,9 @@ RemoteTraits FtpRemote::traits() const {
 
 std::string FtpRemote::description() const {
   const bool is_private = core_->settings().session.protection == session::Protection::private_data;
+  const std::string& charset = core_->settings().session.server.charset;
   return core_->knowledge().profile().describe() + "; " + tls_ +
+         (charset.empty() ? "" : ", names in " + charset) +
          (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");
 }
 
@@ -398,7 +401,7 @@ Result<void> FtpRemote::make_symlink(const std::string& target, const RemotePath
 }
 
 Result<void> FtpRemote::check_type(const RemotePath& path, bool directory, const Wait& wait) {
-  if (core_->knowledge().profile().kind != ftp::ServerKind::unknown) {
+  if (core_->knowledge().profile().habits_tried) {
     return {};
   }
   FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));

@@ -32,10 +32,17 @@ ftp::ListContext list_context(const session::Session& session) {
   ftp::ListContext context;
   context.now = std::chrono::system_clock::now();
   context.expected = session.profile().dialect;
+  context.zone = session.settings().server.zone;
+  context.date_order = session.settings().server.date_order;
+  context.usual_order = session.knowledge().date_order();
   return context;
 }
 
-void report_unread(const RemotePath& directory, const ftp::ListingNotes& notes) {
+void report_unread(session::Session& session, const RemotePath& directory,
+                   const ftp::ListingNotes& notes) {
+  if (notes.date_order != ftp::DateOrder::unknown) {
+    session.knowledge().note_date_order(notes.date_order, notes.date_order_proved);
+  }
   if (notes.hostile_names > 0 || notes.unparsed_lines > 0) {
     log::warning("{}: {} names cannot be shown, {} lines of the listing are not understood{}{}",
                  directory.str(), notes.hostile_names, notes.unparsed_lines,
@@ -93,7 +100,7 @@ Result<std::optional<ReadListing>> read_stat_list(session::Session& session,
     log::debug("{}: the reply to STAT is no clean listing", directory.str());
     return std::optional<ReadListing>();
   }
-  report_unread(directory, notes);
+  report_unread(session, directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.stat_command, *facts, notes));
   return std::optional(ReadListing{*std::move(facts), true, std::nullopt});
 }

@@ -34,8 +34,9 @@ Listing to_listing(const ReadListing& read, std::string_view timed, bool exact_t
 /// What the session knows of the listings that it gets.
 ftp::ListContext list_context(const session::Session& session);
 
-/// Logs what of a listing cannot be shown.
-void report_unread(const RemotePath& directory, const ftp::ListingNotes& notes);
+/// Logs what of a listing cannot be shown, and remembers what it tells of its dates.
+void report_unread(session::Session& session, const RemotePath& directory,
+                   const ftp::ListingNotes& notes);
 
 /// "LIST -a" and "STAT -a ." show "." at least, in a directory that may be read.
 Result<void> check_not_denied(const ftp::ServerProfile& known, const std::string& command,

@@ -131,6 +131,9 @@ Result<void> ControlChannel::take_input(const Wait& wait) {
 Result<std::optional<ftp::Reply>> ControlChannel::parsed_reply() {
   auto reply = parser_.next();
   if (reply) {
+    for (std::string& line : reply->lines) {
+      line = to_utf8(std::move(line));
+    }
     // A flood of them would keep us from ever looking at the clock.
     preliminaries_ = reply->is_preliminary() ? preliminaries_ + 1 : 0;
     if (preliminaries_ > kMostPreliminaries) {
@@ -290,10 +293,17 @@ Result<void> ControlChannel::send(std::span<const ftp::Command> commands, const 
 Result<void> ControlChannel::write_commands(std::span<const ftp::Command> commands,
                                             const Wait& wait) {
   std::string record;
+  for (const ftp::Command& command : commands) {
+    if (!charset_ || command.is_secret()) {
+      record += command.wire();
+      continue;
+    }
+    FTPSFS_TRY_ASSIGN(const std::string line, charset_->from_utf8(command.wire()));
+    record += line;
+  }
   const SteadyTime now = SteadyClock::now();
   for (const ftp::Command& command : commands) {
     note_command(command, now);
-    record += command.wire();
   }
   auto written = write_record(record, wait);
   std::fill(record.begin(), record.end(), '\0');  // it may have held PASS

@@ -234,7 +234,7 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
     data->reset();
     return session.explain_broken_data(verb, std::move(text).error());
   }
-  body.text = *std::move(text);
+  body.text = session.to_utf8(*std::move(text));
   data.reset();
   FTPSFS_TRY_ASSIGN(body.verdict, session.await_verdict(body.limit));
   session.judge_announced_end(body.verdict.is_completion(), body.text.size());

@@ -63,6 +63,10 @@ class Login {
     FTPSFS_TRY(settings_.mode == TlsMode::explicit_tls ? begin_explicit() : begin_implicit());
     result_.tls = transport_.describe_tls(control().stream());
     control().send_singly(!settings_.pipelining);
+    if (!settings_.server.charset.empty()) {
+      FTPSFS_TRY_ASSIGN(auto charset, ftp::NameCharset::open(settings_.server.charset));
+      control().use_charset(std::move(charset));
+    }
     known_ = knowledge_.recall(greeting_.text());
     FTPSFS_TRY(fits_in_one_flight() ? run_flight() : run_steps());
     transport_.remember(control().stream());
@@ -87,6 +91,10 @@ class Login {
   Error lacks(const std::string& what, const ftp::Reply& reply) const;
   Result<ftp::Reply> say_secret(std::string_view verb, const Secret& secret);
   Result<void> take_introduction(std::span<const ftp::Reply> replies);
+  Result<void> add_sites(std::vector<ftp::Command>& commands,
+                         const std::vector<std::string>& sites) const;
+  Result<void> check_site(const ftp::Reply& reply, std::string_view site) const;
+  Result<void> settle_in();
   Result<void> check_protection(const ftp::Reply& pbsz, const ftp::Reply& prot);
   Result<ftp::Reply> say(std::string_view verb, std::string_view argument = {});
   Result<ftp::Reply> next_answer();
@@ -238,11 +246,10 @@ Result<std::vector<ftp::Command>> Login::introduction() const {
            {"PBSZ", "0"},
            {"PROT", is_private ? "P" : "C"},
            {"TYPE", "I"},
-           {"OPTS", "UTF8 ON"},
+           {"OPTS", settings_.server.charset.empty() ? "UTF8 ON" : "UTF8 OFF"},
            {"OPTS", kFacts},
            {"FEAT", ""},
-           {"SYST", ""},
-           {"PWD", ""}}) {
+           {"SYST", ""}}) {
     // The long answer to FEAT costs another round trip where each line is a packet (vsftpd).
     if (known_ && (verb == "FEAT" || verb == "SYST")) {
       continue;
@@ -250,7 +257,62 @@ Result<std::vector<ftp::Command>> Login::introduction() const {
     FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make(verb, argument));
     commands.push_back(std::move(command));
   }
+  if (known_) {
+    FTPSFS_TRY(add_sites(commands, known_->login_sites));
+  }
+  FTPSFS_TRY(add_sites(commands, settings_.server.sites));
+  FTPSFS_TRY_ASSIGN(auto where, ftp::Command::make("PWD"));
+  commands.push_back(std::move(where));
   return commands;
+}
+
+Result<void> Login::add_sites(std::vector<ftp::Command>& commands,
+                              const std::vector<std::string>& sites) const {
+  for (const std::string& site : sites) {
+    FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make("SITE", site));
+    commands.push_back(std::move(command));
+  }
+  return {};
+}
+
+/// A refusal is told and lived with, except where paths would mean something else from then on.
+Result<void> Login::check_site(const ftp::Reply& reply, std::string_view site) const {
+  if (reply.is_completion()) {
+    return {};
+  }
+  if (site.starts_with("NAMEFMT")) {
+    return refused(Errc::unsupported,
+                   fmt::format("{} refuses SITE {}, without which its files have no paths",
+                               settings_.host, site),
+                   reply);
+  }
+  if (site.starts_with("LISTFMT")) {
+    log::debug("SITE {} refused: {}", site, reply.text());  // the other format is understood
+  } else {
+    log::warning("{} refused site={}: {}", settings_.host, site, reply.text());
+  }
+  return {};
+}
+
+/// What only the answers to SYST and FEAT could tell: the commands that this kind of server needs,
+/// those of the user again behind them, and where we are then.
+Result<void> Login::settle_in() {
+  if (known_ || result_.profile.login_sites.empty()) {
+    return {};
+  }
+  std::vector<ftp::Command> commands;
+  FTPSFS_TRY(add_sites(commands, result_.profile.login_sites));
+  FTPSFS_TRY(add_sites(commands, settings_.server.sites));
+  FTPSFS_TRY_ASSIGN(auto where, ftp::Command::make("PWD"));
+  commands.push_back(std::move(where));
+  FTPSFS_TRY_ASSIGN(const auto replies, control().exchange(commands, wait_));
+  for (std::size_t i = 0; i < result_.profile.login_sites.size(); ++i) {
+    FTPSFS_TRY(check_site(replies[i], result_.profile.login_sites[i]));
+  }
+  if (auto directory = ftp::parse_pwd(replies.back())) {
+    result_.start_directory = *std::move(directory);
+  }
+  return {};
 }
 
 /// An empty password, or an account, are for the few servers that ask: so they are asked first.
@@ -259,9 +321,11 @@ bool Login::fits_in_one_flight() const {
   const std::string_view password =
       settings_.password ? settings_.password->reveal() : std::string_view();
   const bool asks = settings_.account || (settings_.password && password.empty());
-  return brief_ && !asks &&
-         settings_.username.size() + password.size() + kAllTheRest <=
-             ControlChannel::kMaxRecordBytes;
+  std::size_t bytes = settings_.username.size() + password.size() + kAllTheRest;
+  for (const std::string& site : settings_.server.sites) {
+    bytes += site.size() + std::string_view("SITE \r\n").size();
+  }
+  return brief_ && !asks && bytes <= ControlChannel::kMaxRecordBytes;
 }
 
 Result<ftp::Reply> Login::next_answer() {
@@ -284,7 +348,8 @@ Result<void> Login::run_flight() {
   }
   FTPSFS_TRY_ASSIGN(auto more, introduction());
   std::move(more.begin(), more.end(), std::back_inserter(flight));
-  if (settings_.may_warm_data() && knowledge_.allows(ServerKnowledge::Way::warm_start)) {
+  if (settings_.may_warm_data() && !settings_.server.profile.disable_epsv &&
+      knowledge_.allows(ServerKnowledge::Way::warm_start)) {
     result_.port_slot = knowledge_.warm_slots().try_take();
   }
   if (result_.port_slot) {
@@ -360,11 +425,19 @@ Result<void> Login::take_introduction(std::span<const ftp::Reply> replies) {
   if (known_) {
     result_.profile = *known_;
   } else {
-    result_.profile = ftp::recognise_server(greeting_, replies[6], ftp::parse_features(replies[5]));
+    result_.profile = ftp::recognise_server(greeting_, replies[6], ftp::parse_features(replies[5]),
+                                            settings_.server.profile);
   }
-  if (auto directory = ftp::parse_pwd(replies[known_ ? 5 : 7])) {
+  std::vector<std::string> sites = known_ ? known_->login_sites : std::vector<std::string>();
+  sites.insert(sites.end(), settings_.server.sites.begin(), settings_.server.sites.end());
+  const auto answers = replies.subspan(replies.size() - 1 - sites.size());
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    FTPSFS_TRY(check_site(answers[i], sites[i]));
+  }
+  if (auto directory = ftp::parse_pwd(replies.back())) {
     result_.start_directory = *std::move(directory);
   }
+  FTPSFS_TRY(settle_in());
   control().allow_pipelining(result_.profile.pipelines && settings_.pipelining);
   return {};
 }

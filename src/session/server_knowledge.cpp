@@ -13,6 +13,7 @@ void ServerKnowledge::learn(ftp::ServerProfile profile, std::string greeting) {
                     profile_->version == profile.version && profile_->system == profile.system;
   if (!same) {
     forgotten_.clear();
+    date_order_ = ftp::DateOrder::unknown;
   }
   for (const Capability capability : forgotten_) {
     profile.*capability = false;
@@ -40,6 +41,23 @@ void ServerKnowledge::forget(Capability capability) {
   forgotten_.push_back(capability);
   log::info("the server lacks a command that was expected of it; from now on: {}",
             profile_->describe());
+}
+
+ftp::DateOrder ServerKnowledge::date_order() const {
+  const MutexLock lock(mutex_);
+  return date_order_;
+}
+
+void ServerKnowledge::note_date_order(ftp::DateOrder order, bool proved) {
+  const MutexLock lock(mutex_);
+  if (proved) {
+    date_order_ = order;
+  } else if (date_order_ == ftp::DateOrder::unknown && !date_order_guessed_) {
+    date_order_guessed_ = true;
+    log::info(
+        "dates in the server's listings may be meant in more than one order; if files have "
+        "wrong dates, give date_order=ymd, mdy or dmy");
+  }
 }
 
 bool ServerKnowledge::allows(Way way) const {

@@ -69,6 +69,13 @@ struct FaultyServerOptions {
   std::string home = "/";
   std::string unlistable = {};  ///< LIST shows this name in a line that nobody can read, as ls does
   ServerCertificate certificate = ServerCertificate::good;
+  bool ibm_i = false;         ///< in the manner of QTCP: see of_ibm_i()
+  bool list_format_1 = true;  ///< SITE LISTFMT 1; else only format 0 is known
+
+  /// IBM i: SITE NAMEFMT for each connection, paths only in format 1, lists in format 0 or 1,
+  /// 125/150 and 250 around transfers, names in any case, no SIZE, MDTM, REST, MLST and STAT, and
+  /// no rename onto a name that exists.
+  static FaultyServerOptions of_ibm_i();
 };
 
 class FaultyFtpsServer {

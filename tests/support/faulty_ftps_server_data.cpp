@@ -237,9 +237,11 @@ void FaultyDialogue::list(const std::string& argument) {
   if (!listing) {
     return say("450 " + argument + ": No such file or directory");
   }
+  lists_now_ = true;
   send_transfer([&](std::uint64_t offset, std::size_t limit) {
     return listing->substr(std::min<std::size_t>(offset, listing->size()), limit);
   });
+  lists_now_ = false;
 }
 
 void FaultyDialogue::nlst(const std::string& argument) {

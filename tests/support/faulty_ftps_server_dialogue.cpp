@@ -101,6 +101,8 @@ void FaultyDialogue::obey(const std::string& line) {
     say("500 " + verb + " not understood");
   } else if (row->needs_login && !logged_in_) {
     say("530 Please login with USER and PASS");
+  } else if (shared_.options.ibm_i && refuse_as_ibm_i(verb)) {
+    // said
   } else {
     (this->*row->command)(argument);
   }
@@ -148,7 +150,7 @@ void FaultyDialogue::say(const std::string& text) {
   if (over_) {
     return;
   }
-  std::string out = text;
+  std::string out = shared_.options.ibm_i ? words_of_ibm_i(text, lists_now_) : text;
   if (fault_ && !text.starts_with("1")) {
     if (fault_->kind == Fault::Kind::drop_reply) {
       close_data();
@@ -235,6 +237,9 @@ void FaultyDialogue::opts(const std::string& argument) {
 
 void FaultyDialogue::feat(const std::string& /*argument*/) {
   const FaultyServerOptions& options = shared_.options;
+  if (options.ibm_i) {  // less than it can
+    return say("211-Extensions supported:\r\n AUTH TLS\r\n CCC\r\n PBSZ\r\n PROT\r\n211 End");
+  }
   std::string text = "211-Features:\r\n AUTH TLS\r\n";
   text += options.epsv ? " EPSV\r\n" : "";
   text += " MDTM\r\n";

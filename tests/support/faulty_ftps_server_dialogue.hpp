@@ -77,6 +77,13 @@ class FaultyDialogue {
   void answer(const std::string& argument, const FaultyTree::Refusal& refusal,
               const std::string& success);
 
+  // The manner of IBM i: faulty_ftps_server_ibmi.cpp
+  bool refuse_as_ibm_i(const std::string& verb);
+  void site_of_ibm_i(const std::string& argument);
+  std::string ibm_i_listing(const std::string& path) const;
+  std::string in_any_case(const std::string& path) const;
+  static std::string words_of_ibm_i(const std::string& reply, bool of_list);
+
   // Data: faulty_ftps_server_data.cpp
   void epsv(const std::string& argument);
   void pasv(const std::string& argument);
@@ -110,6 +117,9 @@ class FaultyDialogue {
   std::string directory_;
   std::string rename_from_;
   std::uint64_t restart_ = 0;
+  int name_format_ = 0;  // IBM i
+  int list_format_ = 0;
+  bool lists_now_ = false;
 
   std::optional<Fault> fault_;  // of the command that is being obeyed
   UniqueFd passive_;

@@ -84,7 +84,8 @@ std::string facts(const FaultyTree::Named& entry, const char* directory_type) {
 }  // namespace
 
 std::string FaultyDialogue::path_of(const std::string& argument) const {
-  return absolute_path(directory_, argument);
+  const std::string path = absolute_path(directory_, argument);
+  return shared_.options.ibm_i ? in_any_case(path) : path;
 }
 
 void FaultyDialogue::answer(const std::string& argument, const FaultyTree::Refusal& refusal,
@@ -96,6 +97,9 @@ void FaultyDialogue::answer(const std::string& argument, const FaultyTree::Refus
 }
 
 void FaultyDialogue::pwd(const std::string& /*argument*/) {
+  if (shared_.options.ibm_i && name_format_ == 0) {
+    return say("257 \"QGPL\" is current library.");
+  }
   say("257 " + quoted(directory_) + " is the current directory");
 }
 
@@ -139,6 +143,9 @@ std::optional<std::string> FaultyDialogue::unix_listing(const std::string& argum
   const auto found = shared_.tree.find(path);
   if (!found) {
     return std::nullopt;
+  }
+  if (shared_.options.ibm_i && list_format_ == 0 && found->node.directory) {
+    return ibm_i_listing(path);
   }
   if (!found->node.directory) {
     return unix_line(*found, shared_.options.unlistable);
@@ -243,6 +250,9 @@ void FaultyDialogue::rnto(const std::string& argument) {
 }
 
 void FaultyDialogue::site(const std::string& argument) {
+  if (shared_.options.ibm_i) {
+    return site_of_ibm_i(argument);
+  }
   std::string word = argument.substr(0, argument.find(' '));
   for (char& c : word) {
     c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));

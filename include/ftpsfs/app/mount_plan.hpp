@@ -26,6 +26,7 @@ struct MountPlan {
   std::shared_ptr<const net::ClientIdentity> identity;  ///< none: no certificate is shown
   std::string mount_point;                              ///< absolute, links resolved
   std::string staging_directory;
+  ftp::ServerZone zone;                           ///< of timezone=
   std::shared_ptr<session::DialogueTrace> trace;  ///< to be opened before the fork; none: not asked
   std::vector<std::string> warnings;              ///< for the terminal, before anything is mounted
 };

@@ -45,7 +45,7 @@ enum OptionScope : unsigned {
   kEveryScope = 31U,
 };
 
-enum class OptionGroup : std::uint8_t { login, tls, connection, cache, owner, mount, run };
+enum class OptionGroup : std::uint8_t { login, tls, connection, server, cache, owner, mount, run };
 
 struct OptionRow {
   std::string_view name;  ///< as in -o and, behind "--", on the command line ('-' equals '_')

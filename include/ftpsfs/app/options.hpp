@@ -84,6 +84,13 @@ struct Options {
   Duration connect_timeout = std::chrono::seconds(15);
   Duration timeout = std::chrono::seconds(30);
 
+  // What the server is.
+  ftp::ProfileOverrides server;
+  std::vector<std::string> sites;
+  std::string charset;
+  std::string timezone;
+  ftp::DateOrder date_order = ftp::DateOrder::unknown;
+
   // What is remembered, and for how long.
   Duration dir_cache_timeout = std::chrono::seconds(30);
   Duration attr_timeout = std::chrono::seconds(30);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/list_dialect.hpp"
@@ -17,7 +18,19 @@
 
 namespace ftpsfs::ftp {
 
-enum class ServerKind : std::uint8_t { unknown, vsftpd, proftpd, pureftpd, pyftpdlib };
+enum class ServerKind : std::uint8_t {
+  unknown,
+  vsftpd,
+  proftpd,
+  pureftpd,
+  pyftpdlib,
+  windows,  ///< IIS and others on Windows
+  ibmi,
+  zos,
+  openvms,
+  nonstop,
+  zvm,
+};
 
 /// "vsftpd", "ProFTPD", …, "unknown".
 const char* to_string(ServerKind kind) noexcept;
@@ -28,6 +41,18 @@ enum class LinkView : std::uint8_t {
   followed,  ///< the facts of what it leads to; a dangling link is not listed at all
   mixed,     ///< type of what it leads to, size and mode of the link itself
 };
+
+/// What the user says of the server, over what it says of itself.
+struct ProfileOverrides {
+  std::optional<ServerKind> kind{};
+  std::optional<Dialect> dialect{};
+  bool disable_mlsd = false;  ///< neither MLSD nor MLST
+  bool disable_epsv = false;
+  std::string list_command{};  ///< in place of every other way to list; empty: none
+};
+/// "auto", "unix", "iis", "ibmi", "mvs", "vms", "vm", "nonstop", and the names of servers.
+/// @return false: no such word.
+bool apply_server_word(ProfileOverrides& overrides, std::string_view word);
 
 struct ServerProfile {
   ServerKind kind = ServerKind::unknown;
@@ -57,6 +82,11 @@ struct ServerProfile {
   bool eprt = true;
   bool avbl = false;
 
+  /// Commands behind SITE that every new session sends, before it asks where it is.
+  std::vector<std::string> login_sites;
+  bool folds_case = false;    ///< names that differ in case alone are one file
+  bool habits_tried = false;  ///< what follows was seen on this kind of server, by our own tests
+
   // Machine listings.
   LinkView mlst_links = LinkView::shown;
   LinkView mlsd_links = LinkView::shown;
@@ -84,12 +114,20 @@ struct ServerProfile {
   bool rename_replaces = false;            ///< RNTO over an existing file is known to replace it
   bool mangles_trailing_blank = false;     ///< what is made as "x " gets the name "x_"
 
+  /// Is the size that the server tells of the file at `path` its length when it is read? Not that
+  /// of IBM i's members, which are padded to records, and of its save files.
+  bool tells_length_of(std::string_view path) const;
+  /// May a file of any name stand beside `path` for a while (.ftpsfs-….part)? Not in IBM i's
+  /// libraries, where names are short and say the type of the object.
+  bool takes_any_name_beside(std::string_view path) const;
+
   /// One line for status and logs: "vsftpd 3.0.3: LIST -a, SIZE, MDTM, …".
   std::string describe() const;
 };
 
 /// @param greeting the 220; @param syst the answer to SYST, whatever it was; an empty Reply for
 /// one that was never asked.
-ServerProfile recognise_server(const Reply& greeting, const Reply& syst, const Features& features);
+ServerProfile recognise_server(const Reply& greeting, const Reply& syst, const Features& features,
+                               const ProfileOverrides& overrides = {});
 
 }  // namespace ftpsfs::ftp

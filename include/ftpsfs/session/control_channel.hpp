@@ -17,11 +17,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/ftp/command.hpp"
+#include "ftpsfs/ftp/name_charset.hpp"
 #include "ftpsfs/ftp/reply.hpp"
 #include "ftpsfs/net/stream.hpp"
 #include "ftpsfs/session/dialogue_notes.hpp"
@@ -49,6 +51,13 @@ class ControlChannel {
   void allow_pipelining(bool allowed) { pipelining_ = allowed; }
   /// One command at a time, for servers that lose count otherwise.
   void send_singly(bool singly) { singly_ = singly; }
+
+  /// Names are in this character set on the wire, in commands and in replies.
+  void use_charset(ftp::NameCharset charset) { charset_ = std::move(charset); }
+  /// What came over a data connection of this session, in UTF-8.
+  std::string to_utf8(std::string text) const {
+    return charset_ ? charset_->to_utf8(text) : std::move(text);
+  }
 
   /// The greeting: the one reply that no command asks for.
   Result<ftp::Reply> read_greeting(const Wait& wait);
@@ -129,6 +138,7 @@ class ControlChannel {
   void note_answered(std::size_t commands);
 
   std::unique_ptr<net::ByteStream> stream_;
+  std::optional<ftp::NameCharset> charset_;  ///< absent: bytes are what they are
   ftp::ReplyParser parser_;
   const DialogueNotes notes_;
   std::deque<Owed> owed_;  ///< the commands in flight, oldest first

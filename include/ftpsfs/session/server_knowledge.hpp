@@ -41,6 +41,11 @@ class ServerKnowledge {
   /// The server answered 500, 502 or 504: the capability is gone for the mount's life.
   void forget(Capability capability);
 
+  /// How this server writes dates of three numbers, as far as its listings have proved it.
+  ftp::DateOrder date_order() const;
+  /// Where no listing proves it, that is said once.
+  void note_date_order(ftp::DateOrder order, bool proved);
+
   /// How far away the server is; zero before the first login.
   std::chrono::microseconds round_trip() const noexcept {
     return round_trip_.load(std::memory_order_relaxed);
@@ -71,6 +76,8 @@ class ServerKnowledge {
   std::optional<ftp::ServerProfile> profile_ FTPSFS_GUARDED_BY(mutex_);
   std::string greeting_ FTPSFS_GUARDED_BY(mutex_);
   std::vector<Capability> forgotten_ FTPSFS_GUARDED_BY(mutex_);
+  ftp::DateOrder date_order_ FTPSFS_GUARDED_BY(mutex_) = ftp::DateOrder::unknown;
+  bool date_order_guessed_ FTPSFS_GUARDED_BY(mutex_) = false;
   WarmSlots warm_slots_;
   std::atomic<std::chrono::microseconds> round_trip_{};
   struct Trial {

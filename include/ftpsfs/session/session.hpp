@@ -83,6 +83,8 @@ class Session final : public PooledSession {
   ServerKnowledge& knowledge() const { return knowledge_; }
   TrafficCounters& counters() const { return counters_; }
   const SessionSettings& settings() const { return settings_; }
+  /// Text of a data connection: with charset= it is in that, elsewhere as it is.
+  std::string to_utf8(std::string text) const { return control_->to_utf8(std::move(text)); }
   const std::string& start_directory() const { return start_directory_; }
   const std::string& tls() const { return tls_; }
 

@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ftpsfs/base/secret.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/ftp/server_profile.hpp"
 #include "ftpsfs/net/route.hpp"
 #include "ftpsfs/net/tls_context.hpp"
 
@@ -28,6 +30,15 @@ enum class TlsMode : std::uint8_t {
 
 /// PROT P or PROT C: are data connections encrypted?
 enum class Protection : std::uint8_t { private_data, clear_data };
+
+/// What the user says of the server.
+struct ServerSettings {
+  ftp::ProfileOverrides profile{};
+  std::vector<std::string> sites{};  ///< what stands behind SITE, sent at each login
+  std::string charset{};             ///< of the names on the wire; empty: UTF-8, or as they are
+  ftp::ServerZone zone{};            ///< of the times in listings
+  ftp::DateOrder date_order = ftp::DateOrder::unknown;
+};
 
 struct SessionSettings {
   std::string host;         ///< name or address as the user wrote it: SNI and certificate check
@@ -58,6 +69,7 @@ struct SessionSettings {
   /// Times to the minute or the day will do: MLSD and MLST are not used where the server lists by
   /// STAT, which takes one round trip and no data connection.
   bool coarse_times = false;
+  ServerSettings server{};
   std::shared_ptr<DialogueTrace> trace{};  ///< where the dialogue is written down; none: nowhere
 
   bool may_warm_data() const { return warm_data && !route.active && !route.proxy; }

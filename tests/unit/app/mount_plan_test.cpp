@@ -60,6 +60,39 @@ TEST_F(Plan, RefusesAMountPointThatIsNoDirectory) {
   EXPECT_THAT(failure(), HasSubstr("not a directory"));
 }
 
+TEST_F(Plan, KnowsTheServersZone) {
+  options_.timezone = "+02:00";
+  const auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_EQ(remote_settings(*plan).session.server.zone.to_utc(7'200), 0);
+  for (const char* zone : {"Atlantis/Poseidonis", "../../etc/passwd", "/etc/passwd", "+99"}) {
+    options_.timezone = zone;
+    EXPECT_THAT(failure(), HasSubstr(std::string("timezone=") + zone));
+    EXPECT_THAT(failure(), HasSubstr("Europe/Berlin"));
+  }
+}
+
+TEST_F(Plan, RefusesWhatNoServerCouldBeTold) {
+  options_.sites = {"UMASK 022", "SITE UMASK 022"};
+  EXPECT_THAT(failure(), HasSubstr("leave the word out"));
+  options_.sites = {"UMASK 022\r\nDELE x"};
+  EXPECT_THAT(failure(), HasSubstr("control characters"));
+  options_.sites = {"UMASK 022"};
+  EXPECT_TRUE(make());
+  for (const char* list : {"NLST", "LISTING", "DELE x"}) {
+    options_.server.list_command = list;
+    EXPECT_THAT(failure(), HasSubstr(std::string("list_command=") + list));
+  }
+  options_.server.list_command = "LIST -al";
+  EXPECT_TRUE(make());
+  options_.charset = "UTF-16";
+  EXPECT_THAT(failure(), HasSubstr("charset=UTF-16"));
+  options_.charset = "utf-8";
+  const auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_EQ(remote_settings(*plan).session.server.charset, "");
+}
+
 TEST_F(Plan, TakesADirectoryThatIsNotEmpty) {
   std::ofstream(directory_ + "/mnt/file") << "x";
   EXPECT_TRUE(make());

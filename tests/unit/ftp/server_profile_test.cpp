@@ -107,6 +107,66 @@ TEST(ServerProfile, KnowsNothingOfAServerThatTellsNothing) {
   EXPECT_TRUE(profile.epsv);
 }
 
+TEST(ServerProfile, OfIbmI) {
+  const Reply greeting =
+      reply_of("220-QTCP at HOST.EXAMPLE.\n220 Connection will close if idle more than 5 minutes.");
+  const Reply syst =
+      reply_of("215  OS/400 is the remote operating system. The TCP/IP version is \"V6R1M0\".");
+  for (const ServerProfile& profile : {recognise_server(greeting, Reply{}, Features{}),
+                                       recognise_server(reply_of("220 x"), syst, Features{})}) {
+    EXPECT_EQ(profile.kind, ServerKind::ibmi);
+    EXPECT_THAT(profile.login_sites, testing::ElementsAre("NAMEFMT 1", "LISTFMT 1"));
+    EXPECT_TRUE(profile.folds_case && profile.epsv && profile.rest);
+    EXPECT_FALSE(profile.rename_replaces || profile.pipelines || profile.stat_lists);
+    EXPECT_TRUE(profile.tells_length_of("/home/x") && profile.takes_any_name_beside("/home/x"));
+    for (const char* path :
+         {"/QSYS.LIB/L.LIB/F.FILE/M.MBR", "/qsys.lib/x.lib", "/IASP1/QSYS.LIB/L.LIB/S.FILE"}) {
+      EXPECT_FALSE(profile.tells_length_of(path)) << path;
+      EXPECT_FALSE(profile.takes_any_name_beside(path)) << path;
+    }
+    EXPECT_TRUE(profile.tells_length_of("/QSYS.LIB"));
+  }
+  EXPECT_EQ(recognise_server(greeting, syst, Features{}).dialect, Dialect::os400);
+}
+
+TEST(ServerProfile, OfOtherSystemsBySyst) {
+  const auto of = [](const char* syst) {
+    return recognise_server(reply_of("220 ready"), reply_of(syst), Features{});
+  };
+  EXPECT_EQ(of("215 Windows_NT").kind, ServerKind::windows);
+  EXPECT_EQ(of("215 Windows_NT").dialect, Dialect::dos);
+  EXPECT_EQ(of("215 MVS is the operating system of this server. FTP Server is running.").kind,
+            ServerKind::zos);
+  EXPECT_EQ(of("215 VMS OpenVMS V8.4 on node X").kind, ServerKind::openvms);
+  EXPECT_EQ(of("215 Nonstop J-series Server J06.18").kind, ServerKind::nonstop);
+  EXPECT_EQ(of("215-z/VM Version 5\n215 VM is the operating system of this server.").kind,
+            ServerKind::zvm);
+  EXPECT_EQ(of("215 UNIX Type: L8").kind, ServerKind::unknown);
+  EXPECT_EQ(of("215 UNIX Type: L8").dialect, Dialect::unix_ls);
+  EXPECT_EQ(of("215 Oddity").dialect, std::nullopt);
+}
+
+TEST(ServerProfile, IsWhatTheUserSays) {
+  ProfileOverrides says;
+  EXPECT_FALSE(apply_server_word(says, "minix"));
+  ASSERT_TRUE(apply_server_word(says, "ibmi"));
+  says.disable_epsv = true;
+  ServerProfile profile =
+      recognise_server(reply_of("220 ProFTPD"), reply_of("215 UNIX"),
+                       parse_features(answer_to("proftpd.dialogue", "FEAT")), says);
+  EXPECT_EQ(profile.kind, ServerKind::ibmi);
+  EXPECT_EQ(profile.dialect, Dialect::os400);
+  EXPECT_TRUE(profile.has_mlsd);
+  EXPECT_FALSE(profile.epsv);
+  ASSERT_TRUE(apply_server_word(says, "auto"));
+  says.list_command = "LIST -al";
+  profile = recognise_server(reply_of("220 ProFTPD"), reply_of("215 UNIX"),
+                             parse_features(answer_to("proftpd.dialogue", "FEAT")), says);
+  EXPECT_EQ(profile.kind, ServerKind::proftpd);
+  EXPECT_EQ(profile.list_command, "LIST -al");
+  EXPECT_FALSE(profile.has_mlsd || profile.has_mlst || profile.stat_lists);
+}
+
 TEST(ServerProfile, DescribesItself) {
   const std::string vsftpd = profile_of("vsftpd.dialogue").describe();
   EXPECT_THAT(vsftpd, HasSubstr("vsftpd 3.0.3: LIST -a, STAT -a ., REST, SIZE, MDTM, MDTM (set)"));

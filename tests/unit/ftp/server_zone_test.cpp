@@ -11,7 +11,7 @@
 namespace ftpsfs::ftp {
 namespace {
 
-std::int64_t at(const CivilTime& time) {
+std::int64_t moment(const CivilTime& time) {
   return to_unix_seconds(time).value_or(-1);
 }
 
@@ -50,8 +50,8 @@ std::string zone_part(unsigned width, std::initializer_list<Transition> transiti
 
 /// Berlin in short: one hour east since 1980, and the European summer by rule.
 std::string berlin(const std::string& rule = "CET-1CEST,M3.5.0,M10.5.0/3") {
-  return zone_part(4, {}, {3208}) + zone_part(8, {{at({1980, 1, 1, 0, 0, 0}), 1}}, {3208, 3600}) +
-         "\n" + rule + "\n";
+  return zone_part(4, {}, {3208}) +
+         zone_part(8, {{moment({1980, 1, 1, 0, 0, 0}), 1}}, {3208, 3600}) + "\n" + rule + "\n";
 }
 
 TEST(ServerZone, OfAnOffset) {
@@ -72,31 +72,31 @@ TEST(ServerZone, OfAnOffset) {
 TEST(ServerZone, OfAZoneFileKnowsSummers) {
   const auto zone = ServerZone::from_tzif(berlin());
   ASSERT_TRUE(zone);
-  EXPECT_EQ(zone->to_utc(at({2026, 1, 15, 12, 0, 0})), at({2026, 1, 15, 11, 0, 0}));
-  EXPECT_EQ(zone->to_utc(at({2026, 7, 15, 12, 0, 0})), at({2026, 7, 15, 10, 0, 0}));
-  EXPECT_EQ(zone->to_utc(at({2026, 3, 29, 1, 59, 59})), at({2026, 3, 29, 0, 59, 59}));
-  EXPECT_EQ(zone->to_utc(at({2026, 3, 29, 3, 0, 0})), at({2026, 3, 29, 1, 0, 0}));
-  EXPECT_EQ(zone->to_utc(at({2026, 10, 25, 3, 0, 0})), at({2026, 10, 25, 2, 0, 0}));
-  EXPECT_EQ(zone->to_utc(at({1950, 7, 15, 12, 0, 0})), at({1950, 7, 15, 11, 6, 32}));
+  EXPECT_EQ(zone->to_utc(moment({2026, 1, 15, 12, 0, 0})), moment({2026, 1, 15, 11, 0, 0}));
+  EXPECT_EQ(zone->to_utc(moment({2026, 7, 15, 12, 0, 0})), moment({2026, 7, 15, 10, 0, 0}));
+  EXPECT_EQ(zone->to_utc(moment({2026, 3, 29, 1, 59, 59})), moment({2026, 3, 29, 0, 59, 59}));
+  EXPECT_EQ(zone->to_utc(moment({2026, 3, 29, 3, 0, 0})), moment({2026, 3, 29, 1, 0, 0}));
+  EXPECT_EQ(zone->to_utc(moment({2026, 10, 25, 3, 0, 0})), moment({2026, 10, 25, 2, 0, 0}));
+  EXPECT_EQ(zone->to_utc(moment({1950, 7, 15, 12, 0, 0})), moment({1950, 7, 15, 11, 6, 32}));
 }
 
 TEST(ServerZone, OfTheSouthAndOfDayNumbers) {
   const auto sydney = ServerZone::from_tzif(berlin("<+10>-10<+11>,M10.1.0,M4.1.0/3"));
   ASSERT_TRUE(sydney);
-  EXPECT_EQ(sydney->to_utc(at({2026, 1, 15, 12, 0, 0})), at({2026, 1, 15, 1, 0, 0}));
-  EXPECT_EQ(sydney->to_utc(at({2026, 7, 15, 12, 0, 0})), at({2026, 7, 15, 2, 0, 0}));
+  EXPECT_EQ(sydney->to_utc(moment({2026, 1, 15, 12, 0, 0})), moment({2026, 1, 15, 1, 0, 0}));
+  EXPECT_EQ(sydney->to_utc(moment({2026, 7, 15, 12, 0, 0})), moment({2026, 7, 15, 2, 0, 0}));
   const auto days = ServerZone::from_tzif(berlin("AAA0BBB-2,J60/0,300/0"));
   ASSERT_TRUE(days);
   const auto named = ServerZone::from_tzif(berlin("AAA0BBB-2,J60/0,299/0"));
   ASSERT_TRUE(named);
-  EXPECT_EQ(named->to_utc(at({2024, 3, 1, 6, 0, 0})), at({2024, 3, 1, 4, 0, 0}));
-  EXPECT_EQ(named->to_utc(at({2024, 2, 29, 6, 0, 0})), at({2024, 2, 29, 6, 0, 0}));
+  EXPECT_EQ(named->to_utc(moment({2024, 3, 1, 6, 0, 0})), moment({2024, 3, 1, 4, 0, 0}));
+  EXPECT_EQ(named->to_utc(moment({2024, 2, 29, 6, 0, 0})), moment({2024, 2, 29, 6, 0, 0}));
 }
 
 TEST(ServerZone, OfAFileWithoutRuleEndsWithItsLastChange) {
   const auto zone = ServerZone::from_tzif(berlin("CET-1"));
   ASSERT_TRUE(zone);
-  EXPECT_EQ(zone->to_utc(at({2026, 7, 15, 12, 0, 0})), at({2026, 7, 15, 11, 0, 0}));
+  EXPECT_EQ(zone->to_utc(moment({2026, 7, 15, 12, 0, 0})), moment({2026, 7, 15, 11, 0, 0}));
 }
 
 TEST(ServerZone, RefusesWhatIsNoZoneFile) {

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+//
+// IBM i as it answers: formats of names and lists that each connection has for itself, other codes,
+// names in any case, and little of what others can.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "remote_fixture.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+using test::FaultyServerOptions;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+class IbmI : public RemoteFixture, public ::testing::WithParamInterface<int> {
+ protected:
+  void SetUp() override {
+    FaultyServerOptions options = FaultyServerOptions::of_ibm_i();
+    options.list_format_1 = GetParam() == 1;
+    options.home = "/home/user";
+    start(options);
+    tree().add_directory("/home");
+    tree().add_directory("/home/user");
+    tree().add_file("/home/user/Hello.txt", "hello\n");
+    tree().add_directory("/home/user/dir");
+    tree().add_directory("/QSYS.LIB");
+    tree().add_directory("/QSYS.LIB/QGPL.LIB");
+    tree().add_directory("/QSYS.LIB/QGPL.LIB/QCLSRC.FILE");
+    tree().add_file("/QSYS.LIB/QGPL.LIB/QCLSRC.FILE/MAIN.MBR", "PGM\n");
+    tree().add_file("/QSYS.LIB/QGPL.LIB/BACKUP.SAVF", std::string(528, 's'));
+    tree().add_directory("/empty");
+  }
+
+  std::size_t count(const std::string& line) const {
+    const auto lines = server_->commands();
+    return static_cast<std::size_t>(std::count(lines.begin(), lines.end(), line));
+  }
+
+  std::vector<std::string> names_in(const std::string& directory) {
+    const auto listing = remote_->list(at(directory), soon());
+    EXPECT_TRUE(listing) << listing.error().text;
+    std::vector<std::string> names;
+    for (const Entry& entry : listing ? listing->entries : std::vector<Entry>()) {
+      names.push_back((entry.type == FileType::directory ? "d " : "f ") + entry.name);
+    }
+    return names;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(ListFormat, IbmI, ::testing::Values(0, 1));
+
+TEST_P(IbmI, IsRecognisedAndAskedForPaths) {
+  connect();
+  EXPECT_THAT(remote_->description(), HasSubstr("IBM i"));
+  EXPECT_EQ(remote_->start_directory().str(), "/home/user");
+  EXPECT_FALSE(remote_->traits().case_sensitive);
+}
+
+TEST_P(IbmI, LibrariesFilesAndMembersAreATree) {
+  connect();
+  EXPECT_THAT(names_in("/home/user"), UnorderedElementsAre("f Hello.txt", "d dir"));
+  EXPECT_THAT(names_in("/QSYS.LIB"), UnorderedElementsAre("d QGPL.LIB"));
+  EXPECT_THAT(names_in("/QSYS.LIB/QGPL.LIB"),
+              UnorderedElementsAre("d QCLSRC.FILE", "f BACKUP.SAVF"));
+  EXPECT_THAT(names_in("/QSYS.LIB/QGPL.LIB/QCLSRC.FILE"), UnorderedElementsAre("f MAIN.MBR"));
+  EXPECT_THAT(names_in("/empty"), UnorderedElementsAre());
+  expect_error(remote_->list(at("/missing"), soon()), Errc::not_found);
+}
+
+TEST_P(IbmI, FilesAreReadWrittenAndRemoved) {
+  connect();
+  EXPECT_EQ(read("/home/user/Hello.txt").value_or("?"), "hello\n");
+  EXPECT_EQ(read("/QSYS.LIB/QGPL.LIB/QCLSRC.FILE/MAIN.MBR").value_or("?"), "PGM\n");
+  const auto written = write("/home/user/new.txt", "new\n");
+  ASSERT_TRUE(written) << written.error().text;
+  EXPECT_EQ(tree().content("/home/user/new.txt"), "new\n");
+  EXPECT_TRUE(remote_->rename(at("/home/user/new.txt"), at("/home/user/newer.txt"), soon()));
+  EXPECT_TRUE(remote_->remove_file(at("/home/user/newer.txt"), soon()));
+  EXPECT_FALSE(tree().exists("/home/user/newer.txt"));
+  EXPECT_TRUE(remote_->make_directory(at("/home/user/d2"), soon()));
+  EXPECT_TRUE(remote_->remove_directory(at("/home/user/d2"), soon()));
+}
+
+TEST_P(IbmI, EveryConnectionIsPutIntoTheFormats) {
+  settings_.max_conns = 3;
+  connect();
+  const auto one = remote_->open_reader(at("/home/user/Hello.txt"), 0, {}, soon());
+  ASSERT_TRUE(one);
+  const auto two = remote_->open_reader(at("/home/user/Hello.txt"), 0, {}, soon());
+  ASSERT_TRUE(two) << two.error().text;
+  EXPECT_THAT(names_in("/home/user"), UnorderedElementsAre("f Hello.txt", "d dir"));
+  EXPECT_EQ(count("SITE NAMEFMT 1"), count("USER user"));
+  EXPECT_EQ(count("SITE LISTFMT 1"), count("USER user"));
+  EXPECT_GE(count("USER user"), 2U);
+  EXPECT_EQ(read_on(**one).value_or("?"), "hello\n");
+  EXPECT_EQ(read_on(**two).value_or("?"), "hello\n");
+}
+
+TEST_P(IbmI, CommandsOfTheUserComeLast) {
+  settings_.session.server.sites = {"LISTFMT 0"};
+  connect();
+  EXPECT_THAT(names_in("/QSYS.LIB/QGPL.LIB"),
+              UnorderedElementsAre("d QCLSRC.FILE", "f BACKUP.SAVF"));
+  const auto lines = server_->commands();
+  const auto last = std::find(lines.rbegin(), lines.rend(), "SITE LISTFMT 0");
+  EXPECT_EQ(std::find(last.base(), lines.end(), "SITE LISTFMT 1"), lines.end());
+}
+
+TEST_P(IbmI, IsMissedWhereTheUserSaysSo) {
+  settings_.session.server.profile.kind = ftp::ServerKind::unknown;
+  connect();
+  EXPECT_EQ(count("SITE NAMEFMT 1"), 0U);
+}
+
+TEST_P(IbmI, WithoutPathsThereIsNoMount) {
+  server_->add_fault({.verb = "SITE", .times = -1, .reply = "501 No."});
+  const auto connected = FtpRemote::connect(settings_, soon());
+  ASSERT_FALSE(connected);
+  EXPECT_EQ(connected.error().code, Errc::unsupported);
+  EXPECT_THAT(connected.error().text, HasSubstr("SITE NAMEFMT 1"));
+}
+
+class ServerOptionsTest : public RemoteFixture {};
+
+TEST_F(ServerOptionsTest, ListCommandIsTheOnlyWayToList) {
+  start();
+  settings_.session.server.profile.list_command = "LIST -al";
+  tree().add_file("/a", "1");
+  connect();
+  const auto listing = remote_->list(at("/"), soon());
+  ASSERT_TRUE(listing) << listing.error().text;
+  EXPECT_EQ(listing->entries.size(), 1U);
+  const auto lines = server_->commands();
+  EXPECT_NE(std::find(lines.begin(), lines.end(), "LIST -al"), lines.end());
+  for (const std::string& line : lines) {
+    EXPECT_FALSE(line.starts_with("MLSD") || line.starts_with("STAT")) << line;
+  }
+}
+
+TEST_F(ServerOptionsTest, DisableEpsvUsesPasv) {
+  start();
+  settings_.session.server.profile.disable_epsv = true;
+  tree().add_file("/a", "1");
+  connect();
+  EXPECT_EQ(read("/a").value_or("?"), "1");
+  const auto lines = server_->commands();
+  EXPECT_EQ(std::find(lines.begin(), lines.end(), "EPSV"), lines.end());
+  EXPECT_NE(std::find(lines.begin(), lines.end(), "PASV"), lines.end());
+}
+
+TEST_F(ServerOptionsTest, NamesAreInTheServersCharset) {
+  for (const bool mlst : {true, false}) {
+    FaultyServerOptions options;
+    options.mlst = mlst;
+    start(options);
+    settings_.session.server.charset = "ISO-8859-1";
+    tree().add_file("/sch\xF6n.txt", "1");
+    connect();
+    const auto listing = remote_->list(at("/"), soon());
+    ASSERT_TRUE(listing) << listing.error().text;
+    ASSERT_EQ(listing->entries.size(), 1U);
+    EXPECT_EQ(listing->entries[0].name, "schön.txt");
+    EXPECT_EQ(read("/schön.txt").value_or("?"), "1");
+    ASSERT_TRUE(write("/grün", "2"));
+    EXPECT_EQ(tree().content("/gr\xFCn"), "2");
+    expect_error(write("/€", "3"), Errc::invalid_argument);
+    EXPECT_EQ(read("/schön.txt").value_or("?"), "1") << "the session is as good as before";
+  }
+}
+
+TEST_F(ServerOptionsTest, ARefusalMayMeanAnEmptyDirectory) {
+  FaultyServerOptions options;
+  options.mlst = false;
+  options.banner = "220 ready";
+  start(options);
+  connect();
+  for (const char* refusal :
+       {"450 No files found.", "550 No members found.", "550 No data sets found."}) {
+    server_->add_fault({.verb = "LIST", .reply = refusal});
+    const auto listing = remote_->list(at("/"), soon());
+    ASSERT_TRUE(listing) << refusal << ": " << listing.error().text;
+    EXPECT_TRUE(listing->entries.empty());
+    expect_error(remote_->list(at("/missing"), soon()), Errc::not_found);
+  }
+  server_->add_fault({.verb = "LIST", .reply = "550 Something else."});
+  EXPECT_FALSE(remote_->list(at("/"), soon()));
+}
+
+TEST_F(ServerOptionsTest, ListedTimesAreInTheServersZone) {
+  FaultyServerOptions options;
+  options.mlst = false;
+  start(options);
+  settings_.session.server.profile.list_command = "LIST";
+  settings_.session.server.zone = ftp::ServerZone(3'600);
+  tree().add_file("/a", "1");
+  connect();
+  const auto listing = remote_->list(at("/"), soon());
+  ASSERT_TRUE(listing) << listing.error().text;
+  ASSERT_EQ(listing->entries.size(), 1U);
+  // Shown as a day: 2020-09-13, which begins at 23:00 UTC.
+  EXPECT_EQ(listing->entries[0].mtime, (FileTime{1'599'951'600, TimeGrain::day}));
+}
+
+}  // namespace
+}  // namespace ftpsfs::remote
