@@ -42,7 +42,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
     if (has_grown(offset, size, expected_size)) {
       return std::nullopt;
     }
-    return find_locked(offset, size);
+    return find_locked(offset, size, expected_size);
   }
 
   Result<Slices> read(std::uint64_t offset, std::size_t size,
@@ -72,7 +72,9 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
     return at_end_ && expected_size && *expected_size > window_.end() &&
            offset + size > window_.end() && offset <= *expected_size;
   }
-  std::optional<Slices> find_locked(std::uint64_t offset, std::size_t size) FTPSFS_REQUIRES(mutex_);
+  std::optional<Slices> find_locked(std::uint64_t offset, std::size_t size,
+                                    std::optional<std::uint64_t> expected_size)
+      FTPSFS_REQUIRES(mutex_);
   bool reachable(std::uint64_t offset) const FTPSFS_REQUIRES(mutex_) {
     return offset >= window_.begin() && offset <= window_.end() + pace_.restart_bytes();
   }
@@ -160,13 +162,17 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   std::jthread thread_ FTPSFS_GUARDED_BY(mutex_);
 };
 
-std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::size_t size) {
+std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::size_t size,
+                                                    std::optional<std::uint64_t> expected_size) {
   if (offset < window_.begin()) {
     return std::nullopt;
   }
   std::uint64_t end = offset + size;
   if (end > window_.end()) {
-    if (!at_end_) {
+    // The last bytes of a known size are no less there than those before them: only what is asked
+    // for behind them waits for the server's verdict, a round trip or two later.
+    const bool are_the_last = expected_size == window_.end() && offset < window_.end();
+    if (!at_end_ && !are_the_last) {
       return std::nullopt;
     }
     end = std::max(offset, window_.end());
@@ -192,7 +198,7 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
   bool counted = false;
   Result<Slices> result = Slices{};
   for (;;) {
-    if (auto found = find_locked(offset, size)) {
+    if (auto found = find_locked(offset, size, expected_size)) {
       result = *std::move(found);
       break;
     }

@@ -125,6 +125,21 @@ TEST_F(ReadStreamTest, GrowthIsFollowedAtTheEnd) {
   EXPECT_EQ(read(*stream, 4, 100, 8), "two\n");
 }
 
+TEST_F(ReadStreamTest, TheLastBytesOfAKnownSizeDoNotWaitForTheVerdict) {
+  FakeRemote remote(clock);
+  remote.put("/f", "data");
+  const auto stream = reader(remote);
+  Gate gate = remote.hold(Op::read);
+  gate.let_one_pass();  // the bytes; their end stays away
+  EXPECT_EQ(read(*stream, 0, 100, 4), "data");
+  EXPECT_TRUE(stream->find(2, 100, 4));
+  EXPECT_FALSE(stream->find(0, 100, std::nullopt));  // it may go on
+  EXPECT_FALSE(stream->find(0, 100, 8));             // it does go on
+  EXPECT_FALSE(stream->find(4, 100, 4));             // the end itself is the server's to tell
+  gate.open();
+  EXPECT_EQ(read(*stream, 4, 100, 4), "");
+}
+
 TEST_F(ReadStreamTest, AnInterruptedReaderReturnsAndOthersGoOn) {
   FakeRemote remote(clock);
   remote.put("/f", "data");
