@@ -94,7 +94,7 @@ class FtpRemote final : public Remote {
   Result<std::vector<std::optional<FileTime>>> exact_times(const RemotePath& directory,
                                                            std::span<const std::string> names,
                                                            const Wait& wait) override;
-  Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path, std::uint64_t offset,
+  Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path, const ByteRange& range,
                                                     YieldRequest on_yield,
                                                     const Wait& wait) override;
   Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose, std::uint64_t most_bytes,

@@ -36,6 +36,8 @@ struct Region {
   std::uint64_t begin = 0;
   std::uint64_t target = 0;  ///< where somebody reads now. begin <= target < end
   std::uint64_t end = 0;
+  /// The file goes on, and the transfer need not: whoever jumped will jump again.
+  bool is_enough = false;
 };
 
 /// What a jump has brought beside what was asked for: whole pages of 4 KiB, or up to the end of the
