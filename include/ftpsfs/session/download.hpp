@@ -60,6 +60,7 @@ class Download {
 
   Session& session_;
   std::unique_ptr<net::ByteStream> data_;
+  TransferBoard::Entry shown_;
   FileStamp stamp_;
   std::uint64_t begun_at_ = 0;  ///< the offset
   std::uint64_t position_ = 0;
