@@ -269,9 +269,7 @@ void collect_warnings(MountPlan& plan) {
 
 }  // namespace
 
-Result<MountPlan> make_mount_plan(const Options& options, const std::string& source,
-                                  const std::string& mount_point,
-                                  const std::string& working_directory) {
+Result<MountPlan> make_server_plan(const Options& options, const std::string& source) {
   MountPlan plan;
   plan.options = options;
   FTPSFS_TRY_ASSIGN(plan.url, resolve_source(options, source));
@@ -279,12 +277,27 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
   Secret::wipe(plan.options.proxy);  // may hold a password
   FTPSFS_TRY(check_tls(options));
   FTPSFS_TRY(check_identity_options(options));
+  collect_warnings(plan);
+  return plan;
+}
+
+Result<void> gather_login(MountPlan& plan) {
+  FTPSFS_TRY_ASSIGN(plan.credentials, gather_credentials(plan.options, plan.url));
+  FTPSFS_TRY_ASSIGN(plan.identity, load_identity(plan.options, plan.credentials, Asking::terminal,
+                                                 Wait::for_at_most(kPromptLimit)));
+  plan.url.password.reset();
+  return {};
+}
+
+Result<MountPlan> make_mount_plan(const Options& options, const std::string& source,
+                                  const std::string& mount_point,
+                                  const std::string& working_directory) {
+  FTPSFS_TRY_ASSIGN(MountPlan plan, make_server_plan(options, source));
   FTPSFS_TRY(check_access(options));
   plan.mount_point = resolve_mount_point(mount_point, working_directory);
   FTPSFS_TRY(check_mount_point(plan.mount_point));
   FTPSFS_TRY_ASSIGN(plan.staging_directory,
                     make_staging_directory(options.staging_directory, plan.mount_point));
-  collect_warnings(plan);
   return plan;
 }
 

@@ -340,8 +340,11 @@ const OptionRow kRows[] = {
 
   // The other commands.
   {.name = "json", .group = G::run,
-   .help = "print one JSON object for each mount",
-   .store = store_flag<&Options::json>, .scope = kStatusScope},
+   .help = "print JSON: one object in one line (status: for each mount)",
+   .store = store_flag<&Options::json>, .scope = kStatusScope | kCheckScope},
+  {.name = "write", .group = G::run,
+   .help = "also write a small file beside those that are there, read it back and remove it",
+   .store = store_flag<&Options::write_test>, .scope = kCheckScope},
   {.name = "timeout", .aliases = "wait", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
    .help = "how long to wait for uploads to be finished",
    .store = store_duration<&Options::umount_timeout>, .scope = kUmountScope, .minimum = 0},

@@ -281,7 +281,25 @@ Result<FilesystemSpace> Filesystem::Impl::space(const Request& request) {
   return result;
 }
 
-void Filesystem::Impl::refresh() {
+/// The node of a path, or of as much of it as is known.
+Ino Filesystem::Impl::nearest_known(std::string_view path) const {
+  Ino current = kRootIno;
+  while (!path.empty()) {
+    const std::string_view name = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(name.size() + 1, path.size()));
+    if (name.empty()) {
+      continue;
+    }
+    const auto next = inodes_.find(current, name);
+    if (!next) {
+      break;
+    }
+    current = *next;
+  }
+  return current;
+}
+
+void Filesystem::Impl::refresh(std::string_view path) {
   services_.remote.forget_refusals();
   cache_.clear();
   files_ahead_.clear();
@@ -290,7 +308,11 @@ void Filesystem::Impl::refresh() {
     paged_versions_.clear();
     space_.reset();
   }
+  const Ino top = nearest_known(path);
   for (const Ino ino : inodes_.known_to_kernel()) {
+    if (!inodes_.is_below(ino, top)) {
+      continue;
+    }
     services_.kernel.invalidate_inode(ino, true);
     if (const auto location = inodes_.locate(ino); location && ino != kRootIno) {
       services_.kernel.invalidate_entry(location->parent, location->name);
@@ -431,8 +453,8 @@ void Filesystem::release_directory(HandleId handle) {
 Result<FilesystemSpace> Filesystem::space(const Request& request) {
   return impl_->space(request);
 }
-void Filesystem::refresh() {
-  impl_->refresh();
+void Filesystem::refresh(std::string_view path) {
+  impl_->refresh(path);
 }
 std::size_t Filesystem::finish_uploads(const Wait& wait) {
   return impl_->finish_uploads(wait);

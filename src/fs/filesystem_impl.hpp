@@ -46,7 +46,8 @@ class Filesystem::Impl {
   Result<Attributes> get_attributes(Ino ino, const Request& request);
   Result<std::string> read_link(Ino ino, const Request& request);
   Result<FilesystemSpace> space(const Request& request);
-  void refresh();
+  void refresh(std::string_view path);
+  Ino nearest_known(std::string_view path) const;
   Counters counters() const;
 
   // attributes.cpp

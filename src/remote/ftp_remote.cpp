@@ -140,6 +140,7 @@ FtpRemoteCounters FtpRemote::counters() const {
   now.commands = core_->traffic().commands;
   now.flights = core_->traffic().flights;
   now.verbs = core_->traffic().verb_times.summary();
+  now.transfers = core_->traffic().transfers.running();
   return now;
 }
 

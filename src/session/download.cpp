@@ -89,6 +89,9 @@ Result<std::unique_ptr<Download>> Download::open(Session& session, const std::st
   if (started->over) {
     download->data_.reset();
     download->phase_ = Phase::done;
+  } else {
+    download->shown_ = session.counters().transfers.add(TransferBoard::Direction::download, path,
+                                                        offset, download->stamp_.size);
   }
   return download;
 }
@@ -119,6 +122,7 @@ Result<std::size_t> Download::read(std::span<std::byte> buffer, const Wait& wait
     if (got && *got > 0) {
       position_ += *got;
       session_.counters().bytes_read += *got;
+      shown_.add(*got);
       return got;
     }
     if (!got && !is_bare_end(got.error(), *data_)) {
@@ -149,6 +153,7 @@ Result<void> Download::await_end(const Wait& wait) {
     return std::move(verdict).error();
   }
   phase_ = Phase::done;
+  shown_.leave();
   auto whole =
       verdict->is_completion() ? check_whole() : Result<void>(ftp::make_refusal("RETR", *verdict));
   session_.judge_announced_end(whole.has_value(), position_ - begun_at_);

@@ -25,6 +25,7 @@ enum class Command : std::uint8_t {
   refresh,
   reload,
   log_level,
+  check,
   help,
   version
 };
@@ -126,6 +127,7 @@ struct Options {
 
   // The other commands.
   bool json = false;
+  bool write_test = false;  ///< of check
   Duration umount_timeout = std::chrono::minutes(10);
   HelpFormat help_format = HelpFormat::text;
 

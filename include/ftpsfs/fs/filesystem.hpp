@@ -96,7 +96,9 @@ class Filesystem {
   Result<FilesystemSpace> space(const Request& request);
 
   /// Drops everything remembered of the server, here and in the kernel.
-  void refresh();
+  /// @param path below the root: the kernel keeps what it has of other places. Empty: nothing is
+  /// kept.
+  void refresh(std::string_view path = {});
 
   /// Finishes the uploads under way within the wait. @return the number that could not be finished;
   /// those that nobody was told of are among Counters::lost_files.

@@ -63,6 +63,7 @@ class Download {
 
   Session& session_;
   std::unique_ptr<net::ByteStream> data_;
+  TransferBoard::Entry shown_;
   FileStamp stamp_;
   std::uint64_t begun_at_ = 0;  ///< the offset
   std::optional<std::uint64_t> end_;
