@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ftpsfs/ftp/ascii.hpp"
 #include "ftpsfs/ftp/civil_time.hpp"
+#include "list_text.hpp"
 
 namespace ftpsfs::ftp {
 namespace {
@@ -18,29 +22,11 @@ constexpr std::size_t kPermissionBytes = 10;
 constexpr std::size_t kMaxColumns = 24;
 constexpr std::string_view kArrow = " -> ";
 
-/// A word and where it stands on the line.
-struct Column {
-  std::string_view text;
-  std::size_t end;
-};
-
-std::vector<Column> read_columns(std::string_view line, std::size_t from) {
-  std::vector<Column> columns;
-  columns.reserve(12);  // most lines have nine
-  while (columns.size() < kMaxColumns) {
-    const std::size_t begin = line.find_first_not_of(' ', from);
-    if (begin == std::string_view::npos) {
-      break;
-    }
-    from = std::min(line.find(' ', begin), line.size());
-    columns.push_back(Column{line.substr(begin, from - begin), from});
-  }
-  return columns;
-}
-
 std::optional<FactKind> kind_of(char letter) noexcept {
   switch (letter) {
     case '-':
+    case 'f':  // Windows servers
+    case 'm':  // UNICOS: migrated to tape
       return FactKind::file;
     case 'd':
       return FactKind::dir;
@@ -97,72 +83,29 @@ std::optional<std::uint16_t> parse_mode(std::string_view letters) noexcept {
   return static_cast<std::uint16_t>(mode);
 }
 
-/// "Jan" to "Dec". @return 1 to 12; 0 for anything else.
-unsigned parse_month(std::string_view text) noexcept {
-  constexpr std::array<std::string_view, 12> kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
-                                                        "jul", "aug", "sep", "oct", "nov", "dec"};
-  for (unsigned i = 0; i < kMonths.size(); ++i) {
-    if (ascii::equal_ignoring_case(text, kMonths[i])) {
-      return i + 1;
-    }
-  }
-  return 0;
-}
-
-std::optional<unsigned> parse_small(std::string_view text, std::size_t most_digits) noexcept {
-  return text.size() > most_digits ? std::nullopt : ascii::parse_number<unsigned>(text);
-}
-
-/// "hh:mm" or "hh:mm:ss[.fraction]" into `time`. @return the grain it tells.
-std::optional<FactGrain> parse_clock(std::string_view text, CivilTime& time) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) {
-    return std::nullopt;
-  }
-  const std::size_t second_colon = std::min(text.find(':', colon + 1), text.size());
-  const auto hour = parse_small(text.substr(0, colon), 2);
-  const auto minute = parse_small(text.substr(colon + 1, second_colon - colon - 1), 2);
-  if (!hour || !minute) {
-    return std::nullopt;
-  }
-  time.hour = *hour;
-  time.minute = *minute;
-  if (second_colon == text.size()) {
-    return FactGrain::minute;
-  }
-  const std::string_view rest = text.substr(second_colon + 1);
-  const auto second = parse_small(rest.substr(0, std::min(rest.find('.'), rest.size())), 2);
-  if (!second) {
-    return std::nullopt;
-  }
-  time.second = *second;
-  return FactGrain::second;
-}
-
 /// A date that took `columns` columns.
 struct Date {
   FactTime time;
   std::size_t columns;
 };
 
-std::optional<Date> make_date(const CivilTime& time, FactGrain grain, std::size_t columns) {
-  const auto seconds = to_unix_seconds(time);
-  if (!seconds) {
-    return std::nullopt;
-  }
-  return Date{FactTime{*seconds, grain}, columns};
+std::optional<Date> make_date(const CivilTime& time, FactGrain grain, std::size_t columns,
+                              const ListContext& context) {
+  const auto at = text::to_fact_time(time, grain, context);
+  return at ? std::optional(Date{*at, columns}) : std::nullopt;
 }
 
 /// A recent file has no year: the latest that puts it no more than a day ahead of `now` (the
 /// server's clock may be ahead, and its listing in a local time up to 14 hours east).
-std::optional<Date> date_without_year(CivilTime time, FactGrain grain, WallTime now) {
+std::optional<Date> date_without_year(CivilTime time, FactGrain grain, std::size_t columns,
+                                      const ListContext& context) {
   using namespace std::chrono;
   constexpr std::int64_t kDay = 86'400;
   constexpr int kYearsToNextLeapDay = 8;  // 1896 to 1904
-  const std::int64_t limit = duration_cast<seconds>(now.time_since_epoch()).count() + kDay;
-  time.year = from_unix_seconds(limit).year;
-  for (int i = 0; i <= kYearsToNextLeapDay; ++i, --time.year) {
-    const auto date = make_date(time, grain, 3);
+  const std::int64_t limit = duration_cast<seconds>(context.now.time_since_epoch()).count() + kDay;
+  time.year = from_unix_seconds(limit).year + 1;  // the server's new year may have begun
+  for (int i = 0; i <= kYearsToNextLeapDay + 1; ++i, --time.year) {
+    const auto date = make_date(time, grain, columns, context);
     if (date && date->time.unix_seconds <= limit) {
       return date;
     }
@@ -170,78 +113,163 @@ std::optional<Date> date_without_year(CivilTime time, FactGrain grain, WallTime 
   return std::nullopt;
 }
 
-/// "2024-02-29 23:59[:59.000000000 [+0200]]".
-std::optional<Date> parse_iso_date(const Column* columns, std::size_t count) {
-  const std::string_view day = columns[0].text;
-  if (count < 2 || day.size() != 10 || day[4] != '-' || day[7] != '-') {
+/// What follows the month and the day: a time, a year, a time and a year, or a year and a time.
+/// @param used columns of month and day.
+std::optional<Date> read_rest_of_date(CivilTime time, const text::Word* rest, std::size_t count,
+                                      std::size_t used, const ListContext& context) {
+  if (count == 0) {
     return std::nullopt;
   }
-  const auto year = ascii::parse_number<unsigned>(day.substr(0, 4));
-  const auto month = ascii::parse_number<unsigned>(day.substr(5, 2));
-  const auto day_of_month = ascii::parse_number<unsigned>(day.substr(8, 2));
-  if (!year || !month || !day_of_month) {
-    return std::nullopt;
-  }
-  CivilTime time{static_cast<int>(*year), *month, *day_of_month, 0, 0, 0};
-  const auto grain = parse_clock(columns[1].text, time);
-  auto date = grain ? make_date(time, *grain, 2) : std::nullopt;
-  if (!date || count < 3 || columns[2].text.size() != 5) {
-    return date;
-  }
-  const std::string_view zone = columns[2].text;
-  const auto offset = ascii::parse_number<unsigned>(zone.substr(1));
-  const bool has_fraction = columns[1].text.find('.') != std::string_view::npos;
-  if (has_fraction && offset && (zone[0] == '+' || zone[0] == '-')) {
-    const std::int64_t east = (*offset / 100) * 3'600 + (*offset % 100) * 60;
-    date->time.unix_seconds += zone[0] == '+' ? -east : east;
-    date->columns = 3;
-  }
-  return date;
-}
-
-/// "Nov 21 02:04", "Sep 13  2020", "Nov 21 02:04:05 2026"; the day may stand first.
-std::optional<Date> parse_named_date(const Column* columns, std::size_t count, WallTime now) {
-  if (count < 3) {
-    return std::nullopt;
-  }
-  const bool day_first = ascii::is_digit(columns[0].text.front());
-  std::string_view day_text = columns[day_first ? 0 : 1].text;
-  if (!day_text.empty() && (day_text.back() == '.' || day_text.back() == ',')) {
-    day_text.remove_suffix(1);
-  }
-  CivilTime time;
-  time.month = parse_month(columns[day_first ? 1 : 0].text);
-  const auto day = parse_small(day_text, 2);
-  if (time.month == 0 || !day) {
-    return std::nullopt;
-  }
-  time.day = *day;
-  const std::string_view third = columns[2].text;
-  if (const auto grain = parse_clock(third, time)) {
-    const auto year = count > 3 && *grain == FactGrain::second && columns[3].text.size() == 4
-                          ? ascii::parse_number<unsigned>(columns[3].text)
-                          : std::nullopt;
-    if (year) {
-      time.year = static_cast<int>(*year);
-      return make_date(time, *grain, 4);
+  const auto year_of = [](std::string_view word) {
+    return word.size() == 4 ? ascii::parse_number<unsigned>(word) : std::nullopt;
+  };
+  const std::string_view first = rest[0].text;
+  if (const auto grain = text::read_clock(first, time)) {
+    const auto year =
+        count > 1 && *grain == FactGrain::second ? year_of(rest[1].text) : std::nullopt;
+    if (!year) {
+      return date_without_year(time, *grain, used + 1, context);
     }
-    return date_without_year(time, *grain, now);
+    time.year = static_cast<int>(*year);
+    return make_date(time, *grain, used + 2, context);
   }
-  const auto year = third.size() == 4 ? ascii::parse_number<unsigned>(third) : std::nullopt;
+  const auto marked = text::read_marked_number(first);
+  const auto year = marked && marked->mark == 'y' ? std::optional(marked->value) : year_of(first);
   if (!year) {
     return std::nullopt;
   }
   time.year = static_cast<int>(*year);
-  return make_date(time, FactGrain::day, 3);
+  // "Oct 08, 2002 09:47 x" of VShell; "Sep 13  2020 12:30 x" is a file that begins with a time.
+  const bool comma = rest[-1].text.back() == ',';
+  if (const auto grain = comma && count > 1 ? text::read_clock(rest[1].text, time) : std::nullopt) {
+    return make_date(time, *grain, used + 2, context);
+  }
+  return make_date(time, FactGrain::day, used + 1, context);
 }
 
-std::optional<Date> parse_date(const Column* columns, std::size_t count, WallTime now) {
-  const auto date = parse_iso_date(columns, count);
-  return date ? date : parse_named_date(columns, count, now);
+/// "2024-02-29 23:59[:59.000000000 [+0200]]", "1999/10/12 17:12", "24-04-2003 17:12",
+/// "2004.07.15", "01-jun-99".
+std::optional<Date> parse_full_date(const text::Word* columns, std::size_t count,
+                                    const ListContext& context) {
+  const std::string_view word = columns[0].text;
+  std::optional<CivilTime> time;
+  if (const auto numeric = text::read_numeric_date(word)) {
+    const bool year_first = numeric->digits[0] == 4;
+    const bool sure = word.size() == 10 && (year_first || numeric->digits[2] == 4);
+    const DateOrder usual = context.date_order != DateOrder::unknown ? context.date_order
+                            : numeric->separator == '/'              ? DateOrder::mdy
+                                                                     : DateOrder::dmy;
+    time = sure ? text::in_order(*numeric, year_first ? DateOrder::ymd : usual) : std::nullopt;
+  } else {
+    time = text::read_named_day(word);
+  }
+  if (!time) {
+    return std::nullopt;
+  }
+  const auto grain = count > 1 ? text::read_clock(columns[1].text, *time) : std::nullopt;
+  if (!grain) {
+    const bool iso = word.size() == 10 && word[4] == '-';  // always has a time
+    return iso ? std::nullopt : make_date(*time, FactGrain::day, 1, context);
+  }
+  const std::string_view zone = count > 2 ? columns[2].text : std::string_view();
+  const bool has_fraction = columns[1].text.find('.') != std::string_view::npos;
+  if (has_fraction && zone.size() == 5 && (zone[0] == '+' || zone[0] == '-')) {
+    if (const auto offset = ascii::parse_number<unsigned>(zone.substr(1))) {
+      const std::int64_t east = (*offset / 100) * 3'600 + (*offset % 100) * 60;
+      const auto seconds = to_unix_seconds(*time);
+      if (seconds) {
+        return Date{FactTime{zone[0] == '+' ? *seconds - east : *seconds + east, *grain}, 3};
+      }
+    }
+  }
+  return make_date(*time, *grain, 2, context);
+}
+
+/// "21", "21.", "21,", "21日".
+std::optional<unsigned> parse_day(std::string_view word) {
+  if (const auto marked = text::read_marked_number(word)) {
+    return marked->mark == 'd' ? std::optional(marked->value) : std::nullopt;
+  }
+  if (word.size() > 1 && (word.back() == '.' || word.back() == ',')) {
+    word.remove_suffix(1);
+  }
+  return text::small_number(word, 2);
+}
+
+/// "Nov", "Juli,", "11月".
+unsigned parse_month(std::string_view word) {
+  if (const auto marked = text::read_marked_number(word)) {
+    return marked->mark == 'm' ? marked->value : 0;
+  }
+  if (word.size() > 1 && word.back() == ',') {
+    word.remove_suffix(1);
+  }
+  return text::month_of(word);
+}
+
+/// "Nov 21 02:04", "Sep 13  2020", "Nov 21 02:04:05 2026", "26. Juli, 20:10", "6月 3日 2003年",
+/// "2003年 3月 20": the day may stand first, and so may the year.
+std::optional<Date> parse_named_date(const text::Word* columns, std::size_t count,
+                                     const ListContext& context) {
+  if (count < 3) {
+    return std::nullopt;
+  }
+  CivilTime time;
+  if (const auto first_day = parse_day(columns[0].text)) {
+    time.month = parse_month(columns[1].text);
+    time.day = *first_day;
+  } else if (const auto second_day = parse_day(columns[1].text)) {
+    time.month = parse_month(columns[0].text);
+    time.day = *second_day;
+  } else {
+    time.month = 0;
+  }
+  if (time.month != 0) {
+    return read_rest_of_date(time, columns + 2, count - 2, 2, context);
+  }
+  const auto year = text::read_marked_number(columns[0].text);
+  const auto year_word = year && year->mark == 'y' ? std::optional(year->value)
+                         : columns[0].text.size() == 4
+                             ? ascii::parse_number<unsigned>(columns[0].text)
+                             : std::nullopt;
+  const auto month = text::read_marked_number(columns[1].text);
+  const auto day = parse_day(columns[2].text);
+  if (!year_word || !month || month->mark != 'm' || !day) {
+    return std::nullopt;
+  }
+  time.year = static_cast<int>(*year_word);
+  time.month = month->value;
+  time.day = *day;
+  return make_date(time, FactGrain::day, 3, context);
+}
+
+/// "09-26 2000", "09-26 13:45".
+std::optional<Date> parse_short_date(const text::Word* columns, std::size_t count,
+                                     const ListContext& context) {
+  const std::string_view word = columns[0].text;
+  if (count < 2 || word.size() != 5 || word[2] != '-') {
+    return std::nullopt;
+  }
+  const auto month = ascii::parse_number<unsigned>(word.substr(0, 2));
+  const auto day = ascii::parse_number<unsigned>(word.substr(3));
+  if (!month || !day) {
+    return std::nullopt;
+  }
+  CivilTime time;
+  time.month = *month;
+  time.day = *day;
+  return read_rest_of_date(time, columns + 1, count - 1, 1, context);
+}
+
+std::optional<Date> parse_date(const text::Word* columns, std::size_t count,
+                               const ListContext& context) {
+  auto date = parse_named_date(columns, count, context);
+  date = date ? date : parse_full_date(columns, count, context);
+  return date ? date : parse_short_date(columns, count, context);
 }
 
 /// nlink, owner, group: any of them may be missing.
-void read_people(FileFacts& facts, const std::vector<Column>& columns, std::size_t count) {
+void read_people(FileFacts& facts, const std::vector<text::Word>& columns, std::size_t count) {
   std::size_t at = count > 0 && ascii::parse_number(columns[0].text) ? 1 : 0;
   if (at < count) {
     facts.owner = columns[at++].text;
@@ -258,18 +286,44 @@ bool is_device_number(std::string_view text) noexcept {
          (comma + 1 == text.size() || ascii::parse_number(text.substr(comma + 1)));
 }
 
+/// "34.5k", "8,0M", "12K": rounded, so no size that could be told to a program.
+bool is_rounded_size(std::string_view text) noexcept {
+  constexpr std::string_view kUnits = "KMGTkmgt";
+  if (text.size() > 2 && ascii::to_lower(text.back()) == 'b') {
+    text.remove_suffix(1);
+  }
+  if (text.size() < 2 || kUnits.find(text.back()) == std::string_view::npos) {
+    return false;
+  }
+  return ascii::is_digit(text.front()) &&
+         text.substr(0, text.size() - 1).find_first_not_of("0123456789.,") ==
+             std::string_view::npos;
+}
+
+/// "longgroup123456": a group so long that the size has no blank before it.
+bool has_grown_into_size(std::string_view text) noexcept {
+  return ascii::is_letter(text.front()) && ascii::is_digit(text.back());
+}
+
 /// Reads the columns up to the size, which ends before columns[date_at]. @pre date_at > 0.
-bool read_size(FileFacts& facts, const std::vector<Column>& columns, std::size_t date_at) {
+/// @param grown may a word that only ends in digits stand for the size?
+bool read_size(FileFacts& facts, const std::vector<text::Word>& columns, std::size_t date_at,
+               bool grown) {
   std::size_t people = date_at - 1;
   const std::string_view last = columns[people].text;
   const auto size = ascii::parse_number(last);
-  if (is_device_number(last)) {
+  const bool is_device = facts.kind == FactKind::other;
+  if (is_device && is_device_number(last)) {
     // no size
   } else if (size && people > 0 && is_device_number(columns[people - 1].text)) {
     --people;
   } else if (size) {
     facts.size = *size;
-  } else {
+  } else if (const auto grouped = is_device ? std::nullopt : text::read_grouped_number(last)) {
+    facts.size = *grouped;
+  } else if (grown && has_grown_into_size(last)) {
+    ++people;
+  } else if (!is_rounded_size(last)) {
     return false;
   }
   read_people(facts, columns, people);
@@ -294,51 +348,96 @@ void split_link(FileFacts& facts) {
   }
 }
 
-}  // namespace
-
-bool is_unix_heading(std::string_view line) noexcept {
-  return ascii::starts_with_ignoring_case(line, "total ") &&
-         ascii::parse_number(ascii::trim(line.substr(6))).has_value();
+/// "[R----F--]" of NetWare, where others have permissions.
+std::size_t end_of_rights(std::string_view line) noexcept {
+  const bool netware = line.size() > 4 && line[1] == ' ' && line[2] == '[';
+  const std::size_t end = netware ? line.find("] ") : std::string_view::npos;
+  constexpr std::size_t kLongest = 20;
+  return end == std::string_view::npos || end > kLongest ? 0 : end + 1;
 }
 
-std::optional<FileFacts> parse_unix_line(std::string_view line, WallTime now) {
-  if (line.size() <= kPermissionBytes) {
-    return std::nullopt;
+/// Kind and mode.  @return where the other columns begin; 0: it is no such line.
+std::size_t read_permissions(FileFacts& facts, std::string_view line) {
+  const auto kind = line.size() > kPermissionBytes ? kind_of(line.front()) : std::nullopt;
+  if (!kind) {
+    return 0;
   }
-  const auto kind = kind_of(line.front());
-  const auto mode = kind ? parse_mode(line.substr(1, kPermissionBytes - 1)) : std::nullopt;
-  if (!mode) {
-    return std::nullopt;
-  }
-  FileFacts facts;
   facts.kind = *kind;
-  facts.unix_mode = *mode;
+  if (const std::size_t end = end_of_rights(line)) {
+    return end;
+  }
+  facts.unix_mode = parse_mode(line.substr(1, kPermissionBytes - 1));
+  if (!facts.unix_mode) {
+    return 0;
+  }
   // '+' ACL, '.' SELinux, '@' extended attributes; a wide link count may follow without a blank.
   const char mark = line[kPermissionBytes];
   const bool marked = mark == '+' || mark == '.' || mark == '@';
   if (!marked && mark != ' ' && !ascii::is_digit(mark)) {
+    return 0;
+  }
+  return kPermissionBytes + (marked ? 1 : 0);
+}
+
+}  // namespace
+
+bool is_unix_heading(std::string_view line) noexcept {
+  constexpr std::array<std::string_view, 14> kTotals = {
+      "total", "totale", "totaal",           "insgesamt", "summe",
+      "итого", "razem",  "łącznie",          "总用量",    "總計",
+      "合計",  "합계",   "\x8D\x87\x8C\x76", "總用量"};
+  const auto words = text::words_of(line, 3);
+  if (words.size() != 2) {
+    return false;
+  }
+  const std::string_view count = words[1].text;
+  return (ascii::parse_number(count) || is_rounded_size(count)) &&
+         std::any_of(kTotals.begin(), kTotals.end(), [&](std::string_view total) {
+           return ascii::equal_ignoring_case(words[0].text, total);
+         });
+}
+
+std::optional<FileFacts> parse_unix_line(std::string_view line, const ListContext& context) {
+  FileFacts facts;
+  const std::size_t begin = read_permissions(facts, line);
+  if (begin == 0) {
     return std::nullopt;
   }
-  const auto columns = read_columns(line, kPermissionBytes + (marked ? 1 : 0));
+  const auto columns = text::words_of(line, kMaxColumns, begin);
   // The date is the first that has a size before it: a name may look like anything.
-  for (std::size_t at = 1; at < columns.size(); ++at) {
-    const auto date = parse_date(&columns[at], columns.size() - at, now);
-    if (!date || !read_size(facts, columns, at)) {
-      continue;
+  for (const bool grown : {false, true}) {
+    for (std::size_t at = 1; at < columns.size(); ++at) {
+      const auto date = parse_date(&columns[at], columns.size() - at, context);
+      if (!date || !read_size(facts, columns, at, grown)) {
+        continue;
+      }
+      facts.modify = date->time;
+      // One blank ends the date; what follows is the name, with its own blanks.
+      const std::size_t name_at = columns[at + date->columns - 1].end + 1;
+      if (name_at > line.size()) {
+        return std::nullopt;
+      }
+      facts.name = line.substr(name_at);
+      if (!facts.unix_mode || date->columns == 1) {  // NetWare, and servers with "2004.07.15", pad
+        facts.name.erase(0, facts.name.find_first_not_of(' '));
+      }
+      if (facts.kind == FactKind::symlink) {
+        split_link(facts);
+      }
+      return facts;
     }
-    facts.modify = date->time;
-    // One blank ends the date; what follows is the name, with its own blanks.
-    const std::size_t name_at = columns[at + date->columns - 1].end + 1;
-    if (name_at > line.size()) {
-      return std::nullopt;
-    }
-    facts.name = line.substr(name_at);
-    if (facts.kind == FactKind::symlink) {
-      split_link(facts);
-    }
-    return facts;
   }
   return std::nullopt;
+}
+
+void read_unix_lines(Lines lines, const ListContext& context, LineSink& sink) {
+  for (const std::string_view line : lines) {
+    if (auto facts = parse_unix_line(line, context)) {
+      sink.take(*std::move(facts));
+    } else if (!is_unix_heading(line)) {
+      sink.leave(line);
+    }
+  }
 }
 
 }  // namespace ftpsfs::ftp

@@ -2,12 +2,13 @@
 #include "ftpsfs/ftp/listing.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "ftpsfs/ftp/ascii.hpp"
-#include "ftpsfs/ftp/list_unix.hpp"
+#include "ftpsfs/ftp/list_dialect.hpp"
 #include "ftpsfs/ftp/mlsx.hpp"
 
 namespace ftpsfs::ftp {
@@ -31,12 +32,12 @@ LineRole role_of(const FileFacts& facts) noexcept {
 }
 
 /// Collects the entries of one listing.
-class Collector {
+class Collector final : public LineSink {
  public:
   Collector(ListingNotes& notes, std::size_t most_entries)
       : notes_(notes), most_entries_(most_entries) {}
 
-  void add(FileFacts facts) {
+  void take(FileFacts&& facts) override {
     ++parsed_;
     switch (role_of(facts)) {
       case LineRole::self:
@@ -52,11 +53,16 @@ class Collector {
     }
   }
 
-  void skip(std::string_view line) {
+  void leave(std::string_view line) override {
     ++notes_.unparsed_lines;
-    if (first_unparsed_.empty()) {
-      first_unparsed_ = line.substr(0, kQuotedBytes);
+    if (notes_.first_unparsed.empty()) {
+      notes_.first_unparsed = line.substr(0, kQuotedBytes);
     }
+  }
+
+  void note_order(DateOrder order, bool proved) override {
+    notes_.date_order = order;
+    notes_.date_order_proved = proved;
   }
 
   Result<std::vector<FileFacts>> finish() && {
@@ -66,8 +72,9 @@ class Collector {
                                             " entries, or the server makes them up");
     }
     if (parsed_ == 0 && notes_.unparsed_lines > 0) {
-      return make_error(Errc::io_error,
-                        "cannot read the server's listing, which begins: " + first_unparsed_);
+      return make_error(Errc::io_error, "cannot read the server's listing, which begins \"" +
+                                            notes_.first_unparsed +
+                                            "\": server=KIND or list_command=CMD may help");
     }
     return std::move(entries_);
   }
@@ -93,7 +100,6 @@ class Collector {
   const std::size_t most_entries_;
   std::size_t parsed_ = 0;
   bool too_many_ = false;
-  std::string first_unparsed_;
   std::vector<FileFacts> entries_;
   std::unordered_map<std::string, std::size_t> index_;
 };
@@ -114,30 +120,41 @@ void for_each_line(std::string_view body, Take take) {
   }
 }
 
-/// Parses one line; absent when it is not of the dialect.
-using LineParser = std::optional<FileFacts> (*)(std::string_view, WallTime);
-/// Is it a line of the dialect that names no file?
-using HeadingTest = bool (*)(std::string_view) noexcept;
+/// Counts what a grammar makes of a listing.
+class Tally final : public LineSink {
+ public:
+  void take(FileFacts&& /*facts*/) override { ++taken_; }
+  void leave(std::string_view /*line*/) override { ++left_; }
+  std::size_t taken() const noexcept { return taken_; }
+  std::size_t left() const noexcept { return left_; }
 
-struct Dialect {
-  LineParser parse;
-  HeadingTest is_heading;
+ private:
+  std::size_t taken_ = 0;
+  std::size_t left_ = 0;
 };
 
-/// In the order in which they are tried; more dialects go here.
-constexpr Dialect kDialects[] = {{parse_unix_line, is_unix_heading}};
+constexpr std::array kDialects = {Dialect::unix_ls, Dialect::dos,  Dialect::os400,
+                                  Dialect::mvs,     Dialect::vms,  Dialect::nonstop,
+                                  Dialect::vm,      Dialect::eplf, Dialect::numeric};
 
-/// The dialect of the first line that any dialect understands.
-const Dialect& choose_dialect(std::string_view body, WallTime now) {
-  const Dialect* chosen = nullptr;
-  for_each_line(body, [&](std::string_view line) {
-    for (const Dialect& dialect : kDialects) {
-      if (chosen == nullptr && dialect.parse(line, now)) {
-        chosen = &dialect;
-      }
+/// The expected dialect where it reads every line; else the one that reads the most lines: some
+/// servers are set to a grammar that is not their system's.
+Dialect choose_dialect(Lines lines, const ListContext& context) {
+  const Dialect expected = context.expected.value_or(Dialect::unix_ls);
+  Tally best;
+  read_lines(expected, lines, context, best);
+  Dialect chosen = expected;
+  for (std::size_t i = 0; i < kDialects.size() && best.left() > 0; ++i) {
+    Tally tally;
+    if (kDialects[i] != expected) {
+      read_lines(kDialects[i], lines, context, tally);
     }
-  });
-  return chosen != nullptr ? *chosen : kDialects[0];
+    if (tally.taken() > best.taken()) {
+      best = tally;
+      chosen = kDialects[i];
+    }
+  }
+  return chosen;
 }
 
 ListingNotes start_notes(std::string_view body) {
@@ -154,9 +171,9 @@ Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* n
   Collector collector(own, most_entries);
   for_each_line(body, [&](std::string_view line) {
     if (auto facts = parse_mlsx_line(line)) {
-      collector.add(*std::move(facts));
+      collector.take(*std::move(facts));
     } else {
-      collector.skip(line);
+      collector.leave(line);
     }
   });
   auto result = std::move(collector).finish();
@@ -178,18 +195,61 @@ MlsdPart parse_mlsd_part(std::string_view text) {
   return part;
 }
 
-Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now, ListingNotes* notes,
-                                          std::size_t most_entries) {
+const char* to_string(Dialect dialect) noexcept {
+  switch (dialect) {
+    case Dialect::unix_ls:
+      return "ls -l";
+    case Dialect::dos:
+      return "DOS";
+    case Dialect::os400:
+      return "LISTFMT 0";
+    case Dialect::mvs:
+      return "MVS";
+    case Dialect::vms:
+      return "VMS";
+    case Dialect::nonstop:
+      return "NonStop";
+    case Dialect::vm:
+      return "VM";
+    case Dialect::eplf:
+      return "EPLF";
+    case Dialect::numeric:
+      return "numeric";
+  }
+  return "unknown";
+}
+
+void read_lines(Dialect dialect, Lines lines, const ListContext& context, LineSink& sink) {
+  switch (dialect) {
+    case Dialect::unix_ls:
+      return read_unix_lines(lines, context, sink);
+    case Dialect::dos:
+      return read_dos_lines(lines, context, sink);
+    case Dialect::os400:
+      return read_os400_lines(lines, context, sink);
+    case Dialect::mvs:
+      return read_mvs_lines(lines, context, sink);
+    case Dialect::vms:
+      return read_vms_lines(lines, context, sink);
+    case Dialect::nonstop:
+      return read_nonstop_lines(lines, context, sink);
+    case Dialect::vm:
+      return read_vm_lines(lines, context, sink);
+    case Dialect::eplf:
+      return read_eplf_lines(lines, context, sink);
+    case Dialect::numeric:
+      return read_numeric_lines(lines, context, sink);
+  }
+}
+
+Result<std::vector<FileFacts>> parse_list(std::string_view body, const ListContext& context,
+                                          ListingNotes* notes, std::size_t most_entries) {
   ListingNotes own = start_notes(body);
+  std::vector<std::string_view> lines;
+  for_each_line(body, [&lines](std::string_view line) { lines.push_back(line); });
   Collector collector(own, most_entries);
-  const Dialect& dialect = choose_dialect(body, now);
-  for_each_line(body, [&](std::string_view line) {
-    if (auto facts = dialect.parse(line, now)) {
-      collector.add(*std::move(facts));
-    } else if (!dialect.is_heading(line)) {
-      collector.skip(line);
-    }
-  });
+  own.dialect = choose_dialect(lines, context);
+  read_lines(own.dialect, lines, context, collector);
   auto result = std::move(collector).finish();
   if (notes != nullptr) {
     *notes = std::move(own);

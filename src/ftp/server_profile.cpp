@@ -72,6 +72,33 @@ void identify(ServerProfile& profile, const Reply& greeting, const Features& fea
   profile.kind = kind_by_features(features);
 }
 
+/// @param system the words of SYST's 215.
+std::optional<Dialect> dialect_of(std::string_view system) {
+  struct SystemWord {
+    std::string_view word;
+    Dialect dialect;
+  };
+  constexpr std::array kSystemWords = {
+      SystemWord{"os/400", Dialect::os400},  // "OS/400 is the remote operating system. …"
+      SystemWord{"windows", Dialect::dos},   // "Windows_NT", "Windows_CE"
+      SystemWord{"win32", Dialect::dos},
+      SystemWord{"vms", Dialect::vms},  // "VMS OpenVMS V8.4", "VMS MultiNet Unix Emulation"
+      SystemWord{"mvs", Dialect::mvs},  // "MVS is the operating system of this server. …"
+      SystemWord{"z/os", Dialect::mvs},
+      SystemWord{"z/vm", Dialect::vm},
+      SystemWord{"vm is the", Dialect::vm},  // "VM is the operating system of this server."
+      SystemWord{"nonstop", Dialect::nonstop},
+      SystemWord{"guardian", Dialect::nonstop},
+      SystemWord{"unix", Dialect::unix_ls},
+  };
+  const std::string lowered = ascii::lower(system);
+  const auto* found =
+      std::find_if(kSystemWords.begin(), kSystemWords.end(), [&lowered](const SystemWord& known) {
+        return lowered.find(known.word) != std::string::npos;
+      });
+  return found == kSystemWords.end() ? std::nullopt : std::optional(found->dialect);
+}
+
 void apply_features(ServerProfile& profile, const Features& features) {
   profile.has_mlst = features.mlst;
   profile.has_mlsd = features.mlsd;
@@ -203,6 +230,7 @@ ServerProfile recognise_server(const Reply& greeting, const Reply& syst, const F
   ServerProfile profile;
   if (syst.is_completion() && !syst.lines.empty()) {
     profile.system = ascii::trim(syst.lines.front());
+    profile.dialect = dialect_of(profile.system);
   }
   identify(profile, greeting, features);
   apply_features(profile, features);

@@ -56,8 +56,7 @@ Result<ReadListing> fetch_list(session::Session& session, const RemotePath& dire
   }
   FTPSFS_TRY(check_verdict(body->verdict));
   ftp::ListingNotes notes;
-  FTPSFS_TRY_ASSIGN(auto facts,
-                    ftp::parse_list(body->text, std::chrono::system_clock::now(), &notes));
+  FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_list(body->text, list_context(session), &notes));
   report_unread(directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.list_command, facts, notes));
   return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};

@@ -28,10 +28,18 @@ Listing to_listing(const ReadListing& read, std::string_view timed, bool exact_t
   return listing;
 }
 
+ftp::ListContext list_context(const session::Session& session) {
+  ftp::ListContext context;
+  context.now = std::chrono::system_clock::now();
+  context.expected = session.profile().dialect;
+  return context;
+}
+
 void report_unread(const RemotePath& directory, const ftp::ListingNotes& notes) {
   if (notes.hostile_names > 0 || notes.unparsed_lines > 0) {
-    log::warning("{}: {} names cannot be shown, {} lines of the listing are not understood",
-                 directory.str(), notes.hostile_names, notes.unparsed_lines);
+    log::warning("{}: {} names cannot be shown, {} lines of the listing are not understood{}{}",
+                 directory.str(), notes.hostile_names, notes.unparsed_lines,
+                 notes.unparsed_lines > 0 ? ", the first: " : "", notes.first_unparsed);
   }
 }
 
@@ -77,7 +85,7 @@ Result<std::optional<ReadListing>> read_stat_list(session::Session& session,
   }
   const ftp::ServerProfile known = session.profile();
   ftp::ListingNotes notes;
-  auto facts = ftp::parse_list(replies[1].body(), std::chrono::system_clock::now(), &notes);
+  auto facts = ftp::parse_list(replies[1].body(), list_context(session), &notes);
   // Pure-FTPd confesses behind LIST and MLSD alone that it has cut a listing.
   const bool may_be_cut =
       facts && known.listing_limit > 0 && facts->size() + 2 >= known.listing_limit;

@@ -31,6 +31,9 @@ struct ReadListing {
 
 Listing to_listing(const ReadListing& read, std::string_view timed, bool exact_times);
 
+/// What the session knows of the listings that it gets.
+ftp::ListContext list_context(const session::Session& session);
+
 /// Logs what of a listing cannot be shown.
 void report_unread(const RemotePath& directory, const ftp::ListingNotes& notes);
 

@@ -19,12 +19,13 @@ using ftpsfs::WallTime;
 void check(std::string_view body, WallTime now) {
   using namespace ftpsfs::ftp;
   using ftpsfs::fuzz::demand;
-  if (const auto facts = parse_unix_line(body, now)) {
-    demand(facts->modify && facts->unix_mode && *facts->unix_mode <= 07777);
+  const ListContext context{.now = now};
+  if (const auto facts = parse_unix_line(body, context)) {
+    demand(facts->modify && facts->unix_mode.value_or(0) <= 07777);
     demand(facts->symlink_target || body.ends_with(facts->name));
   }
   ListingNotes notes;
-  const auto entries = parse_list(body, now, &notes);
+  const auto entries = parse_list(body, context, &notes);
   if (!entries) {
     demand(notes.unparsed_lines > 0);
     return;

@@ -8,12 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/ftp/file_facts.hpp"
+#include "ftpsfs/ftp/list_dialect.hpp"
 #include "ftpsfs/ftp/reply.hpp"
 
 namespace ftpsfs::ftp {
@@ -28,9 +29,14 @@ constexpr std::size_t kMostEntries = 1'000'000;
 struct ListingNotes {
   std::size_t hostile_names = 0;   ///< left out: empty, too long, with '/', NUL, CR or LF
   std::size_t unparsed_lines = 0;  ///< left out: no line of the dialect
+  std::string first_unparsed;      ///< the first of them, or its beginning
   std::size_t duplicates = 0;      ///< an earlier line of the same name, replaced by the later
   bool unterminated = false;       ///< the last line had no line end: the body may have been cut
   std::optional<FileFacts> self;   ///< the directory itself: type=cdir, or "."
+  Dialect dialect = Dialect::unix_ls;  ///< of a LIST
+  /// How its dates of three numbers were read; unknown: it has none.
+  DateOrder date_order = DateOrder::unknown;
+  bool date_order_proved = false;  ///< they make sense in no other order
 };
 
 /// @return the children in the server's order, names unique, without "." and "..".
@@ -47,8 +53,9 @@ struct MlsdPart {
 };
 MlsdPart parse_mlsd_part(std::string_view text);
 
-/// As parse_mlsd() for LIST and for the body of a STAT reply, in whichever dialect it is.
-Result<std::vector<FileFacts>> parse_list(std::string_view body, WallTime now,
+/// As parse_mlsd() for LIST and for the body of a STAT reply, in whichever dialect it is: what the
+/// server's system suggests, unless another one reads more of the lines.
+Result<std::vector<FileFacts>> parse_list(std::string_view body, const ListContext& context,
                                           ListingNotes* notes = nullptr,
                                           std::size_t most_entries = kMostEntries);
 

@@ -7,10 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "ftpsfs/ftp/features.hpp"
+#include "ftpsfs/ftp/list_dialect.hpp"
 #include "ftpsfs/ftp/reply.hpp"
 
 namespace ftpsfs::ftp {
@@ -29,8 +31,9 @@ enum class LinkView : std::uint8_t {
 
 struct ServerProfile {
   ServerKind kind = ServerKind::unknown;
-  std::string version;  ///< "3.0.3"; empty when the server does not tell
-  std::string system;   ///< SYST's words, empty when refused
+  std::string version;             ///< "3.0.3"; empty when the server does not tell
+  std::string system;              ///< SYST's words, empty when refused
+  std::optional<Dialect> dialect;  ///< in which LIST is most likely answered, after SYST
 
   // Capabilities: may the command be tried?
   bool has_mlst = false;

@@ -22,7 +22,7 @@ std::int64_t seconds(int year, unsigned month, unsigned day, unsigned hour = 0, 
 const WallTime kNow = at({2026, 11, 21, 12, 0, 0});
 
 FileFacts parse(std::string_view line, WallTime now = kNow) {
-  const auto facts = parse_unix_line(line, now);
+  const auto facts = parse_unix_line(line, ListContext{.now = now});
   EXPECT_TRUE(facts) << line;
   return facts.value_or(FileFacts{});
 }
@@ -212,7 +212,7 @@ TEST(ListUnix, RefusesOtherLines) {
                            "-rw-r--r-- 1 u g 5 2020-0x-13 12:26 x",
                            "-rw-r--r-- 1 u g 5 Nov 21 123:04 x",
                            "-rw-r--r-- 1 u g 5 Nov 21 12: x"}) {
-    EXPECT_FALSE(parse_unix_line(line, kNow)) << line;
+    EXPECT_FALSE(parse_unix_line(line, ListContext{.now = kNow})) << line;
   }
 }
 
