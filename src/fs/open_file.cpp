@@ -210,7 +210,7 @@ std::string OpenFile::temporary_for(bool on_server) const {
 OpenFile::Streaming OpenFile::make_stream(remote::WriteMode mode, std::optional<std::uint64_t> base,
                                           std::string temporary) {
   auto stream = std::make_shared<transfer::WriteStream>(
-      services_.remote, target_path(temporary), mode, base.value_or(0), services_.budget, services_.limits);
+      services_.remote, target_path(temporary), mode, base, services_.budget, services_.limits);
   return Streaming{std::move(stream), mode, base, std::move(temporary)};
 }
 

@@ -96,3 +96,42 @@ def test_what_a_killed_mount_left_is_cleared_away_by_the_next(box):
     assert (box.remote / "aside").read_bytes() == b"only copy"
     assert wait_for(lambda: "aside" in os.listdir(mount))
     box.allow_leftovers = True
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_large_copy_survives_a_restart_of_the_server(own_box, tmp_path, existing):
+    box = own_box
+    source = tmp_path / "source"
+    source.write_bytes(random.Random(7).randbytes(96 * MEBIBYTE))
+    if existing:
+        box.put("copy", b"the old one")
+    mount = box.mount(timeout=20, connect_timeout=5)
+    copy = box.start(["cp", source, mount / "copy"], stderr=subprocess.PIPE)
+    assert wait_for(lambda: sum(f.stat().st_size for f in box.remote.iterdir()) > 8 * MEBIBYTE)
+    box.server.kill()
+    arrived = sum(f.stat().st_size for f in box.remote.iterdir())
+    assert arrived < 96 * MEBIBYTE, "the copy was over before the server was killed"
+    time.sleep(0.5)
+    box.server.start()
+    _, errors = copy.communicate(timeout=60)
+    assert copy.returncode == 0, errors
+    assert sha256(box.remote / "copy") == sha256(source)
+    assert hidden(box) == []
+    assert "have arrived" in box.last.log.read_text(), "it was not taken up again"
+
+
+def test_a_large_copy_survives_dropped_connections(own_box, tmp_path):
+    box = own_box
+    if box.server.name == "pyftpdlib":
+        pytest.skip("one process serves all connections: none can be killed by itself")
+    source = tmp_path / "source"
+    source.write_bytes(random.Random(8).randbytes(96 * MEBIBYTE))
+    mount = box.mount(timeout=20)
+    copy = box.start(["cp", source, mount / "copy"], stderr=subprocess.PIPE)
+    for part in (8, 40):
+        assert wait_for(lambda: (box.remote / "copy").exists()
+                        and (box.remote / "copy").stat().st_size > part * MEBIBYTE)
+        box.server.drop_connections()
+    _, errors = copy.communicate(timeout=60)
+    assert copy.returncode == 0, errors
+    assert sha256(box.remote / "copy") == sha256(source)
