@@ -48,7 +48,7 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       cache_(cache::Settings{settings_.dir_cache_timeout, settings_.attr_timeout,
                              settings_.negative_timeout, settings_.cache_bytes},
              clock),
-      hidden_names_(random_seed()),
+      hidden_names_(settings_.mount_id != 0 ? settings_.mount_id : random_seed()),
       budget_(settings_.buffer_bytes - settings_.buffer_bytes / kAheadPart),
       files_ahead_(settings_.buffer_bytes / kAheadPart, clock),
       services_{remote,      settings_,     kernel,  clock, cache_,
@@ -57,7 +57,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       tree_(services_),
       prefetch_(services_, tree_),
       file_prefetch_(services_,
-                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }) {
+                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }),
+      leftovers_(services_) {
   services_.limits.stall_timeout = settings_.timeout;
   services_.limits.readahead = settings_.readahead_bytes;
   // Some are left to other programs, and to work ahead of need.
@@ -65,6 +66,9 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
   cache_.set_case_sensitive(remote.traits().case_sensitive);
   tree_.on_question(
       [this](Ino parent, std::string_view name) { prefetch_.note_question(parent, name); });
+  tree_.on_hidden([this](Ino directory, const std::vector<std::string>& names) {
+    leftovers_.note(directory, names);
+  });
 }
 
 std::uint32_t Filesystem::Impl::shown_mode(remote::FileType type,
@@ -329,6 +333,7 @@ Filesystem::Counters Filesystem::Impl::counters() const {
   result.inodes = inodes_.size();
   result.failed_uploads = services_.failed_uploads;
   result.lost_files = services_.lost_files.count();
+  result.left_behind = services_.left_behind;
   const auto ahead = prefetch_.counters();
   result.listed_ahead = ahead.listed;
   result.listed_ahead_used = ahead.used;

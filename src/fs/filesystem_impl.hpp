@@ -13,6 +13,7 @@
 #include "directory_prefetch.hpp"
 #include "file_prefetch.hpp"
 #include "ftpsfs/fs/filesystem.hpp"
+#include "leftovers.hpp"
 #include "open_file.hpp"
 #include "services.hpp"
 #include "tree.hpp"
@@ -162,6 +163,7 @@ class Filesystem::Impl {
   Tree tree_;
   DirectoryPrefetch prefetch_;
   FilePrefetch file_prefetch_;
+  Leftovers leftovers_;
 
   mutable Mutex mutex_;
   struct OpenEntry {

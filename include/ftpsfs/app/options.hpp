@@ -12,6 +12,7 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/fs/settings.hpp"
 #include "ftpsfs/net/client_identity.hpp"
 #include "ftpsfs/net/tls_context.hpp"
 #include "ftpsfs/session/settings.hpp"
@@ -97,6 +98,9 @@ struct Options {
   std::uint64_t buffer_size = std::uint64_t{96} << 20;  ///< bytes
   std::uint64_t readahead = 0;                          ///< bytes; 0: as the link needs
   std::string staging_directory;                        ///< empty: the default place
+
+  // How files are written.
+  fs::UploadMode upload_mode = fs::UploadMode::automatic;
 
   // Whose files they are.
   std::optional<std::uint32_t> uid;

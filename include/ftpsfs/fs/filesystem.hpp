@@ -115,6 +115,7 @@ class Filesystem {
     std::uint64_t failed_uploads = 0;
     /// Files that are not whole on the server, and of which no program was told.
     std::uint64_t lost_files = 0;
+    std::uint64_t left_behind = 0;        ///< hidden files that could not be cleared away
     std::uint64_t listed_ahead = 0;       ///< directories listed ahead of a walk
     std::uint64_t listed_ahead_used = 0;  ///< of those, visited later
     std::uint64_t read_ahead = 0;         ///< small files read ahead of their opening
