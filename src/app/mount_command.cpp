@@ -9,7 +9,6 @@
 
 #include "ftpsfs/app/background.hpp"
 #include "ftpsfs/app/commands.hpp"
-#include "ftpsfs/app/identity.hpp"
 #include "ftpsfs/app/mount_plan.hpp"
 #include "ftpsfs/app/mount_service.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
@@ -115,18 +114,9 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
     }
     plan->trace = *std::move(trace);
   }
-  auto credentials = gather_credentials(line.options, plan->url);
-  if (!credentials) {
-    return usage_failure(credentials.error().text);
+  if (const auto gathered = gather_login(*plan); !gathered) {
+    return usage_failure(gathered.error().text);
   }
-  plan->credentials = std::move(credentials).value();
-  auto identity = load_identity(line.options, plan->credentials, Asking::terminal,
-                                Wait::for_at_most(kPromptLimit));
-  if (!identity) {
-    return usage_failure(identity.error().text);
-  }
-  plan->identity = *std::move(identity);
-  plan->url.password.reset();
   raise_descriptor_limit();
   if (plan->options.foreground) {
     SignalThread::block_signals();

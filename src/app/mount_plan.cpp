@@ -326,9 +326,7 @@ void collect_warnings(MountPlan& plan) {
 
 }  // namespace
 
-Result<MountPlan> make_mount_plan(const Options& options, const std::string& source,
-                                  const std::string& mount_point,
-                                  const std::string& working_directory) {
+Result<MountPlan> make_server_plan(const Options& options, const std::string& source) {
   MountPlan plan;
   plan.options = options;
   FTPSFS_TRY_ASSIGN(plan.url, resolve_source(options, source));
@@ -338,12 +336,27 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
   FTPSFS_TRY(check_identity_options(options));
   FTPSFS_TRY(check_server(options));
   FTPSFS_TRY_ASSIGN(plan.zone, find_zone(options.timezone));
+  collect_warnings(plan);
+  return plan;
+}
+
+Result<void> gather_login(MountPlan& plan) {
+  FTPSFS_TRY_ASSIGN(plan.credentials, gather_credentials(plan.options, plan.url));
+  FTPSFS_TRY_ASSIGN(plan.identity, load_identity(plan.options, plan.credentials, Asking::terminal,
+                                                 Wait::for_at_most(kPromptLimit)));
+  plan.url.password.reset();
+  return {};
+}
+
+Result<MountPlan> make_mount_plan(const Options& options, const std::string& source,
+                                  const std::string& mount_point,
+                                  const std::string& working_directory) {
+  FTPSFS_TRY_ASSIGN(MountPlan plan, make_server_plan(options, source));
   FTPSFS_TRY(check_access(options));
   plan.mount_point = resolve_mount_point(mount_point, working_directory);
   FTPSFS_TRY(check_mount_point(plan.mount_point));
   FTPSFS_TRY_ASSIGN(plan.staging_directory,
                     make_staging_directory(options.staging_directory, plan.mount_point));
-  collect_warnings(plan);
   return plan;
 }
 
@@ -423,6 +436,7 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.readahead_bytes = options.readahead;
   settings.timeout = options.timeout;
   settings.staging_directory = plan.staging_directory;
+  settings.upload_mode = options.upload_mode;
   return settings;
 }
 

@@ -287,7 +287,9 @@ Result<Options> profile_options(const CommandLine& line, const std::vector<std::
   Options options;
   std::string name = line.options.profile;
   const bool is_named = !name.empty();
-  if (!is_named && line.positionals.size() == 2) {
+  const bool has_source =
+      line.command == Command::check ? !line.positionals.empty() : line.positionals.size() == 2;
+  if (!is_named && has_source) {
     const auto bare = bare_source(line.positionals[0]);
     name = bare ? bare->host : "";
   }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "ftpsfs/app/identity_reload.hpp"
+#include "ftpsfs/app/mount_mark.hpp"
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/password_command.hpp"
 #include "ftpsfs/app/private_directory.hpp"
@@ -344,6 +345,19 @@ void forget_secrets(MountPlan& plan) {
   plan.identity.reset();
 }
 
+/// Without a mark the mount works; only nobody will clear up behind it should it be killed.
+std::optional<MountMark> make_mark(const MountPlan& plan) {
+  if (plan.options.read_only) {
+    return std::nullopt;
+  }
+  auto mark = MountMark::make(plan.staging_directory);
+  if (!mark) {
+    log::info("no mark of this mount: {}", mark.error().text);
+    return std::nullopt;
+  }
+  return std::move(mark).value();
+}
+
 ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const Announce& announce) {
   auto connected = connect(plan, target.stop_token());
   if (!connected) {
@@ -358,7 +372,13 @@ ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const Announce& 
   {
     IdentityReload reload(plan, remote);
     forget_secrets(plan);
-    fs::Filesystem filesystem(remote, filesystem_settings(plan, connected->root), notifier, clock);
+    auto mark = make_mark(plan);
+    fs::Settings settings = filesystem_settings(plan, connected->root);
+    if (mark) {
+      settings.mount_id = mark->id();
+      settings.dead_mounts = mark->dead();
+    }
+    fs::Filesystem filesystem(remote, std::move(settings), notifier, clock);
     auto session = fuse::MountedSession::mount(filesystem, notifier, mount_options(plan),
                                                serve_settings(plan));
     if (session) {
@@ -368,7 +388,14 @@ ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const Announce& 
       }
       code = serve(plan, remote, filesystem, **session, reload, announce);
       target.detach();
+      if (const auto left = filesystem.counters();
+          mark && left.left_behind == 0 && left.dirty_files == 0) {
+        mark->end_clean();
+      }
     } else {
+      if (mark) {
+        mark->end_clean();
+      }
       announce({kExitFailure, session.error().text});
     }
   }

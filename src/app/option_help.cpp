@@ -27,6 +27,7 @@ constexpr Heading kHeadings[] = {
 
 constexpr std::string_view kMountUsage =
     "usage: ftpsfs [options] URL MOUNTPOINT\n"
+    "       ftpsfs check [--write] [--json] [options] URL [MOUNTPOINT]\n"
     "       ftpsfs umount [--timeout=TIME] MOUNTPOINT\n"
     "       ftpsfs status [--json] [MOUNTPOINT]\n"
     "       ftpsfs refresh MOUNTPOINT\n"
@@ -145,6 +146,11 @@ std::string option_usage(const OptionRow& row) {
 
 std::string help_text(Command command) {
   switch (command) {
+    case Command::check:
+      return "usage: ftpsfs check [--write] [--json] [options] URL [MOUNTPOINT]\n\n"
+             "Goes the way of a mount step by step, with what was found and how long it took, and "
+             "ends with\nthe line for /etc/fstab. Takes the options of a mount, and these:\n" +
+             options_as_text(kCheckScope);
     case Command::umount:
       return "usage: ftpsfs umount [--timeout=TIME] MOUNTPOINT\n\n"
              "Unmounts, and returns when all uploads are finished.\n" +

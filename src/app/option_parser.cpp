@@ -22,6 +22,8 @@ unsigned scope_of(Command command) {
       return kUmountScope;
     case Command::status:
       return kStatusScope;
+    case Command::check:
+      return kMountScope | kCheckScope;
     case Command::help:
       return kHelpScope;
     case Command::refresh:
@@ -38,8 +40,8 @@ std::optional<Command> command_named(std::string_view word) {
       {"mount", Command::mount},         {"umount", Command::umount},
       {"unmount", Command::umount},      {"status", Command::status},
       {"refresh", Command::refresh},     {"reload", Command::reload},
-      {"log-level", Command::log_level}, {"help", Command::help},
-      {"version", Command::version},
+      {"log-level", Command::log_level}, {"check", Command::check},
+      {"help", Command::help},           {"version", Command::version},
   };
   for (const auto& [name, command] : kCommands) {
     if (name == word) {
@@ -90,6 +92,7 @@ class Parser {
   Result<void> long_option(std::string_view text, std::span<const std::string>& rest);
   Result<void> short_options(std::string_view cluster, std::span<const std::string>& rest);
   Result<void> apply(const OptionRow& row, std::string_view value);
+  void store(const OptionRow& row, const OptionValue& value, std::string_view text);
   Error unknown(std::string_view shown, std::string_view name) const;
 
   unsigned scope_;
@@ -111,10 +114,18 @@ Error Parser::unknown(std::string_view shown, std::string_view name) const {
 
 Result<void> Parser::apply(const OptionRow& row, std::string_view value) {
   FTPSFS_TRY_ASSIGN(const OptionValue parsed, parse_option_value(row, value, working_directory_));
-  if (row.store != nullptr) {
-    row.store(result.options, parsed);
-  }
+  store(row, parsed, value);
   return {};
+}
+
+void Parser::store(const OptionRow& row, const OptionValue& value, std::string_view text) {
+  if (row.store != nullptr) {
+    row.store(result.options, value);
+  }
+  if ((scope_ & kCheckScope) != 0) {
+    const auto* word = std::get_if<std::string>(&value);  // a path is absolute in it
+    result.given.push_back({&row, word != nullptr ? *word : std::string(text)});
+  }
 }
 
 Result<void> Parser::mount_option(std::string_view item) {
@@ -139,7 +150,7 @@ Result<void> Parser::mount_option(std::string_view item) {
     return apply(*row, {});
   }
   if (!has_value && row->value_optional) {
-    row->store(result.options, OptionValue(true));
+    store(*row, OptionValue(true), {});
     return {};
   }
   if (!has_value) {
@@ -175,7 +186,7 @@ Result<void> Parser::long_option(std::string_view text, std::span<const std::str
     return apply(*row, text.substr(equals + 1));
   }
   if (row->value_optional) {
-    row->store(result.options, OptionValue(true));
+    store(*row, OptionValue(true), {});
     return {};
   }
   if (rest.empty()) {
@@ -189,7 +200,7 @@ Result<void> Parser::long_option(std::string_view text, std::span<const std::str
 
 Result<void> Parser::short_options(std::string_view cluster, std::span<const std::string>& rest) {
   for (std::size_t i = 0; i < cluster.size(); ++i) {
-    if (cluster[i] == 'o' && scope_ == kMountScope) {
+    if (cluster[i] == 'o' && (scope_ & kMountScope) != 0) {
       if (i + 1 < cluster.size()) {
         return mount_option_list(cluster.substr(i + 1));
       }

@@ -70,6 +70,13 @@ void store_session_reuse(Options& options, const OptionValue& value) {
                                               : net::SessionReuse::off;
 }
 
+void store_upload(Options& options, const OptionValue& value) {
+  const auto& word = std::get<std::string>(value);
+  options.upload_mode = word == "auto"     ? fs::UploadMode::automatic
+                        : word == "atomic" ? fs::UploadMode::atomic
+                                           : fs::UploadMode::direct;
+}
+
 void store_protection(Options& options, const OptionValue& value) {
   options.protection = std::get<std::string>(value) == "private" ? session::Protection::private_data
                                                                  : session::Protection::clear_data;
@@ -295,6 +302,9 @@ const OptionRow kRows[] = {
   {.name = "staging_dir", .kind = K::path, .group = G::cache, .value_name = "DIR", .default_text = "~/.cache/ftpsfs",
    .help = "where local copies lie for random writes (root: /var/cache/ftpsfs)",
    .store = store_text<&Options::staging_directory>},
+  {.name = "upload", .kind = K::choice, .group = G::cache, .value_name = "auto|atomic|direct", .default_text = "auto",
+   .help = "auto: a file that is replaced stays until the new one is whole, new names are written directly; atomic: new names appear whole, too; direct: straight to the name, for drop folders that allow nothing else",
+   .store = store_upload, .choices = "auto|atomic|direct"},
 
   // Whose files they are.
   {.name = "uid", .kind = K::user, .group = G::owner, .value_name = "USER", .default_text = "who mounts",
@@ -375,8 +385,11 @@ const OptionRow kRows[] = {
 
   // The other commands.
   {.name = "json", .group = G::run,
-   .help = "print one JSON object for each mount",
-   .store = store_flag<&Options::json>, .scope = kStatusScope},
+   .help = "print JSON: one object in one line (status: for each mount)",
+   .store = store_flag<&Options::json>, .scope = kStatusScope | kCheckScope},
+  {.name = "write", .group = G::run,
+   .help = "also write a small file beside those that are there, read it back and remove it",
+   .store = store_flag<&Options::write_test>, .scope = kCheckScope},
   {.name = "timeout", .aliases = "wait", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
    .help = "how long to wait for uploads to be finished",
    .store = store_duration<&Options::umount_timeout>, .scope = kUmountScope, .minimum = 0},

@@ -51,6 +51,8 @@ int dispatch(CommandLine& line, const std::string& working_directory) {
     return kExitDone;
   }
   switch (line.command) {
+    case Command::check:
+      return check_command(line);
     case Command::umount:
       return umount_command(line, working_directory);
     case Command::status:
@@ -83,7 +85,8 @@ Result<CommandLine> parse_all(bool is_helper, const std::vector<std::string>& ar
                      : parse_command_line(arguments, working_directory, defaults);
   };
   FTPSFS_TRY_ASSIGN(CommandLine line, parsed({}));
-  if (line.command != Command::mount || line.options.show_help || line.options.show_version) {
+  const bool dials = line.command == Command::mount || line.command == Command::check;
+  if (!dials || line.options.show_help || line.options.show_version) {
     return line;
   }
   keep_memory_private();  // a profile may hold passwords

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/base/log.hpp"
 
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
+
+#include "ftpsfs/base/log_file.hpp"
+#include "ftpsfs/base/log_throttle.hpp"
+#include "ftpsfs/base/mutex.hpp"
 
 namespace ftpsfs::log {
 namespace {
@@ -32,6 +41,46 @@ spdlog::level::level_enum to_spdlog(Level level) {
   }
   return spdlog::level::off;
 }
+
+constexpr const char* kLineForm = "%Y-%m-%d %H:%M:%S.%e [%t] %l: %v";
+
+/// spdlog's own file sink opens by name, follows links and keeps a buffer.
+class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit DescriptorSink(UniqueFd file) : file_(std::move(file)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    // What does not fit on the disk is lost: there is nobody to tell.
+    [[maybe_unused]] const ssize_t written = ::write(file_.get(), line.data(), line.size());
+  }
+  void flush_() override {}
+
+  const UniqueFd file_;
+};
+
+void use(std::shared_ptr<spdlog::logger> logger, Level level) {
+  logger->set_level(spdlog::level::trace);
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+  set_level(level);
+}
+
+/// One for each level.
+class Throttles {
+ public:
+  bool admit(Level level, std::uint64_t& left_out) {
+    const MutexLock lock(mutex_);
+    return throttles_.at(static_cast<std::size_t>(level)).admit(SteadyClock::now(), left_out);
+  }
+
+ private:
+  Mutex mutex_;
+  std::array<Throttle, static_cast<std::size_t>(Level::off) + 1> throttles_
+      FTPSFS_GUARDED_BY(mutex_);
+};
 
 }  // namespace
 
@@ -60,12 +109,16 @@ void configure(Sink sink, Level level) {
   } else {
     auto target = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     logger = std::make_shared<spdlog::logger>("ftpsfs", target);
-    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e [%t] %l: %v");
+    logger->set_pattern(kLineForm);
   }
-  logger->set_level(spdlog::level::trace);
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(logger);
-  set_level(level);
+  use(std::move(logger), level);
+}
+
+void configure_file(UniqueFd file, Level level) {
+  auto logger =
+      std::make_shared<spdlog::logger>("ftpsfs", std::make_shared<DescriptorSink>(std::move(file)));
+  logger->set_pattern(kLineForm);
+  use(std::move(logger), level);
 }
 
 void set_level(Level level) {
@@ -89,7 +142,16 @@ std::optional<Level> parse_level(std::string_view name) {
 }
 
 void write(Level level, std::string_view text) {
+  static Throttles throttles;
+  std::uint64_t left_out = 0;
+  // Whoever asks for the dialogue wants all of it.
+  if (level >= Level::info && current_level > Level::debug && !throttles.admit(level, left_out)) {
+    return;
+  }
   std::string line = escaped(text);
+  if (left_out > 0) {
+    line += fmt::format(" ({} messages were left out before this one)", left_out);
+  }
   if (current_request != 0) {
     line = fmt::format("request {}: {}", current_request, line);  // #N is a session
   }

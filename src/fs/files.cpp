@@ -449,6 +449,7 @@ void Filesystem::Impl::remove_hidden(const std::shared_ptr<OpenFile>& file) {
   if (const auto path = tree_.path(file->ino())) {
     const auto removed = services_.remote.remove_file(*path, services_.own_wait());
     if (!removed && removed.error().code != Errc::not_found) {
+      ++services_.left_behind;
       log::warning("{} stays behind on the server: {}", path->str(), removed.error().text);
     }
   }

@@ -48,7 +48,7 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       cache_(cache::Settings{settings_.dir_cache_timeout, settings_.attr_timeout,
                              settings_.negative_timeout, settings_.cache_bytes},
              clock),
-      hidden_names_(random_seed()),
+      hidden_names_(settings_.mount_id != 0 ? settings_.mount_id : random_seed()),
       budget_(settings_.buffer_bytes - settings_.buffer_bytes / kAheadPart),
       files_ahead_(settings_.buffer_bytes / kAheadPart, clock),
       services_{remote,      settings_,     kernel,  clock, cache_,
@@ -57,7 +57,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       tree_(services_),
       prefetch_(services_, tree_),
       file_prefetch_(services_,
-                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }) {
+                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }),
+      leftovers_(services_) {
   services_.limits.stall_timeout = settings_.timeout;
   services_.limits.readahead = settings_.readahead_bytes;
   // Some are left to other programs, and to work ahead of need.
@@ -65,6 +66,9 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
   cache_.set_case_sensitive(remote.traits().case_sensitive);
   tree_.on_question(
       [this](Ino parent, std::string_view name) { prefetch_.note_question(parent, name); });
+  tree_.on_hidden([this](Ino directory, const std::vector<std::string>& names) {
+    leftovers_.note(directory, names);
+  });
 }
 
 std::uint32_t Filesystem::Impl::shown_mode(remote::FileType type,
@@ -281,7 +285,25 @@ Result<FilesystemSpace> Filesystem::Impl::space(const Request& request) {
   return result;
 }
 
-void Filesystem::Impl::refresh() {
+/// The node of a path, or of as much of it as is known.
+Ino Filesystem::Impl::nearest_known(std::string_view path) const {
+  Ino current = kRootIno;
+  while (!path.empty()) {
+    const std::string_view name = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(name.size() + 1, path.size()));
+    if (name.empty()) {
+      continue;
+    }
+    const auto next = inodes_.find(current, name);
+    if (!next) {
+      break;
+    }
+    current = *next;
+  }
+  return current;
+}
+
+void Filesystem::Impl::refresh(std::string_view path) {
   services_.remote.forget_refusals();
   cache_.clear();
   files_ahead_.clear();
@@ -290,7 +312,11 @@ void Filesystem::Impl::refresh() {
     paged_versions_.clear();
     space_.reset();
   }
+  const Ino top = nearest_known(path);
   for (const Ino ino : inodes_.known_to_kernel()) {
+    if (!inodes_.is_below(ino, top)) {
+      continue;
+    }
     services_.kernel.invalidate_inode(ino, true);
     if (const auto location = inodes_.locate(ino); location && ino != kRootIno) {
       services_.kernel.invalidate_entry(location->parent, location->name);
@@ -307,6 +333,7 @@ Filesystem::Counters Filesystem::Impl::counters() const {
   result.inodes = inodes_.size();
   result.failed_uploads = services_.failed_uploads;
   result.lost_files = services_.lost_files.count();
+  result.left_behind = services_.left_behind;
   const auto ahead = prefetch_.counters();
   result.listed_ahead = ahead.listed;
   result.listed_ahead_used = ahead.used;
@@ -431,8 +458,8 @@ void Filesystem::release_directory(HandleId handle) {
 Result<FilesystemSpace> Filesystem::space(const Request& request) {
   return impl_->space(request);
 }
-void Filesystem::refresh() {
-  impl_->refresh();
+void Filesystem::refresh(std::string_view path) {
+  impl_->refresh(path);
 }
 std::size_t Filesystem::finish_uploads(const Wait& wait) {
   return impl_->finish_uploads(wait);

@@ -13,6 +13,7 @@
 #include "directory_prefetch.hpp"
 #include "file_prefetch.hpp"
 #include "ftpsfs/fs/filesystem.hpp"
+#include "leftovers.hpp"
 #include "open_file.hpp"
 #include "services.hpp"
 #include "tree.hpp"
@@ -46,7 +47,8 @@ class Filesystem::Impl {
   Result<Attributes> get_attributes(Ino ino, const Request& request);
   Result<std::string> read_link(Ino ino, const Request& request);
   Result<FilesystemSpace> space(const Request& request);
-  void refresh();
+  void refresh(std::string_view path);
+  Ino nearest_known(std::string_view path) const;
   Counters counters() const;
 
   // attributes.cpp
@@ -161,6 +163,7 @@ class Filesystem::Impl {
   Tree tree_;
   DirectoryPrefetch prefetch_;
   FilePrefetch file_prefetch_;
+  Leftovers leftovers_;
 
   mutable Mutex mutex_;
   struct OpenEntry {

@@ -1,42 +1,49 @@
 // SPDX-License-Identifier: MIT
 //
-// Names that ftpsfs itself makes on the server: files on their way to replace another, and removed
-// files that are still open. No program of the mount sees them.
+// Names that ftpsfs itself makes on the server: files on their way to replace another, removed
+// files that are still open, and files moved aside while another takes their place. No program of
+// the mount sees them. Each tells whose it is: `.ftpsfs-<mount>-<number>.<kind>`, so that another
+// mount can clear up behind one that is known to be dead, and behind no other.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace ftpsfs::fs {
 
+struct HiddenName {
+  enum class Kind : std::uint8_t {
+    upload,   ///< content that has not got its name yet
+    removed,  ///< unlinked, and kept for its handles
+    aside,    ///< what `original` held before: the only copy while nothing has that name
+  };
+  Kind kind = Kind::upload;
+  /// The mount that made it; absent: a version of ftpsfs whose names did not tell.
+  std::optional<std::uint64_t> mount{};
+  /// Of a file moved aside; empty: too long to be told.
+  std::string original{};
+};
+
 class HiddenNames {
  public:
-  /// `seed` makes the names of two mounts of one directory different.
-  explicit HiddenNames(std::uint64_t seed) : seed_(seed) {}
+  /// @param mount unlike that of any other mount.
+  explicit HiddenNames(std::uint64_t mount) : mount_(mount) {}
 
   std::string upload() { return make(".part"); }
   std::string removed() { return make(".removed"); }
+  std::string aside(std::string_view original);
 
-  static bool is_hidden(std::string_view name) {
-    return name.starts_with(kPrefix) && (name.ends_with(".part") || name.ends_with(".removed"));
-  }
+  /// @return nullopt: not a name of ours.
+  static std::optional<HiddenName> parse(std::string_view name);
+  static bool is_hidden(std::string_view name) { return parse(name).has_value(); }
 
  private:
-  static constexpr std::string_view kPrefix = ".ftpsfs-";
+  std::string make(std::string_view kind);
 
-  std::string make(std::string_view suffix) {
-    // A Weyl sequence over a random start: distinct within a mount, unlike those of another one.
-    std::uint64_t value = seed_ + 0x9e3779b97f4a7c15ULL * ++count_;
-    std::string name(kPrefix);
-    for (int digit = 0; digit < 16; ++digit, value >>= 4U) {
-      name += "0123456789abcdef"[value & 15U];
-    }
-    return name.append(suffix);
-  }
-
-  const std::uint64_t seed_;
+  const std::uint64_t mount_;
   std::atomic<std::uint64_t> count_{0};
 };
 

@@ -9,6 +9,7 @@
 
 #include "filesystem_impl.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "rename_over.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -141,6 +142,7 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
     if (find_open(file->ino()) != file) {
       // Closed meanwhile, by somebody who could not know: nobody else will remove it.
       if (auto removed = services_.remote.remove_file(aside, services_.own_wait()); !removed) {
+        ++services_.left_behind;
         log::warning("{} stays behind on the server: {}", aside.str(), removed.error().text);
       }
     }
@@ -192,6 +194,12 @@ Result<void> Filesystem::Impl::remove_leftovers(Ino directory, const Request& re
   for (const remote::Entry& entry : listing.entries) {
     if (!HiddenNames::is_hidden(entry.name)) {
       return make_error(Errc::not_empty, "directory not empty");
+    }
+    // The only copy of a file, unless another has taken its place.
+    if (const auto ours = HiddenNames::parse(entry.name);
+        ours && ours->kind == HiddenName::Kind::aside && !ours->original.empty()) {
+      leftovers_.note(directory, {entry.name});
+      return make_error(Errc::not_empty, "a file in it was moved aside and not put back yet");
     }
   }
   for (const auto& file : files_below(directory)) {
@@ -301,7 +309,10 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   // Settling and staging may have used up the time that the program had.
   const Wait wait = Wait::for_at_most(services_.limits.stall_timeout, request.wait.stop);
   ++services_.renames;
-  if (auto renamed = services_.remote.rename(from, to, wait); !renamed) {
+  const bool replaces = (flags & RENAME_NOREPLACE) == 0;
+  auto renamed =
+      replaces ? rename_over(services_, from, to, wait) : services_.remote.rename(from, to, wait);
+  if (!renamed) {
     ++services_.renames;
     cache_.invalidate_entry(parent, name);
     cache_.invalidate_entry(new_parent, new_name);

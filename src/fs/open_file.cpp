@@ -201,12 +201,16 @@ Result<void> OpenFile::begin_append(WritePlace place, std::optional<std::uint64_
   return {};
 }
 
+std::string OpenFile::temporary_for(bool on_server) const {
+  const UploadMode mode = services_.settings.upload_mode;
+  const bool hides = mode == UploadMode::atomic || (mode == UploadMode::automatic && on_server);
+  return hides ? services_.hidden_names.upload() : std::string();
+}
+
 OpenFile::Streaming OpenFile::make_stream(remote::WriteMode mode, std::optional<std::uint64_t> base,
                                           std::string temporary) {
-  // Without a base the size is only known to be no less than ours.
-  auto stream =
-      std::make_shared<transfer::WriteStream>(services_.remote, target_path(temporary), mode,
-                                              base.value_or(0), services_.budget, services_.limits);
+  auto stream = std::make_shared<transfer::WriteStream>(
+      services_.remote, target_path(temporary), mode, base, services_.budget, services_.limits);
   return Streaming{std::move(stream), mode, base, std::move(temporary)};
 }
 
@@ -225,8 +229,7 @@ void OpenFile::begin_replacement() {
       on_server = on_server || (streaming->temporary.empty() && streaming->stream->started());
     }
   }
-  Streaming fresh = make_stream(remote::WriteMode::replace, 0,
-                                on_server ? services_.hidden_names.upload() : std::string());
+  Streaming fresh = make_stream(remote::WriteMode::replace, 0, temporary_for(on_server));
   {
     const MutexLock lock(mutex_);
     on_server_ = on_server;

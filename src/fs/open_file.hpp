@@ -210,6 +210,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::optional<std::uint64_t> size_locked() const FTPSFS_REQUIRES(mutex_);
   bool owes_locked() const FTPSFS_REQUIRES(mutex_);
   void note_written() FTPSFS_REQUIRES(mutex_);
+  /// The name under which content is uploaded; empty: the file's own.
+  std::string temporary_for(bool on_server) const;
   Streaming make_stream(remote::WriteMode mode, std::optional<std::uint64_t> base,
                         std::string temporary);
   Result<void> write_to(const FileHandle& handle, WritePlace place, const Slice& data,

@@ -3,11 +3,12 @@
 // OpenFile: how content becomes visible under the file's name (SEMANTICS, rules 1 to 3).
 //
 // New names are written straight to the name. An existing file is replaced by a rename over it, so
-// that others see the old or the new content, whole. What belongs to the upload besides its bytes
-// (mode, time) is its tail: see upload_tail.cpp.
+// that others see the old or the new content, whole (`upload=` says otherwise for either). What
+// belongs to the upload besides its bytes (mode, time) is its tail: see upload_tail.cpp.
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
 #include "open_file.hpp"
+#include "rename_over.hpp"
 
 namespace ftpsfs::fs {
 
@@ -75,13 +76,7 @@ Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::sto
 }
 
 Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token& stop) {
-  std::string temporary;
-  {
-    const MutexLock lock(mutex_);
-    if (on_server_) {
-      temporary = services_.hidden_names.upload();
-    }
-  }
+  const std::string temporary = temporary_for(on_server());
   const remote::UploadTail tail = tail_for(temporary);
   auto end = transfer::send_from(*staged.copy, services_.remote, target_path(temporary), tail,
                                  services_.budget, services_.limits, stop);
@@ -159,7 +154,7 @@ Result<void> OpenFile::move_part(const std::string& temporary,
       log::info("{}: the old mode could not be kept: {}", path.str(), kept.error().text);
     }
   }
-  return services_.remote.rename(part, path, services_.own_wait());
+  return rename_over(services_, part, path, services_.own_wait());
 }
 
 void OpenFile::remember_published(const remote::FileVersion& version) {
@@ -241,6 +236,7 @@ void OpenFile::remove_temporary(const std::string& temporary) {
   }
   const auto removed = services_.remote.remove_file(*path, services_.own_wait());
   if (!removed && removed.error().code != Errc::not_found) {
+    ++services_.left_behind;
     log::info("{}: left behind: {}", path->str(), removed.error().text);
   }
 }

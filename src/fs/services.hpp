@@ -37,6 +37,8 @@ struct Services {
   /// The mode that the server gives to new files, once it was seen; 0 before.
   std::atomic<std::uint16_t> new_file_mode{0};
   std::atomic<std::uint64_t> failed_uploads{0};
+  /// Hidden files that could not be cleared away: the next mount may.
+  std::atomic<std::uint64_t> left_behind{0};
   /// Counted before the server is asked, and once more when the new name is ours: a path that was
   /// built meanwhile may have led elsewhere.
   std::atomic<std::uint64_t> renames{0};

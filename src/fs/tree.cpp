@@ -279,7 +279,16 @@ remote::ListingHints Tree::hints(Ino directory) const {
 
 Tree::Snapshot Tree::keep_listing(const cache::NamespaceCache::Ticket& ticket,
                                   remote::Listing listing) {
+  std::vector<std::string> hidden;
+  for (const remote::Entry& entry : listing.entries) {
+    if (HiddenNames::is_hidden(entry.name)) {
+      hidden.push_back(entry.name);
+    }
+  }
   hide_hidden(listing.entries);
+  if (!hidden.empty() && on_hidden_) {
+    on_hidden_(ticket.version.directory, hidden);
+  }
   return services_.cache.store_listing(ticket, std::move(listing));
 }
 

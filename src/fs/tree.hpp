@@ -40,6 +40,11 @@ class Tree {
   using Question = std::function<void(Ino parent, std::string_view name)>;
   void on_question(Question question) { on_question_ = std::move(question); }
 
+  /// Called with the names in a whole listing that are ours, as far as there are any. Set before
+  /// use.
+  using HiddenSeen = std::function<void(Ino directory, const std::vector<std::string>& names)>;
+  void on_hidden(HiddenSeen seen) { on_hidden_ = std::move(seen); }
+
   /// From memory; nullopt when the server must be asked, or when only a coarse time is known.
   std::optional<Known> find(Ino parent, std::string_view name);
   /// @errors those of Remote::stat and Remote::list, but not_found is an answer (`entry` absent).
@@ -99,6 +104,7 @@ class Tree {
   cache::SingleFlight<Ino, bool> refinements_;
   TimesDemand times_demand_;
   Question on_question_;
+  HiddenSeen on_hidden_;
 
   Mutex mutex_;
   /// Those that are asked for, for whoever opens the directory meanwhile.

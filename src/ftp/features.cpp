@@ -62,6 +62,8 @@ void read_feature(Features& features, std::string_view line) {
     }
   } else if (word == "REST") {
     features.rest_stream = features.rest_stream || ascii::starts_with_ignoring_case(rest, "STREAM");
+  } else if (word == "RANG") {
+    features.rang_stream = features.rang_stream || ascii::starts_with_ignoring_case(rest, "STREAM");
   } else if (word == "AUTH") {
     for (const std::string_view way : ascii::split(rest, "; ,\t")) {
       features.auth_tls = features.auth_tls || ascii::starts_with_ignoring_case(way, "TLS");

@@ -159,6 +159,7 @@ void apply_features(ServerProfile& profile, const Features& features) {
   profile.site_symlink = features.has_site("SYMLINK");
   profile.site_utime = features.has_site("UTIME");
   profile.avbl = features.avbl;
+  profile.rang = features.rang_stream;
 }
 
 /// Observed on vsftpd 3.0.3, ProFTPD 1.3.8, Pure-FTPd 1.0.50, pyftpdlib 1.5.7.
@@ -326,6 +327,7 @@ std::string ServerProfile::describe() const {
       {stat_lists, stat_command},
       {utf8, "UTF-8"},
       {rest, "REST"},
+      {rang, "RANG"},
       {size, "SIZE"},
       {mdtm, "MDTM"},
       {mfmt, "MFMT"},

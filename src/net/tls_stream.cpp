@@ -281,7 +281,18 @@ TlsPeerInfo TlsStream::peer_info() const {
     info.not_after = to_text(X509_get0_notAfter(certificate));
     info.ends = to_time(X509_get0_notAfter(certificate));
     info.fingerprint = fingerprint(certificate);
+    info.public_key = public_key_pin(certificate);
   }
+  if (SSL_get_verify_result(ssl) == X509_V_OK) {
+    const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
+    for (int i = 0; i < (chain == nullptr ? 0 : sk_X509_num(chain)); ++i) {
+      info.chain.push_back(one_line(X509_get_subject_name(sk_X509_value(chain, i))));
+    }
+  }
+  const unsigned char* protocol = nullptr;
+  unsigned length = 0;
+  SSL_get0_alpn_selected(ssl, &protocol, &length);
+  info.alpn.assign(protocol, protocol + length);
   return info;
 }
 

@@ -192,7 +192,7 @@ class FtpRemote::Core {
 // ---- ftp_transfer.cpp ----
 
 Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, const RemotePath& path,
-                                                      std::uint64_t offset, YieldRequest on_yield,
+                                                      const ByteRange& range, YieldRequest on_yield,
                                                       const Wait& wait);
 /// One small file, whole. @return nullopt as Remote::read_ahead.
 Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const RemotePath& path,

@@ -140,6 +140,7 @@ FtpRemoteCounters FtpRemote::counters() const {
   now.commands = core_->traffic().commands;
   now.flights = core_->traffic().flights;
   now.verbs = core_->traffic().verb_times.summary();
+  now.transfers = core_->traffic().transfers.running();
   return now;
 }
 
@@ -312,10 +313,10 @@ Result<Space> FtpRemote::space(const RemotePath& path, const Wait& wait) {
 }
 
 Result<std::unique_ptr<RemoteReader>> FtpRemote::open_reader(const RemotePath& path,
-                                                             std::uint64_t offset,
+                                                             const ByteRange& range,
                                                              YieldRequest on_yield,
                                                              const Wait& wait) {
-  return open_ftp_reader(*core_, path, offset, std::move(on_yield), wait);
+  return open_ftp_reader(*core_, path, range, std::move(on_yield), wait);
 }
 
 Result<std::unique_ptr<RemoteWriter>> FtpRemote::open_writer(const RemotePath& path, WriteMode mode,

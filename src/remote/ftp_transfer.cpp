@@ -152,7 +152,17 @@ struct OpenedDownload {
 };
 
 Result<OpenedDownload> open_download(session::Session& session, const RemotePath& path,
-                                     std::uint64_t offset, const Wait& wait) {
+                                     const ByteRange& range, const Wait& wait) {
+  const std::uint64_t offset = range.begin;
+  if (range.end && session.profile().rang) {
+    auto download = session::Download::open(session, path.str(), offset, wait, range.end);
+    if (download) {
+      return OpenedDownload{*std::move(download), 0};
+    }
+    if (download.error().code != Errc::unsupported) {
+      return std::move(download).error();
+    }
+  }
   if (session.profile().rest || offset == 0) {
     auto download = session::Download::open(session, path.str(), offset, wait);
     if (download) {
@@ -170,14 +180,14 @@ Result<OpenedDownload> open_download(session::Session& session, const RemotePath
 }  // namespace
 
 Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, const RemotePath& path,
-                                                      std::uint64_t offset, YieldRequest on_yield,
+                                                      const ByteRange& range, YieldRequest on_yield,
                                                       const Wait& wait) {
   auto opened = core.repeat_with_lease(
       session::Purpose::read, wait,
-      [&path, offset](session::Lease& lease,
+      [&path, &range](session::Lease& lease,
                       const Wait& limit) -> Result<std::unique_ptr<FtpReader>> {
         session::Session& session = session_of(lease);
-        auto download = open_download(session, path, offset, limit);
+        auto download = open_download(session, path, range, limit);
         if (!download) {
           Error error = std::move(download).error();
           return is_ambiguous(error) ? settle_read(session, path, std::move(error), limit) : error;

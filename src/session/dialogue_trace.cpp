@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/session/dialogue_trace.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +9,7 @@
 #include <ctime>
 #include <exception>
 
+#include "ftpsfs/base/append_file.hpp"
 #include "ftpsfs/base/log.hpp"
 
 namespace ftpsfs::session {
@@ -18,48 +17,11 @@ namespace {
 
 constexpr std::string_view kCutMark = "…";
 
-Error unusable(Errc code, const std::string& path, std::string_view why) {
-  return make_error(code, fmt::format("trace file {}: {}", path, why));
-}
-
-/// It will hold names of files and users: nobody else may have laid it out for us.
-Result<void> check(int fd, const std::string& path) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) {
-    return unusable(Errc::io_error, path, std::strerror(errno));
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return unusable(Errc::access_denied, path, "is no regular file");
-  }
-  if (status.st_uid != ::geteuid() || status.st_nlink != 1) {
-    return unusable(Errc::access_denied, path,
-                    status.st_nlink != 1 ? "has another name elsewhere (a hard link)"
-                                         : "belongs to another user");
-  }
-  if (::fchmod(fd, S_IRUSR | S_IWUSR) != 0) {
-    return unusable(Errc::io_error, path, std::strerror(errno));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::shared_ptr<DialogueTrace>> DialogueTrace::open(const std::string& path) {
-  // O_NONBLOCK: a pipe without a reader must not hold us here.
-  UniqueFd file(::open(
-      path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-      S_IRUSR | S_IWUSR));
-  if (!file) {
-    return unusable(Errc::access_denied, path,
-                    errno == ELOOP ? "is a symbolic link" : std::strerror(errno));
-  }
-  FTPSFS_TRY(check(file.get(), path));
-  // Where 0 to 2 were closed: going into the background puts /dev/null there.
-  UniqueFd high(::fcntl(file.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-  if (!high) {
-    return unusable(Errc::io_error, path, std::strerror(errno));
-  }
-  return std::make_shared<DialogueTrace>(std::move(high));
+  FTPSFS_TRY_ASSIGN(UniqueFd file, open_for_appending(path, "trace"));
+  return std::make_shared<DialogueTrace>(std::move(file));
 }
 
 std::string DialogueTrace::line(WallTime time, std::uint64_t session, char direction,

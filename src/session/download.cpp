@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/session/download.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "ftpsfs/ftp/features.hpp"
@@ -59,15 +61,20 @@ Result<FileStamp> fetch_stamp(Session& session, const std::string& path, const W
 // ---- Download ----
 
 Result<std::unique_ptr<Download>> Download::open(Session& session, const std::string& path,
-                                                 std::uint64_t offset, const Wait& wait) {
+                                                 std::uint64_t offset, const Wait& wait,
+                                                 std::optional<std::uint64_t> end) {
   FTPSFS_TRY_ASSIGN(auto questions, stamp_commands(session, path));
   FTPSFS_TRY_ASSIGN(auto retr, ftp::Command::make("RETR", path));
   TransferOrder order{std::move(questions), false, std::nullopt, std::move(retr), true};
-  if (offset > 0) {
+  if (end) {  // the last byte is told, not the one behind it
+    FTPSFS_TRY_ASSIGN(order.restart,
+                      ftp::Command::make("RANG", fmt::format("{} {}", offset, *end - 1)));
+  } else if (offset > 0) {
     FTPSFS_TRY_ASSIGN(order.restart, ftp::Command::make("REST", std::to_string(offset)));
   }
   std::unique_ptr<Download> download(new Download(session));
   download->position_ = download->begun_at_ = offset;
+  download->end_ = end;
   auto started = session.start_transfer(order, wait);
   if (!started) {
     FTPSFS_TRY_ASSIGN(const bool at_end, download->is_at_end(path, started.error(), wait));
@@ -82,6 +89,9 @@ Result<std::unique_ptr<Download>> Download::open(Session& session, const std::st
   if (started->over) {
     download->data_.reset();
     download->phase_ = Phase::done;
+  } else {
+    download->shown_ = session.counters().transfers.add(TransferBoard::Direction::download, path,
+                                                        offset, download->stamp_.size);
   }
   return download;
 }
@@ -112,6 +122,7 @@ Result<std::size_t> Download::read(std::span<std::byte> buffer, const Wait& wait
     if (got && *got > 0) {
       position_ += *got;
       session_.counters().bytes_read += *got;
+      shown_.add(*got);
       return got;
     }
     if (!got && !is_bare_end(got.error(), *data_)) {
@@ -142,6 +153,7 @@ Result<void> Download::await_end(const Wait& wait) {
     return std::move(verdict).error();
   }
   phase_ = Phase::done;
+  shown_.leave();
   auto whole =
       verdict->is_completion() ? check_whole() : Result<void>(ftp::make_refusal("RETR", *verdict));
   session_.judge_announced_end(whole.has_value(), position_ - begun_at_);
@@ -167,7 +179,8 @@ Result<void> Download::check_whole() const {
                       "wants that");
   }
   const bool is_private = session_.settings().protection == Protection::private_data;
-  if (stamp_.size ? position_ >= *stamp_.size : !is_private) {
+  const std::optional<std::uint64_t> whole = end_ ? end_ : stamp_.size;
+  if (whole ? position_ >= *whole : !is_private) {
     return {};
   }
   return make_error(Errc::truncated,

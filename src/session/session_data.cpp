@@ -407,10 +407,11 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
       return {};
     }
     // RETR runs from the start, and is of no use.
-    if (reply.code == 500 || reply.code == 502) {
-      knowledge_.forget(&ftp::ServerProfile::rest);
+    const bool is_rang = order.restart->verb() == "RANG";
+    if (ftp::is_unknown_command(reply.code)) {
+      knowledge_.forget(is_rang ? &ftp::ServerProfile::rang : &ftp::ServerProfile::rest);
     }
-    Error error = ftp::make_refusal("REST", reply);
+    Error error = ftp::make_refusal(order.restart->verb(), reply);
     error.code = Errc::unsupported;
     return error;
   }

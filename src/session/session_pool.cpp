@@ -113,6 +113,7 @@ PoolCounters SessionPool::counters() const {
   now.limit = limit_;
   now.open = count_live();
   now.waiting = static_cast<unsigned>(queue_.size());
+  now.trouble = login_refused_ ? login_refused_->text : outage_ ? outage_->text : std::string();
   now.idle = static_cast<unsigned>(std::count_if(
       members_.begin(), members_.end(), [](const auto& member) { return !member->leased; }));
   return now;

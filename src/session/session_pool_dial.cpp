@@ -134,6 +134,11 @@ Result<void> SessionPool::dial(Member* member, const Wait& wait, Verdict& verdic
 void SessionPool::take_in(Member* member) {
   member->live = true;
   ++counters_.logins;
+  if (outage_ && ever_logged_in_) {
+    const auto lasted = SteadyClock::now() - outage_began_;
+    log::warning("the server is reached again, after {} s",
+                 std::chrono::duration_cast<std::chrono::seconds>(lasted).count());
+  }
   ever_logged_in_ = true;
   login_proved_ = true;
   outage_.reset();
@@ -241,6 +246,9 @@ void SessionPool::note_outage(const Error& error) {
   if (!outage_) {
     outage_began_ = now;
     backoff_ = settings_.first_backoff;
+    if (ever_logged_in_) {  // else the caller is about to tell it
+      log::warning("no connection: {}; it is tried again when one is wanted", error.text);
+    }
   } else {
     backoff_ = std::min(backoff_ * 2, settings_.longest_backoff);
   }

@@ -17,6 +17,7 @@ Result<std::unique_ptr<Upload>> Upload::open(Session& session, const std::string
     return make_broken(Errc::protocol_error, "the server ended an upload before it began");
   }
   upload->data_ = std::move(started.data);
+  upload->shown_ = session.counters().transfers.add(TransferBoard::Direction::upload, path, 0, {});
   return upload;
 }
 
@@ -45,6 +46,7 @@ Result<void> Upload::write(std::span<const std::byte> data, const Wait& wait) {
     return fail(session_.explain_broken_data(verb(), std::move(written).error()));
   }
   session_.counters().bytes_written += data.size();
+  shown_.add(data.size());
   return {};
 }
 

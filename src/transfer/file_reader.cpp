@@ -108,15 +108,17 @@ FileReader::Lane& FileReader::lane_to_move() {
 
 Region FileReader::region_of(std::uint64_t offset, std::size_t size,
                              std::optional<std::uint64_t> expected_size) {
+  const bool at_random = jumps_ >= kRandom;
   const std::uint64_t worth =
       std::min({kFirstRegion << std::min(jumps_, 8U), pace_.restart_bytes(), kLargestRegion});
   ++jumps_;
   if (expected_size && *expected_size <= kSmallFile) {
-    return Region{0, offset, *expected_size};
+    return Region{0, offset, *expected_size, false};
   }
   const std::uint64_t unit = std::bit_floor(std::max(worth, kFirstRegion));
   const std::uint64_t begin = offset / unit * unit;
-  return Region{begin, offset, std::max(begin + unit, offset + size)};
+  const std::uint64_t end = std::max(begin + unit, offset + size);
+  return Region{begin, offset, end, at_random && expected_size && end < *expected_size};
 }
 
 }  // namespace ftpsfs::transfer

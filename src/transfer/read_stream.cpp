@@ -42,7 +42,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
     if (has_grown(offset, size, expected_size)) {
       return std::nullopt;
     }
-    return find_locked(offset, size);
+    return find_locked(offset, size, expected_size);
   }
 
   Result<Slices> read(std::uint64_t offset, std::size_t size,
@@ -72,7 +72,9 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
     return at_end_ && expected_size && *expected_size > window_.end() &&
            offset + size > window_.end() && offset <= *expected_size;
   }
-  std::optional<Slices> find_locked(std::uint64_t offset, std::size_t size) FTPSFS_REQUIRES(mutex_);
+  std::optional<Slices> find_locked(std::uint64_t offset, std::size_t size,
+                                    std::optional<std::uint64_t> expected_size)
+      FTPSFS_REQUIRES(mutex_);
   bool reachable(std::uint64_t offset) const FTPSFS_REQUIRES(mutex_) {
     return offset >= window_.begin() && offset <= window_.end() + pace_.restart_bytes();
   }
@@ -97,8 +99,8 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   void pump(const std::stop_token& stop);
   enum class Next : std::uint8_t { reopen, rest };
   Next transfer(const std::stop_token& stop);
-  Next fill(remote::RemoteReader& reader, SteadyTime begun_at, std::uint64_t generation,
-            const std::stop_token& stop);
+  Next fill(remote::RemoteReader& reader, std::optional<std::uint64_t> range_end,
+            SteadyTime begun_at, std::uint64_t generation, const std::stop_token& stop);
   void drop_retained() FTPSFS_REQUIRES(mutex_) {
     if (stays_in_region() && !is_brought_) {
       return;  // what the jump brings stays together until it is given away
@@ -123,7 +125,8 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   }
   bool wait_for_room(const std::stop_token& stop, std::uint64_t generation) FTPSFS_REQUIRES(mutex_);
   Next failed(Error error, std::uint64_t generation, const std::stop_token& stop);
-  Next ended(const remote::FileVersion& version, std::uint64_t generation);
+  Next ended(const remote::FileVersion& version, std::optional<std::uint64_t> range_end,
+             std::uint64_t generation);
   void request_yield(std::uint64_t generation);
 
   remote::Remote& remote_;
@@ -149,6 +152,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   std::optional<std::uint64_t> yield_at_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t run_start_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< where sequential reading began
   std::uint64_t fill_to_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< end of what the last jump is to bring
+  bool is_enough_ FTPSFS_GUARDED_BY(mutex_) = false;     ///< as Region has it
   bool is_brought_ FTPSFS_GUARDED_BY(mutex_) = false;    ///< all of that
   bool is_full_ FTPSFS_GUARDED_BY(mutex_) = false;       ///< the pump waits for room
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -160,13 +164,17 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   std::jthread thread_ FTPSFS_GUARDED_BY(mutex_);
 };
 
-std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::size_t size) {
+std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::size_t size,
+                                                    std::optional<std::uint64_t> expected_size) {
   if (offset < window_.begin()) {
     return std::nullopt;
   }
   std::uint64_t end = offset + size;
   if (end > window_.end()) {
-    if (!at_end_) {
+    // The last bytes of a known size are no less there than those before them: only what is asked
+    // for behind them waits for the server's verdict, a round trip or two later.
+    const bool are_the_last = expected_size == window_.end() && offset < window_.end();
+    if (!at_end_ && !are_the_last) {
       return std::nullopt;
     }
     end = std::max(offset, window_.end());
@@ -192,7 +200,7 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
   bool counted = false;
   Result<Slices> result = Slices{};
   for (;;) {
-    if (auto found = find_locked(offset, size)) {
+    if (auto found = find_locked(offset, size, expected_size)) {
       result = *std::move(found);
       break;
     }
@@ -213,7 +221,7 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
       // Those whose bytes the present window will bring come first: else two readers of distant
       // regions could drag the stream to and fro for ever.
       if (waiting_ == 0) {
-        restart({offset, offset, offset});
+        restart({offset, offset, offset, false});
         continue;
       }
     } else {
@@ -257,6 +265,7 @@ void ReadStream::Core::restart(const Region& region) {
   window_.restart(region.begin);
   position_ = run_start_ = region.target;
   fill_to_ = region.end;
+  is_enough_ = region.is_enough;
   is_brought_ = false;
   demand_end_ = 0;
   at_end_ = false;
@@ -330,10 +339,14 @@ void ReadStream::Core::pump(const std::stop_token& stop) {
 ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   std::uint64_t offset = 0;
   std::uint64_t generation = 0;
+  std::optional<std::uint64_t> range_end;
   std::stop_token cut;
   {
     MutexLock lock(mutex_);
     offset = window_.end();
+    if (is_enough_ && offset < fill_to_) {
+      range_end = fill_to_;
+    }
     generation = generation_;
     yield_at_.reset();
     cut = cut_.get_token();
@@ -344,7 +357,7 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   }
   const SteadyTime begun_at = SteadyClock::now();
   auto reader = remote_.open_reader(
-      *path, offset,
+      *path, remote::ByteRange(offset, range_end),
       [weak = weak_from_this(), generation] {
         if (const auto self = weak.lock()) {
           self->request_yield(generation);
@@ -357,11 +370,12 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   if (auto same = check_((*reader)->version(), offset); !same) {
     return failed(std::move(same).error(), generation, stop);
   }
-  return fill(**reader, begun_at, generation, stop);
+  return fill(**reader, range_end, begun_at, generation, stop);
 }
 
-ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader, SteadyTime begun_at,
-                                              std::uint64_t generation,
+ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
+                                              std::optional<std::uint64_t> range_end,
+                                              SteadyTime begun_at, std::uint64_t generation,
                                               const std::stop_token& stop) {
   const MemoryBudget::Share share(budget_);
   Meter meter(pace_, begun_at);
@@ -394,7 +408,7 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader, Stea
       return failed(std::move(got).error(), generation, stop);
     }
     if (*got == 0) {
-      return ended(reader.version(), generation);
+      return ended(reader.version(), range_end, generation);
     }
     meter.end(*got);
     std::optional<Leftover> left;
@@ -453,21 +467,23 @@ bool ReadStream::Core::wait_for_room(const std::stop_token& stop, std::uint64_t 
 }
 
 ReadStream::Core::Next ReadStream::Core::ended(const remote::FileVersion& version,
+                                               std::optional<std::uint64_t> range_end,
                                                std::uint64_t generation) {
   MutexLock lock(mutex_);
   if (generation_ != generation) {
     return Next::reopen;
   }
-  if (version.size && window_.end() < *version.size) {
+  const auto expected = range_end ? range_end : version.size;
+  if (expected && window_.end() < *expected) {
     // Authenticated and confirmed, yet short of what SIZE said: perhaps it was cut while we read.
     if (retries_left_-- > 0) {
       return Next::reopen;
     }
-    error_ = make_error(Errc::io_error, fmt::format("the server sent {} of {} bytes", window_.end(),
-                                                    *version.size));
+    error_ = make_error(Errc::io_error,
+                        fmt::format("the server sent {} of {} bytes", window_.end(), *expected));
     error_until_ = SteadyClock::now() + kErrorStays;
   } else {
-    at_end_ = true;
+    at_end_ = window_.end() != range_end;
   }
   auto left = take_what_was_brought();
   changed_.notify_all();

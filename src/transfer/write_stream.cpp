@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <thread>
 
 #include "ftpsfs/base/log.hpp"
@@ -26,8 +27,8 @@ std::size_t cost_of(const Slice& slice) {
 /// Shared with the pump and with the session pool's yield request, which may come late.
 class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core> {
  public:
-  Core(remote::Remote& remote, PathProvider path, remote::WriteMode mode, std::uint64_t base_size,
-       MemoryBudget& budget, const Limits& limits)
+  Core(remote::Remote& remote, PathProvider path, remote::WriteMode mode,
+       std::optional<std::uint64_t> base_size, MemoryBudget& budget, const Limits& limits)
       : remote_(remote),
         path_(std::move(path)),
         mode_(mode),
@@ -54,7 +55,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
  private:
   bool has_room(const Slice& data) const FTPSFS_REQUIRES(mutex_) {
     return queue_.empty() ||
-           queued_bytes_ + cost_of(data) <= std::min(share_.bytes(), limits_.upload_queue);
+           queued_bytes_ + cost_of(data) <= std::min(share_.bytes() / 2, limits_.upload_queue);
   }
   void enqueue(const Slice& data) FTPSFS_REQUIRES(mutex_);
   void ensure_pump() FTPSFS_REQUIRES(mutex_);
@@ -68,20 +69,32 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
                                                      const std::stop_token& stop);
   Result<void> send(remote::RemoteWriter& writer, std::span<const std::byte> bytes,
                     const std::stop_token& stop) const;
-  bool may_try_again(const Error& error, bool opened, SteadyTime since, int& retries)
+  /// What to do about a transfer that failed.
+  enum class Remedy : std::uint8_t {
+    none,
+    again,   ///< nothing was sent whose fate is unknown
+    resume,  ///< ask what has arrived
+  };
+  Remedy remedy_for(const Error& error, bool opened, SteadyTime since, int& retries)
       FTPSFS_REQUIRES(mutex_);
+  /// Asks the server how much has arrived, on another session, and puts back what has not.
+  /// @errors the failure, when the upload cannot go on; then nothing has changed.
+  Result<void> resume(const Error& failure, const std::stop_token& stop);
+  /// What the server has, once that has stopped changing.
+  Result<remote::FileVersion> settled_version(const std::stop_token& stop);
+  Result<void> rewind_to(std::uint64_t arrived, const Error& failure) FTPSFS_REQUIRES(mutex_);
+  std::uint64_t ring_begin() const FTPSFS_REQUIRES(mutex_) { return sent_ - ring_bytes_; }
+  void keep_in_ring(const Slice& piece) FTPSFS_REQUIRES(mutex_);
   /// @return the next bytes to send; an empty slice when the transfer should be ended.
   Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end);
   Slice pop_piece() FTPSFS_REQUIRES(mutex_);
-  /// Puts back what was sent since the last confirmation. @return false when it is gone.
-  bool rewind() FTPSFS_REQUIRES(mutex_);
   /// How the last transfer ended, for who wants this tail.
   remote::FinishedUpload ended_with(const remote::UploadTail& tail) FTPSFS_REQUIRES(mutex_);
 
   remote::Remote& remote_;
   const PathProvider path_;
   const remote::WriteMode mode_;
-  const std::uint64_t base_size_;
+  const std::optional<std::uint64_t> base_size_;
   const Limits limits_;
   const MemoryBudget::Share share_;
 
@@ -89,14 +102,15 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   ConditionVariable changed_;
   std::deque<Slice> queue_ FTPSFS_GUARDED_BY(mutex_);
   std::size_t queued_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< with what the slices cost
-  /// Sent but not confirmed, kept for sending again while it is small and whole.
-  std::deque<Slice> held_ FTPSFS_GUARDED_BY(mutex_);
-  std::size_t held_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  /// The last bytes of those that were sent, as far back as they are kept; none that are confirmed.
+  std::deque<Slice> ring_ FTPSFS_GUARDED_BY(mutex_);
+  std::size_t ring_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t accepted_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t sent_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t confirmed_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t confirmed_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< by a verdict, or by the file's size
   bool started_ FTPSFS_GUARDED_BY(mutex_) = false;
-  bool made_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< a transfer has been confirmed
+  bool made_ FTPSFS_GUARDED_BY(mutex_) = false;        ///< a transfer has been confirmed
+  bool recovering_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the server is asked what has arrived
   bool finishing_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool yield_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -133,16 +147,22 @@ std::optional<Result<void>> WriteStream::Core::try_write(const Slice& data) {
 
 Result<void> WriteStream::Core::write(const Slice& data, const Wait& wait) {
   MutexLock lock(mutex_);
-  const bool woken = changed_.wait(
-      mutex_, wait, [&]() FTPSFS_NO_ANALYSIS { return error_.has_value() || has_room(data); });
-  if (error_) {
-    return *error_;
+  for (Wait limit = wait;; limit = Wait::for_at_most(limits_.stall_timeout, wait.stop)) {
+    const std::uint64_t sent = sent_;
+    const bool woken = changed_.wait(
+        mutex_, limit, [&]() FTPSFS_NO_ANALYSIS { return error_.has_value() || has_room(data); });
+    if (error_) {
+      return *error_;
+    }
+    if (woken) {
+      enqueue(data);
+      return {};
+    }
+    // A link that is slow, or being replaced, is at work: the pump knows when it is not any more.
+    if (wait.stop.stop_requested() || (sent_ == sent && !recovering_)) {
+      return wait.give_up("the server to take data");
+    }
   }
-  if (!woken) {
-    return wait.give_up("the server to take data");
-  }
-  enqueue(data);
-  return {};
 }
 
 Result<remote::FinishedUpload> WriteStream::Core::finish(const std::stop_token& stop,
@@ -159,7 +179,7 @@ Result<remote::FinishedUpload> WriteStream::Core::finish(const std::stop_token& 
     const bool woken = changed_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
       return error_.has_value() || !owes() || !pumping_ || sent_ != sent;
     });
-    if (!woken) {
+    if (!woken && (stop.stop_requested() || !recovering_)) {
       return wait.give_up("the server to confirm the upload");
     }
   }
@@ -241,14 +261,27 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
     if (opened) {
       since = SteadyClock::now();
     }
-    if (!more) {
-      if (!stop.stop_requested() && may_try_again(more.error(), opened, since, retries)) {
+    if (!more && !stop.stop_requested()) {
+      const Remedy remedy = remedy_for(more.error(), opened, since, retries);
+      if (remedy == Remedy::again) {
         log::info("upload interrupted ({}); sending again", more.error().text);
         continue;
       }
-      if (!error_) {
-        error_ = more.error();
+      if (remedy == Remedy::resume) {
+        const std::uint64_t confirmed = confirmed_;
+        recovering_ = true;
+        lock.unlock();
+        auto resumed = resume(more.error(), stop);
+        lock.lock();
+        recovering_ = false;
+        if (confirmed_ != confirmed) {
+          retries = limits_.retries;
+        }
+        more = resumed ? Result<bool>(!queue_.empty()) : Result<bool>(std::move(resumed).error());
       }
+    }
+    if (!more && !error_) {
+      error_ = more.error();
     }
     // Decided under the same lock that clears `pumping_`: bytes that come later start a new pump.
     const bool due = more && (*more || (owes() && (finishing_ || !queue_.empty())));
@@ -260,41 +293,129 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
   }
 }
 
-bool WriteStream::Core::may_try_again(const Error& error, bool opened, SteadyTime since,
-                                      int& retries) {
+WriteStream::Core::Remedy WriteStream::Core::remedy_for(const Error& error, bool opened,
+                                                        SteadyTime since, int& retries) {
   if (!is_link_failure(error.code)) {
-    return false;
+    return Remedy::none;
   }
   if (!opened && error.code == Errc::timed_out) {
     // All sessions were taken, most likely: that is nobody's failure. Three waits of the four after
     // which finish() gives up: this verdict comes first.
-    return SteadyClock::now() - since < 3 * limits_.stall_timeout;
+    const bool patient = SteadyClock::now() - since < 3 * limits_.stall_timeout;
+    return patient ? Remedy::again : Remedy::none;
   }
   if (opened && made_ && sent_ == confirmed_ && error.code == Errc::truncated) {
-    return false;  // what was confirmed is gone: others write there, too
+    return Remedy::none;  // what was confirmed is gone: others write there, too
   }
-  return retries-- > 0 && rewind();
+  if (retries-- <= 0) {
+    return Remedy::none;
+  }
+  const bool is_uncertain = opened || sent_ != confirmed_;
+  // What is parked has arrived, and the server may need a moment to be there again.
+  return is_uncertain || (made_ && base_size_) ? Remedy::resume : Remedy::again;
 }
 
-bool WriteStream::Core::rewind() {
-  const std::uint64_t lost = sent_ - confirmed_;
-  if (lost == 0) {
-    return true;  // a parked upload, or one that had not begun: no byte's fate is unknown
+Result<remote::FileVersion> WriteStream::Core::settled_version(const std::stop_token& stop) {
+  // A server that is being started again, or a link that comes back, has the time of a stall.
+  const Wait patience = Wait::for_at_most(limits_.stall_timeout, stop);
+  std::optional<remote::FileVersion> before;
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_());
+    auto version = remote_.version(path, Wait::for_at_most(limits_.stall_timeout, stop));
+    if (version) {
+      if (before && before->size == version->size) {
+        return version;
+      }
+      before = *std::move(version);
+    } else if (!is_link_failure(version.error().code) || patience.expired() ||
+               stop.stop_requested()) {
+      return version.error();
+    }
+    MutexLock lock(mutex_);
+    changed_.wait(mutex_, Wait::for_at_most(limits_.settle_pause, stop), []() { return false; });
   }
-  // Only the first bytes of a replacement are safe to repeat: STOR truncates what arrived before.
-  // An APPE whose fate is unknown is never sent twice.
-  if (mode_ != remote::WriteMode::replace || confirmed_ != 0 || held_bytes_ != lost) {
-    return false;
+}
+
+Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_token& stop) {
+  const bool from_start = [this] {
+    MutexLock lock(mutex_);
+    return mode_ == remote::WriteMode::replace && !made_ && confirmed_ == 0 && ring_begin() == 0;
+  }();
+  if (!base_size_ && !from_start) {
+    return failure;
   }
-  made_ = false;  // a transfer without bytes may have been confirmed
-  queue_.insert(queue_.begin(), held_.begin(), held_.end());
-  for (const Slice& piece : held_) {
-    queued_bytes_ += cost_of(piece);
+  const auto there = settled_version(stop);
+  MutexLock lock(mutex_);
+  if (!there || !there->size) {
+    const bool is_absent = !there && there.error().code == Errc::not_found;
+    const bool is_untold = there || there.error().code == Errc::unsupported;
+    if (!from_start || !(is_absent || is_untold)) {
+      return failure;
+    }
+    log::info("upload interrupted ({}); sending again", failure.text);
+    made_ = false;
+    return rewind_to(0, failure);  // STOR truncates what arrived
   }
-  held_.clear();
-  held_bytes_ = 0;
-  sent_ = confirmed_;
-  return true;
+  const std::uint64_t base = base_size_.value_or(0);
+  const std::uint64_t end = *there->size;
+  if (end < base) {
+    return make_error(Errc::io_error,
+                      fmt::format("{}; the file was cut to {} bytes meanwhile", failure.text, end));
+  }
+  FTPSFS_TRY(rewind_to(end - base, failure));
+  log::info("upload interrupted ({}); {} bytes have arrived, going on behind them", failure.text,
+            confirmed_);
+  made_ = true;
+  end_ = {};
+  end_.version = *there;
+  sent_tail_ = {};
+  return {};
+}
+
+Result<void> WriteStream::Core::rewind_to(std::uint64_t arrived, const Error& failure) {
+  if (arrived > sent_ || arrived < confirmed_) {
+    return make_error(Errc::io_error,
+                      fmt::format("{}; the server has {} bytes of the {} that were sent: somebody "
+                                  "else writes there, too",
+                                  failure.text, arrived, sent_));
+  }
+  if (arrived < ring_begin()) {
+    Error lost = failure;
+    lost.text += fmt::format(
+        "; of {} bytes only {} have arrived, and those behind are not here "
+        "any more",
+        sent_, arrived);
+    return lost;
+  }
+  std::uint64_t skip = arrived - ring_begin();
+  std::deque<Slice> missing;
+  for (Slice& piece : ring_) {
+    const auto gone = static_cast<std::size_t>(std::min<std::uint64_t>(skip, piece.bytes.size()));
+    skip -= gone;
+    piece.bytes = piece.bytes.subspan(gone);
+    if (!piece.bytes.empty()) {
+      queued_bytes_ += cost_of(piece);
+      missing.push_back(std::move(piece));
+    }
+  }
+  queue_.insert(queue_.begin(), std::make_move_iterator(missing.begin()),
+                std::make_move_iterator(missing.end()));
+  ring_.clear();
+  ring_bytes_ = 0;
+  sent_ = confirmed_ = arrived;
+  return {};
+}
+
+void WriteStream::Core::keep_in_ring(const Slice& piece) {
+  ring_.push_back(piece);
+  ring_bytes_ += piece.bytes.size();
+  // As much as an upload that is sent in one piece may have, whatever the others take.
+  const std::uint64_t room = std::max<std::uint64_t>(
+      2 * limits_.start_bytes, std::min(share_.bytes() / 2, limits_.upload_ring));
+  while (ring_bytes_ > room && ring_.size() > 1) {
+    ring_bytes_ -= ring_.front().bytes.size();
+    ring_.pop_front();
+  }
 }
 
 Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(remote::WriteMode mode,
@@ -371,7 +492,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
                     writer->finish(tail, Wait::for_at_most(limits_.stall_timeout, stop)));
   const remote::FileVersion& version = end.version;
   MutexLock lock(mutex_);
-  const std::uint64_t expected = base_size_ + sent_;
+  const std::uint64_t expected = base_size_.value_or(0) + sent_;
   // Others may append to the same file meanwhile: more is possible there, less never.
   const bool fits = !version.size || *version.size == expected ||
                     (mode_ == remote::WriteMode::append && *version.size > expected);
@@ -383,8 +504,8 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   sent_tail_ = tail;
   confirmed_ = sent_;
   made_ = true;
-  held_.clear();
-  held_bytes_ = 0;
+  ring_.clear();
+  ring_bytes_ = 0;
   changed_.notify_all();
   return !queue_.empty();
 }
@@ -420,19 +541,14 @@ Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t q
   }
   Slice piece = pop_piece();
   sent_ += piece.bytes.size();
-  if (held_bytes_ + piece.bytes.size() <= limits_.start_bytes * 2) {
-    held_.push_back(piece);
-    held_bytes_ += piece.bytes.size();
-  } else {
-    held_.clear();
-    held_bytes_ = 0;
-  }
+  keep_in_ring(piece);
   changed_.notify_all();
   return piece;
 }
 
 WriteStream::WriteStream(remote::Remote& remote, PathProvider path, remote::WriteMode mode,
-                         std::uint64_t base_size, MemoryBudget& budget, const Limits& limits)
+                         std::optional<std::uint64_t> base_size, MemoryBudget& budget,
+                         const Limits& limits)
     : core_(std::make_shared<Core>(remote, std::move(path), mode, base_size, budget, limits)) {}
 
 WriteStream::~WriteStream() {

@@ -47,10 +47,10 @@ class Bench:
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="ftpsfs-bench-"))
         self.folder.chmod(0o755)
-        self.host, where, self.near = "localhost", {}, None
+        self.host, where, self.near, self.far = "localhost", {}, None, None
         if self.link:
-            (self.host, network), self.near = self.link.right, self.link.left[1]
-            where = {"host": self.host, "address": self.host, "network": network}
+            (self.host, self.far), self.near = self.link.right, self.link.left[1]
+            where = {"host": self.host, "address": self.host, "network": self.far}
         self.box = None
         self.server = SERVERS[self.arguments.server](self.folder / "server", Pki(self.folder / "pki"), **where)
         try:

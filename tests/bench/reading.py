@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Small files in a row, and reading at random, beside rclone mount on the same server.
 
-    tests/bench/run.sh reading [--server vsftpd|proftpd] [--rtt MS] [--runs N] [--seconds S] [--size MIB] [--alone]
+    tests/bench/run.sh reading [--server vsftpd|proftpd] [--rtt MS] [--runs N] [--seconds S] [--size MIB] [--peers [rclone] [sshfs]]
 
 Small files (4 KiB) over a link with delay: cp -r of 200, grep -r through 500, 8 copies side by side,
 and the first byte of one file on a warm mount, in round trips. At random (4 KiB and 128 KiB, each
@@ -14,10 +14,11 @@ import random
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 
 from bench import Bench, parser_of, timed
-from peers import PEERS
+from peers import PEERS, CannotMount
 
 MEBIBYTE = 1 << 20
 
@@ -38,7 +39,19 @@ class Ours:
 
 class Reading(Bench):
     def mounts(self):
-        return [Ours] if self.arguments.alone else [*PEERS, Ours]
+        if self.peers is None:
+            self.peers = [peer for peer in PEERS if peer.name in self.arguments.peers and self.can_mount(peer)]
+        return [*self.peers, Ours]
+
+    peers = None
+
+    def can_mount(self, peer):
+        try:
+            with peer(self):
+                return True
+        except CannotMount as reason:
+            print(reason, file=sys.stderr)
+            return False
 
 
 class SmallFiles(Reading):
@@ -131,7 +144,8 @@ def main():
     parser = parser_of(__doc__, rtt=20)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file that is read at random")
-    parser.add_argument("--alone", action="store_true", help="without other programs")
+    parser.add_argument("--peers", nargs="*", choices=[peer.name for peer in PEERS],
+                        default=[peer.name for peer in PEERS], help="the other programs; --peers with no name: none")
     arguments = parser.parse_args()
     with SmallFiles(arguments) as small:
         small.run()

@@ -6,7 +6,8 @@
 # would be started as a system service. The packages are downloaded and unpacked into a
 # private cache folder; so are those of their libraries that this machine lacks.
 #
-#   fetch-servers.sh [SERVER...]     SERVER: vsftpd proftpd pureftpd (default: all three)
+#   fetch-servers.sh [SERVER...]     SERVER: vsftpd proftpd pureftpd (default: these three), sshd (for
+#                                    benchmarks beside sshfs)
 #
 # Prints the folder that holds the unpacked trees (ROOT/usr/sbin/vsftpd and so on).
 # Quick, and without network, when everything is there already.
@@ -21,7 +22,8 @@ packages_of() {
         vsftpd) echo vsftpd ;;
         proftpd) echo proftpd-core proftpd-mod-crypto ;;
         pureftpd) echo pure-ftpd-common pure-ftpd ;;
-        *) echo "fetch-servers.sh: unknown server '$1' (vsftpd, proftpd, pureftpd)" >&2; return 1 ;;
+        sshd) echo openssh-server ;;
+        *) echo "fetch-servers.sh: unknown server '$1' (vsftpd, proftpd, pureftpd, sshd)" >&2; return 1 ;;
     esac
 }
 
@@ -30,6 +32,7 @@ binary_of() {
         vsftpd) echo "$root/usr/sbin/vsftpd" ;;
         proftpd) echo "$root/usr/sbin/proftpd" ;;
         pureftpd) echo "$root/usr/sbin/pure-ftpd" ;;
+        sshd) echo "$root/usr/sbin/sshd" ;;
     esac
 }
 

@@ -55,6 +55,7 @@ struct FakeRemoteOptions {
   std::uint64_t bytes_of_name = 0;
   bool tells_unique = false;           ///< entries bear the node's number
   bool rename_replaces = true;         ///< off: rename over an existing name is already_exists
+  bool ends_early = false;             ///< a download of a range ends with it (RANG)
   std::size_t read_chunk = 64 * 1024;  ///< a reader gives no more than this at a time
   /// How many of the last bytes are lost when a writer is destroyed before finish().
   std::uint64_t lost_on_abort = 0;
@@ -129,7 +130,7 @@ class FakeRemote final : public remote::Remote {
       const remote::RemotePath& directory, std::span<const std::string> names,
       const Wait& wait) override;
   Result<std::unique_ptr<remote::RemoteReader>> open_reader(const remote::RemotePath& path,
-                                                            std::uint64_t offset,
+                                                            const remote::ByteRange& range,
                                                             remote::YieldRequest on_yield,
                                                             const Wait& wait) override;
   Result<std::optional<remote::WholeFile>> read_ahead(const remote::ChooseFile& choose,

@@ -62,8 +62,9 @@ class FakeRemote::Stream {
 class FakeRemote::Reader final : public Stream, public remote::RemoteReader {
  public:
   using Stream::Stream;
-  void begin(std::uint64_t offset, FileVersion version) {
-    position_ = offset;
+  void begin(const remote::ByteRange& range, FileVersion version) {
+    position_ = range.begin;
+    end_ = remote_.options_.ends_early ? range.end : std::nullopt;
     version_ = std::move(version);
   }
 
@@ -88,8 +89,9 @@ class FakeRemote::Reader final : public Stream, public remote::RemoteReader {
  private:
   Result<std::size_t> copy(std::span<std::byte> buffer) {
     const std::string& content = node_->content;
-    const std::size_t left =
-        position_ < content.size() ? content.size() - static_cast<std::size_t>(position_) : 0;
+    const std::uint64_t end =
+        std::min<std::uint64_t>(end_.value_or(content.size()), content.size());
+    const std::size_t left = position_ < end ? static_cast<std::size_t>(end - position_) : 0;
     const std::size_t size = allowed(std::min({left, buffer.size(), remote_.options_.read_chunk}));
     if (size == 0 && limit_ && limit_->bytes == 0) {
       return limit_->error;
@@ -107,6 +109,7 @@ class FakeRemote::Reader final : public Stream, public remote::RemoteReader {
 
   FileVersion version_;
   std::uint64_t position_ = 0;
+  std::optional<std::uint64_t> end_;
   bool ended_ = false;
 };
 
@@ -203,10 +206,9 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
   bool finished_ = false;
 };
 
-Result<std::unique_ptr<remote::RemoteReader>> FakeRemote::open_reader(const RemotePath& path,
-                                                                      std::uint64_t offset,
-                                                                      remote::YieldRequest on_yield,
-                                                                      const Wait& wait) {
+Result<std::unique_ptr<remote::RemoteReader>> FakeRemote::open_reader(
+    const RemotePath& path, const remote::ByteRange& range, remote::YieldRequest on_yield,
+    const Wait& wait) {
   using Opened = Result<std::unique_ptr<Reader>>;
   FTPSFS_TRY_ASSIGN(FakePlaces::Place place, places_.acquire(wait));
   FTPSFS_TRY_ASSIGN(
@@ -218,7 +220,7 @@ Result<std::unique_ptr<remote::RemoteReader>> FakeRemote::open_reader(const Remo
         }
         auto opened = std::make_unique<Reader>(*this, path.str(), node, std::move(place),
                                                plan_.take_byte_limit(Op::read));
-        opened->begin(offset, version_of(*node));
+        opened->begin(range, version_of(*node));
         return opened;
       }));
   reader->offer(std::move(on_yield));

@@ -199,9 +199,10 @@ class FaultyRemote::Writer final : public remote::RemoteWriter {
 };
 
 Result<std::unique_ptr<remote::RemoteReader>> FaultyRemote::open_reader(
-    const RemotePath& path, std::uint64_t offset, remote::YieldRequest on_yield, const Wait& wait) {
+    const RemotePath& path, const remote::ByteRange& range, remote::YieldRequest on_yield,
+    const Wait& wait) {
   FTPSFS_TRY_ASSIGN(auto inner, call(Op::open_reader, [&] {
-                      return inner_.open_reader(path, offset, std::move(on_yield), wait);
+                      return inner_.open_reader(path, range, std::move(on_yield), wait);
                     }));
   return Result<std::unique_ptr<remote::RemoteReader>>(
       std::make_unique<Reader>(*this, std::move(inner)));

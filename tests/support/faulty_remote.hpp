@@ -65,7 +65,7 @@ class FaultyRemote final : public remote::Remote {
       const remote::RemotePath& directory, std::span<const std::string> names,
       const Wait& wait) override;
   Result<std::unique_ptr<remote::RemoteReader>> open_reader(const remote::RemotePath& path,
-                                                            std::uint64_t offset,
+                                                            const remote::ByteRange& range,
                                                             remote::YieldRequest on_yield,
                                                             const Wait& wait) override;
   Result<std::optional<remote::WholeFile>> read_ahead(const remote::ChooseFile& choose,

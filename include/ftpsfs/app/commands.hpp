@@ -14,6 +14,10 @@ namespace ftpsfs::app {
 /// Overwrites the password in `line`, if there is one. @pre one thread.
 ExitCode mount_command(CommandLine& line, const std::string& working_directory);
 
+/// `ftpsfs check URL`: tells each step on the way to a mount, and the line of fstab for it.
+/// Overwrites the password in `line`, if there is one.
+ExitCode check_command(CommandLine& line);
+
 /// `ftpsfs umount MNT`: unmounts and waits until the process has ended, its uploads finished.
 ExitCode umount_command(const CommandLine& line, const std::string& working_directory);
 

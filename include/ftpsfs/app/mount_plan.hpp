@@ -38,6 +38,14 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
                                   const std::string& mount_point,
                                   const std::string& working_directory);
 
+/// The part that is about the server: no mount point, no place for local copies.
+/// @errors invalid_argument, not_found, access_denied.
+Result<MountPlan> make_server_plan(const Options& options, const std::string& source);
+
+/// Credentials and the client's certificate, asking on the terminal where need be.
+/// @errors as gather_credentials and load_identity.
+Result<void> gather_login(MountPlan& plan);
+
 /// The directory on the server that a plan means.
 /// @param start where the login starts. @errors invalid_argument.
 Result<remote::RemotePath> remote_root(const MountPlan& plan, const remote::RemotePath& start);

@@ -22,10 +22,17 @@
 
 namespace ftpsfs::app {
 
+/// An option as it was given, a path made absolute.
+struct GivenOption {
+  const OptionRow* row = nullptr;
+  std::string value;  ///< empty: it stood alone
+};
+
 struct CommandLine {
   Command command = Command::mount;
   Options options;
   std::vector<std::string> positionals;
+  std::vector<GivenOption> given;  ///< of check alone, in order: some hold secrets
 };
 
 /// @param arguments argv without the program's name. Its first word may name a command.

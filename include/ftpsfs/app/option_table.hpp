@@ -42,7 +42,8 @@ enum OptionScope : unsigned {
   kStatusScope = 4U,
   kHelpScope = 8U,
   kPlainScope = 16U,  ///< commands without options of their own
-  kEveryScope = 31U,
+  kCheckScope = 32U,  ///< besides kMountScope: check takes what a mount takes
+  kEveryScope = 63U,
 };
 
 enum class OptionGroup : std::uint8_t { login, tls, connection, server, cache, owner, mount, run };

@@ -12,6 +12,7 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/fs/settings.hpp"
 #include "ftpsfs/net/client_identity.hpp"
 #include "ftpsfs/net/tls_context.hpp"
 #include "ftpsfs/session/settings.hpp"
@@ -25,6 +26,7 @@ enum class Command : std::uint8_t {
   refresh,
   reload,
   log_level,
+  check,
   help,
   version
 };
@@ -104,6 +106,9 @@ struct Options {
   std::uint64_t readahead = 0;                          ///< bytes; 0: as the link needs
   std::string staging_directory;                        ///< empty: the default place
 
+  // How files are written.
+  fs::UploadMode upload_mode = fs::UploadMode::automatic;
+
   // Whose files they are.
   std::optional<std::uint32_t> uid;
   std::optional<std::uint32_t> gid;
@@ -133,6 +138,7 @@ struct Options {
 
   // The other commands.
   bool json = false;
+  bool write_test = false;  ///< of check
   Duration umount_timeout = std::chrono::minutes(10);
   HelpFormat help_format = HelpFormat::text;
 

@@ -96,7 +96,9 @@ class Filesystem {
   Result<FilesystemSpace> space(const Request& request);
 
   /// Drops everything remembered of the server, here and in the kernel.
-  void refresh();
+  /// @param path below the root: the kernel keeps what it has of other places. Empty: nothing is
+  /// kept.
+  void refresh(std::string_view path = {});
 
   /// Finishes the uploads under way within the wait. @return the number that could not be finished;
   /// those that nobody was told of are among Counters::lost_files.
@@ -113,6 +115,7 @@ class Filesystem {
     std::uint64_t failed_uploads = 0;
     /// Files that are not whole on the server, and of which no program was told.
     std::uint64_t lost_files = 0;
+    std::uint64_t left_behind = 0;        ///< hidden files that could not be cleared away
     std::uint64_t listed_ahead = 0;       ///< directories listed ahead of a walk
     std::uint64_t listed_ahead_used = 0;  ///< of those, visited later
     std::uint64_t read_ahead = 0;         ///< small files read ahead of their opening

@@ -7,10 +7,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ftpsfs/remote/remote_path.hpp"
 
 namespace ftpsfs::fs {
+
+/// Where the bytes of a file go that is written whole.
+enum class UploadMode : std::uint8_t {
+  automatic,  ///< under a hidden name when it replaces a file; a new one straight to its name
+  atomic,     ///< under a hidden name always
+  direct,     ///< straight to the name, for directories that allow nothing else
+};
 
 struct Settings {
   remote::RemotePath root;  ///< the directory on the server that the mount shows
@@ -42,6 +50,12 @@ struct Settings {
   /// Directories that a walk is about to come to are listed ahead of it, and small files in a row
   /// are read.
   bool prefetch = false;
+
+  UploadMode upload_mode = UploadMode::automatic;
+  /// Unlike that of any other mount, for the names of hidden files; 0: by chance.
+  std::uint64_t mount_id = 0;
+  /// Mounts that are known to be dead: what they left on the server is cleared away.
+  std::vector<std::uint64_t> dead_mounts{};
 
   /// Where local copies for random writes lie (unlinked files). Must exist and be writable.
   std::string staging_directory = "/tmp";

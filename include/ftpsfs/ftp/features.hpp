@@ -25,6 +25,7 @@ struct Features {
   std::vector<std::string> mlst_active_facts;  ///< those marked '*': sent without OPTS MLST
   bool utf8 = false;
   bool rest_stream = false;
+  bool rang_stream = false;
   bool size = false;
   bool mdtm = false;
   bool mfmt = false;

@@ -66,6 +66,7 @@ struct ServerProfile {
   bool opts_utf8 = false;  ///< send OPTS UTF8 ON
   bool utf8 = false;       ///< names are UTF-8
   bool rest = true;        ///< REST before RETR
+  bool rang = false;       ///< RANG before RETR (draft-bryan-ftp-range)
   bool size = true;
   bool mdtm = true;
   bool mfmt = false;

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ftpsfs/net/stream.hpp"
 #include "ftpsfs/net/tls_context.hpp"
@@ -44,6 +45,11 @@ struct TlsPeerInfo {
   std::string not_after;                         ///< "2027-01-31 12:00:00 UTC"
   std::chrono::system_clock::time_point ends{};  ///< the same
   std::string fingerprint;  ///< SHA-256 of the certificate, lower-case hex with colons
+  std::string public_key;   ///< as pin= has it
+  /// Subjects of the chain that was verified, the server's own first; empty when it was not, or
+  /// when the session was resumed.
+  std::vector<std::string> chain;
+  std::string alpn;  ///< the protocol that was agreed on; empty: none
   bool resumed = false;
 };
 

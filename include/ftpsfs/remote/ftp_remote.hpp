@@ -25,6 +25,7 @@
 #include "ftpsfs/session/certificate_watch.hpp"
 #include "ftpsfs/session/session_pool.hpp"
 #include "ftpsfs/session/settings.hpp"
+#include "ftpsfs/session/transfer_board.hpp"
 #include "ftpsfs/session/verb_times.hpp"
 
 namespace ftpsfs::remote {
@@ -47,6 +48,7 @@ struct FtpRemoteCounters {
   std::uint64_t commands = 0;
   std::uint64_t flights = 0;  ///< commands that travelled together count once
   std::vector<session::VerbTimes::Summary> verbs{};
+  std::vector<session::TransferBoard::Running> transfers{};  ///< those under way
 };
 
 class FtpRemote final : public Remote {
@@ -94,7 +96,7 @@ class FtpRemote final : public Remote {
   Result<std::vector<std::optional<FileTime>>> exact_times(const RemotePath& directory,
                                                            std::span<const std::string> names,
                                                            const Wait& wait) override;
-  Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path, std::uint64_t offset,
+  Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path, const ByteRange& range,
                                                     YieldRequest on_yield,
                                                     const Wait& wait) override;
   Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose, std::uint64_t most_bytes,

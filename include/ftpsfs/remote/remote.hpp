@@ -43,6 +43,15 @@ struct RemoteTraits {
 /// owner answers by destroying (reader) or finishing (writer) it when it can. Must not block.
 using YieldRequest = std::function<void()>;
 
+/// Bytes of a file: from `begin` up to, not including, `end`, or to the end of the file.
+struct ByteRange {
+  ByteRange(std::uint64_t first, std::optional<std::uint64_t> behind = {})  // an offset is a range
+      : begin(first), end(behind) {}
+
+  std::uint64_t begin;
+  std::optional<std::uint64_t> end;  ///< @pre begin < *end, and the file is known to be that long
+};
+
 /// One RETR. Destroying it before the end cuts the transfer.
 class RemoteReader {
  public:
@@ -187,9 +196,9 @@ class Remote {
   virtual Result<std::vector<std::optional<FileTime>>> exact_times(
       const RemotePath& directory, std::span<const std::string> names, const Wait& wait) = 0;
 
-  /// Opens a download from byte `offset`.
+  /// Opens a download. Where the server cannot end one early, what it sends goes on behind `range`.
   virtual Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path,
-                                                            std::uint64_t offset,
+                                                            const ByteRange& range,
                                                             YieldRequest on_yield,
                                                             const Wait& wait) = 0;
 

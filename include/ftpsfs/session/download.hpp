@@ -35,10 +35,13 @@ class Download {
  public:
   /// Opens `path` from `offset`; SIZE and MDTM are asked in the same flight as the port. An offset
   /// at or behind the end is an end at once, without a transfer.
-  /// @errors the refusal of RETR, classified (refused: a bare 550); unsupported: no REST here;
-  /// link failures.
+  /// @param end where to end, by RANG, which the server must be known to have; absent: at the end
+  /// of the file.
+  /// @errors the refusal of RETR, classified (refused: a bare 550); unsupported: no REST, or no
+  /// such RANG, here; link failures.
   static Result<std::unique_ptr<Download>> open(Session& session, const std::string& path,
-                                                std::uint64_t offset, const Wait& wait);
+                                                std::uint64_t offset, const Wait& wait,
+                                                std::optional<std::uint64_t> end = {});
   /// Cuts what has not ended.
   ~Download();
   Download(const Download&) = delete;
@@ -60,8 +63,10 @@ class Download {
 
   Session& session_;
   std::unique_ptr<net::ByteStream> data_;
+  TransferBoard::Entry shown_;
   FileStamp stamp_;
   std::uint64_t begun_at_ = 0;  ///< the offset
+  std::optional<std::uint64_t> end_;
   std::uint64_t position_ = 0;
   Phase phase_ = Phase::data;
   bool authenticated_ = false;

@@ -28,6 +28,7 @@
 #include "ftpsfs/session/server_knowledge.hpp"
 #include "ftpsfs/session/session_pool.hpp"
 #include "ftpsfs/session/settings.hpp"
+#include "ftpsfs/session/transfer_board.hpp"
 #include "ftpsfs/session/transport.hpp"
 #include "ftpsfs/session/verb_times.hpp"
 
@@ -45,6 +46,7 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> flights{0};  ///< what travelled together counts once
   VerbTimes verb_times{};
   std::atomic<std::uint64_t> sessions{0};  ///< begun so far: the number of the latest
+  TransferBoard transfers{};
 };
 
 /// What a transfer needs: its verb, and what is asked along with it.

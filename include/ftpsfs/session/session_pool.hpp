@@ -36,6 +36,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -119,6 +120,7 @@ struct PoolCounters {
   std::uint64_t failed_logins = 0;
   std::uint64_t replaced = 0;     ///< sessions found dead or dropped after an error
   std::uint64_t preemptions = 0;  ///< streams asked to give way
+  std::string trouble{};          ///< why no connection can be made now; empty: nothing is wrong
 };
 
 class SessionPool;

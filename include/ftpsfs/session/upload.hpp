@@ -40,6 +40,7 @@ class Upload {
   Session& session_;
   const bool append_;
   std::unique_ptr<net::ByteStream> data_;
+  TransferBoard::Entry shown_;
   std::optional<Error> failure_;
 };
 

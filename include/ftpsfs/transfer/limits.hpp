@@ -31,6 +31,12 @@ struct Limits {
   /// An upload begins when this much waits, or at finish(): smaller files travel in one piece, and
   /// can be sent again from memory.
   std::size_t start_bytes = 512ULL << 10;
+  /// Of what was sent, the most that is kept until the server is known to have it: an upload that
+  /// the link cuts goes on from there.
+  std::uint64_t upload_ring = 8ULL << 20;
+  /// A server's process that lost its client may still write what it had received: its file's size
+  /// is believed when it has not changed for so long.
+  Duration settle_pause{250};
   /// How often a transfer is taken up again after a link failure without progress.
   int retries = 2;
 };

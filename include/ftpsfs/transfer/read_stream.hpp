@@ -36,6 +36,8 @@ struct Region {
   std::uint64_t begin = 0;
   std::uint64_t target = 0;  ///< where somebody reads now. begin <= target < end
   std::uint64_t end = 0;
+  /// The file goes on, and the transfer need not: whoever jumped will jump again.
+  bool is_enough = false;
 };
 
 /// What a jump has brought beside what was asked for: whole pages of 4 KiB, or up to the end of the
@@ -64,8 +66,9 @@ class ReadStream {
                              std::optional<std::uint64_t> expected_size);
 
   /// Waits for the bytes. Shorter than `size` only at the end of the file.
-  /// @param expected_size the file's size as the caller knows it: beyond an earlier end of file
-  /// the stream looks again (the file has grown).
+  /// @param expected_size the file's size as the caller knows it: its last bytes are given out
+  /// before the server's verdict on the transfer has come, its end behind it. Beyond an earlier end
+  /// of file the stream looks again (the file has grown).
   /// @errors cancelled, timed_out (this caller's wait); else the stream's own failure, which stays
   /// for a moment, as the kernel asks again page by page after a failed read-ahead.
   Result<Slices> read(std::uint64_t offset, std::size_t size,

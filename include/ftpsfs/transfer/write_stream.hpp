@@ -4,7 +4,11 @@
 // the server; writers wait when the queue is full. When the session is wanted elsewhere, or no
 // bytes came for a while, the transfer is *parked*: the STOR is finished, and goes on with APPE
 // when there are bytes again. Files that fit into the start threshold travel in one piece at
-// finish(), and are sent again from memory when the link fails.
+// finish().
+//
+// What was sent is kept in a ring until the server is known to have it, by its 226 and the file's
+// size. When the link dies the server is asked how much has arrived, and the upload goes on behind
+// that with APPE, from the ring. Nothing is sent again whose arrival is not known.
 //
 // Knows nothing of inodes, temporary names or caches. Thread-safe.
 #pragma once
@@ -25,10 +29,11 @@ namespace ftpsfs::transfer {
 class WriteStream {
  public:
   /// @param mode what the first transfer does; later ones append.
-  /// @param base_size bytes that the file holds before ours (append), for checking the size.
-  /// `remote` and `budget` must outlive the stream.
+  /// @param base_size bytes that the file holds before ours (append), for checking the size;
+  /// absent: not told, and the size is only known to be no less than ours. `remote` and `budget`
+  /// must outlive the stream.
   WriteStream(remote::Remote& remote, PathProvider path, remote::WriteMode mode,
-              std::uint64_t base_size, MemoryBudget& budget, const Limits& limits);
+              std::optional<std::uint64_t> base_size, MemoryBudget& budget, const Limits& limits);
   /// Resets a transfer under way: what the server keeps is unknown.
   ~WriteStream();
   WriteStream(const WriteStream&) = delete;

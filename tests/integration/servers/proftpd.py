@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ProFTPD with mod_tls as it comes: a data connection must resume the TLS session of its own
-control connection. Overwriting and restarted uploads, off by default, are switched on."""
+control connection. Overwriting and restarted uploads, off by default, are switched on unless `extra` says
+otherwise."""
 
 import subprocess
 
@@ -22,6 +23,7 @@ class ProFtpd(Server):
         users.chmod(0o600)
         options = "TLSOptions UseImplicitSSL\n" if self.implicit else ""
         extra = {"TLSVerifyClient": "off", **self.extra}
+        overwrite = extra.pop("AllowOverwrite", "on")
         options += "".join(f"{directive} {value}\n" for directive, value in extra.items())
         config = self.config / "proftpd.conf"
         config.write_text(f"""\
@@ -50,13 +52,13 @@ AuthOrder mod_auth_file.c
 AuthUserFile {users}
 RequireValidShell off
 DefaultRoot {self.root}
-AllowOverwrite on
+AllowOverwrite {overwrite}
 AllowStoreRestart on
 AllowRetrieveRestart on
 TimesGMT on
 UseSendfile off
 <Directory />
-  AllowOverwrite on
+  AllowOverwrite {overwrite}
 </Directory>
 TLSEngine on
 TLSLog {self.folder}/proftpd-tls.log

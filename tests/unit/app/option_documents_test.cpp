@@ -41,7 +41,7 @@ TEST(Documents, ManPageHasTheOptionListOfTheCode) {
 }
 
 TEST(Documents, HelpLinesFitATerminal) {
-  for (const Command command : {Command::mount, Command::umount, Command::status}) {
+  for (const Command command : {Command::mount, Command::check, Command::umount, Command::status}) {
     std::istringstream text(help_text(command));
     for (std::string line; std::getline(text, line);) {
       EXPECT_LE(line.size(), 100U) << line;
@@ -51,7 +51,7 @@ TEST(Documents, HelpLinesFitATerminal) {
 
 TEST(Documents, HelpNamesEveryCommand) {
   for (const char* name :
-       {"umount", "status", "refresh", "reload", "log-level", "help", "version"}) {
+       {"check", "umount", "status", "refresh", "reload", "log-level", "help", "version"}) {
     EXPECT_THAT(help_text(Command::mount), testing::HasSubstr(std::string("ftpsfs ") + name));
   }
 }

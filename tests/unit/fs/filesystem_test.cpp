@@ -273,6 +273,22 @@ TEST_F(FilesystemTest, RefreshForgetsEverything) {
   EXPECT_GT(kernel.inodes, 0);
 }
 
+TEST_F(FilesystemTest, RefreshOfAPlaceLeavesTheKernelWhatItHasElsewhere) {
+  remote.put_directory("/a");
+  remote.put("/a/x", "1");
+  remote.put("/f", "1");
+  walk("a/x");
+  walk("f");
+  kernel.inodes = kernel.entries = 0;
+  fs->refresh("a");
+  EXPECT_EQ(kernel.inodes, 2) << "a and a/x";
+  EXPECT_EQ(kernel.entries, 2);
+  EXPECT_FALSE(fs->find_entry(kRootIno, "a")) << "nothing of it is believed here";
+  kernel.inodes = 0;
+  fs->refresh("f/nothing known here");
+  EXPECT_EQ(kernel.inodes, 1) << "the nearest that is known";
+}
+
 FakeRemoteOptions without_mlsd() {
   FakeRemoteOptions options;
   options.stat_is_cheap = false;

@@ -22,9 +22,12 @@ TEST_F(NeverReplacing, ARefusedRenameOntoADirtyFileIsNotTheEndOfItsUpload) {
   remote.put("/b", "old");
   const HandleId handle = open(walk("b"), O_WRONLY | O_TRUNC);
   ASSERT_TRUE(write(handle, 0, "mine"));
+  for (int i = 0; i < 3; ++i) {  // the rename, the close, and the last try behind it
+    remote.fail_next(Op::rename, "/b", make_error(Errc::access_denied, "550"));
+  }
   EXPECT_EQ(fs->rename(kRootIno, "a", kRootIno, "b", 0, request()).error().code,
             Errc::already_exists);
-  // This server lets nobody replace it; but the program hears of it.
+  // This server lets nobody replace it, nor move it aside; but the program hears of it.
   EXPECT_EQ(close(handle).error().code, Errc::already_exists);
   EXPECT_EQ(remote.content("/b"), "old");
 }

@@ -74,6 +74,7 @@ TEST(Features, RefusedOrEmptyGiveNothing) {
   EXPECT_TRUE(none.answered);
   EXPECT_THAT(none.lines, IsEmpty());
   EXPECT_FALSE(parse_features(reply_of("211-Features\n REST\n MLS T\n211 End")).rest_stream);
+  EXPECT_TRUE(parse_features(reply_of("211-Features\n RANG STREAM\n211 End")).rang_stream);
   EXPECT_THAT(parse_features(reply_of("211-F\n MLST *;\n \n211 End")).mlst_facts, ElementsAre(""));
 }
 

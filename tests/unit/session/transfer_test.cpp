@@ -180,6 +180,38 @@ TEST_F(Transfer, ARefusedRestIsUnsupportedAndTheTransferIsCut) {
   finish();
 }
 
+/// draft-bryan-ftp-range: the last byte is named, not the one behind it.
+TEST_F(Transfer, ARangeEndsByItself) {
+  control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
+  control_.expect_bytes("RANG 2 5\r\nRETR /f\r\n").send("350 from there\r\n150 coming\r\n");
+  data_.send("llo ").close();
+  control_.reply("226 done").expect_end();
+  transport_.add_data(&data_);
+  log_in();
+  auto download = Download::open(*session_, "/f", 2, soon(), 6);
+  ASSERT_TRUE(download) << download.error().text;
+  EXPECT_EQ(read_to_end(**download), "llo ");
+  EXPECT_TRUE(session_->is_quiet());
+  download->reset();
+  finish();
+}
+
+TEST_F(Transfer, ARefusedRangeIsUnsupportedAndRestIsNot) {
+  control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
+  control_.expect_bytes("RANG 2 5\r\nRETR /f\r\n").send("500 what?\r\n150 from the start\r\n");
+  control_.expect("EPSV").send("426 cut\r\n229 (|||1|)\r\n").expect_end();
+  data_.expect_end();
+  transport_.add_data(&data_);
+  log_in();
+  auto download = Download::open(*session_, "/f", 2, soon(), 6);
+  ASSERT_FALSE(download);
+  EXPECT_EQ(download.error().code, Errc::unsupported);
+  EXPECT_FALSE(knowledge_.profile().rang);
+  EXPECT_TRUE(knowledge_.profile().rest);
+  EXPECT_TRUE(session_->settle(soon()));
+  finish();
+}
+
 TEST_F(Transfer, ARefusedRetrLeavesTheSessionInStep) {
   control_.expect_bytes(kAsk).send("550 no\r\n550 no\r\n229 (|||4711|)\r\n");
   control_.expect("RETR /f").reply("550 Failed to open file.").expect_end();

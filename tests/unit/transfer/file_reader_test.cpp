@@ -124,6 +124,25 @@ TEST_F(FileReaderTest, WhatAJumpBringsIsGivenAway) {
   EXPECT_EQ(await_left().begin()->first, 20 * kMebibyte) << "each of them once";
 }
 
+/// Where the server can end a download early: no transfer waits for somebody to read on.
+TEST_F(FileReaderTest, AtRandomTransfersEndWithWhatTheyWereToBring) {
+  FakeRemoteOptions options;
+  options.ends_early = true;
+  FakeRemote remote(clock, options);
+  remote.put("/f", data_);
+  FileReader at_random([&] { return StreamFixture::reader(remote); }, pace, 1, {});
+  for (const std::uint64_t place : {0U, 40U, 20U, 30U, 10U}) {
+    const auto got = at_random.read(place * kMebibyte, 4096, data_.size(), patience());
+    ASSERT_TRUE(got) << got.error().text;
+    EXPECT_TRUE(text_of(*got) == data_.substr(place * kMebibyte, 4096));
+  }
+  const auto limit = patience();
+  while (remote.connections() > 0 && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(remote.connections(), 0U);
+}
+
 /// Within what a new transfer costs: else one lane would drag the other's readers along.
 TEST_F(FileReaderTest, EachReaderStaysInItsLane) {
   open(4);

@@ -125,6 +125,46 @@ TEST_F(ReadStreamTest, GrowthIsFollowedAtTheEnd) {
   EXPECT_EQ(read(*stream, 4, 100, 8), "two\n");
 }
 
+TEST_F(ReadStreamTest, TheLastBytesOfAKnownSizeDoNotWaitForTheVerdict) {
+  FakeRemote remote(clock);
+  remote.put("/f", "data");
+  const auto stream = reader(remote);
+  Gate gate = remote.hold(Op::read);
+  gate.let_one_pass();  // the bytes; their end stays away
+  EXPECT_EQ(read(*stream, 0, 100, 4), "data");
+  EXPECT_TRUE(stream->find(2, 100, 4));
+  EXPECT_FALSE(stream->find(0, 100, std::nullopt));  // it may go on
+  EXPECT_FALSE(stream->find(0, 100, 8));             // it does go on
+  EXPECT_FALSE(stream->find(4, 100, 4));             // the end itself is the server's to tell
+  gate.open();
+  EXPECT_EQ(read(*stream, 4, 100, 4), "");
+}
+
+TEST_F(ReadStreamTest, ARegionThatIsEnoughFreesItsConnectionAndIsNoEndOfFile) {
+  for (const bool ends_early : {true, false}) {
+    FakeRemoteOptions options;
+    options.ends_early = ends_early;
+    FakeRemote remote(clock, options);
+    const std::string data = pattern(4 * kMebibyte);
+    remote.put("/f", data);
+    const auto stream = reader(remote);
+    stream->jump({kMebibyte, kMebibyte, kMebibyte + 8192, true});
+    EXPECT_EQ(read(*stream, kMebibyte, 4096, data.size()), data.substr(kMebibyte, 4096));
+    if (ends_early) {
+      const auto limit = patience();
+      while (remote.connections() > 0 && !limit.expired()) {
+        std::this_thread::yield();
+      }
+      EXPECT_EQ(remote.connections(), 0U);
+      EXPECT_EQ(remote.bytes_read(), 8192U);
+    }
+    const std::size_t rest = data.size() - kMebibyte;
+    EXPECT_TRUE(read(*stream, kMebibyte, rest, data.size()) == data.substr(kMebibyte))
+        << ends_early;
+    EXPECT_EQ(read(*stream, data.size(), 4096, data.size()), "");
+  }
+}
+
 TEST_F(ReadStreamTest, AnInterruptedReaderReturnsAndOthersGoOn) {
   FakeRemote remote(clock);
   remote.put("/f", "data");

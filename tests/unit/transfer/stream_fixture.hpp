@@ -63,7 +63,14 @@ class StreamFixture : public ::testing::Test {
   ManualClock clock;
   MemoryBudget budget{8ULL << 20};
   Pace pace{2ULL << 20, false};
-  Limits limits;
+  Limits limits = without_pauses();
+
+ private:
+  static Limits without_pauses() {
+    Limits limits;
+    limits.settle_pause = Duration(0);
+    return limits;
+  }
 };
 
 }  // namespace ftpsfs::transfer

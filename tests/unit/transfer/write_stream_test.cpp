@@ -111,16 +111,144 @@ TEST_F(WriteStreamTest, ASmallFileIsSentAgainAfterALinkFailure) {
   EXPECT_EQ(remote.calls(Op::open_writer), 2U);
 }
 
-TEST_F(WriteStreamTest, AnAppendOfUnknownFateIsNotRepeated) {
+TEST_F(WriteStreamTest, AnAppendWhoseReplyIsLostIsSettledByTheSize) {
   FakeRemote remote(clock);
   remote.put("/f", "base");
   remote.fail_next(Op::finish, "/f", make_error(Errc::closed, "lost reply"), test::Moment::after);
   const auto stream = writer(remote, remote::WriteMode::append, 4);
   write(*stream, "+tail");
-  const auto version = stream->finish({});
-  ASSERT_FALSE(version);
+  const auto end = stream->finish({});
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->version.size, 9U);
+  EXPECT_EQ(remote.content("/f"), "base+tail");
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U) << "not sent twice";
+}
+
+TEST_F(WriteStreamTest, AnAppendOfUnknownFateIsNotRepeated) {
+  FakeRemoteOptions options;
+  options.tells_size = false;
+  FakeRemote remote(clock, options);
+  remote.put("/f", "base");
+  remote.fail_next(Op::finish, "/f", make_error(Errc::closed, "lost reply"), test::Moment::after);
+  const auto stream = writer(remote, remote::WriteMode::append, 4);
+  write(*stream, "+tail");
+  ASSERT_FALSE(stream->finish({}));
   EXPECT_EQ(remote.content("/f"), "base+tail");
   EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+/// An upload of 6 MiB whose link dies when half of them were sent.
+class CutUploadTest : public WriteStreamTest {
+ protected:
+  static FakeRemoteOptions losing(std::uint64_t bytes) {
+    FakeRemoteOptions options;
+    options.lost_on_abort = bytes;
+    return options;
+  }
+  std::unique_ptr<WriteStream> begin(FakeRemote& remote,
+                                     remote::WriteMode mode = remote::WriteMode::replace,
+                                     std::uint64_t base = 0) {
+    remote.fail_after_bytes(Op::write, 3 * kMebibyte, make_error(Errc::closed, "reset"));
+    auto stream = writer(remote, mode, base);
+    for (std::size_t offset = 0; offset < data.size(); offset += 128 * 1024) {
+      if (!stream->write(slice_of(data.substr(offset, 128 * 1024)), patience())) {
+        break;
+      }
+    }
+    return stream;
+  }
+  const std::string data = pattern(6 * kMebibyte);
+};
+
+TEST_F(CutUploadTest, GoesOnBehindWhatHasArrived) {
+  FakeRemote remote(clock, losing(kMebibyte));
+  const auto stream = begin(remote);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data);
+  EXPECT_EQ(remote.bytes_written(), data.size() + kMebibyte) << "what was lost, and no more";
+}
+
+TEST_F(CutUploadTest, AnAppendGoesOnAsWell) {
+  FakeRemote remote(clock, losing(100'000));
+  remote.put("/f", "base");
+  const auto stream = begin(remote, remote::WriteMode::append, 4);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == "base" + data);
+}
+
+TEST_F(CutUploadTest, FailsWhenTheMissingBytesAreGone) {
+  limits.upload_ring = kMebibyte;
+  FakeRemote remote(clock, losing(2 * kMebibyte));
+  const auto stream = begin(remote);
+  const auto end = stream->finish({});
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, Errc::closed);
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+  EXPECT_EQ(stream->write(slice_of("more"), patience()).error().code, Errc::closed) << "sticky";
+}
+
+TEST_F(CutUploadTest, FailsWhenTheServerDoesNotTellWhatArrived) {
+  FakeRemoteOptions options = losing(kMebibyte);
+  options.tells_size = false;
+  FakeRemote remote(clock, options);
+  limits.upload_ring = kMebibyte;
+  ASSERT_FALSE(begin(remote)->finish({}));
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(CutUploadTest, FailsWhenSomebodyElseWritesThere) {
+  FakeRemote remote(clock);
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::version && remote.calls(Op::version) == 1) {
+      remote.grow("/f", pattern(4 * kMebibyte));
+    }
+  });
+  ASSERT_FALSE(begin(remote)->finish({}));
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
+TEST_F(CutUploadTest, WaitsForAServerThatIsBeingStartedAgain) {
+  FakeRemote remote(clock, losing(100));
+  for (int i = 0; i < 10; ++i) {
+    remote.fail_next(Op::version, "/f", make_error(Errc::unreachable, "refused"));
+  }
+  const auto stream = begin(remote);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data);
+}
+
+TEST_F(CutUploadTest, DoesNotWaitForItWithoutEnd) {
+  limits.stall_timeout = Duration(50);
+  FakeRemote remote(clock);
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::version) {
+      remote.fail_all(make_error(Errc::unreachable, "refused"));
+    }
+  });
+  ASSERT_FALSE(begin(remote)->finish({}));
+}
+
+TEST_F(CutUploadTest, WaitsUntilTheServerHasWrittenWhatItReceived) {
+  FakeRemote remote(clock, losing(1000));
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::version && remote.calls(Op::version) == 2) {
+      remote.grow("/f", data.substr(3 * kMebibyte - 1000, 1000));
+    }
+  });
+  const auto stream = begin(remote);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data) << "nothing twice";
+}
+
+TEST_F(CutUploadTest, IsTakenUpAgainAsOftenAsItAdvances) {
+  FakeRemote remote(clock, losing(1000));
+  for (int i = 0; i < 8; ++i) {
+    remote.fail_after_bytes(Op::write, 600'000, make_error(Errc::closed, "reset"));
+  }
+  const auto stream = begin(remote);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data);
+  EXPECT_GE(remote.calls(Op::open_writer), 9U);
 }
 
 TEST_F(WriteStreamTest, AParkedUploadGoesOnAfterALinkFailure) {
@@ -252,7 +380,9 @@ TEST_F(WriteStreamTest, ATailThatComesBehindTheLastTransferIsNotToldAsSet) {
 }
 
 TEST_F(WriteStreamTest, ATailIsSentAgainWithItsBytes) {
-  FakeRemote remote(clock);
+  FakeRemoteOptions options;
+  options.lost_on_abort = 2;
+  FakeRemote remote(clock, options);
   remote.fail_next(Op::finish, "/f", make_error(Errc::closed, "reset"));
   const auto stream = writer(remote);
   write(*stream, "hello");
@@ -261,6 +391,18 @@ TEST_F(WriteStreamTest, ATailIsSentAgainWithItsBytes) {
   EXPECT_TRUE(end->mtime_set && *end->mtime_set);
   EXPECT_EQ(remote.mtime("/f"), 1'000'000'007);
   EXPECT_EQ(remote.mode("/f"), 0640);
+}
+
+TEST_F(WriteStreamTest, ATailIsNotToldAsSetWhenOnlyTheBytesHaveArrived) {
+  FakeRemote remote(clock);
+  remote.fail_next(Op::finish, "/f", make_error(Errc::closed, "reset"));
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  const auto end = stream->finish({}, kTail);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->mtime_set);
+  EXPECT_FALSE(end->mode_set);
+  EXPECT_EQ(end->version.size, 5U);
 }
 
 TEST_F(WriteStreamTest, ATailIsNotForBytesThatCameLater) {

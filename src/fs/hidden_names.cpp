@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "hidden_names.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace ftpsfs::fs {
+namespace {
+
+constexpr std::string_view kPrefix = ".ftpsfs-";
+constexpr std::string_view kPart = ".part";
+constexpr std::string_view kRemoved = ".removed";
+/// What follows it is the name that the file had.
+constexpr std::string_view kAside = ".kept";
+constexpr std::size_t kIdDigits = 16;
+constexpr std::size_t kLongestName = 255;
+
+std::optional<std::uint64_t> parse_id(std::string_view digits) {
+  std::uint64_t id = 0;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), id, 16);
+  const bool whole = digits.size() == kIdDigits && end == digits.data() + digits.size();
+  return failure == std::errc() && whole ? std::optional(id) : std::nullopt;
+}
+
+}  // namespace
+
+std::string HiddenNames::make(std::string_view kind) {
+  return fmt::format("{}{:016x}-{:x}{}", kPrefix, mount_, ++count_, kind);
+}
+
+std::string HiddenNames::aside(std::string_view original) {
+  std::string name = make(kAside);
+  if (name.size() + 1 + original.size() <= kLongestName) {
+    name.append("-").append(original);
+  }
+  return name;
+}
+
+std::optional<HiddenName> HiddenNames::parse(std::string_view name) {
+  if (!name.starts_with(kPrefix)) {
+    return std::nullopt;
+  }
+  const std::string_view rest = name.substr(kPrefix.size());
+  const std::size_t dot = rest.find('.');
+  if (dot == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view whose = rest.substr(0, dot);
+  const std::string_view kind = rest.substr(dot);
+  HiddenName parsed;
+  if (const std::size_t dash = whose.find('-'); dash != std::string_view::npos) {
+    parsed.mount = parse_id(whose.substr(0, dash));
+  }
+  if (kind == kPart) {
+    return parsed;
+  }
+  if (kind == kRemoved) {
+    parsed.kind = HiddenName::Kind::removed;
+    return parsed;
+  }
+  if (kind == kAside || (kind.starts_with(kAside) && kind[kAside.size()] == '-')) {
+    parsed.kind = HiddenName::Kind::aside;
+    parsed.original = kind.substr(std::min(kind.size(), kAside.size() + 1));
+    return parsed;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ftpsfs::fs

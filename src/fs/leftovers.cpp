@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "leftovers.hpp"
+
+#include <algorithm>
+
+#include "ftpsfs/base/log.hpp"
+
+namespace ftpsfs::fs {
+namespace {
+
+/// Directories that may wait for their turn; the next listing shows the others again.
+constexpr std::size_t kMostWaiting = 1;
+
+}  // namespace
+
+Leftovers::Leftovers(Services& services)
+    : services_(services),
+      dead_(services.settings.dead_mounts.begin(), services.settings.dead_mounts.end()) {}
+
+void Leftovers::note(Ino directory, const std::vector<std::string>& names) {
+  if (dead_.empty() || services_.settings.read_only) {
+    return;
+  }
+  std::vector<Leftover> found;
+  const MutexLock lock(mutex_);
+  for (const std::string& name : names) {
+    auto meaning = HiddenNames::parse(name);
+    if (meaning && meaning->mount && dead_.contains(*meaning->mount) &&
+        !seen_.contains({directory, name})) {
+      found.push_back({name, *std::move(meaning)});
+    }
+  }
+  if (found.empty()) {
+    return;
+  }
+  // What was moved aside first: the rest can wait.
+  std::stable_partition(found.begin(), found.end(), [](const Leftover& leftover) {
+    return leftover.meaning.kind == HiddenName::Kind::aside;
+  });
+  const bool taken = crew_.take(
+      [this, directory, found](const std::stop_token& stop) { clear(directory, found, stop); },
+      kMostWaiting);
+  if (taken) {
+    for (const Leftover& leftover : found) {
+      seen_.emplace(directory, leftover.name);
+    }
+  }
+}
+
+void Leftovers::clear(Ino directory, const std::vector<Leftover>& leftovers,
+                      const std::stop_token& stop) {
+  const auto path = services_.inodes.path(directory, services_.settings.root);
+  if (!path) {
+    return;
+  }
+  for (const Leftover& leftover : leftovers) {
+    if (stop.stop_requested()) {
+      return;
+    }
+    const Wait wait = Wait::for_at_most(services_.limits.stall_timeout, stop);
+    if (auto cleared = clear_one(*path, leftover, wait); !cleared) {
+      log::warning("{} in {}, left by a mount that died, stays there: {}", leftover.name,
+                   path->str(), cleared.error().text);
+    }
+  }
+  services_.cache.invalidate_directory(directory);
+}
+
+Result<void> Leftovers::clear_one(const remote::RemotePath& directory, const Leftover& leftover,
+                                  const Wait& wait) {
+  if (leftover.meaning.kind == HiddenName::Kind::aside) {
+    return put_back(directory, leftover, wait);
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(leftover.name));
+  FTPSFS_TRY(services_.remote.remove_file(path, wait));
+  log::info("{}, left by a mount that died, is removed", path.str());
+  return {};
+}
+
+Result<void> Leftovers::put_back(const remote::RemotePath& directory, const Leftover& leftover,
+                                 const Wait& wait) {
+  if (leftover.meaning.original.empty()) {
+    return make_error(Errc::invalid_argument, "its former name was too long to be told");
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath aside, directory.child(leftover.name));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath original, directory.child(leftover.meaning.original));
+  const auto there = services_.remote.stat(original, wait);
+  if (there) {
+    // The new one got its place, or somebody has made another since.
+    FTPSFS_TRY(services_.remote.remove_file(aside, wait));
+    log::info("{}, left by a mount that died, is removed: the new file has its place", aside.str());
+    return {};
+  }
+  if (there.error().code != Errc::not_found) {
+    return there.error();
+  }
+  FTPSFS_TRY(services_.remote.rename(aside, original, wait));
+  log::warning("{} is back: a mount that died had moved it aside", original.str());
+  return {};
+}
+
+}  // namespace ftpsfs::fs

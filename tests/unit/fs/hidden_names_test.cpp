@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "../../../src/fs/hidden_names.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ftpsfs::fs {
+namespace {
+
+using Kind = HiddenName::Kind;
+
+TEST(HiddenNames, TellWhoseTheyAre) {
+  HiddenNames names(0xABCD);
+  const std::string first = names.upload();
+  EXPECT_NE(first, names.upload());
+  const auto upload = HiddenNames::parse(first);
+  ASSERT_TRUE(upload) << first;
+  EXPECT_EQ(upload->kind, Kind::upload);
+  EXPECT_EQ(upload->mount, 0xABCDU);
+  EXPECT_EQ(HiddenNames::parse(names.removed())->kind, Kind::removed);
+  const auto aside = HiddenNames::parse(names.aside("a.b-c .part"));
+  ASSERT_TRUE(aside);
+  EXPECT_EQ(aside->kind, Kind::aside);
+  EXPECT_EQ(aside->mount, 0xABCDU);
+  EXPECT_EQ(aside->original, "a.b-c .part");
+}
+
+TEST(HiddenNames, TooLongAnOriginalIsNotTold) {
+  HiddenNames names(1);
+  const std::string aside = names.aside(std::string(250, 'x'));
+  EXPECT_LE(aside.size(), 255U);
+  ASSERT_TRUE(HiddenNames::parse(aside));
+  EXPECT_EQ(HiddenNames::parse(aside)->original, "");
+}
+
+TEST(HiddenNames, OfEarlierVersionsAreHiddenAndNobodys) {
+  const auto old = HiddenNames::parse(".ftpsfs-0123456789abcdef.part");
+  ASSERT_TRUE(old);
+  EXPECT_FALSE(old->mount);
+  EXPECT_FALSE(HiddenNames::parse(".ftpsfs-12-3.part")->mount) << "no whole number";
+}
+
+TEST(HiddenNames, OthersAreNotOurs) {
+  for (const char* name :
+       {"", "f", ".ftpsfs", ".ftpsfs-", ".ftpsfs-x", ".ftpsfs-x.txt", "a.ftpsfs-0.part",
+        ".ftpsfs-0.keptx", ".ftpsfs-0.part.txt", ".ftpsfs.conf"}) {
+    EXPECT_FALSE(HiddenNames::is_hidden(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace ftpsfs::fs

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+//
+// How one file takes the place of another: upload=, servers that will not rename over a file, and
+// what a mount that died has left of it.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "../../../src/fs/hidden_names.hpp"
+#include "filesystem_fixture.hpp"
+
+namespace ftpsfs::fs {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class ReplacingTest : public FilesystemFixture {
+ protected:
+  using FilesystemFixture::FilesystemFixture;
+  void mount_as(UploadMode mode) {
+    Settings settings;
+    settings.upload_mode = mode;
+    mount(settings);
+  }
+  Result<void> replace(const std::string& name, const std::string& text) {
+    const HandleId handle = open(walk(name), O_WRONLY | O_TRUNC);
+    EXPECT_TRUE(write(handle, 0, text));
+    return close(handle);
+  }
+};
+
+TEST_F(ReplacingTest, AtomicUploadsShowNewNamesWhole) {
+  mount_as(UploadMode::atomic);
+  const HandleId handle = create("new");
+  ASSERT_TRUE(write(handle, 0, std::string(2U << 20U, 'x')));
+  ASSERT_TRUE(fs->flush(handle, request_of_a_child()));
+  bool seen_early = false;
+  remote.on_call([&](Op op, const std::string&) {
+    seen_early = seen_early || (remote.calls(Op::rename) == 0 && remote.exists("/new"));
+    EXPECT_TRUE(op != Op::rename || !seen_early);
+  });
+  ASSERT_TRUE(fs->flush(handle, request()));
+  EXPECT_FALSE(seen_early);
+  EXPECT_EQ(remote.content("/new")->size(), 2U << 20U);
+  remote.on_call({});
+  EXPECT_TRUE(close(handle));
+  EXPECT_THAT(hidden(), IsEmpty());
+}
+
+TEST_F(ReplacingTest, AtomicUploadsOfLocalCopiesShowNewNamesWhole) {
+  mount_as(UploadMode::atomic);
+  const HandleId handle = create("new", O_RDWR);
+  ASSERT_TRUE(write(handle, 5, "x"));
+  EXPECT_TRUE(close(handle));
+  EXPECT_EQ(remote.content("/new")->size(), 6U);
+  EXPECT_EQ(remote.calls(Op::rename), 1U);
+  EXPECT_THAT(hidden(), IsEmpty());
+}
+
+TEST_F(ReplacingTest, DirectUploadsMakeNoOtherName) {
+  mount_as(UploadMode::direct);
+  remote.put("/f", "old content");
+  put("new", "text");
+  EXPECT_TRUE(replace("f", "new"));
+  const HandleId handle = open(walk("f"), O_RDWR);
+  ASSERT_TRUE(write(handle, 1, "o"));
+  EXPECT_TRUE(close(handle));
+  EXPECT_EQ(remote.content("/f"), "now");
+  EXPECT_EQ(remote.content("/new"), "text");
+  EXPECT_EQ(remote.calls(Op::rename), 0U);
+  for (const std::string& line : remote.log()) {
+    EXPECT_EQ(line.find(".ftpsfs-"), std::string::npos) << line;
+  }
+}
+
+class RefusingServerTest : public ReplacingTest {
+ protected:
+  static FakeRemoteOptions refusing() {
+    FakeRemoteOptions options;
+    options.rename_replaces = false;
+    return options;
+  }
+  RefusingServerTest() : ReplacingTest(refusing()) {}
+};
+
+TEST_F(RefusingServerTest, AFileIsReplacedByWayOfABackup) {
+  remote.put("/f", "old");
+  EXPECT_TRUE(replace("f", "new"));
+  EXPECT_EQ(remote.content("/f"), "new");
+  EXPECT_THAT(hidden(), IsEmpty());
+}
+
+TEST_F(RefusingServerTest, TheOldFileIsThereUntilTheNewOneIsWhole) {
+  remote.put("/f", "old");
+  std::vector<std::string> seen;
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::rename || op == Op::finish) {
+      std::string all;
+      for (const auto& [path, content] : remote.snapshot()) {
+        all += content + " ";
+      }
+      seen.push_back(all);
+    }
+  });
+  EXPECT_TRUE(replace("f", "new"));
+  remote.on_call({});
+  for (const std::string& all : seen) {
+    EXPECT_NE(all.find("old"), std::string::npos) << all;
+  }
+  EXPECT_EQ(seen.size(), 4U) << "finish, rename over, aside, in its place";
+}
+
+TEST_F(RefusingServerTest, AProgramsRenameReplaces) {
+  remote.put("/from", "new");
+  remote.put("/to", "old");
+  ASSERT_TRUE(fs->rename(kRootIno, "from", kRootIno, "to", 0, request()));
+  EXPECT_EQ(remote.content("/to"), "new");
+  EXPECT_THAT(remote.names("/"), ElementsAre("to"));
+}
+
+TEST_F(RefusingServerTest, ARenameThatShallNotReplaceMovesNothingAside) {
+  remote.put("/from", "new");
+  ASSERT_NE(look(kRootIno, "from"), kNoIno);
+  EXPECT_EQ(look(kRootIno, "to"), kNoIno);
+  remote.put("/to", "made by another");
+  EXPECT_EQ(fs->rename(kRootIno, "from", kRootIno, "to", RENAME_NOREPLACE, request()).error().code,
+            Errc::already_exists);
+  EXPECT_EQ(remote.content("/to"), "made by another");
+}
+
+TEST_F(RefusingServerTest, AFailureInBetweenPutsTheOldFileBack) {
+  remote.put("/from", "new");
+  remote.put("/to", "old");
+  int renames = 0;
+  remote.on_call([&](Op op, const std::string& path) {
+    if (op == Op::rename && path == "/from" && ++renames == 2) {
+      remote.fail_next(Op::rename, "/from", make_error(Errc::access_denied, "550"));
+    }
+  });
+  EXPECT_EQ(fs->rename(kRootIno, "from", kRootIno, "to", 0, request()).error().code,
+            Errc::access_denied);
+  remote.on_call({});
+  EXPECT_EQ(remote.content("/to"), "old");
+  EXPECT_EQ(remote.content("/from"), "new");
+  EXPECT_THAT(hidden(), IsEmpty());
+}
+
+TEST_F(RefusingServerTest, WhatCannotBeMovedAsideIsNotReplaced) {
+  remote.put("/f", "old");
+  remote.fail_next(Op::rename, "/f", make_error(Errc::access_denied, "550"));
+  EXPECT_EQ(replace("f", "new").error().code, Errc::already_exists);
+  EXPECT_EQ(remote.content("/f"), "old");
+  EXPECT_THAT(hidden(), IsEmpty());
+}
+
+class LeftoversTest : public ReplacingTest {
+ protected:
+  static constexpr std::uint64_t kDead = 0xD;
+  static constexpr std::uint64_t kLiving = 0xA;
+  LeftoversTest() {
+    Settings settings;
+    settings.dead_mounts = {kDead};
+    mount(settings);
+  }
+  /// Until nothing under a hidden name is left but these.
+  void await_hidden(std::size_t count) {
+    const Wait limit = Wait::for_at_most(std::chrono::seconds(20));
+    while (hidden().size() != count && !limit.expired()) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(hidden().size(), count);
+  }
+  HiddenNames dead{kDead};
+  HiddenNames living{kLiving};
+};
+
+TEST_F(LeftoversTest, OfADeadMountAreRemoved) {
+  remote.put("/" + dead.upload(), "half");
+  remote.put("/" + dead.removed(), "gone");
+  EXPECT_THAT(list(kRootIno), IsEmpty());
+  await_hidden(0);
+}
+
+TEST_F(LeftoversTest, OfALivingMountElsewhereAreLeftAlone) {
+  remote.put("/" + living.upload(), "growing");
+  remote.put("/" + living.aside("f"), "f's only copy");
+  remote.put("/.ftpsfs-0123456789abcdef.part", "of an older version");
+  remote.put("/" + dead.upload(), "half");
+  list(kRootIno);
+  await_hidden(3);
+}
+
+TEST_F(LeftoversTest, AFileMovedAsideIsPutBack) {
+  remote.put("/" + dead.aside("f"), "only copy");
+  list(kRootIno);
+  await_hidden(0);
+  EXPECT_EQ(remote.content("/f"), "only copy");
+  const Wait limit = Wait::for_at_most(std::chrono::seconds(20));
+  while (list(kRootIno).size() != 1 && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(list(kRootIno), ElementsAre("f")) << "what was listed before is forgotten";
+}
+
+TEST_F(LeftoversTest, AFileMovedAsideThatWasReplacedIsRemoved) {
+  remote.put("/" + dead.aside("f"), "old");
+  remote.put("/f", "new");
+  list(kRootIno);
+  await_hidden(0);
+  EXPECT_EQ(remote.content("/f"), "new");
+}
+
+TEST_F(LeftoversTest, WhatCannotBeClearedIsTriedOnce) {
+  const std::string name = dead.upload();
+  remote.put("/" + name, "half");
+  remote.fail_next(Op::remove_file, "/" + name, make_error(Errc::access_denied, "550"));
+  list(kRootIno);
+  const Wait limit = Wait::for_at_most(std::chrono::seconds(20));
+  while (remote.calls(Op::remove_file) < 1 && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  clock.advance(std::chrono::hours(1));
+  list(kRootIno);
+  fs.reset();
+  EXPECT_EQ(remote.calls(Op::remove_file), 1U);
+}
+
+TEST_F(LeftoversTest, ADirectoryIsNotRemovedWithTheOnlyCopyOfAFile) {
+  remote.put("/d/" + living.aside("f"), "only copy");
+  EXPECT_EQ(fs->remove_directory(kRootIno, "d", request()).error().code, Errc::not_empty);
+  EXPECT_EQ(remote.names("/d").size(), 1U);
+}
+
+TEST_F(LeftoversTest, AMountForReadingAloneChangesNothing) {
+  Settings settings;
+  settings.dead_mounts = {kDead};
+  settings.read_only = true;
+  mount(settings);
+  remote.put("/" + dead.upload(), "half");
+  list(kRootIno);
+  fs.reset();
+  EXPECT_EQ(hidden().size(), 1U);
+}
+
+}  // namespace
+}  // namespace ftpsfs::fs
