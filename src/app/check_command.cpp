@@ -41,7 +41,7 @@ void add_fstab_line(const CommandLine& line, const MountPlan& plan, const std::s
   report.fstab_line = fstab_line(source, mount_point, options);
 }
 
-ExitCode usage_failure(std::string_view text) {
+ExitCode cannot_check(std::string_view text) {
   print_error(text);
   return kExitUsage;
 }
@@ -50,10 +50,10 @@ ExitCode usage_failure(std::string_view text) {
 
 ExitCode check_command(CommandLine& line) {
   if (line.positionals.empty() || line.positionals.size() > 2) {
-    return usage_failure("a URL is needed: ftpsfs check [options] URL [MOUNTPOINT]");
+    return cannot_check("a URL is needed: ftpsfs check [options] URL [MOUNTPOINT]");
   }
   if (line.options.write_test && line.options.read_only) {
-    return usage_failure("write and ro exclude each other");
+    return cannot_check("write and ro exclude each other");
   }
   auto plan = make_server_plan(line.options, line.positionals[0]);
   std::string source = line.positionals[0];
@@ -63,14 +63,14 @@ ExitCode check_command(CommandLine& line) {
   Secret::wipe(line.positionals[0]);
   Secret::wipe(line.options.proxy);
   if (!plan) {
-    return usage_failure(plan.error().text);
+    return cannot_check(plan.error().text);
   }
   for (const std::string& warning : plan->warnings) {
     print_error(warning);
   }
   log::configure(log::Sink::stderr_text, line.options.effective_log_level());
   if (const auto gathered = gather_login(*plan); !gathered) {
-    return usage_failure(gathered.error().text);
+    return cannot_check(gathered.error().text);
   }
   CheckReport report;
   const bool json = line.options.json;
