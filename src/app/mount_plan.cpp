@@ -436,6 +436,8 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.readahead_bytes = options.readahead;
   settings.timeout = options.timeout;
   settings.staging_directory = plan.staging_directory;
+  settings.staging_bytes = options.staging_size;
+  settings.source = plan.url.fsname();
   settings.upload_mode = options.upload_mode;
   return settings;
 }

@@ -205,6 +205,7 @@ StatusReport MountHandler::status() {
   report.unfinished_uploads = files.dirty_files;
   report.failed_uploads = files.failed_uploads;
   report.lost_files = files.lost_files;
+  report.rescued_files = files.rescued_files;
   report.cache_bytes = files.cache_bytes;
   report.cache_hits = files.cache_hits;
   report.listed_ahead = files.listed_ahead;

@@ -50,6 +50,7 @@ void for_each_field(Report& report, Visitor visit) {
   visit("unfinished_uploads", report.unfinished_uploads);
   visit("failed_uploads", report.failed_uploads);
   visit("lost_files", report.lost_files);
+  visit("rescued_files", report.rescued_files);
   visit("cache_bytes", report.cache_bytes);
   visit("cache_hits", report.cache_hits);
   visit("listed_ahead", report.listed_ahead);
@@ -331,10 +332,12 @@ std::string as_text(const StatusReport& report) {
                      r.data_connections, r.warm_starts);
   out += fmt::format("  dialogue     {} commands in {} flights, {} fallbacks, {} full handshakes\n",
                      r.commands, r.flights, r.fallbacks, r.full_handshakes);
-  out += fmt::format("  files        {} open, {} with unfinished uploads, {} failed uploads{}\n",
-                     r.open_files, r.unfinished_uploads, r.failed_uploads,
-                     r.lost_files == 0 ? std::string()
-                                       : fmt::format(", {} not whole on the server", r.lost_files));
+  out += fmt::format(
+      "  files        {} open, {} with unfinished uploads, {} failed uploads{}{}\n", r.open_files,
+      r.unfinished_uploads, r.failed_uploads,
+      r.lost_files == 0 ? std::string() : fmt::format(", {} not whole on the server", r.lost_files),
+      r.rescued_files == 0 ? std::string()
+                           : fmt::format(", {} kept for recovery", r.rescued_files));
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,
                      asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);

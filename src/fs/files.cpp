@@ -436,6 +436,7 @@ void Filesystem::Impl::close_file(const std::shared_ptr<OpenFile>& file) {
   }
   if (last) {
     remove_hidden(file);
+    file->rescue();
   }
   inodes_.unpin(file->ino());
 }
@@ -456,6 +457,19 @@ void Filesystem::Impl::remove_hidden(const std::shared_ptr<OpenFile>& file) {
   if (const auto location = inodes_.locate(file->ino())) {
     inodes_.detach(location->parent, location->name);
   }
+}
+
+Result<void> Filesystem::Impl::allocate(HandleId id, int mode, std::uint64_t offset,
+                                        std::uint64_t length, const Request& request) {
+  const auto handle = find_handle(id);
+  if (!handle) {
+    return bad_handle();
+  }
+  if (length == 0 || offset + length < offset) {
+    return make_error(Errc::invalid_argument, "no such range");
+  }
+  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, handle->file->enter_behind_others(request.wait));
+  return handle->file->allocate(mode, {offset, offset + length}, request.wait.stop);
 }
 
 std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
@@ -497,6 +511,7 @@ std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
     if (!finished) {
       ++unfinished;
       note_lost(*file);
+      file->rescue();
     }
   }
   return unfinished;

@@ -333,6 +333,7 @@ Filesystem::Counters Filesystem::Impl::counters() const {
   result.inodes = inodes_.size();
   result.failed_uploads = services_.failed_uploads;
   result.lost_files = services_.lost_files.count();
+  result.rescued_files = services_.rescued_files;
   result.left_behind = services_.left_behind;
   const auto ahead = prefetch_.counters();
   result.listed_ahead = ahead.listed;
@@ -431,6 +432,10 @@ std::optional<Result<void>> Filesystem::try_write(HandleId handle, WritePlace pl
 Result<void> Filesystem::write(HandleId handle, WritePlace place, const Slice& data,
                                const Request& request) {
   return impl_->write(handle, place, data, request);
+}
+Result<void> Filesystem::allocate(HandleId handle, int mode, std::uint64_t offset,
+                                  std::uint64_t length, const Request& request) {
+  return impl_->allocate(handle, mode, offset, length, request);
 }
 Result<void> Filesystem::flush(HandleId handle, const Request& request) {
   return impl_->flush(handle, request);

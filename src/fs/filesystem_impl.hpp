@@ -65,6 +65,8 @@ class Filesystem::Impl {
                       const Request& request);
   std::optional<Result<void>> try_write(HandleId handle, WritePlace place, const Slice& data);
   Result<void> write(HandleId handle, WritePlace place, const Slice& data, const Request& request);
+  Result<void> allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length,
+                        const Request& request);
   Result<void> flush(HandleId handle, const Request& request);
   Result<void> sync(HandleId handle, const Request& request);
   std::optional<std::shared_ptr<void>> try_release(HandleId handle);

@@ -22,12 +22,14 @@ void Leftovers::note(Ino directory, const std::vector<std::string>& names) {
     return;
   }
   std::vector<Leftover> found;
-  const MutexLock lock(mutex_);
-  for (const std::string& name : names) {
-    auto meaning = HiddenNames::parse(name);
-    if (meaning && meaning->mount && dead_.contains(*meaning->mount) &&
-        !seen_.contains({directory, name})) {
-      found.push_back({name, *std::move(meaning)});
+  {
+    const MutexLock lock(mutex_);
+    for (const std::string& name : names) {
+      auto meaning = HiddenNames::parse(name);
+      if (meaning && meaning->mount && dead_.contains(*meaning->mount) &&
+          seen_.emplace(directory, name).second) {
+        found.push_back({name, *std::move(meaning)});
+      }
     }
   }
   if (found.empty()) {
@@ -37,12 +39,13 @@ void Leftovers::note(Ino directory, const std::vector<std::string>& names) {
   std::stable_partition(found.begin(), found.end(), [](const Leftover& leftover) {
     return leftover.meaning.kind == HiddenName::Kind::aside;
   });
-  const bool taken = crew_.take(
-      [this, directory, found](const std::stop_token& stop) { clear(directory, found, stop); },
-      kMostWaiting);
-  if (taken) {
+  const auto work = [this, directory, found](const std::stop_token& stop) {
+    clear(directory, found, stop);
+  };
+  if (!crew_.take(work, kMostWaiting)) {
+    const MutexLock lock(mutex_);
     for (const Leftover& leftover : found) {
-      seen_.emplace(directory, leftover.name);
+      seen_.erase({directory, leftover.name});
     }
   }
 }

@@ -5,6 +5,10 @@
 #include "open_file.hpp"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
+
+#include <functional>
+#include <utility>
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
@@ -18,6 +22,39 @@ constexpr std::chrono::milliseconds kVersionTrust{1000};
 /// Who holds the gate has deadlines of its own, for each step of what may be a long way: a large
 /// file on a slow link is fetched for hours. This only keeps the wait from being unbounded.
 constexpr std::chrono::hours kLongestWork{24};
+
+/// What fills a local copy: a stream, and another one after a failure, which a stream remembers for
+/// a moment. Thread-safe.
+class CopySource {
+ public:
+  using Stream = std::shared_ptr<transfer::ReadStream>;
+  explicit CopySource(std::function<Stream()> make) : make_(std::move(make)) {}
+
+  Result<Slices> read(std::uint64_t offset, std::size_t size, std::optional<std::uint64_t> end,
+                      const Wait& wait) {
+    Stream stream;
+    {
+      const MutexLock lock(mutex_);
+      if (!stream_) {
+        stream_ = make_();
+      }
+      stream = stream_;
+    }
+    auto slices = stream->read(offset, size, end, wait);
+    if (!slices) {
+      const MutexLock lock(mutex_);
+      if (stream_ == stream) {
+        stream_.reset();  // we hold it, too: its end is not here
+      }
+    }
+    return slices;
+  }
+
+ private:
+  const std::function<Stream()> make_;
+  Mutex mutex_;
+  Stream stream_ FTPSFS_GUARDED_BY(mutex_);
+};
 
 }  // namespace
 
@@ -279,16 +316,88 @@ Result<void> OpenFile::stage(const std::stop_token& stop) {
   if (const auto* streaming = std::get_if<Streaming>(&now)) {
     return stage_from_stream(*streaming, stop);
   }
-  FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(own_path(), true, stop));
+  FTPSFS_TRY_ASSIGN(auto copy, sparse_copy(stop));
   const MutexLock lock(mutex_);
   content_ = Staged{std::move(copy), false, false};
   ++epoch_;
   return {};
 }
 
+Result<std::shared_ptr<transfer::StagedFile>> OpenFile::empty_copy() const {
+  return transfer::StagedFile::create(services_.settings.staging_directory, &services_.staging);
+}
+
+Result<std::shared_ptr<transfer::StagedFile>> OpenFile::sparse_copy(const std::stop_token& stop) {
+  remote::FileVersion known;
+  {
+    const MutexLock lock(mutex_);
+    known = remote::comparable(version_);
+  }
+  if (!known.size) {
+    return fetch_copy(own_path(), true, stop);  // how much there is shows only at its end
+  }
+  FTPSFS_TRY_ASSIGN(auto copy, empty_copy());
+  if (*known.size == 0) {
+    return copy;
+  }
+  const auto check = [known](const remote::FileVersion& observed, std::uint64_t) -> Result<void> {
+    return remote::may_be_same(known, observed)
+               ? Result<void>()
+               : make_error(Errc::stale,
+                            "the file was changed on the server while it was being written here");
+  };
+  const auto source =
+      std::make_shared<CopySource>([&services = services_, path = own_path(), check] {
+        return std::make_shared<transfer::ReadStream>(services.remote, path, check, services.budget,
+                                                      services.pace, services.limits);
+      });
+  FTPSFS_TRY(copy->copy_from(
+      *known.size, [source, size = known.size, patience = 2 * services_.limits.stall_timeout](
+                       std::uint64_t offset, std::size_t bytes, const std::stop_token& wanted) {
+        return source->read(offset, bytes, size, Wait::for_at_most(patience, wanted));
+      }));
+  return copy;
+}
+
+Result<void> OpenFile::complete_copy(const std::stop_token& stop) {
+  const Content now = content();
+  return std::get<Staged>(now).copy->complete(stop);
+}
+
+Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop_token& stop) {
+  const bool keeps_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+  const int what = mode & ~FALLOC_FL_KEEP_SIZE;
+  if (what != 0 && what != FALLOC_FL_ZERO_RANGE && (what != FALLOC_FL_PUNCH_HOLE || !keeps_size)) {
+    return make_error(Errc::unsupported, "this kind of fallocate is not offered");
+  }
+  std::optional<std::uint64_t> size;
+  {
+    const MutexLock lock(mutex_);
+    size = size_locked();
+  }
+  const bool grows = !keeps_size && (!size || range.end > *size);
+  if (what == 0 && !grows) {
+    return {};  // FTP reserves nothing
+  }
+  if (grows) {
+    FTPSFS_TRY(truncate(range.end, stop));
+  }
+  if (what == 0) {
+    return {};
+  }
+  FTPSFS_TRY(stage(stop));
+  const Content now = content();
+  FTPSFS_TRY(std::get<Staged>(now).copy->punch(range));
+  const MutexLock lock(mutex_);
+  std::get<Staged>(content_).dirty = true;
+  ++epoch_;
+  note_written();
+  return {};
+}
+
 Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
     const transfer::PathProvider& path, bool check, const std::stop_token& stop) {
-  FTPSFS_TRY_ASSIGN(auto copy, transfer::StagedFile::create(services_.settings.staging_directory));
+  FTPSFS_TRY_ASSIGN(auto copy, empty_copy());
   std::uint64_t epoch = 0;
   bool empty = false;
   {
@@ -316,7 +425,7 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
     if (streaming.mode == remote::WriteMode::append && streaming.base != 0) {
       FTPSFS_TRY_ASSIGN(copy, fetch_copy(own_path(), false, stop));
     } else {
-      FTPSFS_TRY_ASSIGN(copy, transfer::StagedFile::create(services_.settings.staging_directory));
+      FTPSFS_TRY_ASSIGN(copy, empty_copy());
     }
     if (auto slices = streaming.stream->take_back()) {
       Result<void> copied;

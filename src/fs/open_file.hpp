@@ -97,6 +97,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// Content becomes empty; the server's file stays until the replacement is published.
   void begin_replacement();
   Result<void> truncate(std::uint64_t size, const std::stop_token& stop);
+  /// As fallocate(2). @errors unsupported: a mode that is not known.
+  Result<void> allocate(int mode, transfer::Range range, const std::stop_token& stop);
   /// Makes everything written so far visible and confirmed under the file's name.
   /// @param failures_before as in verdict(), which it gives when nothing is owed; default: no
   /// program asks.
@@ -114,6 +116,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// Takes a local copy of a removed file that still lies on the server under a hidden name, so
   /// that the caller may delete it there.
   Result<void> bring_home(const std::stop_token& stop);
+  /// The last handle goes, or the mount: what is owed and lies in a local copy is kept for its
+  /// owner. Once.
+  void rescue();
   /// From now on nothing is published any more.
   void mark_orphan(bool hidden_on_server);
 
@@ -219,6 +224,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> begin_append(WritePlace place, std::optional<std::uint64_t> size, const Wait& wait);
 
   Result<void> stage(const std::stop_token& stop);
+  /// A copy into which the server's content comes as it is touched.
+  Result<std::shared_ptr<transfer::StagedFile>> sparse_copy(const std::stop_token& stop);
+  Result<std::shared_ptr<transfer::StagedFile>> empty_copy() const;
+  /// @pre staged
+  Result<void> complete_copy(const std::stop_token& stop);
   Result<void> stage_from_stream(const Streaming& streaming, const std::stop_token& stop);
   Result<std::shared_ptr<transfer::StagedFile>> fetch_copy(const transfer::PathProvider& path,
                                                            bool check, const std::stop_token& stop);
@@ -254,6 +264,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   remote::FileVersion version_ FTPSFS_GUARDED_BY(mutex_);  ///< of what the server has
   SteadyTime version_seen_ FTPSFS_GUARDED_BY(mutex_);
   bool on_server_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the name exists there
+  bool rescued_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool orphan_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool hidden_on_server_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool written_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< since the last flush that published

@@ -8,6 +8,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
 #include "open_file.hpp"
+#include "recovery.hpp"
 #include "rename_over.hpp"
 
 namespace ftpsfs::fs {
@@ -76,6 +77,10 @@ Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::sto
 }
 
 Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token& stop) {
+  // First: an upload and a download that wait for each other would take turns on one connection.
+  if (auto whole = staged.copy->complete(stop); !whole) {
+    return whole.error().code == Errc::cancelled ? whole : settle_verdict(std::move(whole));
+  }
   const std::string temporary = temporary_for(on_server());
   const remote::UploadTail tail = tail_for(temporary);
   auto end = transfer::send_from(*staged.copy, services_.remote, target_path(temporary), tail,
@@ -244,6 +249,7 @@ void OpenFile::remove_temporary(const std::string& temporary) {
 Result<bool> OpenFile::prepare_orphan(const std::stop_token& stop) {
   if (!std::holds_alternative<OnServer>(content())) {
     FTPSFS_TRY(stage(stop));
+    FTPSFS_TRY(complete_copy(stop));
   }
   const MutexLock lock(mutex_);
   return on_server_;
@@ -251,9 +257,38 @@ Result<bool> OpenFile::prepare_orphan(const std::stop_token& stop) {
 
 Result<void> OpenFile::bring_home(const std::stop_token& stop) {
   FTPSFS_TRY(stage(stop));
+  FTPSFS_TRY(complete_copy(stop));
   const MutexLock lock(mutex_);
   hidden_on_server_ = false;
   return {};
+}
+
+void OpenFile::rescue() {
+  std::shared_ptr<transfer::StagedFile> copy;
+  std::string reason;
+  {
+    const MutexLock lock(mutex_);
+    const auto* staged = std::get_if<Staged>(&content_);
+    if (staged == nullptr || !owes_locked() || std::exchange(rescued_, true)) {
+      return;
+    }
+    copy = staged->copy;
+    reason = verdict_ ? verdict_->text : "the mount ended before it was uploaded";
+  }
+  const auto path = own_path()();
+  if (!path) {
+    return;
+  }
+  const auto kept =
+      keep_for_recovery(services_.settings, *copy, {path->str(), reason, services_.wall_seconds()});
+  if (!kept) {
+    log::error("{}: what was written to it is lost ({}), and cannot be kept here: {}", path->str(),
+               reason, kept.error().text);
+    return;
+  }
+  ++services_.rescued_files;
+  log::error("{}: what was written to it is not on the server ({}), and is kept in {}", path->str(),
+             reason, *kept);
 }
 
 void OpenFile::mark_orphan(bool hidden_on_server) {

@@ -172,7 +172,7 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
       continue;
     }
     if (copy) {
-      return copy->read(offset, size);
+      return copy->read(offset, size, request.wait.stop);
     }
     if (!stream) {
       // Bytes on their way to the server cannot be read back from it half-way: take a copy.

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <limits>
 
 #include "files_ahead.hpp"
 #include "ftpsfs/base/clock.hpp"
@@ -15,6 +16,7 @@
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
 #include "ftpsfs/transfer/pace.hpp"
+#include "ftpsfs/transfer/staged_file.hpp"
 #include "hidden_names.hpp"
 #include "lost_files.hpp"
 #include "page_gates.hpp"
@@ -43,6 +45,11 @@ struct Services {
   /// built meanwhile may have led elsewhere.
   std::atomic<std::uint64_t> renames{0};
   LostFiles lost_files{};
+  /// Content that the server would not take, and that is kept here: see recovery.hpp.
+  std::atomic<std::uint64_t> rescued_files{0};
+  transfer::StagingBudget staging{settings.staging_bytes != 0
+                                      ? settings.staging_bytes
+                                      : std::numeric_limits<std::uint64_t>::max()};
   PageGates page_gates{};
 
   /// For steps that must not be abandoned half-way, whatever the program does.

@@ -75,6 +75,7 @@ const fuse_lowlevel_ops& Frontend::callbacks() {
     ops.write_buf = &Callback<&Frontend::write, kNewWork>::call;
     ops.flush = &Callback<&Frontend::flush, kAlways>::call;
     ops.fsync = &Callback<&Frontend::fsync, kAlways>::call;
+    ops.fallocate = &Callback<&Frontend::fallocate, kNewWork>::call;
     ops.release = &Callback<&Frontend::release, kAlways>::call;
     ops.opendir = &Callback<&Frontend::opendir, kNewWork>::call;
     ops.readdir = &Callback<&Frontend::readdir, kNewWork>::call;

@@ -107,6 +107,16 @@ void Frontend::fsync(Ticket ticket, fuse_ino_t, int, fuse_file_info* info) {
            });
 }
 
+void Frontend::fallocate(Ticket ticket, fuse_ino_t, int mode, off_t offset, off_t length,
+                         fuse_file_info* info) {
+  const auto from = static_cast<std::uint64_t>(offset);
+  const auto bytes = static_cast<std::uint64_t>(length);
+  dispatch("fallocate", std::move(ticket), OnInterrupt::worker_answers, Lane::work,
+           [this, handle = info->fh, mode, from, bytes](const fs::Request& request) {
+             return filesystem_.allocate(handle, mode, from, bytes, request);
+           });
+}
+
 void Frontend::release(Ticket ticket, fuse_ino_t, fuse_file_info* info) {
   if (auto remains = filesystem_.try_release(info->fh)) {
     reply("release", std::move(ticket), Result<void>());

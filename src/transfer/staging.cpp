@@ -8,14 +8,14 @@ namespace {
 
 constexpr std::size_t kPiece = 1ULL << 20;
 
-Result<remote::FinishedUpload> send_once(const StagedFile& file, remote::Remote& remote,
+Result<remote::FinishedUpload> send_once(StagedFile& file, remote::Remote& remote,
                                          const PathProvider& path, const remote::UploadTail& tail,
                                          MemoryBudget& budget, const Limits& limits,
                                          const std::stop_token& stop) {
   WriteStream stream(remote, path, remote::WriteMode::replace, 0, budget, limits);
   const std::uint64_t size = file.size();
   for (std::uint64_t offset = 0; offset < size;) {
-    FTPSFS_TRY_ASSIGN(const Slices slices, file.read(offset, kPiece));
+    FTPSFS_TRY_ASSIGN(const Slices slices, file.read(offset, kPiece, stop));
     if (slices.empty()) {
       return make_error(Errc::io_error, "the local copy ended early");
     }
@@ -49,7 +49,7 @@ Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProv
   }
 }
 
-Result<remote::FinishedUpload> send_from(const StagedFile& file, remote::Remote& remote,
+Result<remote::FinishedUpload> send_from(StagedFile& file, remote::Remote& remote,
                                          const PathProvider& path, const remote::UploadTail& tail,
                                          MemoryBudget& budget, const Limits& limits,
                                          const std::stop_token& stop) {

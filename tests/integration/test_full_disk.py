@@ -2,7 +2,9 @@
 """A disk that is full, there or here, must reach the program that writes, and cost nothing else."""
 
 import errno
+import json
 import os
+import stat
 
 import pytest
 
@@ -129,3 +131,27 @@ def test_umount_does_not_tell_again_what_the_writer_was_told(small_box):
     finally:
         program.tidy()
     (small_box.remote / "large").unlink(missing_ok=True)
+
+
+def test_what_a_full_server_refuses_of_a_local_copy_is_kept(small_box):
+    box = small_box
+    data = os.urandom(12 * MEBIBYTE)
+    staging = box.folder / "staging"
+    staging.mkdir(mode=0o700)
+    mount = box.mount(staging_dir=staging)
+    with pytest.raises(OSError) as refusal:
+        with open(mount / "big", "w+b", buffering=0) as file:
+            file.seek(MEBIBYTE)
+            file.write(data[MEBIBYTE:])
+            file.seek(0)
+            file.write(data[:MEBIBYTE])
+    assert refusal.value.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    place = staging / f"recovery-{os.geteuid()}"
+    assert wait_for(lambda: place.is_dir() and list(place.glob("*.json")))
+    (sidecar,) = place.glob("*.json")
+    told = json.loads(sidecar.read_text())
+    assert (told["path"], told["size"], told["complete"]) == (f"/{box.name}/big", len(data), True)
+    assert sidecar.with_suffix(".data").read_bytes() == data
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert stat.S_IMODE(sidecar.with_suffix(".data").stat().st_mode) == 0o600
+    box.allow_leftovers = True

@@ -413,3 +413,50 @@ def test_hundreds_of_small_files(box):
     for number in (1, 100, 200):
         assert (box.remote / f"file{number}").read_bytes() == f"content {number}\n".encode()
     assert len(os.listdir(mount)) == 200
+
+
+def test_fallocate_grows_punches_and_zeroes(box):
+    old = noise(100_000)
+    box.put("file", old)
+    box.mount()
+    box.sh("fallocate -p -o 4096 -l 8192 file; fallocate -z -o 50000 -l 10 file; fallocate -l 200000 file;"
+           "fallocate -n -l 500000 file")
+    expected = bytearray(old) + bytes(100_000)
+    expected[4096:12288] = bytes(8192)
+    expected[50_000:50_010] = bytes(10)
+    assert (box.remote / "file").read_bytes() == expected
+
+
+def test_what_is_cut_off_or_written_over_is_not_fetched(box):
+    """2 GiB would take minutes on a slow link."""
+    with open(box.put("file"), "r+b") as file:
+        file.write(b"head")
+        file.truncate(2 << 30)
+    box.put("whole", noise(3 * MEBIBYTE, seed=2))
+    mount = box.mount(staging_dir=staging_of(box), staging_size="16M")
+    os.truncate(mount / "file", 6)
+    assert (box.remote / "file").read_bytes() == b"head\0\0"
+    data = noise(3 * MEBIBYTE)
+    with open(mount / "whole", "r+b", buffering=0) as file:
+        for offset in reversed(range(0, len(data), MEBIBYTE)):
+            file.seek(offset)
+            file.write(data[offset:offset + MEBIBYTE])
+    assert (box.remote / "whole").read_bytes() == data
+
+
+def test_staging_size_bounds_local_copies(box):
+    old = noise(4 * MEBIBYTE)
+    box.put("file", old)
+    mount = box.mount(staging_dir=staging_of(box), staging_size="2M")
+    with pytest.raises(OSError) as refusal:
+        with open(mount / "file", "r+b", buffering=0) as file:
+            file.seek(MEBIBYTE)
+            file.write(b"in the middle")
+    assert refusal.value.errno == errno.ENOSPC
+    assert (box.remote / "file").read_bytes() == old
+
+
+def staging_of(box):
+    path = box.folder / "staging"
+    path.mkdir(mode=0o700)
+    return path

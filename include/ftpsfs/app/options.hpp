@@ -105,6 +105,7 @@ struct Options {
   std::uint64_t buffer_size = std::uint64_t{96} << 20;  ///< bytes
   std::uint64_t readahead = 0;                          ///< bytes; 0: as the link needs
   std::string staging_directory;                        ///< empty: the default place
+  std::uint64_t staging_size = 0;                       ///< bytes; 0: as the disk has room
 
   // How files are written.
   fs::UploadMode upload_mode = fs::UploadMode::automatic;

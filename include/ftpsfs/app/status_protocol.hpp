@@ -87,7 +87,8 @@ struct StatusReport {
   std::uint64_t open_files = 0;
   std::uint64_t unfinished_uploads = 0;
   std::uint64_t failed_uploads = 0;
-  std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
+  std::uint64_t lost_files = 0;     ///< not whole on the server, and no program was told
+  std::uint64_t rescued_files = 0;  ///< of those that failed, kept in the recovery directory
   std::uint64_t cache_bytes = 0;
   std::uint64_t cache_hits = 0;
   std::uint64_t listed_ahead = 0;

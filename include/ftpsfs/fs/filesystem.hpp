@@ -72,6 +72,10 @@ class Filesystem {
   /// owner may be kept until the bytes are sent.
   std::optional<Result<void>> try_write(HandleId handle, WritePlace place, const Slice& data);
   Result<void> write(HandleId handle, WritePlace place, const Slice& data, const Request& request);
+  /// @param mode of fallocate(2): 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE; others are
+  /// unsupported.
+  Result<void> allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length,
+                        const Request& request);
   Result<void> flush(HandleId handle, const Request& request);
   Result<void> sync(HandleId handle, const Request& request);
   /// Ends the handle when nothing is owed to the server. What must go, but may take a moment to (a
@@ -115,8 +119,9 @@ class Filesystem {
     std::uint64_t failed_uploads = 0;
     /// Files that are not whole on the server, and of which no program was told.
     std::uint64_t lost_files = 0;
-    std::uint64_t left_behind = 0;        ///< hidden files that could not be cleared away
-    std::uint64_t listed_ahead = 0;       ///< directories listed ahead of a walk
+    std::uint64_t rescued_files = 0;  ///< kept on this machine, as the server would not take them
+    std::uint64_t left_behind = 0;    ///< hidden files that could not be cleared away
+    std::uint64_t listed_ahead = 0;   ///< directories listed ahead of a walk
     std::uint64_t listed_ahead_used = 0;  ///< of those, visited later
     std::uint64_t read_ahead = 0;         ///< small files read ahead of their opening
     std::uint64_t read_ahead_used = 0;    ///< of those, opened later

@@ -57,8 +57,12 @@ struct Settings {
   /// Mounts that are known to be dead: what they left on the server is cleared away.
   std::vector<std::uint64_t> dead_mounts{};
 
+  /// The mount's URL without user and password, for people.
+  std::string source{};
   /// Where local copies for random writes lie (unlinked files). Must exist and be writable.
   std::string staging_directory = "/tmp";
+  /// The most that they hold, all together; 0: what the disk has.
+  std::uint64_t staging_bytes = 0;
 };
 
 }  // namespace ftpsfs::fs

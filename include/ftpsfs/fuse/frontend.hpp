@@ -94,6 +94,8 @@ class Frontend {
   void write(Ticket ticket, fuse_ino_t ino, fuse_bufvec* data, off_t offset, fuse_file_info* info);
   void flush(Ticket ticket, fuse_ino_t ino, fuse_file_info* info);
   void fsync(Ticket ticket, fuse_ino_t ino, int data_only, fuse_file_info* info);
+  void fallocate(Ticket ticket, fuse_ino_t ino, int mode, off_t offset, off_t length,
+                 fuse_file_info* info);
   void release(Ticket ticket, fuse_ino_t ino, fuse_file_info* info);
   fs::Slice own(const fuse_buf& data);
 

@@ -18,7 +18,7 @@ Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProv
 
 /// Uploads `file` to the path given (STOR), begun anew after link failures: the copy is all there.
 /// @param tail as in WriteStream::finish.
-Result<remote::FinishedUpload> send_from(const StagedFile& file, remote::Remote& remote,
+Result<remote::FinishedUpload> send_from(StagedFile& file, remote::Remote& remote,
                                          const PathProvider& path, const remote::UploadTail& tail,
                                          MemoryBudget& budget, const Limits& limits,
                                          const std::stop_token& stop);

@@ -155,6 +155,8 @@ TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {
   EXPECT_THAT(text, Not(HasSubstr("not whole")));
   report.lost_files = 1;
   EXPECT_THAT(as_text(report), HasSubstr("2 failed uploads, 1 not whole on the server"));
+  report.rescued_files = 3;
+  EXPECT_THAT(as_text(report), HasSubstr("1 not whole on the server, 3 kept for recovery"));
 }
 
 }  // namespace
