@@ -374,6 +374,10 @@ std::optional<MountMark> make_mark(const MountPlan& plan) {
   if (plan.options.read_only) {
     return std::nullopt;
   }
+  std::optional<RunAs::Lending> lending;  // who serves takes the mark away again
+  if (plan.run_as) {
+    lending.emplace(*plan.run_as);
+  }
   auto mark = MountMark::make(plan.staging_directory);
   if (!mark) {
     log::info("no mark of this mount: {}", mark.error().text);

@@ -39,7 +39,7 @@ bool is_directory(const OptionRow& row) {
 }
 
 /// For 'single quotes' of any shell.
-std::string quoted(std::string_view text) {
+std::string single_quoted(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -122,7 +122,7 @@ std::string zsh_spec(const OptionRow& row) {
   std::string action;
   switch (row.kind) {
     case OptionKind::flag:
-      return quoted(fmt::format("--{}[{}]", row.name, help));
+      return single_quoted(fmt::format("--{}[{}]", row.name, help));
     case OptionKind::path:
       action = is_directory(row) ? "_directories" : "_files";
       break;
@@ -138,8 +138,9 @@ std::string zsh_spec(const OptionRow& row) {
     default:
       break;
   }
-  return quoted(fmt::format("--{}=[{}]{}{}:{}", row.name, help, row.value_optional ? "::" : ":",
-                            choices_apart(row).empty() ? row.name : "value", action));
+  return single_quoted(fmt::format("--{}=[{}]{}{}:{}", row.name, help,
+                                   row.value_optional ? "::" : ":",
+                                   choices_apart(row).empty() ? row.name : "value", action));
 }
 
 std::string zsh_words(CommandWords words) {
@@ -173,7 +174,8 @@ std::string zsh_case(const CommandRow& row) {
 // ---- fish ----
 
 std::string fish_option(const OptionRow& row, const std::string& condition) {
-  std::string out = fmt::format("complete -c ftpsfs -n {} -l {}", quoted(condition), row.name);
+  std::string out =
+      fmt::format("complete -c ftpsfs -n {} -l {}", single_quoted(condition), row.name);
   if (row.short_name != 0) {
     out += fmt::format(" -s {}", row.short_name);
   }
@@ -184,7 +186,7 @@ std::string fish_option(const OptionRow& row, const std::string& condition) {
       out += is_directory(row) ? " -xa '(__fish_complete_directories)'" : " -rF";
       break;
     case OptionKind::choice:
-      out += fmt::format(" -xa {}", quoted(choices_apart(row)));
+      out += fmt::format(" -xa {}", single_quoted(choices_apart(row)));
       break;
     case OptionKind::user:
       out += " -xa '(__fish_complete_users)'";
@@ -196,7 +198,7 @@ std::string fish_option(const OptionRow& row, const std::string& condition) {
       out += row.value_optional ? "" : " -x";
       break;
   }
-  return fmt::format("{} -d {}\n", out, quoted(brief(row.help)));
+  return fmt::format("{} -d {}\n", out, single_quoted(brief(row.help)));
 }
 
 }  // namespace
@@ -274,7 +276,7 @@ std::string completion_for_zsh() {
   std::string cases;
   for (const CommandRow& row : command_rows()) {
     if (!row.help.empty()) {
-      described += fmt::format("    {}\n", quoted(fmt::format("{}:{}", row.name, row.help)));
+      described += fmt::format("    {}\n", single_quoted(fmt::format("{}:{}", row.name, row.help)));
       cases += zsh_case(row);
     }
   }
@@ -336,7 +338,7 @@ std::string completion_for_fish() {
   for (const CommandRow& row : command_rows()) {
     if (!row.help.empty()) {
       out += fmt::format("complete -c ftpsfs -n __fish_use_subcommand -a {} -d {}\n", row.name,
-                         quoted(row.help));
+                         single_quoted(row.help));
     }
   }
   out += "complete -c ftpsfs -n __fish_use_subcommand -a '(__ftpsfs_profiles)' -d profile\n";
@@ -353,11 +355,12 @@ std::string completion_for_fish() {
     }
     if (row.words == CommandWords::mount_point || row.words == CommandWords::mount_point_and_path ||
         row.words == CommandWords::mount_point_and_level) {
-      out += fmt::format("complete -c ftpsfs -n {} -xa '(__ftpsfs_mounts)'\n", quoted(condition));
+      out += fmt::format("complete -c ftpsfs -n {} -xa '(__ftpsfs_mounts)'\n",
+                         single_quoted(condition));
     }
     if (row.words == CommandWords::mount_point_and_level) {
       out += fmt::format("complete -c ftpsfs -n {} -xa 'trace debug info warning error off'\n",
-                         quoted(condition));
+                         single_quoted(condition));
     }
   }
   return out;

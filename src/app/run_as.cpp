@@ -37,6 +37,15 @@ Result<RunAs> RunAs::find(uid_t user) {
   return RunAs(user, found->pw_gid, found->pw_name);
 }
 
+// Where this fails what is made is root's, and its maker finds out.
+RunAs::Lending::Lending(const RunAs& user) {
+  [[maybe_unused]] const bool lent = ::setegid(user.group_) == 0 && ::seteuid(user.user_) == 0;
+}
+
+RunAs::Lending::~Lending() {
+  [[maybe_unused]] const bool back = ::seteuid(0) == 0 && ::setegid(0) == 0;
+}
+
 Result<void> RunAs::mount_for_user() const {
   // libfuse tells the kernel the real user; the effective one has the right to mount.
   if (::setresgid(group_, static_cast<gid_t>(-1), 0) != 0 ||

@@ -159,8 +159,11 @@ def test_setuid_gives_up_roots_rights_and_the_mount_is_the_users(box, program):
     done = subprocess.run([*as_user, str(binary()), "status", "--json", str(program.mnt)],
                           capture_output=True, text=True, timeout=20)
     assert json.loads(done.stdout)["pid"] == pid, done.stderr
+    marks = f"/var/cache/ftpsfs-{user.pw_uid}/mounts-{user.pw_uid}"
+    mine = len(os.listdir(marks))
     assert program.run("umount", program.mnt).returncode == 0
     assert program.ended()
+    assert len(os.listdir(marks)) == mine - 1, "an end that was clean leaves no mark"
 
 
 def test_setuid_is_for_root_and_for_known_users(box, program):

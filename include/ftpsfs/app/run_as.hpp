@@ -24,6 +24,15 @@ class RunAs {
   /// Gives up root's rights for good. @pre nothing of root's is needed any more.
   Result<void> become_user() const;
 
+  /// While alive, what is made on this machine is the user's. @pre root's rights are not given up.
+  class Lending {
+   public:
+    explicit Lending(const RunAs& user);
+    ~Lending();
+    Lending(const Lending&) = delete;
+    Lending& operator=(const Lending&) = delete;
+  };
+
   uid_t user() const { return user_; }
   gid_t group() const { return group_; }
 
