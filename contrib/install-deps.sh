@@ -19,9 +19,10 @@ build_packages=(
 test_packages=(
     libgtest-dev libgmock-dev libbenchmark-dev ccache clang
     python3 python3-pytest python3-pyftpdlib python3-openssl
-    curl rsync git sqlite3 tar vim-tiny util-linux
+    curl rsync git sqlite3 tar vim-tiny util-linux procps
+    scdoc man-db mandoc bash-completion zsh fish systemd
 )
-full_packages=(clang-tidy clang-format shellcheck)
+full_packages=(clang-tidy clang-format shellcheck dpkg-dev debhelper lintian)
 
 installed() {
     local state

@@ -8,7 +8,8 @@
 #                               the integration tests: real servers, real mounts
 #   tests/run.sh --full         also: clang's warnings and thread-safety analysis, clang-tidy,
 #                               clang-format, shellcheck, the integration tests under AddressSanitizer,
-#                               and a minute for each fuzz target
+#                               a minute for each fuzz target, and the Debian package: built, looked
+#                               over, installed and used in a throw-away root
 #   tests/run.sh --quick        the plain unit tests alone
 #   tests/run.sh --no-install   any of these without a look at the installed packages
 #
@@ -134,6 +135,7 @@ case "$mode" in
             stage "clang-tidy" tidy
             stage "fuzzing" fuzz 60
             stage "integration tests, AddressSanitizer" asan_integration
+            stage "Debian package" tests/package/run.sh
         else
             stage "fuzzing" fuzz_briefly
         fi

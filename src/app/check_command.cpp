@@ -13,10 +13,25 @@
 namespace ftpsfs::app {
 namespace {
 
+/// Replaces a source by the form that /proc/mounts will show, without the user, so that `mount -a`
+/// knows what is mounted. @return whether the user has to be named elsewhere from now on.
+bool use_shown_form(const MountPlan& plan, std::string& source) {
+  const std::string shown = plan.url.fsname();
+  const auto read_back = parse_mount_url(shown);
+  if (!read_back || read_back->path != plan.url.path) {
+    return false;  // a directory below that of the login: only the short form can say it
+  }
+  source = shown;
+  return !plan.url.username.empty();
+}
+
 /// The line for fstab, and what it needs beside itself.
 void add_fstab_line(const CommandLine& line, const MountPlan& plan, const std::string& source,
-                    bool one_connection, CheckReport& report) {
+                    bool names_user, bool one_connection, CheckReport& report) {
   std::vector<std::string> options = fstab_options(line.given);
+  if (names_user) {
+    options.push_back("username=" + plan.credentials.username);
+  }
   if (one_connection) {
     options.emplace_back("max_conns=1");
   }
@@ -41,7 +56,7 @@ void add_fstab_line(const CommandLine& line, const MountPlan& plan, const std::s
   report.fstab_line = fstab_line(source, mount_point, options);
 }
 
-ExitCode cannot_check(std::string_view text) {
+ExitCode refused_line(std::string_view text) {
   print_error(text);
   return kExitUsage;
 }
@@ -50,27 +65,29 @@ ExitCode cannot_check(std::string_view text) {
 
 ExitCode check_command(CommandLine& line) {
   if (line.positionals.empty() || line.positionals.size() > 2) {
-    return cannot_check("a URL is needed: ftpsfs check [options] URL [MOUNTPOINT]");
+    return refused_line("a URL is needed: ftpsfs check [options] URL [MOUNTPOINT]");
   }
   if (line.options.write_test && line.options.read_only) {
-    return cannot_check("write and ro exclude each other");
+    return refused_line("write and ro exclude each other");
   }
   auto plan = make_server_plan(line.options, line.positionals[0]);
   std::string source = line.positionals[0];
   if (const auto password = find_password(source)) {
     source.erase(password->begin - 1, password->length + 1);  // the ':' too
   }
+  const bool names_user =
+      plan && plan->options.profile_file.empty() && use_shown_form(*plan, source);
   Secret::wipe(line.positionals[0]);
   Secret::wipe(line.options.proxy);
   if (!plan) {
-    return cannot_check(plan.error().text);
+    return refused_line(plan.error().text);
   }
   for (const std::string& warning : plan->warnings) {
     print_error(warning);
   }
   log::configure(log::Sink::stderr_text, line.options.effective_log_level());
   if (const auto gathered = gather_login(*plan); !gathered) {
-    return cannot_check(gathered.error().text);
+    return refused_line(gathered.error().text);
   }
   CheckReport report;
   const bool json = line.options.json;
@@ -82,7 +99,7 @@ ExitCode check_command(CommandLine& line) {
       });
   report.steps = std::move(result.steps);
   if (report.is_good()) {
-    add_fstab_line(line, *plan, source, result.one_connection, report);
+    add_fstab_line(line, *plan, source, names_user, result.one_connection, report);
   }
   std::cout << (json ? as_json(report) + "\n" : check_end(report)) << std::flush;
   return report.is_good() ? kExitDone : kExitFailure;

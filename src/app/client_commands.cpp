@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "ftpsfs/app/commands.hpp"
 #include "ftpsfs/app/mount_table.hpp"
@@ -39,6 +42,17 @@ Result<MountEntry> named_mount(const std::string& path, const std::string& worki
     return std::move(*entry);
   }
   return make_error(Errc::not_found, fmt::format("{} is not an ftpsfs mount", mount_point));
+}
+
+/// By its letters alone: a look at it would ask the mount.
+std::optional<std::string> path_in_mount(const std::string& mount_point, const std::string& path) {
+  const std::filesystem::path whole =
+      (std::filesystem::path(mount_point) / path).lexically_normal();  // an absolute one stays
+  std::string inside = whole.lexically_relative(mount_point).string();
+  if (inside.empty() || inside == ".." || inside.starts_with("../")) {
+    return std::nullopt;
+  }
+  return inside == "." ? std::string() : inside;
 }
 
 Result<ControlReply> ask(const MountEntry& mount, const ControlRequest& request) {
@@ -183,17 +197,66 @@ class Farewell {
   bool speaks_ = false;
 };
 
+Result<StatusReport> ask_status(const MountEntry& mount) {
+  FTPSFS_TRY_ASSIGN(const ControlReply reply, ask(mount, {ControlVerb::status, {}}));
+  if (!reply.status) {
+    return make_error(Errc::invalid_argument,
+                      fmt::format("{}: an answer without a status", mount.mount_point));
+  }
+  return *reply.status;
+}
+
 ExitCode print_status(const MountEntry& mount, bool json) {
-  auto reply = ask(mount, {ControlVerb::status, {}});
-  if (reply && !reply->status) {
-    reply = make_error(Errc::invalid_argument,
-                       fmt::format("{}: an answer without a status", mount.mount_point));
+  const auto report = ask_status(mount);
+  if (!report) {
+    return failed(kExitFailure, report.error().text);
   }
-  if (!reply) {
-    return failed(kExitFailure, reply.error().text);
-  }
-  std::cout << (json ? as_json(*reply->status) + "\n" : as_text(*reply->status)) << std::flush;
+  std::cout << (json ? as_json(*report) + "\n" : as_text(*report)) << std::flush;
   return kExitDone;
+}
+
+/// Those that a status command is about.
+std::vector<MountEntry> own_mounts() {
+  std::vector<MountEntry> mounts = read_mount_table();
+  std::erase_if(mounts, [](const MountEntry& mount) {
+    return mount.owner != ::geteuid() && ::geteuid() != 0;
+  });
+  return mounts;
+}
+
+/// Draws them again and again, as top(1) does, until a signal, the end of the output, or the end of
+/// the mount that was named. In a pipe the pictures follow one another.
+ExitCode watch_status(const std::optional<MountEntry>& named, Duration interval, bool json) {
+  const bool draws = ::isatty(STDOUT_FILENO) == 1 && !json;
+  std::map<std::string, StatusReport> earlier;
+  SteadyTime last = SteadyClock::now();
+  for (;;) {
+    std::string picture = draws ? "\x1b[H\x1b[2J" : "";
+    const SteadyTime now = SteadyClock::now();
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now - last);
+    last = now;
+    const auto mounts = named ? std::vector<MountEntry>{*named} : own_mounts();
+    for (const MountEntry& mount : mounts) {
+      const auto report = ask_status(mount);
+      if (!report) {
+        if (named) {
+          return failed(kExitFailure, report.error().text);
+        }
+        picture += report.error().text + "\n";
+        continue;
+      }
+      const auto before = earlier.find(mount.mount_point);
+      picture +=
+          json ? as_json(*report) + "\n"
+               : as_live_text(*report, before == earlier.end() ? nullptr : &before->second, passed);
+      earlier[mount.mount_point] = *report;
+    }
+    std::cout << picture << (draws || json ? "" : "\n") << std::flush;
+    if (!std::cout) {
+      return kExitDone;
+    }
+    std::this_thread::sleep_for(interval);
+  }
 }
 
 }  // namespace
@@ -207,9 +270,15 @@ ExitCode umount_command(const CommandLine& line, const std::string& working_dire
     return failed(kExitUsage, mount.error().text);
   }
   Farewell farewell(*mount);
-  const auto gone = unmount(mount->mount_point, false);
+  const Options& options = line.options;
+  const auto gone = unmount(mount->mount_point, options.lazy    ? Unmounting::lazy
+                                                : options.force ? Unmounting::forced
+                                                                : Unmounting::when_unused);
   if (!gone) {
     return failed(kExitFailure, gone.error().text);
+  }
+  if (options.lazy) {
+    return kExitDone;  // it ends when nobody uses it any more
   }
   const auto finished = farewell.await(Wait::for_at_most(line.options.umount_timeout));
   return finished ? kExitDone : failed(kExitFailure, finished.error().text);
@@ -221,12 +290,17 @@ ExitCode status_command(const CommandLine& line, const std::string& working_dire
   }
   if (line.positionals.size() == 1) {
     const auto mount = named_mount(line.positionals[0], working_directory);
+    if (mount && line.options.watch) {
+      return watch_status(*mount, *line.options.watch, line.options.json);
+    }
     return mount ? print_status(*mount, line.options.json) : failed(kExitUsage, mount.error().text);
   }
+  if (line.options.watch) {
+    return watch_status(std::nullopt, *line.options.watch, line.options.json);
+  }
   ExitCode worst = kExitDone;
-  for (const MountEntry& mount : read_mount_table()) {
-    const bool is_ours = mount.owner == ::geteuid() || ::geteuid() == 0;
-    if (is_ours && print_status(mount, line.options.json) != kExitDone) {
+  for (const MountEntry& mount : own_mounts()) {
+    if (print_status(mount, line.options.json) != kExitDone) {
       worst = kExitFailure;
     }
   }
@@ -234,7 +308,24 @@ ExitCode status_command(const CommandLine& line, const std::string& working_dire
 }
 
 ExitCode refresh_command(const CommandLine& line, const std::string& working_directory) {
-  return plain_command("refresh", ControlVerb::refresh, line, working_directory);
+  if (line.positionals.empty() || line.positionals.size() > 2) {
+    return failed(kExitUsage, "one mount point is needed: ftpsfs refresh MOUNTPOINT [PATH]");
+  }
+  const auto mount = named_mount(line.positionals[0], working_directory);
+  if (!mount) {
+    return failed(kExitUsage, mount.error().text);
+  }
+  std::string path;
+  if (line.positionals.size() == 2) {
+    const auto inside = path_in_mount(mount->mount_point, line.positionals[1]);
+    if (!inside) {
+      return failed(kExitUsage,
+                    fmt::format("{} does not lie in {}", line.positionals[1], mount->mount_point));
+    }
+    path = *inside;
+  }
+  const auto reply = ask(*mount, {ControlVerb::refresh, {}, path});
+  return reply ? kExitDone : failed(kExitFailure, reply.error().text);
 }
 
 ExitCode reload_command(const CommandLine& line, const std::string& working_directory) {

@@ -12,7 +12,8 @@
 #include "ftpsfs/app/mount_plan.hpp"
 #include "ftpsfs/app/mount_service.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
-#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/append_file.hpp"
+#include "ftpsfs/base/log_file.hpp"
 #include "ftpsfs/session/dialogue_trace.hpp"
 
 namespace ftpsfs::app {
@@ -40,9 +41,19 @@ ExitCode usage_failure(std::string_view text) {
   return kExitUsage;
 }
 
+/// Where the log goes: a file that was opened before, or what suits the place.
+void begin_log(MountPlan& plan, log::Sink otherwise) {
+  const log::Level level = plan.options.effective_log_level();
+  if (plan.log_file) {
+    log::configure_file(std::move(*plan.log_file), level);
+  } else {
+    log::configure(otherwise, level);
+  }
+}
+
 /// The child's side, and all of it with -f. Nothing has been started yet in this process.
 ExitCode serve_in_background(MountPlan& plan, Background& background) {
-  log::configure(log::Sink::syslog, plan.options.effective_log_level());
+  begin_log(plan, log::Sink::syslog);
   return run_mount(plan, [&background](const Verdict& verdict) {
     // A failure is told by the parent; a mount that stands lets the terminal go.
     const bool heard = background.tell(verdict);
@@ -52,7 +63,7 @@ ExitCode serve_in_background(MountPlan& plan, Background& background) {
 }
 
 ExitCode serve_in_front(MountPlan& plan) {
-  log::configure(log::Sink::stderr_text, plan.options.effective_log_level());
+  begin_log(plan, log::Sink::stderr_text);
   return run_mount(plan, [](const Verdict& verdict) {
     if (verdict.exit_code != kExitDone) {
       print_error(verdict.text);
@@ -106,6 +117,13 @@ ExitCode mount_command(CommandLine& line, const std::string& working_directory) 
   }
   if (line.options.fake) {
     return kExitDone;
+  }
+  if (!plan->options.log_file.empty()) {
+    auto file = open_for_appending(plan->options.log_file, "log");
+    if (!file) {
+      return usage_failure(file.error().text);
+    }
+    plan->log_file = std::make_shared<UniqueFd>(*std::move(file));
   }
   if (!plan->options.trace_file.empty()) {
     auto trace = session::DialogueTrace::open(plan->options.trace_file);

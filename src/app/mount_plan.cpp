@@ -355,8 +355,15 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
   FTPSFS_TRY(check_access(options));
   plan.mount_point = resolve_mount_point(mount_point, working_directory);
   FTPSFS_TRY(check_mount_point(plan.mount_point));
-  FTPSFS_TRY_ASSIGN(plan.staging_directory,
-                    make_staging_directory(options.staging_directory, plan.mount_point));
+  if (options.run_as) {
+    FTPSFS_TRY_ASSIGN(const RunAs user, RunAs::find(*options.run_as));
+    plan.run_as = user;
+  }
+  FTPSFS_TRY_ASSIGN(
+      plan.staging_directory,
+      plan.run_as
+          ? make_staging_directory_for(*plan.run_as, options.staging_directory, plan.mount_point)
+          : make_staging_directory(options.staging_directory, plan.mount_point));
   return plan;
 }
 
@@ -418,8 +425,8 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   const Options& options = plan.options;
   fs::Settings settings;
   settings.root = root;
-  settings.uid = options.uid.value_or(::getuid());
-  settings.gid = options.gid.value_or(::getgid());
+  settings.uid = options.uid.value_or(plan.run_as ? plan.run_as->user() : ::getuid());
+  settings.gid = options.gid.value_or(plan.run_as ? plan.run_as->group() : ::getgid());
   settings.file_mask = options.file_mask ? options.file_mask : options.umask;
   settings.directory_mask = options.directory_mask ? options.directory_mask : options.umask;
   settings.read_only = options.read_only;

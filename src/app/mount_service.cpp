@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/password_command.hpp"
 #include "ftpsfs/app/private_directory.hpp"
+#include "ftpsfs/app/service_manager.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
 #include "ftpsfs/app/status_socket.hpp"
 #include "ftpsfs/base/clock.hpp"
@@ -110,7 +112,7 @@ class SignalTarget {
     }
     log::error("a second signal: ending without waiting for uploads");
     if (find_mount(read_mount_table(), mount_point_)) {
-      const auto gone = unmount(mount_point_, true);
+      const auto gone = unmount(mount_point_, Unmounting::lazy);
       if (!gone) {
         log::error("{}", gone.error().text);
       }
@@ -138,7 +140,7 @@ class MountHandler final : public ControlHandler {
       : plan_(plan), remote_(remote), filesystem_(filesystem), session_(session), reload_(reload) {}
 
   StatusReport status() override;
-  void refresh() override { filesystem_.refresh(); }
+  void refresh(const std::string& path) override { filesystem_.refresh(path); }
   Result<void> reload() override { return reload_.run(); }
   void set_log_level(log::Level level) override {
     log::set_level(level);
@@ -165,6 +167,21 @@ void report_certificates(const session::CertificateWatch& watch, StatusReport& r
   }
   for (const std::string& line : watch.warnings(std::chrono::system_clock::now())) {
     report.certificate_warning += (report.certificate_warning.empty() ? "" : "; ") + line;
+  }
+}
+
+/// Bounded, as a reply is.
+void report_transfers(const std::vector<session::TransferBoard::Running>& running,
+                      StatusReport& report) {
+  constexpr std::size_t kMost = 16;
+  constexpr std::size_t kLongestPath = 512;
+  for (std::size_t i = 0; i < std::min(kMost, running.size()); ++i) {
+    const auto& one = running[i];
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(one.since).count();
+    report.transfers.push_back(
+        {one.path.substr(one.path.size() - std::min(one.path.size(), kLongestPath)),
+         one.direction == session::TransferBoard::Direction::upload, one.begun_at, one.bytes,
+         one.size.value_or(0), static_cast<std::uint64_t>(passed)});
   }
 }
 
@@ -218,6 +235,8 @@ StatusReport MountHandler::status() {
   const auto in_us = [](session::VerbTimes::Microseconds time) {
     return static_cast<std::uint64_t>(time.count());
   };
+  report.trouble = remote.pool.trouble;
+  report_transfers(remote.transfers, report);
   for (const auto& verb : remote.verbs) {
     report.verbs.push_back({verb.verb, verb.count, in_us(verb.mean), in_us(verb.median),
                             in_us(verb.p99), in_us(verb.largest)});
@@ -305,7 +324,8 @@ std::unique_ptr<StatusSocket> open_control_socket(const MountPlan& plan, Control
 
 /// Serves a mount that stands, until it ends.
 ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem& filesystem,
-               fuse::MountedSession& session, IdentityReload& reload, const Announce& announce) {
+               fuse::MountedSession& session, IdentityReload& reload, const std::string& manager,
+               const Announce& announce) {
   MountHandler handler(plan, remote, filesystem, session, reload);
   const auto control = open_control_socket(plan, handler);
   if (!announce({kExitDone, {}})) {
@@ -313,9 +333,13 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
     session.request_stop();
   }
   log::info("{} is mounted on {}", plan.url.fsname(), plan.mount_point);
+  notify(manager,
+         fmt::format("READY=1\nSTATUS=Serving {} on {}", plan.url.fsname(), plan.mount_point));
   std::atomic<std::size_t> unfinished = 0;
-  const auto ended =
-      session.serve([&](const Wait& wait) { unfinished = filesystem.finish_uploads(wait); });
+  const auto ended = session.serve([&](const Wait& wait) {
+    notify(manager, "STOPPING=1\nSTATUS=Finishing uploads");
+    unfinished = filesystem.finish_uploads(wait);
+  });
   reload.cancel();
   if (unfinished > 0) {
     log::error("{} uploads could not be finished", unfinished.load());
@@ -351,6 +375,10 @@ std::optional<MountMark> make_mark(const MountPlan& plan) {
   if (plan.options.read_only) {
     return std::nullopt;
   }
+  std::optional<RunAs::Lending> lending;  // who serves takes the mark away again
+  if (plan.run_as) {
+    lending.emplace(*plan.run_as);
+  }
   auto mark = MountMark::make(plan.staging_directory);
   if (!mark) {
     log::info("no mark of this mount: {}", mark.error().text);
@@ -359,7 +387,24 @@ std::optional<MountMark> make_mark(const MountPlan& plan) {
   return std::move(mark).value();
 }
 
-ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const Announce& announce) {
+/// Mounts; for another user where that is asked for, who then goes on with it.
+Result<std::unique_ptr<fuse::MountedSession>> mount_as_planned(const MountPlan& plan,
+                                                               fs::Filesystem& filesystem,
+                                                               fuse::Notifier& notifier) {
+  if (plan.run_as) {
+    FTPSFS_TRY(plan.run_as->mount_for_user());
+  }
+  FTPSFS_TRY_ASSIGN(
+      auto session,
+      fuse::MountedSession::mount(filesystem, notifier, mount_options(plan), serve_settings(plan)));
+  if (plan.run_as) {
+    FTPSFS_TRY(plan.run_as->become_user());  // else the session unmounts itself
+  }
+  return session;
+}
+
+ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const std::string& manager,
+                         const Announce& announce) {
   auto connected = connect(plan, target.stop_token());
   if (!connected) {
     const Verdict verdict = failure(plan, connected.error());
@@ -380,14 +425,13 @@ ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const Announce& 
       settings.dead_mounts = mark->dead();
     }
     fs::Filesystem filesystem(remote, std::move(settings), notifier, clock);
-    auto session = fuse::MountedSession::mount(filesystem, notifier, mount_options(plan),
-                                               serve_settings(plan));
+    auto session = mount_as_planned(plan, filesystem, notifier);
     if (session) {
       target.attach(&filesystem, session->get(), &reload);
       if (plan.options.prefetch) {
         remote.prepare();
       }
-      code = serve(plan, remote, filesystem, **session, reload, announce);
+      code = serve(plan, remote, filesystem, **session, reload, manager, announce);
       target.detach();
       if (const auto left = filesystem.counters();
           mark && left.left_behind == 0 && left.dirty_files == 0) {
@@ -407,9 +451,10 @@ ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const Announce& 
 }  // namespace
 
 ExitCode run_mount(MountPlan& plan, const Announce& announce) {
+  const std::string manager = take_notify_socket();
   SignalTarget target(plan.mount_point);
   const SignalThread signals([&target](int number) { target.handle(number); });
-  const ExitCode code = mount_and_serve(plan, target, announce);
+  const ExitCode code = mount_and_serve(plan, target, manager, announce);
   target.note_end();
   return code;
 }

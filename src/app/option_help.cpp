@@ -29,8 +29,8 @@ constexpr std::string_view kMountUsage =
     "usage: ftpsfs [options] URL MOUNTPOINT\n"
     "       ftpsfs check [--write] [--json] [options] URL [MOUNTPOINT]\n"
     "       ftpsfs umount [--timeout=TIME] MOUNTPOINT\n"
-    "       ftpsfs status [--json] [MOUNTPOINT]\n"
-    "       ftpsfs refresh MOUNTPOINT\n"
+    "       ftpsfs status [--json] [--watch[=TIME]] [MOUNTPOINT]\n"
+    "       ftpsfs refresh MOUNTPOINT [PATH]\n"
     "       ftpsfs reload MOUNTPOINT\n"
     "       ftpsfs log-level MOUNTPOINT LEVEL\n"
     "       ftpsfs help\n"
@@ -156,12 +156,13 @@ std::string help_text(Command command) {
              "Unmounts, and returns when all uploads are finished.\n" +
              options_as_text(kUmountScope);
     case Command::status:
-      return "usage: ftpsfs status [--json] [MOUNTPOINT]\n\n"
+      return "usage: ftpsfs status [--json] [--watch[=TIME]] [MOUNTPOINT]\n\n"
              "Tells how a mount is doing; all mounts when none is named.\n" +
              options_as_text(kStatusScope);
     case Command::refresh:
-      return "usage: ftpsfs refresh MOUNTPOINT\n\n"
-             "Forgets everything remembered of the server; a refused login is tried again.\n";
+      return "usage: ftpsfs refresh MOUNTPOINT [PATH]\n\n"
+             "Forgets what is remembered of the server; a refused login is tried again. With a "
+             "PATH below the\nmount point the kernel keeps what it has of other places.\n";
     case Command::reload:
       return "usage: ftpsfs reload MOUNTPOINT\n\n"
              "Reads certificate, key, CAs and credentials anew, and uses them for every new "

@@ -14,38 +14,10 @@ Error usage_error(std::string text) {
   return make_error(Errc::invalid_argument, std::move(text));
 }
 
-unsigned scope_of(Command command) {
-  switch (command) {
-    case Command::mount:
-      return kMountScope;
-    case Command::umount:
-      return kUmountScope;
-    case Command::status:
-      return kStatusScope;
-    case Command::check:
-      return kMountScope | kCheckScope;
-    case Command::help:
-      return kHelpScope;
-    case Command::refresh:
-    case Command::reload:
-    case Command::log_level:
-    case Command::version:
-      return kPlainScope;
-  }
-  return kPlainScope;
-}
-
 std::optional<Command> command_named(std::string_view word) {
-  constexpr std::pair<std::string_view, Command> kCommands[] = {
-      {"mount", Command::mount},         {"umount", Command::umount},
-      {"unmount", Command::umount},      {"status", Command::status},
-      {"refresh", Command::refresh},     {"reload", Command::reload},
-      {"log-level", Command::log_level}, {"check", Command::check},
-      {"help", Command::help},           {"version", Command::version},
-  };
-  for (const auto& [name, command] : kCommands) {
-    if (name == word) {
-      return command;
+  for (const CommandRow& row : command_rows()) {
+    if (row.name == word) {
+      return row.command;
     }
   }
   return std::nullopt;
@@ -239,6 +211,18 @@ Result<void> Parser::parse(std::span<const std::string> arguments) {
   return {};
 }
 
+/// The length of a value in double quotes that begins at `at`: behind a '=', and up to the end of
+/// the item. @return 0: there is none; a quote elsewhere is a letter as any other.
+std::size_t quoted_value(std::string_view list, std::size_t at) {
+  if (at == 0 || list[at] != '"' || list[at - 1] != '=') {
+    return 0;
+  }
+  const std::size_t end = list.find('"', at + 1);
+  const bool ends_the_item =
+      end != std::string_view::npos && (end + 1 == list.size() || list[end + 1] == ',');
+  return ends_the_item ? end + 1 - at : 0;
+}
+
 /// Flags of mount(8) for its helpers. @return false when the flag is not one of them.
 Result<bool> helper_flag(char flag, Options& options, bool& sloppy) {
   switch (flag) {
@@ -256,6 +240,12 @@ Result<bool> helper_flag(char flag, Options& options, bool& sloppy) {
       return true;
     case 'r':
       options.read_only = true;
+      return true;
+    case 'h':
+      options.show_help = true;
+      return true;
+    case 'V':
+      options.show_version = true;
       return true;
     default:
       return false;
@@ -304,6 +294,11 @@ Result<void> helper_cluster(std::string_view cluster, std::span<const std::strin
 std::vector<std::string> split_option_list(std::string_view list) {
   std::vector<std::string> items(1);
   for (std::size_t i = 0; i < list.size(); ++i) {
+    if (const std::size_t length = quoted_value(list, i); length > 0) {
+      items.back().append(list.substr(i + 1, length - 2));
+      i += length - 1;
+      continue;
+    }
     const bool escapes =
         list[i] == '\\' && i + 1 < list.size() && (list[i + 1] == ',' || list[i + 1] == '\\');
     if (escapes) {
@@ -349,7 +344,12 @@ Result<CommandLine> parse_mount_helper_line(std::span<const std::string> argumen
     }
   }
   for (const std::string& list : words.lists) {
-    for (const std::string& item : split_option_list(list)) {
+    const std::vector<std::string> items = split_option_list(list);
+    // First of all: what else mount(8) says then is the mount table's, and would be misunderstood.
+    if (std::find(items.begin(), items.end(), "remount") != items.end()) {
+      return usage_error(fmt::format("remount {}", *cure_for("remount")));
+    }
+    for (const std::string& item : items) {
       if (item.empty()) {
         continue;
       }
@@ -362,6 +362,35 @@ Result<CommandLine> parse_mount_helper_line(std::span<const std::string> argumen
   }
   parser.result.positionals = std::move(words.positionals);
   return std::move(parser.result);
+}
+
+Result<CommandLine> parse_umount_helper_line(std::span<const std::string> arguments) {
+  CommandLine line;
+  line.command = Command::umount;
+  while (!arguments.empty()) {
+    const std::string& argument = arguments.front();
+    arguments = arguments.subspan(1);
+    if (argument.size() < 2 || argument[0] != '-') {
+      line.positionals.push_back(argument);
+      continue;
+    }
+    for (std::size_t i = 1; i < argument.size(); ++i) {
+      const char flag = argument[i];
+      if (flag == 't' || flag == 'N') {
+        const bool is_apart = i + 1 == argument.size();
+        arguments = arguments.subspan(is_apart && !arguments.empty() ? 1 : 0);
+        break;
+      }
+      line.options.lazy = line.options.lazy || flag == 'l';
+      line.options.force = line.options.force || flag == 'f';
+      if (std::string_view("flnrv").find(flag) == std::string_view::npos) {
+        return usage_error(fmt::format(
+            "unknown option -{}; usage: umount.ftpsfs DIR [-flnrv] [-N NAMESPACE] [-t TYPE]",
+            flag));
+      }
+    }
+  }
+  return line;
 }
 
 }  // namespace ftpsfs::app

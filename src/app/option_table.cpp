@@ -34,6 +34,11 @@ void store_mask(Options& options, const OptionValue& value) {
 }
 
 template <auto Member>
+void store_shown_bits(Options& options, const OptionValue& value) {
+  options.*Member = static_cast<std::uint16_t>(~std::get<std::uint64_t>(value) & 0777U);
+}
+
+template <auto Member>
 void store_count(Options& options, const OptionValue& value) {
   options.*Member = static_cast<unsigned>(std::get<std::uint64_t>(value));
 }
@@ -50,6 +55,11 @@ void store_size(Options& options, const OptionValue& value) {
 void store_netrc(Options& options, const OptionValue& value) {
   const auto* file = std::get_if<std::string>(&value);
   options.netrc_file = file != nullptr ? *file : std::string();
+}
+
+void store_watch(Options& options, const OptionValue& value) {
+  const auto* interval = std::get_if<Duration>(&value);
+  options.watch = interval != nullptr ? *interval : Duration(std::chrono::seconds(1));
 }
 
 void store_times(Options& options, const OptionValue& value) {
@@ -98,6 +108,13 @@ void store_date_order(Options& options, const OptionValue& value) {
                                        : ftp::DateOrder::unknown;
 }
 
+void store_completion(Options& options, const OptionValue& value) {
+  const auto& shell = std::get<std::string>(value);
+  options.help_format = shell == "bash"  ? HelpFormat::bash
+                        : shell == "zsh" ? HelpFormat::zsh
+                                         : HelpFormat::fish;
+}
+
 void store_log_level(Options& options, const OptionValue& value) {
   options.log_level = log::parse_level(std::get<std::string>(value));
 }
@@ -124,7 +141,7 @@ const OptionRow kRows[] = {
   {.name = "profile", .kind = K::text, .group = G::login, .value_name = "NAME",
    .help = "section of ~/.config/ftpsfs.conf or /etc/ftpsfs/ftpsfs.conf with url= and any of these options; NAME: in place of the URL means it, too; the command line wins",
    .store = store_text<&Options::profile>},
-  {.name = "credentials", .kind = K::path, .group = G::login, .value_name = "FILE",
+  {.name = "credentials", .aliases = "passwd_file", .kind = K::path, .group = G::login, .value_name = "FILE",
    .help = "file with lines username=NAME, password=WORD, account=NAME, key_password=WORD, proxy_password=WORD; refused when group or others may read it",
    .store = store_text<&Options::credentials_file>},
   {.name = "username", .kind = K::text, .group = G::login, .value_name = "NAME", .default_text = "anonymous",
@@ -133,7 +150,7 @@ const OptionRow kRows[] = {
   {.name = "account", .kind = K::text, .group = G::login, .value_name = "NAME",
    .help = "for servers that ask for an account (ACCT); also in the credentials file",
    .store = store_text<&Options::account>},
-  {.name = "password_stdin", .group = G::login,
+  {.name = "password_stdin", .aliases = "user_password_stdin", .group = G::login,
    .help = "read the password from the first line of standard input",
    .store = store_flag<&Options::password_stdin>},
   {.name = "password_command", .kind = K::text, .group = G::login, .value_name = "CMD",
@@ -147,16 +164,16 @@ const OptionRow kRows[] = {
    .store = store_netrc, .value_optional = true},
 
   // TLS.
-  {.name = "cert", .kind = K::path, .group = G::tls, .value_name = "FILE",
+  {.name = "cert", .aliases = "client_cert", .kind = K::path, .group = G::tls, .value_name = "FILE",
    .help = "client certificate, PEM (with the chain above it) or DER; without a password it is the login",
    .store = [](Options& o, const OptionValue& v) { o.identity.certificate = std::get<std::string>(v); }},
-  {.name = "key", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "in cert",
+  {.name = "key", .aliases = "client_key", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "in cert",
    .help = "its private key, PEM or DER, perhaps encrypted; refused when it is not and group or others may use the file",
    .store = [](Options& o, const OptionValue& v) { o.identity.key = std::get<std::string>(v); }},
-  {.name = "pkcs12", .kind = K::path, .group = G::tls, .value_name = "FILE",
+  {.name = "pkcs12", .aliases = "clientcert", .kind = K::path, .group = G::tls, .value_name = "FILE",
    .help = "client certificate, key and chain in one file (.pfx, .p12), in place of cert and key",
    .store = [](Options& o, const OptionValue& v) { o.identity.pkcs12 = std::get<std::string>(v); }},
-  {.name = "cacert", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
+  {.name = "cacert", .aliases = "ca_cert", .kind = K::path, .group = G::tls, .value_name = "FILE", .default_text = "the system's CAs",
    .help = "trust the CAs in this file (PEM bundle or one DER certificate); may be given several times",
    .store = collect_text<&Options::ca_files>},
   {.name = "capath", .kind = K::path, .group = G::tls, .value_name = "DIR",
@@ -200,8 +217,20 @@ const OptionRow kRows[] = {
    .help = "a download that ends without TLS's close_notify: good when the server confirms it and the file's size is reached, or an error",
    .store = [](Options& o, const OptionValue& v) { o.strict_end = std::get<std::string>(v) == "strict"; }, .choices = "verify|strict"},
 
+  // Words of curlftpfs and rclone for values of the options above.
+  {.name = "no_check_certificate", .aliases = "no_verify_peer", .group = G::tls,
+   .store = [](Options& o, const OptionValue&) { o.verify = net::TlsVerify::none; }},
+  {.name = "no_verify_hostname", .group = G::tls,
+   .store = [](Options& o, const OptionValue&) { o.verify = net::TlsVerify::ca; }},
+  {.name = "ssl_control", .group = G::tls,
+   .store = [](Options& o, const OptionValue&) { o.protection = session::Protection::clear_data; }},
+  {.name = "tlsv1_2", .aliases = "tlsv1.2", .group = G::tls,
+   .store = [](Options& o, const OptionValue&) { o.tls_min = net::TlsVersion::tls1_2; }},
+  {.name = "disable_tls13", .group = G::tls,
+   .store = [](Options& o, const OptionValue&) { o.tls_max = net::TlsVersion::tls1_2; }},
+
   // The connections.
-  {.name = "max_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",
+  {.name = "max_conns", .aliases = "concurrency", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",
    .help = "most connections to the server at a time, 1 to 64",
    .store = store_count<&Options::max_conns>, .minimum = 1, .maximum = 64},
   {.name = "warm_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",
@@ -269,7 +298,7 @@ const OptionRow kRows[] = {
    .store = store_date_order, .choices = "auto|ymd|mdy|dmy"},
 
   // What is remembered.
-  {.name = "dir_cache_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
+  {.name = "dir_cache_timeout", .aliases = "dcache_timeout cache_timeout dir_cache_time", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
    .help = "how long listings and attributes are believed inside ftpsfs",
    .store = store_duration<&Options::dir_cache_timeout>},
   {.name = "attr_timeout", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",
@@ -326,6 +355,12 @@ const OptionRow kRows[] = {
    .help = "the same for directories alone",
    .store = store_mask<&Options::directory_mask>},
 
+  // Words of mount.cifs: bits that are shown, in place of those that are taken away.
+  {.name = "file_mode", .kind = K::octal, .group = G::owner, .value_name = "OCTAL",
+   .store = store_shown_bits<&Options::file_mask>},
+  {.name = "dir_mode", .kind = K::octal, .group = G::owner, .value_name = "OCTAL",
+   .store = store_shown_bits<&Options::directory_mask>},
+
   // The mount.
   {.name = "ro",
    .help = "read only: nothing on the server is changed",
@@ -341,6 +376,9 @@ const OptionRow kRows[] = {
   {.name = "auto_unmount",
    .help = "unmount even when ftpsfs is killed",
    .store = store_flag<&Options::auto_unmount>},
+  {.name = "setuid", .kind = K::user, .value_name = "USER",
+   .help = "serve the mount as this user, without any right of root's: root alone can give it. The files are the user's, unless uid= says otherwise; reload reads files as the user",
+   .store = store_id<&Options::run_as>},
   {.name = "fsname", .kind = K::text, .value_name = "NAME", .default_text = "the URL",
    .help = "source shown in /proc/mounts and by df; by default the URL without user and password",
    .store = store_text<&Options::fsname>},
@@ -360,6 +398,8 @@ const OptionRow kRows[] = {
   {.name = "_netdev", .aliases = "auto noauto users nouser owner group nofail defaults nonempty relatime norelatime "
                                  "strictatime diratime nodiratime mand nomand silent loud big_writes default_permissions",
    .help = "this and mount(8)'s other words for fstab (noauto, user, users, nofail, defaults, x-*, comment=*) are accepted and ignored"},
+  // Of sshfs and curlftpfs: always so.
+  {.name = "reconnect", .aliases = "skip_pasv_ip"},
   // Always "ftpsfs": `ftpsfs status` finds its mounts by it.
   {.name = "subtype", .kind = K::text},
 
@@ -376,6 +416,9 @@ const OptionRow kRows[] = {
   {.name = "log_level", .aliases = "loglevel", .kind = K::choice, .group = G::run, .value_name = "LEVEL", .default_text = "warning",
    .help = "trace, debug, info, warning, error or off",
    .store = store_log_level, .choices = "trace|debug|info|warning|error|off"},
+  {.name = "log", .aliases = "log_file", .kind = K::path, .group = G::run, .value_name = "FILE", .default_text = "syslog",
+   .help = "append the log to this file, in front and in the background; only you can read it",
+   .store = store_text<&Options::log_file>},
   {.name = "trace", .kind = K::path, .group = G::run, .value_name = "FILE",
    .help = "append the dialogue with the server to this file, with times; secrets are masked",
    .store = store_text<&Options::trace_file>},
@@ -393,6 +436,9 @@ const OptionRow kRows[] = {
   {.name = "write", .group = G::run,
    .help = "also write a small file beside those that are there, read it back and remove it",
    .store = store_flag<&Options::write_test>, .scope = kCheckScope},
+  {.name = "watch", .aliases = "interval", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "1s",
+   .help = "draw it again and again, with transfers and their rates, until Ctrl-C",
+   .store = store_watch, .scope = kStatusScope, .minimum = 100, .value_optional = true},
   {.name = "timeout", .aliases = "wait", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
    .help = "how long to wait for uploads to be finished",
    .store = store_duration<&Options::umount_timeout>, .scope = kUmountScope, .minimum = 0},
@@ -400,6 +446,21 @@ const OptionRow kRows[] = {
    .store = [](Options& o, const OptionValue&) { o.help_format = HelpFormat::markdown; }, .scope = kHelpScope},
   {.name = "scdoc", .group = G::run,
    .store = [](Options& o, const OptionValue&) { o.help_format = HelpFormat::scdoc; }, .scope = kHelpScope},
+  {.name = "completion", .kind = K::choice, .group = G::run, .value_name = "bash|zsh|fish",
+   .store = store_completion, .scope = kHelpScope, .choices = "bash|zsh|fish"},
+};
+
+const CommandRow kCommands[] = {
+  {"mount", Command::mount, kMountScope, CommandWords::source_and_directory, "mount a server; the word may be left out"},
+  {"check", Command::check, kMountScope | kCheckScope, CommandWords::source_and_directory, "go the way of a mount step by step"},
+  {"umount", Command::umount, kUmountScope, CommandWords::mount_point, "unmount, and wait for uploads"},
+  {"unmount", Command::umount, kUmountScope, CommandWords::mount_point},
+  {"status", Command::status, kStatusScope, CommandWords::mount_point, "tell how mounts are doing"},
+  {"refresh", Command::refresh, kPlainScope, CommandWords::mount_point_and_path, "forget what is remembered of the server"},
+  {"reload", Command::reload, kPlainScope, CommandWords::mount_point, "read certificates and credentials anew"},
+  {"log-level", Command::log_level, kPlainScope, CommandWords::mount_point_and_level, "change what is logged"},
+  {"help", Command::help, kHelpScope, CommandWords::none, "print the options"},
+  {"version", Command::version, kPlainScope, CommandWords::none, "print the versions of ftpsfs and its libraries"},
 };
 // clang-format on
 
@@ -451,6 +512,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::span<const OptionRow> option_rows() {
   return kRows;
+}
+
+std::span<const CommandRow> command_rows() {
+  return kCommands;
+}
+
+unsigned scope_of(Command command) {
+  const auto* found =
+      std::find_if(std::begin(kCommands), std::end(kCommands),
+                   [command](const CommandRow& row) { return row.command == command; });
+  return found == std::end(kCommands) ? kPlainScope : found->scope;
 }
 
 const OptionRow* find_option(std::string_view name, unsigned scope) {

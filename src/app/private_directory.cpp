@@ -144,4 +144,25 @@ Result<std::string> make_staging_directory(const std::string& asked,
   return last;
 }
 
+Result<std::string> make_staging_directory_for(const RunAs& user, const std::string& asked,
+                                               const std::string& mount_point) {
+  if (!asked.empty()) {
+    return check_asked_staging(asked, mount_point);
+  }
+  // Nobody but root can have put anything into /var/cache.
+  std::string directory = fmt::format("/var/cache/ftpsfs-{}", user.user());
+  if (::mkdir(directory.c_str(), 0700) == 0 &&
+      ::chown(directory.c_str(), user.user(), user.group()) != 0) {
+    return make_error(Errc::io_error, fmt::format("{}: {}", directory, std::strerror(errno)));
+  }
+  if (!is_private_directory(directory, user.user())) {
+    return make_error(
+        Errc::access_denied,
+        fmt::format("{} is not a directory of user {} alone (mode 0700); name another "
+                    "place with -o staging_dir=DIR",
+                    directory, user.user()));
+  }
+  return directory;
+}
+
 }  // namespace ftpsfs::app

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/version.hpp>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -18,6 +20,7 @@
 #include "ftpsfs/app/mount_url.hpp"
 #include "ftpsfs/app/private_memory.hpp"
 #include "ftpsfs/fuse/libfuse.hpp"
+#include "ftpsfs/net/tls_library.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -35,6 +38,12 @@ std::string help_for(const CommandLine& line) {
       return options_as_markdown();
     case HelpFormat::scdoc:
       return options_as_scdoc();
+    case HelpFormat::bash:
+      return completion_for_bash();
+    case HelpFormat::zsh:
+      return completion_for_zsh();
+    case HelpFormat::fish:
+      return completion_for_fish();
     case HelpFormat::text:
       break;
   }
@@ -71,18 +80,28 @@ int dispatch(CommandLine& line, const std::string& working_directory) {
   return mount_command(line, working_directory);
 }
 
-/// mount(8) calls /sbin/mount.TYPE, and means other flags than we do.
-bool is_mount_helper(std::string_view program) {
+/// mount(8) and umount(8) call /sbin/mount.TYPE and umount.TYPE, and mean other flags than we do.
+enum class CalledAs : std::uint8_t { ftpsfs, mount_helper, umount_helper };
+
+CalledAs called_as(std::string_view program) {
   const std::string_view name = program.substr(program.rfind('/') + 1);  // npos + 1 is 0
-  return name == "mount.ftpsfs" || name == "mount.fuse.ftpsfs";
+  if (name == "mount.ftpsfs" || name == "mount.fuse.ftpsfs") {
+    return CalledAs::mount_helper;
+  }
+  return name == "umount.ftpsfs" || name == "umount.fuse.ftpsfs" ? CalledAs::umount_helper
+                                                                 : CalledAs::ftpsfs;
 }
 
 /// With the options of the profile that it names, where it names one.
-Result<CommandLine> parse_all(bool is_helper, const std::vector<std::string>& arguments,
+Result<CommandLine> parse_all(CalledAs called, const std::vector<std::string>& arguments,
                               const std::string& working_directory) {
+  if (called == CalledAs::umount_helper) {
+    return parse_umount_helper_line(arguments);
+  }
   const auto parsed = [&](const Options& defaults) {
-    return is_helper ? parse_mount_helper_line(arguments, working_directory, defaults)
-                     : parse_command_line(arguments, working_directory, defaults);
+    return called == CalledAs::mount_helper
+               ? parse_mount_helper_line(arguments, working_directory, defaults)
+               : parse_command_line(arguments, working_directory, defaults);
   };
   FTPSFS_TRY_ASSIGN(CommandLine line, parsed({}));
   const bool dials = line.command == Command::mount || line.command == Command::check;
@@ -97,7 +116,7 @@ Result<CommandLine> parse_all(bool is_helper, const std::vector<std::string>& ar
 int run_arguments(std::string_view program, std::vector<std::string>& arguments) {
   std::error_code error;
   const std::string working_directory = std::filesystem::current_path(error).string();
-  auto line = parse_all(is_mount_helper(program), arguments, working_directory);
+  auto line = parse_all(called_as(program), arguments, working_directory);
   for (std::string& argument : arguments) {
     Secret::wipe(argument);  // this process may live for months
   }
@@ -111,7 +130,14 @@ int run_arguments(std::string_view program, std::vector<std::string>& arguments)
 }  // namespace
 
 std::string version_text() {
-  return fmt::format("ftpsfs {}\nlibfuse {}\n", FTPSFS_VERSION, ::fuse_pkgversion());
+  constexpr int kMinor = 100;
+  constexpr int kMajor = 100'000;
+  return fmt::format(
+      "ftpsfs {}\nlibfuse {}\n{}\nBoost {}.{}.{}\n"
+      "features: explicit and implicit TLS 1.0-1.3, client certificates (PEM, DER, PKCS #12), OCSP "
+      "stapling, CRLs, pins, SOCKS5, active mode, systemd\n",
+      FTPSFS_VERSION, ::fuse_pkgversion(), net::tls_library(), BOOST_VERSION / kMajor,
+      BOOST_VERSION / kMinor % 1000, BOOST_VERSION % kMinor);
 }
 
 int run(int argc, char** argv) noexcept {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
@@ -60,6 +61,17 @@ void for_each_field(Report& report, Visitor visit) {
   visit("cache_misses", report.cache_misses);
   visit("kernel_requests", report.kernel_requests);
   visit("worker_threads", report.worker_threads);
+  visit("trouble", report.trouble);
+}
+
+template <typename Report, typename Visitor>
+void for_each_transfer_field(Report& report, Visitor visit) {
+  visit("path", report.path);
+  visit("upload", report.upload);
+  visit("begun_at", report.begun_at);
+  visit("bytes", report.bytes);
+  visit("size", report.size);
+  visit("milliseconds", report.milliseconds);
 }
 
 template <typename Report, typename Visitor>
@@ -85,6 +97,12 @@ json report_to_json(const StatusReport& report) {
     json& one = verbs.emplace_back(json::object());
     for_each_verb_field(verb, [&one](const char* name, const auto& value) { one[name] = value; });
   }
+  json& transfers = out["transfers"] = json::array();
+  for (const TransferReport& transfer : report.transfers) {
+    json& one = transfers.emplace_back(json::object());
+    for_each_transfer_field(transfer,
+                            [&one](const char* name, const auto& value) { one[name] = value; });
+  }
   return out;
 }
 
@@ -105,18 +123,28 @@ void read_field(const json& in, const char* name, Field& value) {
   }
 }
 
+/// The objects of an array; none when it is missing, or something else.
+std::vector<json> objects_in(const json& in, const char* name) {
+  std::vector<json> objects;
+  const auto found = in.find(name);
+  if (found != in.end() && found->is_array()) {
+    std::copy_if(found->begin(), found->end(), std::back_inserter(objects),
+                 [](const json& one) { return one.is_object(); });
+  }
+  return objects;
+}
+
 StatusReport report_from_json(const json& in) {
   StatusReport report;
   for_each_field(report, [&in](const char* name, auto& value) { read_field(in, name, value); });
-  const auto verbs = in.find("verbs");
-  if (verbs == in.end() || !verbs->is_array()) {
-    return report;
+  for (const json& one : objects_in(in, "verbs")) {
+    for_each_verb_field(report.verbs.emplace_back(),
+                        [&one](const char* name, auto& value) { read_field(one, name, value); });
   }
-  for (const json& one : *verbs) {
-    if (one.is_object()) {
-      for_each_verb_field(report.verbs.emplace_back(),
-                          [&one](const char* name, auto& value) { read_field(one, name, value); });
-    }
+  for (const json& one : objects_in(in, "transfers")) {
+    for_each_transfer_field(report.transfers.emplace_back(), [&one](const char* name, auto& value) {
+      read_field(one, name, value);
+    });
   }
   return report;
 }
@@ -187,6 +215,36 @@ std::string time_for_people(std::uint64_t microseconds) {
                              : fmt::format("{:.1f} s", milliseconds / 1000);
 }
 
+/// "[#########...........]  45%"; how much is there of a file whose size is not known, nobody
+/// knows.
+std::string progress_bar(const TransferReport& transfer) {
+  constexpr std::uint64_t kWidth = 20;
+  if (transfer.size == 0) {
+    return std::string(kWidth + 8, ' ');
+  }
+  const std::uint64_t there = std::min(transfer.begun_at + transfer.bytes, transfer.size);
+  const double share = static_cast<double>(there) / static_cast<double>(transfer.size);
+  const auto filled = static_cast<std::size_t>(share * kWidth);
+  return fmt::format("[{}{}] {:3}% ", std::string(filled, '#'), std::string(kWidth - filled, '.'),
+                     static_cast<int>(share * 100));
+}
+
+std::string transfers_for_people(const std::vector<TransferReport>& transfers) {
+  constexpr std::size_t kShown = 10;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(kShown, transfers.size()); ++i) {
+    const TransferReport& t = transfers[i];
+    const std::uint64_t a_second = t.milliseconds == 0 ? 0 : t.bytes * 1000 / t.milliseconds;
+    out += fmt::format("  {:<12} {} {} {:>10}/s  {}\n", i == 0 ? "transfers" : "",
+                       t.upload ? "up  " : "down", progress_bar(t), bytes_for_people(a_second),
+                       log::escaped(t.path));
+  }
+  if (transfers.size() > kShown) {
+    out += fmt::format("  {:<12} and {} more\n", "", transfers.size() - kShown);
+  }
+  return out;
+}
+
 /// The verbs that most of the time was spent on.
 std::string verbs_for_people(const std::vector<VerbReport>& verbs) {
   constexpr std::size_t kShown = 6;
@@ -239,6 +297,9 @@ std::string encode(const ControlRequest& request) {
   if (request.verb == ControlVerb::log_level) {
     out["level"] = level_name(request.level);
   }
+  if (!request.path.empty()) {
+    out["path"] = request.path;
+  }
   return dumped(out) + "\n";
 }
 
@@ -263,7 +324,7 @@ Result<ControlRequest> decode_request(std::string_view line) {
     return ControlRequest{ControlVerb::status, {}};
   }
   if (verb == verb_name(ControlVerb::refresh)) {
-    return ControlRequest{ControlVerb::refresh, {}};
+    return ControlRequest{ControlVerb::refresh, {}, text_member(object, "path")};
   }
   if (verb == verb_name(ControlVerb::reload)) {
     return ControlRequest{ControlVerb::reload, {}};
@@ -322,6 +383,9 @@ std::string as_text(const StatusReport& report) {
   if (!r.certificate_warning.empty()) {
     out += fmt::format("  WARNING      {}\n", r.certificate_warning);
   }
+  if (!r.trouble.empty()) {
+    out += fmt::format("  WARNING      {}\n", log::escaped(r.trouble));
+  }
   out += fmt::format("  process      {}, up {}, log level {}\n", r.pid,
                      duration_for_people(r.uptime_seconds), r.log_level);
   out += fmt::format("  connections  {} open ({} idle) of {}; {} logins, {} failed, {} replaced\n",
@@ -348,8 +412,25 @@ std::string as_text(const StatusReport& report) {
       r.listed_ahead, r.listed_ahead_used, r.read_ahead, r.read_ahead_used);
   out += fmt::format("  waiting      {} requests of programs, {} for a connection\n",
                      r.kernel_requests, r.requests_waiting);
+  out += transfers_for_people(r.transfers);
   out += verbs_for_people(r.verbs);
   return out;
+}
+
+std::string as_live_text(const StatusReport& report, const StatusReport* earlier,
+                         std::chrono::milliseconds passed) {
+  std::string out = as_text(report);
+  if (earlier == nullptr || earlier->pid != report.pid || passed.count() <= 0) {
+    return out;
+  }
+  const auto since = [passed](std::uint64_t now, std::uint64_t before) {
+    return static_cast<std::uint64_t>(static_cast<double>(now - std::min(now, before)) * 1000 /
+                                      static_cast<double>(passed.count()));
+  };
+  return out + fmt::format("  now          {}/s read, {}/s written, {} commands/s\n",
+                           bytes_for_people(since(report.bytes_read, earlier->bytes_read)),
+                           bytes_for_people(since(report.bytes_written, earlier->bytes_written)),
+                           since(report.commands, earlier->commands));
 }
 
 }  // namespace ftpsfs::app

@@ -230,7 +230,7 @@ ControlReply StatusSocket::Server::answer(const ControlRequest& request) {
       reply.status = handler_.status();
       break;
     case ControlVerb::refresh:
-      handler_.refresh();
+      handler_.refresh(request.path);
       break;
     case ControlVerb::reload:
       if (const auto done = handler_.reload(); !done) {

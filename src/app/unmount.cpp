@@ -153,11 +153,14 @@ std::vector<std::string> processes_using(const std::string& directory) {
   return found;
 }
 
-Result<void> unmount(const std::string& mount_point, bool lazy) {
+Result<void> unmount(const std::string& mount_point, Unmounting how) {
   if (::geteuid() != 0) {
-    return run_fusermount(mount_point, lazy);
+    return run_fusermount(mount_point, how == Unmounting::lazy);
   }
-  if (::umount2(mount_point.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) {
+  const int flags = how == Unmounting::lazy     ? MNT_DETACH
+                    : how == Unmounting::forced ? MNT_FORCE
+                                                : 0;
+  if (::umount2(mount_point.c_str(), UMOUNT_NOFOLLOW | flags) == 0) {
     return {};
   }
   switch (errno) {

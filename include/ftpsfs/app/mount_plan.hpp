@@ -5,13 +5,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ftpsfs/app/credentials.hpp"
 #include "ftpsfs/app/mount_url.hpp"
 #include "ftpsfs/app/options.hpp"
+#include "ftpsfs/app/run_as.hpp"
 #include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/unique_fd.hpp"
 #include "ftpsfs/fs/settings.hpp"
 #include "ftpsfs/fuse/settings.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
@@ -27,8 +30,10 @@ struct MountPlan {
   std::string mount_point;                              ///< absolute, links resolved
   std::string staging_directory;
   ftp::ServerZone zone;                           ///< of timezone=
+  std::optional<RunAs> run_as;                    ///< setuid=
   std::shared_ptr<session::DialogueTrace> trace;  ///< to be opened before the fork; none: not asked
-  std::vector<std::string> warnings;              ///< for the terminal, before anything is mounted
+  std::shared_ptr<UniqueFd> log_file;  ///< opened before the fork; none: syslog or stderr
+  std::vector<std::string> warnings;   ///< for the terminal, before anything is mounted
 };
 
 /// Checks all that can be checked without the network and without asking anybody. The credentials

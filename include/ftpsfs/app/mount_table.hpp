@@ -35,11 +35,16 @@ std::string resolve_mount_point(const std::string& path, const std::string& work
 std::optional<MountEntry> find_mount(const std::vector<MountEntry>& table,
                                      const std::string& mount_point);
 
-/// Unmounts, as root by umount2(2) and else by fusermount3. With `lazy` the mount vanishes at once
-/// and ends when nobody uses it any more.
+enum class Unmounting : unsigned char {
+  when_unused,
+  lazy,    ///< the mount vanishes at once and ends when nobody uses it any more
+  forced,  ///< what programs wait for fails first; root's alone, others get when_unused
+};
+
+/// Unmounts, as root by umount2(2) and else by fusermount3.
 /// @errors busy (names the processes that are in the way, as far as they can be seen),
 /// not_permitted, not_found, io_error.
-Result<void> unmount(const std::string& mount_point, bool lazy);
+Result<void> unmount(const std::string& mount_point, Unmounting how);
 
 /// Processes with a file, a working directory or a root under `directory`: "bash (4711)". At most
 /// five; those of other users only for root. Touches nothing on the mount.

@@ -5,7 +5,9 @@
 //   --name=value, --name value, --flag      ('-' and '_' in names are equal; a value that may be
 //                                            left out stands behind a '=' only)
 //   -x, -xyz, -o list, -olist               (only -o takes a value)
-//   -o name=value,flag                      (in values, "\," is a comma and "\\" a backslash)
+//   -o name=value,flag                      (in values, "\," is a comma and "\\" a backslash; a
+//   value
+//                                            in double quotes is taken as it stands)
 //   --                                      ends the options
 // Options may stand before, between and behind the positional arguments; the last of two equal ones
 // counts, except where several are collected (cacert, capath, crlfile, pin).
@@ -50,7 +52,11 @@ Result<CommandLine> parse_mount_helper_line(std::span<const std::string> argumen
                                             const std::string& working_directory,
                                             const Options& defaults = {});
 
-/// Splits an -o list at its commas and takes the backslashes away.
+/// What umount(8) says to its helpers: `DIR [-flnrv] [-t TYPE] [-N NAMESPACE]`, where -l means
+/// "lazy" and -f "force"; the others are accepted without effect.
+Result<CommandLine> parse_umount_helper_line(std::span<const std::string> arguments);
+
+/// Splits an -o list at its commas and takes the backslashes, and quotes around values, away.
 std::vector<std::string> split_option_list(std::string_view list);
 
 }  // namespace ftpsfs::app

@@ -67,6 +67,27 @@ struct OptionRow {
 
 std::span<const OptionRow> option_rows();
 
+/// What follows a command's options, for the shells.
+enum class CommandWords : std::uint8_t {
+  none,
+  source_and_directory,  ///< a URL or a profile, and where it is mounted
+  mount_point,
+  mount_point_and_path,
+  mount_point_and_level,
+};
+
+/// The first word of a command line, when it is one of these.
+struct CommandRow {
+  std::string_view name;
+  Command command = Command::mount;
+  unsigned scope = kPlainScope;  ///< its options
+  CommandWords words = CommandWords::none;
+  std::string_view help = {};  ///< a few words; empty: another name of the one above
+};
+
+std::span<const CommandRow> command_rows();
+unsigned scope_of(Command command);
+
 /// By name or alias, '-' and '_' being equal. Null when there is none.
 const OptionRow* find_option(std::string_view name, unsigned scope);
 const OptionRow* find_short_option(char name, unsigned scope);
@@ -85,5 +106,10 @@ std::string option_usage(const OptionRow& row);
 std::string help_text(Command command);
 std::string options_as_markdown();
 std::string options_as_scdoc();
+
+/// What the shells complete, from the same table: commands, options, and values where they are few.
+std::string completion_for_bash();
+std::string completion_for_zsh();
+std::string completion_for_fish();
 
 }  // namespace ftpsfs::app

@@ -32,7 +32,7 @@ enum class Command : std::uint8_t {
 };
 
 /// The documentation that the option table can write beside --help.
-enum class HelpFormat : std::uint8_t { text, markdown, scdoc };
+enum class HelpFormat : std::uint8_t { text, markdown, scdoc, bash, zsh, fish };
 
 struct Options {
   // The profile whose options these are, besides those of the command line; empty: none.
@@ -110,6 +110,9 @@ struct Options {
   // How files are written.
   fs::UploadMode upload_mode = fs::UploadMode::automatic;
 
+  // Who serves the mount once it stands; none: who mounts.
+  std::optional<std::uint32_t> run_as;
+
   // Whose files they are.
   std::optional<std::uint32_t> uid;
   std::optional<std::uint32_t> gid;
@@ -130,6 +133,7 @@ struct Options {
   bool debug = false;
   unsigned verbose = 0;
   std::optional<log::Level> log_level;
+  std::string log_file;    ///< empty: syslog, or stderr in front
   std::string trace_file;  ///< empty: none
   bool show_help = false;
   bool show_version = false;
@@ -139,7 +143,10 @@ struct Options {
 
   // The other commands.
   bool json = false;
-  bool write_test = false;  ///< of check
+  bool write_test = false;        ///< of check
+  std::optional<Duration> watch;  ///< of status: again and again
+  bool lazy = false;              ///< of umount: for umount(8) alone, as the next
+  bool force = false;
   Duration umount_timeout = std::chrono::minutes(10);
   HelpFormat help_format = HelpFormat::text;
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ftpsfs/app/run_as.hpp"
 #include "ftpsfs/base/result.hpp"
 
 namespace ftpsfs::app {
@@ -31,5 +32,10 @@ Result<std::string> make_control_directory();
 /// $TMPDIR or /tmp. Never inside `mount_point`: a mount that waits for itself would hang.
 Result<std::string> make_staging_directory(const std::string& asked,
                                            const std::string& mount_point);
+
+/// The same for a mount that root makes for another user: /var/cache/ftpsfs-UID, which is given to
+/// that user; one that is `asked` for must be usable by him.
+Result<std::string> make_staging_directory_for(const RunAs& user, const std::string& asked,
+                                               const std::string& mount_point);
 
 }  // namespace ftpsfs::app

@@ -5,6 +5,7 @@
 //
 //   → {"v":1,"request":"status"}
 //   → {"v":1,"request":"log-level","level":"debug"}
+//   → {"v":1,"request":"refresh","path":"orders/2024"}
 //   ← {"v":1,"ok":true,"status":{…}}
 //   ← {"v":1,"ok":false,"error":"…"}
 //
@@ -15,6 +16,7 @@
 //   ← {"v":1,"ok":true,"end":{"lost_files":0}}
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -36,6 +38,7 @@ enum class ControlVerb : std::uint8_t { status, refresh, reload, log_level, awai
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;
   log::Level level = log::Level::warning;  ///< of log_level
+  std::string path = {};                   ///< of refresh: below the mount point; empty: all
 };
 
 /// How long the server takes for one verb, from its sending to its final reply, which comes behind
@@ -49,6 +52,18 @@ struct VerbReport {
   std::uint64_t max_us = 0;
 
   friend bool operator==(const VerbReport&, const VerbReport&) = default;
+};
+
+/// A file on its way.
+struct TransferReport {
+  std::string path;
+  bool upload = false;
+  std::uint64_t begun_at = 0;  ///< offset in the file
+  std::uint64_t bytes = 0;     ///< transferred since
+  std::uint64_t size = 0;      ///< of the whole file; 0: not known
+  std::uint64_t milliseconds = 0;
+
+  friend bool operator==(const TransferReport&, const TransferReport&) = default;
 };
 
 /// One picture of a mount.
@@ -99,7 +114,10 @@ struct StatusReport {
   std::uint64_t kernel_requests = 0;  ///< not answered yet
   std::uint64_t worker_threads = 0;
 
+  std::string trouble;  ///< why no connection can be made now; empty: nothing is wrong
+
   std::vector<VerbReport> verbs;  ///< those first that took most of the time
+  std::vector<TransferReport> transfers;
 
   friend bool operator==(const StatusReport&, const StatusReport&) = default;
 };
@@ -132,5 +150,10 @@ Result<ControlReply> decode_reply(std::string_view line);
 /// A report as one JSON object in one line, and as text for people.
 std::string as_json(const StatusReport& report);
 std::string as_text(const StatusReport& report);
+
+/// For people who watch: the same, with the rates since an earlier picture of the same mount.
+/// @param earlier null: there is none. @param passed since then.
+std::string as_live_text(const StatusReport& report, const StatusReport* earlier,
+                         std::chrono::milliseconds passed);
 
 }  // namespace ftpsfs::app

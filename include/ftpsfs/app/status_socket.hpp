@@ -27,7 +27,8 @@ class ControlHandler {
  public:
   virtual ~ControlHandler() = default;
   virtual StatusReport status() = 0;
-  virtual void refresh() = 0;
+  /// @param path below the mount point; empty: everything.
+  virtual void refresh(const std::string& path) = 0;
   /// @errors: the words for who asked.
   virtual Result<void> reload() = 0;
   virtual void set_log_level(log::Level level) = 0;

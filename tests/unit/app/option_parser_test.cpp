@@ -155,6 +155,78 @@ TEST(MountHelper, SloppyPassesOverUnknownOptionsButNotBadOnes) {
   EXPECT_FALSE(parse_helper({"h:/", "/m", "-s", "-o", "password=x"}));
 }
 
+TEST(MountHelper, RemountIsRefusedWhateverElseMountSays) {
+  const auto line =
+      parse_helper({"ftpes://h/", "/m", "-o", "rw,nosuid,user_id=0,group_id=0,remount,ro"});
+  ASSERT_FALSE(line);
+  EXPECT_THAT(line.error().text, HasSubstr("remount is not possible; unmount first"));
+  EXPECT_FALSE(parse_helper({"h:/", "/m", "-s", "-o", "remount"}));
+}
+
+TEST(MountHelper, ValuesMayStandInDoubleQuotes) {
+  const auto line = parse_helper(
+      {"h:/", "/m", "-o", "password_command=\"pass a, b \\ c\",ro,fsname=a\"b,comment=\"x,y\""});
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_EQ(line->options.password_command, "pass a, b \\ c");
+  EXPECT_TRUE(line->options.read_only);
+  EXPECT_EQ(line->options.fsname, "a\"b");
+  EXPECT_THAT(split_option_list("a=\"b,c"), ElementsAre("a=\"b", "c"));
+  EXPECT_THAT(split_option_list("a=\"b\"c,d"), ElementsAre("a=\"b\"c", "d"));
+}
+
+TEST(MountHelper, TellsHelpAndVersion) {
+  EXPECT_TRUE(parse_helper({"-h"})->options.show_help);
+  EXPECT_TRUE(parse_helper({"-V"})->options.show_version);
+}
+
+TEST(UmountHelper, FlagsMeanWhatUmountMeans) {
+  const auto parse_umount = [](std::vector<std::string> words) {
+    return parse_umount_helper_line(words);
+  };
+  const auto plain = parse_umount({"/m", "-nrv", "-t", "fuse.ftpsfs", "-N", "ns"});
+  ASSERT_TRUE(plain) << plain.error().text;
+  EXPECT_EQ(plain->command, Command::umount);
+  EXPECT_THAT(plain->positionals, ElementsAre("/m"));
+  EXPECT_FALSE(plain->options.lazy || plain->options.force);
+  EXPECT_TRUE(parse_umount({"/m", "-l"})->options.lazy);
+  EXPECT_TRUE(parse_umount({"-vf", "-tftpsfs", "/m"})->options.force);
+  EXPECT_FALSE(parse_umount({"/m", "-x"}));
+}
+
+TEST(OptionParser, WordsOfOtherToolsMeanTheSameHere) {
+  const auto line =
+      parse({"-o",
+             "passwd_file=c,ca_cert=a,client_cert=b,client_key=k,no_check_certificate,"
+             "ssl_control,concurrency=3,dir_cache_time=5m,file_mode=0640,"
+             "dir_mode=0750,tlsv1.2,disable_tls13,reconnect,skip_pasv_ip,"
+             "user_password_stdin",
+             "h:/", "/m"});
+  ASSERT_TRUE(line) << line.error().text;
+  const Options& options = line->options;
+  EXPECT_EQ(options.credentials_file, "/start/c");
+  EXPECT_THAT(options.ca_files, ElementsAre("/start/a"));
+  EXPECT_EQ(options.identity.certificate, "/start/b");
+  EXPECT_EQ(options.identity.key, "/start/k");
+  EXPECT_EQ(options.verify, net::TlsVerify::none);
+  EXPECT_EQ(options.protection, session::Protection::clear_data);
+  EXPECT_EQ(options.max_conns, 3U);
+  EXPECT_EQ(options.dir_cache_timeout, std::chrono::minutes(5));
+  EXPECT_EQ(options.file_mask, 0137);
+  EXPECT_EQ(options.directory_mask, 0027);
+  EXPECT_EQ(options.tls_max, net::TlsVersion::tls1_2);
+  EXPECT_TRUE(options.password_stdin);
+  EXPECT_EQ(parse({"-o", "no_verify_hostname,clientcert=x", "h:/", "/m"})->options.verify,
+            net::TlsVerify::ca);
+}
+
+TEST(OptionParser, WatchMayHaveAnInterval) {
+  EXPECT_FALSE(parse({"status"})->options.watch);
+  EXPECT_EQ(parse({"status", "--watch"})->options.watch, std::chrono::seconds(1));
+  EXPECT_EQ(parse({"status", "--watch=250ms", "/m"})->options.watch,
+            std::chrono::milliseconds(250));
+  EXPECT_FALSE(parse({"status", "--watch=0"}));
+}
+
 TEST(MountHelper, UnknownFlagsAndMissingValuesAreRefused) {
   EXPECT_FALSE(parse_helper({"h:/", "/m", "-q"}));
   EXPECT_FALSE(parse_helper({"h:/", "/m", "-o"}));

@@ -47,11 +47,50 @@ TEST(StatusProtocol, ReportsSurviveTheJourney) {
   report.bytes_read = 1ULL << 63;
   report.connections_open = 3;
   report.verbs = {{"RETR", 3, 20'000, 16'384, 32'768, 30'000}, {"SITE CHMOD", 1, 7, 7, 7, 7}};
+  report.trouble = "connection refused";
+  report.transfers = {{"/orders/a.csv", true, 7, 100, 0, 1'500}, {"/b", false, 0, 1, 2, 3}};
   const auto reply = decode_reply(line_of(encode(ControlReply{{}, report})));
   ASSERT_TRUE(reply);
   ASSERT_TRUE(reply->status);
   EXPECT_EQ(*reply->status, report);
   EXPECT_FALSE(reply->error);
+}
+
+TEST(StatusProtocol, ARefreshMayNameAPlace) {
+  ControlRequest request{ControlVerb::refresh, {}, "a/b \"c\""};
+  EXPECT_EQ(decode_request(line_of(encode(request)))->path, request.path);
+  request.path.clear();
+  EXPECT_EQ(decode_request(line_of(encode(request)))->path, "");
+}
+
+TEST(StatusProtocol, TransfersAreShownWithWhatIsThere) {
+  StatusReport report;
+  report.transfers = {{"/a", false, 25, 25, 100, 1'000}, {"/b\x1b[2J", true, 0, 2048, 0, 1'000}};
+  const std::string text = as_text(report);
+  EXPECT_THAT(text, HasSubstr("down [##########..........]  50%"));
+  EXPECT_THAT(text, HasSubstr("25 B/s  /a"));
+  EXPECT_THAT(text, HasSubstr("2.0 KiB/s  /b\\x1b[2J"));
+}
+
+TEST(StatusProtocol, ALivePictureHasRates) {
+  StatusReport before;
+  before.pid = 7;
+  StatusReport now = before;
+  now.bytes_read = 4096;
+  now.commands = 10;
+  const auto passed = std::chrono::milliseconds(2'000);
+  EXPECT_THAT(as_live_text(now, &before, passed),
+              HasSubstr("2.0 KiB/s read, 0 B/s written, 5 commands/s"));
+  EXPECT_EQ(as_live_text(now, nullptr, passed), as_text(now));
+  before.pid = 8;  // another process: its numbers began anew
+  EXPECT_EQ(as_live_text(now, &before, passed), as_text(now));
+}
+
+TEST(StatusProtocol, TroubleIsAWarning) {
+  StatusReport report;
+  EXPECT_THAT(as_text(report), Not(HasSubstr("WARNING")));
+  report.trouble = "connection refused by 192.0.2.1:21";
+  EXPECT_THAT(as_text(report), HasSubstr("WARNING      connection refused"));
 }
 
 TEST(StatusProtocol, ErrorsSurviveTheJourney) {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -30,13 +31,19 @@ class RecordingHandler final : public ControlHandler {
     report.mount_point = "/mnt";
     return report;
   }
-  void refresh() override { ++refreshes; }
+  void refresh(const std::string& path) override {
+    ++refreshes;
+    const std::lock_guard lock(mutex);
+    refreshed = path;
+  }
   Result<void> reload() override {
     return reload_works ? Result<void>() : make_error(Errc::invalid_argument, "no such key");
   }
   void set_log_level(log::Level asked) override { level = asked; }
 
   std::atomic<int> refreshes = 0;
+  std::mutex mutex;
+  std::string refreshed;
   std::atomic<bool> reload_works = true;
   std::atomic<log::Level> level = log::Level::off;
 };

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: MIT
+"""How a mount is asked for and looked at: mount(8) with a real fstab, systemd, other users, logs, and the
+commands for a running mount."""
+
+import json
+import os
+import pwd
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from box import wait_for
+from mount import binary, is_mounted, processes_of
+from program import EXIT_FAILED, EXIT_USAGE, Program
+from servers import PASSWORD, USER
+
+pytestmark = [pytest.mark.once, pytest.mark.real]
+
+
+@pytest.fixture
+def program(box):
+    program = Program(box)
+    yield program
+    program.tidy()
+
+
+class Machine:
+    """A mount namespace in which ftpsfs is installed under /usr/sbin, as mount(8) wants it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.sbin = folder / "sbin"
+        self.real = folder / "real-sbin"
+        self.sbin.mkdir()
+        self.real.mkdir()
+
+    def run(self, script, timeout=80):
+        """Runs a script there; no HOME, no PATH, no terminal: as at boot."""
+        install = f"""
+            set -e
+            export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+            mount --bind /usr/sbin {self.real}
+            cp -asf {self.real}/. {self.sbin}/
+            for helper in mount umount; do
+                ln -sf {binary().resolve()} {self.sbin}/$helper.ftpsfs
+                ln -sf {binary().resolve()} {self.sbin}/$helper.fuse.ftpsfs
+            done
+            mount --bind {self.sbin} /usr/sbin
+            unset PATH
+            cd /
+            {script}
+        """
+        return subprocess.run(["/usr/bin/env", "-i", "/usr/bin/unshare", "--mount", "--propagation", "private",
+                               "/bin/bash", "-c", install],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture
+def machine(box):
+    return Machine(box.folder)
+
+
+def fstab_line(box, mnt, url=None, more="", server_directory=""):
+    """The user is in the credentials, as /proc/mounts does not show it: so mount(8) knows what is mounted."""
+    url, mnt = ((text or box.url() + server_directory).replace(f"{USER}@", "").replace(" ", "\\040") for text in (url, str(mnt)))
+    return (f"{url} {mnt} ftpsfs "
+            f"credentials={box.credentials},cacert={box.server.pki.ca},_netdev,nofail,x-test.word=1{more} 0 0\n")
+
+
+# -- mount(8) and fstab
+
+def test_mount_a_and_umount_with_a_real_fstab(box, program, machine):
+    box.put("a dir/hello", b"hello\n")
+    mnt = box.folder / "mnt with blank"
+    mnt.mkdir()
+    fstab = box.folder / "fstab"
+    fstab.write_text(fstab_line(box, mnt, server_directory="/a dir", more=",comment=\"a,b\""))
+    done = machine.run(f"""
+        /bin/mount -a -T {fstab}
+        /bin/cat {shlex.quote(str(mnt))}/hello
+        /bin/grep fuse.ftpsfs /proc/self/mounts
+        /bin/mount -a -T {fstab}                 # what is mounted stays as it is
+        /bin/echo new > {shlex.quote(str(mnt))}/new
+        /bin/umount {shlex.quote(str(mnt))}
+    """)
+    assert processes_of(mnt) == [], "umount waits for the end"
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "hello"
+    assert len([line for line in lines if "fuse.ftpsfs" in line]) == 1
+    assert USER not in lines[1].split()[0] and "a\\040dir" in lines[1]
+    assert (box.remote / "a dir" / "new").read_bytes() == b"new\n"
+
+
+def test_what_cannot_work_has_mounts_exit_code_and_one_line(box, program, machine):
+    fstab = box.folder / "fstab"
+    fstab.write_text(fstab_line(box, program.mnt, more=",frobnicate"))
+    done = machine.run(f"/bin/mount -T {fstab} {program.mnt} || exit $?")
+    assert done.returncode == EXIT_USAGE and "frobnicate" in done.stderr
+    fstab.write_text(fstab_line(box, program.mnt, url="ftpes://localhost:1/").replace(",nofail", ""))
+    done = machine.run(f"/bin/mount -T {fstab} {program.mnt} || exit $?")
+    assert done.returncode == EXIT_FAILED and "refused" in done.stderr, f"{done.returncode}: {done.stderr}"
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_remount_is_refused_and_nothing_is_mounted_on_top(box, program, machine):
+    fstab = box.folder / "fstab"
+    fstab.write_text(fstab_line(box, program.mnt))
+    done = machine.run(f"""
+        /bin/mount -T {fstab} {program.mnt}
+        /bin/mount -o remount,ro {program.mnt} && exit 99
+        /bin/echo code $?
+        /bin/grep -c fuse.ftpsfs /proc/self/mounts
+        /bin/umount {program.mnt}
+    """)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines() == [f"code {EXIT_USAGE}", "1"]
+    assert "remount is not possible" in done.stderr
+
+
+def test_flags_of_mount(box, program, machine):
+    options = f"credentials={box.credentials},cacert={box.server.pki.ca}"
+    done = machine.run(f"""
+        /usr/sbin/mount.ftpsfs {box.url()} {program.mnt} -f -o {options}
+        /bin/grep -c fuse.ftpsfs /proc/self/mounts || /bin/echo fake mounts nothing
+        /bin/mount -t ftpsfs -s -n -r -o {options},frobnicate {box.url()} {program.mnt}
+        /bin/grep -o 'fuse.ftpsfs ro' /proc/self/mounts
+        /bin/umount -l {program.mnt}
+    """)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines() == ["0", "fake mounts nothing", "fuse.ftpsfs ro"]
+
+
+# -- another user serves
+
+def test_setuid_gives_up_roots_rights_and_the_mount_is_the_users(box, program):
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv")
+    user = pwd.getpwnam("nobody")
+    box.folder.chmod(0o755)
+    box.put("hello", b"hello\n")
+    program.mount(setuid="nobody")
+    (pid,) = program.pids()
+    status = open(f"/proc/{pid}/status").read()
+    assert re.search(rf"^Uid:(\t{user.pw_uid}){{4}}$", status, re.M), status
+    assert re.search(rf"^Gid:(\t{user.pw_gid}){{4}}$", status, re.M), status
+    assert re.search(r"^CapEff:\t0+$", status, re.M) and re.search(r"^CapPrm:\t0+$", status, re.M)
+    as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    script = f"cat {program.mnt}/hello && stat -c %u {program.mnt}/hello && echo new > {program.mnt}/new " \
+             f"&& dd if=/dev/zero of={program.mnt}/new bs=1 seek=100 count=1 conv=notrunc status=none"
+    done = subprocess.run([*as_user, "sh", "-c", script], capture_output=True, text=True, timeout=40)
+    assert done.stdout.split() == ["hello", str(user.pw_uid)], done.stderr
+    assert (box.remote / "new").stat().st_size == 101
+    done = subprocess.run([*as_user, str(binary()), "status", "--json", str(program.mnt)],
+                          capture_output=True, text=True, timeout=20)
+    assert json.loads(done.stdout)["pid"] == pid, done.stderr
+    marks = f"/var/cache/ftpsfs-{user.pw_uid}/mounts-{user.pw_uid}"
+    mine = len(os.listdir(marks))
+    assert program.run("umount", program.mnt).returncode == 0
+    assert program.ended()
+    assert len(os.listdir(marks)) == mine - 1, "an end that was clean leaves no mark"
+
+
+def test_setuid_is_for_root_and_for_known_users(box, program):
+    assert "54321" in program.fail(code=EXIT_USAGE, setuid=54321)
+
+
+# -- the commands for a running mount
+
+def test_refresh_of_a_place_shows_what_changed_there(box, program):
+    box.put("dir/first", b"1")
+    program.mount(dir_cache_timeout=600, attr_timeout=600, entry_timeout=600)
+    assert os.listdir(program.mnt / "dir") == ["first"]
+    box.put("dir/second", b"2")
+    assert os.listdir(program.mnt / "dir") == ["first"]
+    for place in ("dir", program.mnt / "dir"):
+        done = program.run("refresh", program.mnt, place)
+        assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(program.mnt / "dir")) == ["first", "second"]
+    assert program.run("refresh", program.mnt, "/elsewhere").returncode == EXIT_USAGE
+
+
+def test_status_watch_draws_again_and_shows_transfers(box, program):
+    box.put("large", os.urandom(1 << 20) * 64)
+    program.mount()
+    watch = box.start([binary(), "status", "--watch=200ms", program.mnt], stdout=subprocess.PIPE, text=True)
+    with open(program.mnt / "large", "rb") as file:
+        for _ in range(20):
+            file.read(1 << 20)
+            time.sleep(0.05)
+        told = json.loads(program.run("status", "--json", program.mnt).stdout)
+    watch.terminate()
+    pictures = watch.communicate(timeout=20)[0]
+    assert pictures.count("connections ") >= 3
+    assert "/s read" in pictures
+    assert re.search(r"down \[#*\.*\] +\d+% .*/large", pictures), pictures
+    assert [one["path"].endswith("/large") and one["size"] == 64 << 20 for one in told["transfers"]] == [True]
+
+
+def test_watch_ends_with_its_mount(program):
+    program.mount()
+    watch = program.box.start([binary(), "status", "--watch=100ms", program.mnt], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True)
+    assert program.run("umount", program.mnt).returncode == 0
+    assert watch.wait(timeout=20) == EXIT_FAILED
+    assert watch.stderr.read().strip()
+
+
+def test_the_log_goes_to_a_file(box, program):
+    log = box.folder / "ftpsfs.log"
+    program.mount(log=log, log_level="info")
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert program.run("log-level", program.mnt, "debug").returncode == 0
+    (program.mnt / "new").write_bytes(b"x")
+    assert program.run("umount", program.mnt).returncode == 0
+    text = log.read_text()
+    for form in ("logged in to", "is mounted on", "log level debug", r"request \d+: #\d > ", r"#\d > STOR", "is unmounted"):
+        assert re.search(form, text), f"{form} is not in\n{text}"
+    assert PASSWORD not in text
+    assert "No such file" in program.fail(code=EXIT_USAGE, log=box.folder / "nowhere" / "log")
+
+
+def test_an_outage_is_told_once_and_so_is_its_end(own_server, box_on):
+    box = box_on(own_server)
+    box.put("hello", b"hello\n")
+    program = Program(box)
+    log = box.folder / "ftpsfs.log"
+    try:
+        program.mount(log=log, dir_cache_timeout=0, attr_timeout=0, entry_timeout=0, connect_timeout=1, timeout=1)
+        own_server.kill()
+        for _ in range(20):
+            with pytest.raises(OSError):
+                os.stat(program.mnt / "hello")
+        status = json.loads(program.run("status", "--json", program.mnt).stdout)
+        assert "refused" in status["trouble"]
+        own_server.start()
+        assert wait_for(lambda: subprocess.run(["cat", program.mnt / "hello"], capture_output=True,
+                                               timeout=20).stdout == b"hello\n", seconds=20, step=0.3)
+        text = log.read_text()
+        assert text.count("no connection: ") == 1, text
+        assert text.count("reached again") == 1, text
+        assert json.loads(program.run("status", "--json", program.mnt).stdout)["trouble"] == ""
+    finally:
+        program.tidy()
+
+
+# -- systemd
+
+def test_readiness_and_the_end_are_told_to_systemd(box, program):
+    box.put("hello", b"hello\n")
+    path = box.folder / "notify"
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(path))
+    manager.settimeout(20)
+    joined = ",".join(f"{name}={value}" for name, value in program.options().items())
+    process = box.start([binary(), "-f", box.url(), program.mnt, "-o", joined],
+                        env={"NOTIFY_SOCKET": str(path), "PATH": os.environ["PATH"]})
+    told = manager.recv(4096).decode()
+    assert told.startswith("READY=1\nSTATUS=Serving ftpes://localhost") and USER not in told
+    assert (program.mnt / "hello").read_bytes() == b"hello\n"
+    process.terminate()
+    assert manager.recv(4096).decode().startswith("STOPPING=1")
+    assert process.wait(timeout=20) == 0
+    assert not is_mounted(program.mnt)
+
+
+def test_units_are_what_systemd_takes(box):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze here")
+    root = binary().resolve().parents[2]
+    source = next(path for path in (root, root.parent) if (path / "contrib/systemd").is_dir())
+    folder = box.folder / "units"
+    folder.mkdir()
+    template = (source / "contrib/systemd/ftpsfs@.service.in").read_text()
+    (folder / "ftpsfs@.service").write_text(
+        template.replace("@CMAKE_INSTALL_FULL_BINDIR@/ftpsfs", str(binary().resolve())))
+    for unit in (source / "contrib/example/systemd").iterdir():
+        shutil.copy(unit, folder)
+    for unit in ("ftpsfs@partner.service", "mnt-partner.mount", "mnt-partner.automount"):
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", folder / unit],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and not done.stderr.strip(), done.stderr
+
+
+# -- shells
+
+@pytest.mark.parametrize("line, expected", [
+    ("ftpsfs sta", "status"), ("ftpsfs --verif", "--verify="), ("ftpsfs --verify=", "full"),
+    ("ftpsfs -o ro,max_c", "ro,max_conns="), ("ftpsfs status --wa", "--watch"), ("ftpsfs umount ", "MNT"),
+    ("ftpsfs log-level MNT de", "debug"), ("ftpsfs check --wri", "--write")])
+def test_bash_completes(box, program, line, expected):
+    library = "/usr/share/bash-completion/bash_completion"
+    if not os.path.exists(library):
+        pytest.skip("no bash-completion here")
+    if "MNT" in line + expected:
+        program.mount()
+    line, expected = (text.replace("MNT", str(program.mnt)) for text in (line, expected))
+    script = f"""
+        source {library}
+        source <({binary()} help --completion=bash)
+        COMP_LINE={shlex.quote(line)}; COMP_POINT=${{#COMP_LINE}}; COMP_TYPE=9; COMP_KEY=9
+        words={shlex.quote(line.replace("=", " = "))}
+        read -r -a COMP_WORDS <<< "$words"; [[ $COMP_LINE == *' ' || $COMP_LINE == *= ]] && COMP_WORDS+=('')
+        COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        compopt() {{ :; }}
+        _ftpsfs
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20)
+    assert expected in done.stdout.split(), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("shell, check", [("zsh", ["zsh", "-n"]), ("fish", ["fish", "--no-execute"])])
+def test_completions_are_of_their_shells_grammar(box, program, shell, check):
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    script = box.folder / f"completion.{shell}"
+    script.write_text(program.run("help", f"--completion={shell}").stdout)
+    done = subprocess.run([*check, script], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def test_fish_completes(box, program):
+    if not shutil.which("fish"):
+        pytest.skip("no fish here")
+    script = box.folder / "ftpsfs.fish"
+    script.write_text(program.run("help", "--completion=fish").stdout)
+    done = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C 'ftpsfs --verif'; complete -C 'ftpsfs sta'"],
+                          capture_output=True, text=True, timeout=20, env={**os.environ, "HOME": str(box.folder)})
+    assert "--verify" in done.stdout and "status" in done.stdout, done.stdout + done.stderr
+
+
+# -- versions
+
+def test_version_names_the_libraries(program):
+    told = program.run("--version").stdout
+    for name in (r"ftpsfs \d", r"libfuse 3\.\d", r"OpenSSL 3\.\d", r"Boost 1\.\d", "features: "):
+        assert re.search(name, told), told
+
+
+# -- start-up
+
+def test_a_mount_on_loopback_is_usable_soon(box, program):
+    """100 ms of our own, and the round trips of a login, which cost what the server takes for them."""
+    box.put("hello", b"hello\n")
+    best = 9.0
+    for _ in range(5):
+        begun = time.monotonic()
+        program.mount()
+        assert (program.mnt / "hello").exists()
+        took = time.monotonic() - begun
+        verbs = json.loads(program.run("status", "--json", program.mnt).stdout)["verbs"]
+        server = max(verb["max_us"] for verb in verbs) / 1e6
+        best = min(best, took - server)
+        assert program.run("umount", program.mnt).returncode == 0
+        assert program.ended()
+    assert best < (0.5 if os.environ.get("FTPSFS_SANITIZED") == "1" else 0.25)

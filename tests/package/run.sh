@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Builds the Debian package from contrib/debian, has lintian look at it, installs it in a throw-away root (an overlay
+# over this machine's, in a mount namespace of its own) and uses it there: mount, fstab, man pages, and removal. Needs root.
+#
+#   tests/package/run.sh [PACKAGE.deb]     with a package only the second half
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+build_package() {
+    local tree="$work/ftpsfs"
+    mkdir "$tree"
+    (cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree")
+    cp -r "$tree/contrib/debian" "$tree/debian"
+    (cd "$tree" && dpkg-buildpackage -b -us -uc) >"$work/build.log" 2>&1 || {
+        tail -n 40 "$work/build.log" >&2
+        return 1
+    }
+    lintian --fail-on error,warning "$work"/ftpsfs_*.changes
+}
+
+use_package() { # PACKAGE, in the throw-away root
+    export DEBIAN_FRONTEND=noninteractive TMPDIR=/tmp
+    mkdir -p /mnt/demo
+    dpkg -i "$1" >/dev/null
+    ftpsfs --version
+    for page in ftpsfs.1 mount.ftpsfs.8 umount.fuse.ftpsfs.8 ftpsfs.conf.5; do
+        man --warnings -l "/usr/share/man/man${page##*.}/$page.gz" >/dev/null
+    done
+    systemd-analyze verify --man=no /lib/systemd/system/ftpsfs@.service 2>&1 | grep -F ftpsfs && return 1
+    local demo port
+    demo="$TMPDIR/ftpsfs-demo-$(id -u)"
+    port="$("$root/contrib/demo-server.sh" start)"
+    # shellcheck disable=SC2064
+    trap "umount /mnt/demo 2>/dev/null || true; '$root/contrib/demo-server.sh' stop >/dev/null" EXIT
+    ftpsfs check --write "ftpes://demo@localhost:$port/" -o "credentials=$demo/credentials,cacert=$demo/ca.crt"
+    echo "ftpes://localhost:$port/ /mnt/demo ftpsfs credentials=$demo/credentials,cacert=$demo/ca.crt,_netdev 0 0" >"$TMPDIR/fstab"
+    mount -a -T "$TMPDIR/fstab"
+    ls /mnt/demo >/dev/null
+    echo written >/mnt/demo/from-the-package
+    umount /mnt/demo
+    dpkg -r ftpsfs >/dev/null
+    [ ! -e /usr/sbin/mount.ftpsfs ]
+    echo "the package installs, mounts and goes"
+}
+
+if [ "${1:-}" = --inside ]; then
+    use_package "$2"
+    exit
+fi
+[ "$(id -u)" -eq 0 ] || { echo "tests/package/run.sh: needs root" >&2; exit 1; }
+if [ $# -eq 0 ]; then
+    build_package
+    set -- "$work"/ftpsfs_*_*.deb
+fi
+mkdir "$work/layers"
+# shellcheck disable=SC2016
+unshare --mount --propagation private bash -euc '
+    mount -t tmpfs tmpfs "$1"
+    mkdir "$1/upper" "$1/work" "$1/root"
+    mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+    for place in dev proc sys; do mount --rbind "/$place" "$1/root/$place"; done
+    mount -t tmpfs tmpfs "$1/root/tmp"
+    mkdir -p "$1/root$2"
+    mount --rbind "$2" "$1/root$2"
+    cp "$3" "$1/root/root/ftpsfs.deb"
+    exec chroot "$1/root" "$2/tests/package/run.sh" --inside /root/ftpsfs.deb
+' - "$work/layers" "$root" "$1"
