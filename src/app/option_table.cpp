@@ -287,7 +287,7 @@ const OptionRow kRows[] = {
   {.name = "site", .kind = K::text, .group = G::server, .value_name = "CMD",
    .help = "send SITE CMD at each login; may be given several times",
    .store = collect_text<&Options::sites>},
-  {.name = "charset", .kind = K::text, .group = G::server, .value_name = "NAME", .default_text = "UTF-8",
+  {.name = "charset", .aliases = "codepage encoding", .kind = K::text, .group = G::server, .value_name = "NAME", .default_text = "UTF-8",
    .help = "character set of the names on the server, as iconv calls it; bytes that are none in it are shown as U+EF80 to U+EFFF and sent back as they were",
    .store = store_text<&Options::charset>},
   {.name = "timezone", .kind = K::text, .group = G::server, .value_name = "ZONE", .default_text = "UTC",
