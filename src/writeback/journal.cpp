@@ -111,4 +111,9 @@ std::uint64_t Journal::held_bytes() const {
   return file_bytes_ + bytes_in_files_;
 }
 
+std::uint64_t Journal::content_bytes() const {
+  const MutexLock lock(mutex_);
+  return needed_in_records_ + bytes_in_files_;
+}
+
 }  // namespace ftpsfs::writeback

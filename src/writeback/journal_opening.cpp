@@ -167,11 +167,14 @@ Result<void> Journal::sort_out(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const auto content = number_in(name, kContentPrefix);
     const auto generation = number_in(name, kGenerationPrefix);
-    // After damage nobody knows what the files belong to.
-    const bool is_idle = (content && !ledger_.needs(*content) && !damaged_) ||
-                         (generation && *generation < current) || name.ends_with(kUnfinishedSuffix);
+    const bool is_unfinished =
+        (generation && *generation < current) || name.ends_with(kUnfinishedSuffix);
+    const bool is_idle_content = content && !ledger_.needs(*content);
     last_content_ = std::max(last_content_, content.value_or(0));
-    if (is_idle) {
+    if (is_idle_content && damaged_) {
+      // Whom it belonged to may have stood in what is broken.
+      FTPSFS_TRY(directory_.rename(name, fmt::format("damaged-{}", name)));
+    } else if (is_idle_content || is_unfinished) {
       FTPSFS_TRY(directory_.remove(name));
     }
   }

@@ -11,7 +11,7 @@
 namespace ftpsfs::writeback {
 namespace {
 
-constexpr std::size_t kPiece = 1ULL << 20;
+constexpr std::size_t kBufferedBytes = 1ULL << 20;
 
 /// Frames on their way into a file.
 class FrameWriter {
@@ -23,7 +23,7 @@ class FrameWriter {
   Result<std::uint64_t> add(std::uint64_t durable, const Record& record) {
     const std::uint64_t offset = end();
     append_frame(buffer_, frames_++, durable, record);
-    if (buffer_.size() >= kPiece) {
+    if (buffer_.size() >= kBufferedBytes) {
       FTPSFS_TRY(flush());
     }
     return offset;

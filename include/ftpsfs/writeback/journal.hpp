@@ -75,6 +75,8 @@ class Journal {
 
   /// What the journal takes on the disk.
   std::uint64_t held_bytes() const;
+  /// The content in it that is still needed.
+  std::uint64_t content_bytes() const;
 
  private:
   /// One file of records; readers keep it open beyond its time.

@@ -211,7 +211,7 @@ TEST_F(JournalTest, DamageIsToldAndNothingIsCarriedOutByItself) {
     ASSERT_TRUE(put(*journal, 1, "one"));
     before = files::file_size(generation());
     ASSERT_TRUE(put(*journal, 2, "two"));
-    ASSERT_TRUE(put(*journal, 3, "three"));
+    ASSERT_TRUE(put(*journal, 3, kLarge));
   }
   std::string text = slurp(generation());
   text[before + kContentOffset] = '!';
@@ -222,10 +222,13 @@ TEST_F(JournalTest, DamageIsToldAndNothingIsCarriedOutByItself) {
     EXPECT_THAT(ids(*journal), testing::ElementsAre(1));
     EXPECT_NE(journal->intentions().at(1).refusal, "");
     EXPECT_EQ(content_of(*journal, 1), "one");
-    ASSERT_EQ(named("damaged-").size(), 1U);
-    EXPECT_EQ(slurp(named("damaged-").front()), text);
+    ASSERT_EQ(named("damaged-0").size(), 1U);
+    EXPECT_EQ(slurp(named("damaged-0").front()), text);
   }
   const auto journal = open();
+  ASSERT_EQ(named("damaged-content-").size(), 1U);
+  EXPECT_EQ(slurp(named("damaged-content-").front()), kLarge)
+      << "nobody knows its name, but it is there";
   EXPECT_FALSE(journal->damaged()) << "it was put in order";
   EXPECT_NE(journal->intentions().at(1).refusal, "");
 }
