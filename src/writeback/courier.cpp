@@ -89,8 +89,11 @@ Result<void> Courier::accept(Intention intention, std::unique_ptr<ContentDraft> 
   }
   auto committed = journal_->commit(ticket, wait);
   const MutexLock lock(mutex_);
-  // Also when it failed: whoever asked is told so, and what was accepted before must go on.
-  queue_.keep(edit);
+  if (committed) {
+    queue_.keep(edit);
+  } else if (const Edit back = queue_.withdraw(edit); !back.empty()) {
+    FTPSFS_TRY(journal_->append(back));  // the next commit brings it to the disk
+  }
   note_change();
   return committed;
 }

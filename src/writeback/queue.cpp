@@ -26,7 +26,7 @@ void Queue::restore(const std::map<IntentionId, Intention>& left, IntentionId la
 Edit Queue::add(Intention intention) {
   Edit edit;
   drop_superseded(intention, edit);
-  place(++last_, std::move(intention), 0, edit);
+  place(++last_, std::move(intention), nullptr, edit);
   return edit;
 }
 
@@ -34,7 +34,7 @@ Edit Queue::add(Intention intention) {
 /// stand right behind that one, and so the two may be merged in its place. The outcome speaks of no
 /// name that neither of them spoke of: whatever stands between has nothing to do with `intention`,
 /// and was behind `earlier` already.
-void Queue::place(IntentionId id, Intention intention, unsigned unkept, Edit& edit) {
+void Queue::place(IntentionId id, Intention intention, const Item* replaced, Edit& edit) {
   const IntentionId earlier = index_.last_related(intention, id);
   const auto found = items_.find(earlier);
   if (found != items_.end() && found->second.state == State::waiting &&
@@ -45,7 +45,7 @@ void Queue::place(IntentionId id, Intention intention, unsigned unkept, Edit& ed
       if (!merged->intention) {
         return;
       }
-      place(earlier, *std::move(merged->intention), old.unkept, edit);
+      place(earlier, *std::move(merged->intention), &old, edit);
       return;
     }
   }
@@ -53,7 +53,8 @@ void Queue::place(IntentionId id, Intention intention, unsigned unkept, Edit& ed
   edit.puts.emplace_back(id, intention);
   Item item;
   item.intention = std::move(intention);
-  item.unkept = unkept + 1;
+  item.unkept = 1 + (replaced != nullptr ? replaced->unkept : 0);
+  item.is_merged = replaced != nullptr;
   insert(id, std::move(item));
 }
 
@@ -117,6 +118,20 @@ void Queue::keep(const Edit& edit) {
       judge(put.first);
     }
   }
+}
+
+Edit Queue::withdraw(const Edit& edit) {
+  Edit back;
+  const bool stands_alone = edit.puts.size() == 1 && edit.drops.empty();
+  const auto found = stands_alone ? items_.find(edit.puts.front().first) : items_.end();
+  // One that was put for a second time has been merged.
+  if (found != items_.end() && found->second.unkept == 1 && !found->second.is_merged) {
+    back.drops.push_back(found->first);
+    remove(found->first);
+  } else {
+    keep(edit);
+  }
+  return back;
 }
 
 std::optional<Queue::Started> Queue::take() {

@@ -51,7 +51,9 @@ class Courier {
   /// Returns when the change is safe on this machine's disk.
   /// @param content of an upload, sealed; else null.
   /// @errors no_space: the disk is full, or the journal, and nothing of it arrives in time;
-  /// name_too_long; io_error: the disk failed, and whether the change is made is not known.
+  /// name_too_long; io_error: the disk failed; timed_out, cancelled. After an error the change is
+  /// not made, unless it was merged with an earlier one that still waited, or this process is
+  /// killed before the journal says so.
   Result<void> accept(Intention intention, std::unique_ptr<ContentDraft> content, const Wait& wait);
 
   /// Returns when nothing is owed that speaks of this path, or of one above or below it.

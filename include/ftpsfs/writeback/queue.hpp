@@ -35,9 +35,13 @@ class Queue {
   /// @return for the journal; then keep().
   Edit add(Intention intention);
 
-  /// The edit is in the journal (or it was tried, and whoever asked for it was told that it may not
-  /// be): what it put may begin.
+  /// The edit is in the journal: what it put may begin.
   void keep(const Edit& edit);
+
+  /// The edit could not be kept, and whoever asked for it is told so: what add() put is taken back.
+  /// What was merged with something earlier stays, as that has been promised; it is as if kept.
+  /// @return for the journal, where it undoes what may be there all the same.
+  Edit withdraw(const Edit& edit);
 
   struct Started {
     IntentionId id = 0;
@@ -81,13 +85,15 @@ class Queue {
     Intention intention;
     State state = State::waiting;
     bool begun_before = false;
+    bool is_merged = false;  ///< stands for more than one
     /// Edits that put it and are not kept yet.
     unsigned unkept = 0;
   };
   using Items = std::map<IntentionId, Item>;
 
   /// Places `intention`, at `id`, merged with what is before it.
-  void place(IntentionId id, Intention intention, unsigned unkept, Edit& edit);
+  /// @param replaced what was there until now; null: nothing.
+  void place(IntentionId id, Intention intention, const Item* replaced, Edit& edit);
   void insert(IntentionId id, Item item);
   Item remove(IntentionId id);
   void judge(IntentionId id);

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
@@ -229,6 +230,30 @@ TEST_F(CourierTest, AFullJournalWaitsForRoom) {
   waiter.join();
   ASSERT_TRUE(courier_->await_all(patience()));
   EXPECT_EQ(remote_.content("/c"), content);
+}
+
+TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/a", "one"));
+  await_failure();
+  {
+    const test::FileSizeLimit full(300);
+    for (const char* path : {"/b", "/c"}) {
+      const auto accepted = put(path, std::string(500, 'x'));
+      ASSERT_FALSE(accepted);
+    }
+    EXPECT_EQ(courier_->waiting().size(), 1U);
+  }
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a"));
+  ASSERT_TRUE(put("/b", "again"));
+  end();
+  begin();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a", "b"));
 }
 
 /// Each call of the server fails once, in each of two ways; in the end all is there, and once.

@@ -188,7 +188,6 @@ TEST_F(DeliveryTest, ALargeUploadGivesWayAndGoesOn) {
     ASSERT_TRUE(held.await_blocked());
     std::jthread asking([&] {
       EXPECT_TRUE(remote.stat(path_of("/"), Wait::for_at_most(std::chrono::seconds(20))));
-      EXPECT_LT(remote.bytes_written(), content.size());
     });
     while (remote.yield_requests() == 0) {
       std::this_thread::yield();

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <sstream>
 #include <thread>
 
+#include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "intentions.hpp"
 
@@ -408,27 +408,12 @@ TEST_F(JournalTest, ManyCommitAtATime) {
   EXPECT_EQ(ids(*journal).size(), kThreads * kEach / 2);
 }
 
-/// As long as it lives no file of this process grows beyond `bytes`.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit now{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &now);
-  }
-  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 TEST_F(JournalTest, AFullDiskIsToldAndLosesNothing) {
   {
     const auto journal = open();
     ASSERT_TRUE(put(*journal, 1, "before"));
     {
-      const FileSizeLimit full(files::file_size(generation()) + 40);
+      const test::FileSizeLimit full(files::file_size(generation()) + 40);
       EXPECT_FALSE(put(*journal, 2, "does not fit, neither here nor in a new file"));
       EXPECT_FALSE(put(*journal, 3, "nor does this, which is long enough for that ........"));
       const auto draft = journal->draft();
@@ -442,11 +427,24 @@ TEST_F(JournalTest, AFullDiskIsToldAndLosesNothing) {
   EXPECT_EQ(content_of(*journal, 2), "does not fit, neither here nor in a new file");
 }
 
+TEST_F(JournalTest, OnAFullDiskItOpens) {
+  {
+    const auto journal = open();
+    ASSERT_TRUE(put(*journal, 1, "before"));
+  }
+  const std::string torn = slurp(generation()) + "the end of an unfinished write";
+  spill(generation(), torn);
+  const test::FileSizeLimit full(10);
+  const auto journal = open();
+  ASSERT_TRUE(journal);
+  EXPECT_EQ(content_of(*journal, 1), "before");
+}
+
 TEST_F(JournalTest, WhatFailedToBeWrittenDoesNotHideWhatWas) {
   {
     const auto journal = open();
     ASSERT_TRUE(put(*journal, 1, "before"));
-    const FileSizeLimit full(files::file_size(generation()) + 40);
+    const test::FileSizeLimit full(files::file_size(generation()) + 40);
     ASSERT_FALSE(put(*journal, 2, "does not fit, neither here nor in a new file"));
   }
   const auto journal = open();

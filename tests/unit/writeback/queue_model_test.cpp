@@ -205,8 +205,20 @@ class Model {
     if (!after.apply(intention, false)) {
       return;
     }
-    believed_ = after;
     Edit edit = queue_.add(intention);
+    const bool is_alone =
+        edit.drops.empty() && edit.puts.size() == 1 && edit.puts[0].first > last_put_;
+    if (is_alone && pick(20) == 0) {
+      last_put_ = edit.puts[0].first;
+      // Of one piece here: whoever was told of a failure, and is killed before the withdrawal is on
+      // the disk, was promised nothing.
+      const Edit back = queue_.withdraw(edit);
+      EXPECT_FALSE(back.empty());
+      edit.drops = back.drops;
+      pending_.push_back({std::move(edit), 0, std::nullopt});
+      return;
+    }
+    believed_ = after;
     merged_ += !edit.puts.empty() && edit.puts[0].first == last_put_ + 1 ? 0 : 1;
     last_put_ = edit.puts.empty() ? last_put_ : std::max(last_put_, edit.puts[0].first);
     pending_.push_back({std::move(edit), 0, believed_});

@@ -107,6 +107,31 @@ TEST_F(QueueTest, NothingBeginsBeforeItIsKept) {
   EXPECT_TRUE(queue_.take());
 }
 
+TEST_F(QueueTest, WhatCannotBeKeptIsTakenBack) {
+  add(simple(Action::make_directory, "/d"));
+  const Edit edit = queue_.add(upload("/d/f", 1));
+  const Edit behind = add(simple(Action::remove_directory, "/d"));
+  const Edit back = queue_.withdraw(edit);
+  EXPECT_THAT(back.drops, ElementsAre(edit.puts[0].first));
+  EXPECT_THAT(waiting(), ElementsAre("mkdir /d", "rmdir /d"));
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d"));
+  end("mkdir /d");
+  EXPECT_THAT(take_words(), ElementsAre("rmdir /d"));
+}
+
+TEST_F(QueueTest, WhatWasPromisedIsNotTakenBack) {
+  const Edit first = add(upload("/f", 1));
+  const Edit second = queue_.add(attributes("/f", 5));
+  EXPECT_TRUE(queue_.withdraw(second).empty());
+  EXPECT_THAT(take_words(), ElementsAre("upload /f"));
+
+  const Edit third = queue_.add(upload("/g", 2));
+  const Edit fourth = queue_.add(attributes("/g", 5));
+  EXPECT_TRUE(queue_.withdraw(third).empty()) << "the second one may have been promised";
+  queue_.keep(fourth);
+  EXPECT_THAT(take_words(), ElementsAre("upload /g"));
+}
+
 TEST_F(QueueTest, WhatDependsWaitsUntilTheEndIsKept) {
   add(simple(Action::make_directory, "/d"));
   add(upload("/d/f", 1));
