@@ -6,7 +6,7 @@
 namespace ftpsfs::fs {
 namespace {
 
-using Kind = HiddenName::Kind;
+using HiddenKind = HiddenName::Kind;
 
 TEST(HiddenNames, TellWhoseTheyAre) {
   HiddenNames names(0xABCD);
@@ -14,12 +14,12 @@ TEST(HiddenNames, TellWhoseTheyAre) {
   EXPECT_NE(first, names.upload());
   const auto upload = HiddenNames::parse(first);
   ASSERT_TRUE(upload) << first;
-  EXPECT_EQ(upload->kind, Kind::upload);
+  EXPECT_EQ(upload->kind, HiddenKind::upload);
   EXPECT_EQ(upload->mount, 0xABCDU);
-  EXPECT_EQ(HiddenNames::parse(names.removed())->kind, Kind::removed);
+  EXPECT_EQ(HiddenNames::parse(names.removed())->kind, HiddenKind::removed);
   const auto aside = HiddenNames::parse(names.aside("a.b-c .part"));
   ASSERT_TRUE(aside);
-  EXPECT_EQ(aside->kind, Kind::aside);
+  EXPECT_EQ(aside->kind, HiddenKind::aside);
   EXPECT_EQ(aside->mount, 0xABCDU);
   EXPECT_EQ(aside->original, "a.b-c .part");
 }

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+//
+// Accepts changes, and brings them to the server: journal, queue and a few threads that carry out.
+// What was accepted is found again by the next courier with the same journal, whatever becomes of
+// this one. A link that fails is tried again for ever; what the server refuses is kept and told.
+//
+// Thread-safe. The end of it leaves in the journal what has not arrived.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/writeback/delivery.hpp"
+#include "ftpsfs/writeback/journal.hpp"
+#include "ftpsfs/writeback/queue.hpp"
+
+namespace ftpsfs::writeback {
+
+struct CourierSettings {
+  unsigned threads = 6;  ///< how much is carried out side by side; each needs a connection
+  DeliveryLimits limits;
+  /// Between two tries of what failed; each time twice as long.
+  Duration first_pause{1'000};
+  Duration longest_pause{60'000};
+  /// Content beyond that is accepted only when some has arrived.
+  std::uint64_t most_content_bytes = 10ULL << 30;
+  std::uint64_t name_seed = 0;  ///< makes the hidden names of two mounts different
+};
+
+class Courier {
+ public:
+  /// What the journal holds is carried out at once. `remote` and `clock` must outlive it.
+  Courier(std::unique_ptr<Journal> journal, remote::Remote& remote, const Clock& clock,
+          CourierSettings settings);
+  /// Cuts what is under way.
+  ~Courier();
+  Courier(const Courier&) = delete;
+  Courier& operator=(const Courier&) = delete;
+
+  /// Room for the bytes of an upload; of no use when the courier has gone.
+  std::unique_ptr<ContentDraft> draft() { return journal_->draft(); }
+
+  /// Returns when the change is safe on this machine's disk.
+  /// @param content of an upload, sealed; else null.
+  /// @errors no_space: the disk is full, or the journal, and nothing of it arrives in time;
+  /// name_too_long; io_error: the disk failed; timed_out, cancelled. After an error the change is
+  /// not made, unless it was merged with an earlier one that still waited, or this process is
+  /// killed before the journal says so.
+  Result<void> accept(Intention intention, std::unique_ptr<ContentDraft> content, const Wait& wait);
+
+  /// Returns when nothing is owed that speaks of this path, or of one above or below it.
+  Result<void> await(const remote::RemotePath& path, const Wait& wait);
+  Result<void> await_all(const Wait& wait);
+
+  /// What is owed, without what was refused.
+  std::map<IntentionId, Intention> waiting() const;
+  std::map<IntentionId, Intention> refused() const;
+  /// Tries what was refused once more. @return how many.
+  Result<std::size_t> retry_refused(const Wait& wait);
+  /// For looking at content, and for taking it out.
+  const Journal& journal() const noexcept { return *journal_; }
+
+  /// The link may be back: no more pauses.
+  void hurry();
+
+  struct Counters {
+    std::uint64_t waiting = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t conflicts = 0;
+    std::uint64_t content_bytes = 0;
+    std::string problem;  ///< why it does not go on; empty while it does
+  };
+  Counters counters() const;
+
+ private:
+  /// Failed on its own, and waits for its next try.
+  struct Pausing {
+    SteadyTime until;
+    Duration pause{0};
+    bool is_over = false;  ///< tried again, or about to be
+  };
+
+  void serve(const std::stop_token& stop);
+  SteadyTime wake() FTPSFS_REQUIRES(mutex_);
+  Result<Delivered> deliver(const Queue::Started& started, const std::stop_token& stop);
+  void settle(const Queue::Started& started, Result<Delivered> outcome,
+              const std::stop_token& stop);
+  void note_failure(const Queue::Started& started, const Error& why);
+  /// Brings the edit that ends an intention to the disk, however long that takes.
+  void end(IntentionId id, const Edit& edit, Journal::Ticket ticket, const std::stop_token& stop);
+  Result<void> await_room(const Wait& wait);
+  Duration longer(Duration pause) const;
+  void note_change() FTPSFS_REQUIRES(mutex_);
+
+  const std::unique_ptr<Journal> journal_;
+  remote::Remote& remote_;
+  const Clock& clock_;
+  const CourierSettings settings_;
+
+  mutable Mutex mutex_;
+  ConditionVariable changed_;
+  std::uint64_t changes_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  Queue queue_ FTPSFS_GUARDED_BY(mutex_);
+  std::map<IntentionId, Pausing> pausing_ FTPSFS_GUARDED_BY(mutex_);
+  SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);  ///< nothing is tried before
+  Duration link_pause_ FTPSFS_GUARDED_BY(mutex_){0};
+  std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::string problem_ FTPSFS_GUARDED_BY(mutex_);
+
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace ftpsfs::writeback

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// Carries one intention out on the server. Knows nothing of queue and journal: whoever calls
+// decides what a failure means for the rest. No state; any thread.
+//
+// An intention may be carried out `again` after a failure whose outcome nobody knows, as long as
+// nothing that depends on it has been begun: what is found done is success, and content on the
+// server that is ours, or the beginning of ours, is told from that of others by reading it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/writeback/content.hpp"
+#include "ftpsfs/writeback/intention.hpp"
+
+namespace ftpsfs::writeback {
+
+struct DeliveryLimits {
+  /// For one question to the server, and for each piece of content.
+  Duration timeout{30'000};
+};
+
+struct Delivered {
+  /// The file that is there now; absent: nothing is known of it.
+  std::optional<remote::FileVersion> left;
+  /// What others had done meanwhile stays; ours has this name.
+  std::optional<remote::RemotePath> conflict;
+};
+
+class Delivery {
+ public:
+  /// @param temporary a hidden name for content on its way, the intention's own: what is found
+  /// under it is left over from an earlier try. @param content of an upload, else null.
+  Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
+           const Intention& intention, bool again, std::string temporary,
+           const ContentReader* content);
+
+  /// @errors link failures, cancelled, timed_out: to be tried again; all others: the server will
+  /// not have it.
+  Result<Delivered> run(const std::stop_token& stop);
+
+ private:
+  Result<Delivered> upload();
+  Result<Delivered> rename();
+  Result<Delivered> set_attributes();
+  Result<void> make_directory();
+  Result<void> remove(Result<void> removed) const;
+
+  enum class Likeness : std::uint8_t { same, beginning, other };
+  Result<std::optional<remote::Entry>> look(const remote::RemotePath& path) const;
+  Result<bool> is_others(const remote::Entry& there) const;
+  Result<Likeness> compare(const remote::Entry& there) const;
+  Result<remote::RemotePath> conflict_path(const remote::RemotePath& path) const;
+  Result<Delivered> replace(const remote::RemotePath& path);
+  Result<remote::FileVersion> send(const remote::RemotePath& path);
+  Result<remote::FinishedUpload> send_pieces(const remote::RemotePath& path,
+                                             const remote::UploadTail& tail);
+  Result<remote::FileVersion> set_tail(const remote::RemotePath& path);
+  Wait wait() const { return Wait::for_at_most(limits_.timeout, stop_); }
+  /// For what must not be left half done.
+  Wait own_wait() const { return Wait::for_at_most(limits_.timeout); }
+
+  remote::Remote& remote_;
+  const Clock& clock_;
+  const DeliveryLimits limits_;
+  const Intention& intention_;
+  const bool again_;
+  const std::string temporary_;
+  const ContentReader* const content_;
+  std::stop_token stop_;
+};
+
+}  // namespace ftpsfs::writeback

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+//
+// A change that was accepted from a program and is owed to the server. Values only: what they mean
+// together is the queue's affair, how they are kept the journal's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ftpsfs/remote/entry.hpp"
+#include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/remote/remote_path.hpp"
+
+namespace ftpsfs::writeback {
+
+/// Rises in the order in which things were accepted; never 0, never used twice in a journal.
+using IntentionId = std::uint64_t;
+using ContentId = std::uint64_t;
+
+// The numbers are in journals: they keep their meaning for ever.
+enum class Action : std::uint8_t {
+  upload = 1,
+  make_directory = 2,
+  remove_file = 3,
+  remove_directory = 4,
+  rename = 5,
+  set_attributes = 6,
+};
+
+/// What a name was on the server when content for it was accepted, so that what others do meanwhile
+/// is seen.
+struct Base {
+  enum class Kind : std::uint8_t {
+    absent = 1,   ///< there was no such file
+    version = 2,  ///< this one
+    ours = 3,     ///< what an earlier intention leaves there
+  };
+  Kind kind = Kind::absent;
+  remote::FileVersion version;  ///< of Kind::version; without `unique`
+};
+
+struct Intention {
+  Action action = Action::upload;
+  remote::RemotePath path;
+  remote::RemotePath target;  ///< of a rename
+  Base base;                  ///< of an upload's path, of a rename's target
+  ContentId content = 0;      ///< of an upload
+  std::uint64_t size = 0;     ///< of an upload, in bytes
+  remote::UploadTail tail;    ///< of an upload and of set_attributes
+  /// Why the server will not have it; empty while it is still to be tried. What was refused is kept
+  /// until somebody decides.
+  std::string refusal;
+};
+
+/// A step of the journal: all of it holds, or nothing.
+struct Edit {
+  /// In place of what had this id; a new id is later than all others.
+  std::vector<std::pair<IntentionId, Intention>> puts;
+  std::vector<IntentionId> drops;
+
+  bool empty() const noexcept { return puts.empty() && drops.empty(); }
+};
+
+}  // namespace ftpsfs::writeback

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+//
+// Which intentions speak of a name, of one above it or of one below it: those cannot change places
+// with one that speaks of the name itself. Pure. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ftpsfs/writeback/intention.hpp"
+
+namespace ftpsfs::writeback {
+
+enum class NameCase : std::uint8_t { sensitive, folded };
+
+class NameIndex {
+ public:
+  explicit NameIndex(NameCase name_case) : case_(name_case) {}
+
+  void add(IntentionId id, const Intention& intention);
+  void remove(IntentionId id, const Intention& intention);
+
+  /// The last one before `id` that cannot change places with `intention`; 0: there is none.
+  IntentionId last_related(const Intention& intention, IntentionId before) const;
+  /// Is there any before `id`?
+  bool has_related(const Intention& intention, IntentionId before) const;
+  /// All of them behind `id`, each once.
+  std::vector<IntentionId> related_behind(const Intention& intention, IntentionId id) const;
+  /// The first behind `id` that speaks of this very path; 0: none.
+  IntentionId first_at(const remote::RemotePath& path, IntentionId behind) const;
+
+ private:
+  using Ids = std::set<IntentionId>;
+  /// Until it says that it has enough.
+  using Look = std::function<bool(const Ids&)>;
+
+  std::string key(const remote::RemotePath& path) const;
+  std::vector<std::string> keys(const Intention& intention) const;
+  void visit(const Intention& intention, const Look& enough) const;
+
+  NameCase case_;
+  std::map<std::string, Ids, std::less<>> ids_;
+};
+
+}  // namespace ftpsfs::writeback

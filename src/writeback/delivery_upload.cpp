@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+//
+// Delivery: uploads. What is new is written straight to its name; what replaces something goes to a
+// hidden name and is renamed over it, so that others see the old or the new content, whole.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/writeback/delivery.hpp"
+
+namespace ftpsfs::writeback {
+namespace {
+
+constexpr std::size_t kPiece = 256 * 1024;
+/// A transfer that is asked to give way may bring so much first: else it might never come to an
+/// end.
+constexpr std::uint64_t kLeastTurn = 4ULL << 20;
+
+}  // namespace
+
+Result<Delivered> Delivery::upload() {
+  if (content_ == nullptr) {
+    return make_error(Errc::io_error, "its content is not in the journal");
+  }
+  FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
+  if (!there) {
+    FTPSFS_TRY_ASSIGN(const remote::FileVersion left, send(intention_.path));
+    return Delivered{left, std::nullopt};
+  }
+  if (there->type == remote::FileType::directory) {
+    return make_error(Errc::is_directory,
+                      fmt::format("{} is a directory on the server", intention_.path.str()));
+  }
+  FTPSFS_TRY_ASSIGN(const bool others, is_others(*there));
+  if (!others) {
+    return replace(intention_.path);
+  }
+  if (again_) {
+    FTPSFS_TRY_ASSIGN(const Likeness likeness, compare(*there));
+    if (likeness == Likeness::same) {
+      FTPSFS_TRY_ASSIGN(const remote::FileVersion left, set_tail(intention_.path));
+      return Delivered{left, std::nullopt};
+    }
+    if (likeness == Likeness::beginning) {
+      return replace(intention_.path);  // whoever wrote it: nothing of it gets lost
+    }
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath beside, conflict_path(intention_.path));
+  FTPSFS_TRY(replace(beside));
+  return Delivered{std::nullopt, beside};
+}
+
+/// Is it something else than what was there when the content was accepted?
+Result<bool> Delivery::is_others(const remote::Entry& there) const {
+  switch (intention_.base.kind) {
+    case Base::Kind::absent:
+      return true;
+    case Base::Kind::ours:
+      return false;
+    case Base::Kind::version:
+      break;
+  }
+  remote::FileVersion now = remote::version_of(there);
+  const bool is_coarse = now.mtime && now.mtime->grain != remote::TimeGrain::second;
+  if (is_coarse || !now.mtime || !now.size) {
+    FTPSFS_TRY_ASSIGN(now, remote_.version(intention_.path, wait()));
+  }
+  return !remote::may_be_same(remote::comparable(intention_.base.version), remote::comparable(now));
+}
+
+/// Reads what is there and compares it with our content.
+Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there) const {
+  if (there.size && *there.size > content_->size()) {
+    return Likeness::other;
+  }
+  FTPSFS_TRY_ASSIGN(const auto reader, remote_.open_reader(
+                                           intention_.path, 0, [] {}, wait()));
+  std::vector<std::byte> theirs(kPiece);
+  std::vector<std::byte> mine(kPiece);
+  for (std::uint64_t offset = 0;;) {
+    FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(theirs, wait()));
+    if (got == 0) {
+      return offset == content_->size() ? Likeness::same : Likeness::beginning;
+    }
+    FTPSFS_TRY_ASSIGN(const std::size_t have, content_->read(offset, std::span(mine).first(got)));
+    if (have < got || std::memcmp(mine.data(), theirs.data(), got) != 0) {
+      return Likeness::other;
+    }
+    offset += got;
+  }
+}
+
+Result<Delivered> Delivery::replace(const remote::RemotePath& path) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath part, path.parent().child(temporary_));
+  auto sent = send(part);
+  Result<void> moved = sent ? remote_.rename(part, path, wait()) : Result<void>(sent.error());
+  if (!moved) {
+    const Errc code = moved.error().code;
+    if (!is_link_failure(code) && code != Errc::cancelled) {
+      if (const auto gone = remote_.remove_file(part, own_wait());
+          !gone && gone.error().code != Errc::not_found) {
+        log::info("{}: left behind: {}", part.str(), gone.error().text);
+      }
+    }
+    return std::move(moved).error();
+  }
+  return Delivered{*std::move(sent), std::nullopt};
+}
+
+Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path) {
+  remote::UploadTail tail = intention_.tail;
+  const bool mode_comes_last = tail.mode && (*tail.mode & S_IWUSR) == 0;
+  if (mode_comes_last) {
+    tail.mode.reset();  // an upload that has to be sent again must be able to write
+  }
+  FTPSFS_TRY_ASSIGN(remote::FinishedUpload end, send_pieces(path, tail));
+  if (end.version.size && *end.version.size != content_->size()) {
+    return make_error(Errc::truncated, fmt::format("{}: the server has {} bytes of {}", path.str(),
+                                                   *end.version.size, content_->size()));
+  }
+  if (mode_comes_last) {
+    end.mode_set = remote_.set_mode(path, *intention_.tail.mode, own_wait());
+  }
+  for (const auto& set : {end.mode_set, end.mtime_set}) {
+    if (set && !*set) {
+      if (is_link_failure(set->error().code)) {
+        return set->error();
+      }
+      log::warning("{}: mode or time could not be set: {}", path.str(), set->error().text);
+    }
+  }
+  return std::move(end.version);
+}
+
+Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& path,
+                                                     const remote::UploadTail& tail) {
+  const auto yield = std::make_shared<std::atomic<bool>>(false);
+  const remote::YieldRequest on_yield = [yield] { yield->store(true); };
+  FTPSFS_TRY_ASSIGN(auto writer,
+                    remote_.open_writer(path, remote::WriteMode::replace, on_yield, wait()));
+  std::vector<std::byte> piece(kPiece);
+  std::uint64_t turn_began = 0;
+  for (std::uint64_t offset = 0; offset < content_->size();) {
+    if (yield->load() && offset - turn_began >= kLeastTurn) {
+      FTPSFS_TRY(writer->finish({}, wait()));
+      writer.reset();
+      yield->store(false);
+      turn_began = offset;
+      FTPSFS_TRY_ASSIGN(writer,
+                        remote_.open_writer(path, remote::WriteMode::append, on_yield, wait()));
+    }
+    FTPSFS_TRY_ASSIGN(const std::size_t got, content_->read(offset, piece));
+    FTPSFS_TRY(writer->write(std::span(piece).first(got), wait()));
+    offset += got;
+  }
+  return writer->finish(tail, wait());
+}
+
+/// The content is there; what belongs to it is set in any case.
+Result<remote::FileVersion> Delivery::set_tail(const remote::RemotePath& path) {
+  for (const auto& set :
+       {intention_.tail.mode ? remote_.set_mode(path, *intention_.tail.mode, wait())
+                             : Result<void>(),
+        intention_.tail.mtime ? remote_.set_mtime(path, *intention_.tail.mtime, wait())
+                              : Result<void>()}) {
+    if (!set) {
+      if (is_link_failure(set.error().code)) {
+        return set.error();
+      }
+      log::warning("{}: mode or time could not be set: {}", path.str(), set.error().text);
+    }
+  }
+  return remote_.version(path, wait());
+}
+
+}  // namespace ftpsfs::writeback

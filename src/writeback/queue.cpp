@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/writeback/queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ftpsfs/writeback/merge.hpp"
+
+namespace ftpsfs::writeback {
+
+void Queue::restore(const std::map<IntentionId, Intention>& left, IntentionId last_used) {
+  last_ = last_used;
+  for (const auto& [id, intention] : left) {
+    last_ = std::max(last_, id);
+    if (!intention.refusal.empty()) {
+      refused_.emplace(id, intention);
+      continue;
+    }
+    Item item;
+    item.intention = intention;
+    item.begun_before = true;
+    insert(id, std::move(item));
+  }
+}
+
+Edit Queue::add(Intention intention) {
+  Edit edit;
+  drop_superseded(intention, edit);
+  place(++last_, std::move(intention), nullptr, edit);
+  return edit;
+}
+
+/// With `earlier` being the last before it that it cannot change places with, an intention may
+/// stand right behind that one, and so the two may be merged in its place. The outcome speaks of no
+/// name that neither of them spoke of: whatever stands between has nothing to do with `intention`,
+/// and was behind `earlier` already.
+void Queue::place(IntentionId id, Intention intention, const Item* replaced, Edit& edit) {
+  const IntentionId earlier = index_.last_related(intention, id);
+  const auto found = items_.find(earlier);
+  if (found != items_.end() && found->second.state == State::waiting &&
+      !found->second.begun_before) {
+    if (auto merged = merge(found->second.intention, intention)) {
+      const Item old = remove(earlier);
+      edit.drops.push_back(earlier);
+      if (!merged->intention) {
+        return;
+      }
+      place(earlier, *std::move(merged->intention), &old, edit);
+      return;
+    }
+  }
+  std::erase(edit.drops, id);  // it is put instead
+  edit.puts.emplace_back(id, intention);
+  Item item;
+  item.intention = std::move(intention);
+  item.unkept = 1 + (replaced != nullptr ? replaced->unkept : 0);
+  item.is_merged = replaced != nullptr;
+  insert(id, std::move(item));
+}
+
+/// What was refused for a name is of no interest once the name has been given other content, or
+/// removed.
+void Queue::drop_superseded(const Intention& intention, Edit& edit) {
+  const bool gives_or_removes = intention.action == Action::upload ||
+                                intention.action == Action::remove_file ||
+                                intention.action == Action::rename;
+  if (!gives_or_removes) {
+    return;
+  }
+  std::erase_if(refused_, [&](const auto& refused) {
+    const bool is_superseded =
+        refused.second.action == Action::upload && refused.second.path == result_path(intention);
+    if (is_superseded) {
+      edit.drops.push_back(refused.first);
+    }
+    return is_superseded;
+  });
+}
+
+void Queue::insert(IntentionId id, Item item) {
+  index_.add(id, item.intention);
+  const auto place = items_.insert_or_assign(id, std::move(item)).first;
+  judge(id);
+  for (const IntentionId behind : index_.related_behind(place->second.intention, id)) {
+    judge(behind);
+  }
+}
+
+Queue::Item Queue::remove(IntentionId id) {
+  const auto found = items_.find(id);
+  Item item = std::move(found->second);
+  items_.erase(found);
+  ready_.erase(id);
+  index_.remove(id, item.intention);
+  for (const IntentionId behind : index_.related_behind(item.intention, id)) {
+    judge(behind);
+  }
+  return item;
+}
+
+void Queue::judge(IntentionId id) {
+  const auto found = items_.find(id);
+  const bool may_begin = found != items_.end() && found->second.state == State::waiting &&
+                         found->second.unkept == 0 &&
+                         !index_.has_related(found->second.intention, id);
+  if (may_begin) {
+    ready_.insert(id);
+  } else {
+    ready_.erase(id);
+  }
+}
+
+void Queue::keep(const Edit& edit) {
+  for (const auto& put : edit.puts) {
+    const auto found = items_.find(put.first);
+    if (found != items_.end() && found->second.unkept > 0) {
+      --found->second.unkept;
+      judge(put.first);
+    }
+  }
+}
+
+Edit Queue::withdraw(const Edit& edit) {
+  Edit back;
+  const bool stands_alone = edit.puts.size() == 1 && edit.drops.empty();
+  const auto found = stands_alone ? items_.find(edit.puts.front().first) : items_.end();
+  // One that was put for a second time has been merged.
+  if (found != items_.end() && found->second.unkept == 1 && !found->second.is_merged) {
+    back.drops.push_back(found->first);
+    remove(found->first);
+  } else {
+    keep(edit);
+  }
+  return back;
+}
+
+std::optional<Queue::Started> Queue::take() {
+  if (ready_.empty()) {
+    return std::nullopt;
+  }
+  const IntentionId id = *ready_.begin();
+  ready_.erase(ready_.begin());
+  Item& item = items_.at(id);
+  item.state = State::begun;
+  return Started{id, item.intention, std::exchange(item.begun_before, true)};
+}
+
+void Queue::put_back(IntentionId id) {
+  items_.at(id).state = State::waiting;
+  judge(id);
+}
+
+Edit Queue::finish(IntentionId id, const std::optional<remote::FileVersion>& left) {
+  Item& item = items_.at(id);
+  item.state = State::finished;
+  Edit edit;
+  edit.drops.push_back(id);
+  const remote::RemotePath& path = result_path(item.intention);
+  const auto next = items_.find(index_.first_at(path, id));
+  if (left && next != items_.end()) {
+    Item& behind = next->second;
+    if (result_path(behind.intention) == path && behind.intention.base.kind == Base::Kind::ours) {
+      behind.intention.base.kind = Base::Kind::version;
+      behind.intention.base.version = *left;
+      edit.puts.emplace_back(next->first, behind.intention);
+      ++behind.unkept;
+      judge(next->first);
+    }
+  }
+  return edit;
+}
+
+void Queue::release(IntentionId id) {
+  remove(id);
+}
+
+Edit Queue::refuse(IntentionId id, std::string reason) {
+  Item& item = items_.at(id);
+  item.state = State::finished;
+  Intention intention = item.intention;
+  intention.refusal = std::move(reason);
+  Edit edit;
+  edit.puts.emplace_back(id, intention);
+  refused_.emplace(id, std::move(intention));
+  return edit;
+}
+
+Edit Queue::retry(IntentionId id) {
+  Edit edit;
+  const auto found = refused_.find(id);
+  if (found == refused_.end()) {
+    return edit;
+  }
+  Item item;
+  item.intention = std::move(found->second);
+  item.intention.refusal.clear();
+  item.begun_before = true;
+  item.unkept = 1;
+  refused_.erase(found);
+  edit.drops.push_back(id);
+  edit.puts.emplace_back(++last_, item.intention);
+  insert(last_, std::move(item));
+  return edit;
+}
+
+Edit Queue::discard(IntentionId id) {
+  Edit edit;
+  if (refused_.erase(id) > 0) {
+    edit.drops.push_back(id);
+  }
+  return edit;
+}
+
+std::map<IntentionId, Intention> Queue::waiting() const {
+  std::map<IntentionId, Intention> waiting;
+  for (const auto& [id, item] : items_) {
+    if (item.state != State::finished) {
+      waiting.emplace(id, item.intention);
+    }
+  }
+  return waiting;
+}
+
+bool Queue::touches(const remote::RemotePath& path) const {
+  Intention question;
+  question.action = Action::set_attributes;
+  question.path = path;
+  return index_.has_related(question, last_ + 1);
+}
+
+}  // namespace ftpsfs::writeback

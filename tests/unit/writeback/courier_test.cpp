@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/writeback/courier.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "file_size_limit.hpp"
+#include "ftpsfs/base/log.hpp"
+#include "intentions.hpp"
+#include "support/fake_remote.hpp"
+#include "support/faulty_remote.hpp"
+
+namespace ftpsfs::writeback {
+namespace {
+
+using test::FakeRemote;
+using test::FaultPoint;
+using test::FaultyRemote;
+using test::Op;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const Error kDown = make_error(Errc::unreachable, "no route");
+
+class CourierTest : public ::testing::Test {
+ protected:
+  CourierTest() : remote_(clock_) {
+    log::set_level(log::Level::off);
+    const std::filesystem::path memory = "/dev/shm";
+    std::string name =
+        (::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path()) /
+        "ftpsfs-courier-XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~CourierTest() override {
+    courier_.reset();
+    std::filesystem::remove_all(directory_);
+    log::set_level(log::Level::warning);
+  }
+
+  static Wait patience() { return Wait::for_at_most(std::chrono::seconds(20)); }
+
+  std::unique_ptr<Courier> begin(remote::Remote& remote, Duration first_pause,
+                                 std::uint64_t most_content_bytes = 1ULL << 30) {
+    auto journal = Journal::open({directory_, "server", 4096});
+    EXPECT_TRUE(journal) << journal.error().text;
+    CourierSettings settings;
+    settings.threads = 4;
+    settings.first_pause = first_pause;
+    settings.most_content_bytes = most_content_bytes;
+    return std::make_unique<Courier>(*std::move(journal), remote, clock_, settings);
+  }
+  /// Pauses without end, but for hurry().
+  void begin() { courier_ = begin(remote_, std::chrono::hours(1)); }
+  void end() { courier_.reset(); }
+
+  static Result<void> put(Courier& courier, const std::string& path, const std::string& content,
+                          Base base = {}) {
+    auto draft = courier.draft();
+    FTPSFS_TRY(draft->write(std::as_bytes(std::span(content))));
+    FTPSFS_TRY(draft->seal());
+    Intention intention = upload(path, draft->id(), base);
+    intention.size = content.size();
+    return courier.accept(std::move(intention), std::move(draft), patience());
+  }
+  Result<void> put(const std::string& path, const std::string& content, Base base = {}) {
+    return put(*courier_, path, content, base);
+  }
+  Result<void> change(Intention intention) {
+    return courier_->accept(std::move(intention), nullptr, patience());
+  }
+  void await_failure() {
+    while (courier_->counters().problem.empty()) {
+      std::this_thread::yield();
+    }
+  }
+
+  ManualClock clock_;
+  FakeRemote remote_;
+  std::string directory_;
+  std::unique_ptr<Courier> courier_;
+};
+
+TEST_F(CourierTest, WhatIsAcceptedArrives) {
+  begin();
+  const std::string large(300'000, 'x');
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  ASSERT_TRUE(put("/d/small", "text"));
+  ASSERT_TRUE(put("/d/large", large));
+  ASSERT_TRUE(put("/d/empty", ""));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/d/small"), "text");
+  EXPECT_EQ(remote_.content("/d/large"), large);
+  EXPECT_EQ(remote_.content("/d/empty"), "");
+  EXPECT_EQ(courier_->counters().delivered, 4U);
+  EXPECT_EQ(courier_->counters().content_bytes, 0U);
+  EXPECT_THAT(courier_->journal().intentions(), IsEmpty());
+}
+
+TEST_F(CourierTest, WithTheServerDownThingsAreAcceptedAndArriveLater) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/a", "one"));
+  await_failure();
+  ASSERT_TRUE(put("/b", "two"));
+  ASSERT_TRUE(put("/c", "three"));
+  ASSERT_TRUE(change(simple(Action::remove_file, "/c")));
+  EXPECT_EQ(courier_->counters().problem, "no route");
+  EXPECT_EQ(courier_->waiting().size(), 2U);
+  const Wait none = Wait::for_at_most(Duration(0));
+  EXPECT_FALSE(courier_->await(path_of("/a"), none));
+  EXPECT_TRUE(courier_->await(path_of("/other"), none));
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a", "b"));
+  EXPECT_EQ(courier_->counters().problem, "");
+  for (const std::string& line : remote_.log()) {
+    EXPECT_THAT(line, testing::Not(testing::HasSubstr("/c"))) << "it never touched the wire";
+  }
+}
+
+TEST_F(CourierTest, TheNextOneGoesOnWhereThisOneEnded) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  ASSERT_TRUE(put("/d/f", "content"));
+  ASSERT_TRUE(change(attributes("/d/f", 4711)));
+  await_failure();
+  end();
+  remote_.fail_all(std::nullopt);
+  begin();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/d/f"), "content");
+  EXPECT_EQ(remote_.mtime("/d/f"), 4711);
+}
+
+TEST_F(CourierTest, AnEndInTheMiddleOfAnUploadLosesNothing) {
+  begin();
+  auto gate = remote_.hold(Op::finish);
+  ASSERT_TRUE(put("/f", "content"));
+  ASSERT_TRUE(gate.await_blocked());
+  end();
+  gate.open();
+  begin();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/f"), "content");
+  EXPECT_THAT(remote_.names("/"), ElementsAre("f"));
+}
+
+TEST_F(CourierTest, WhatTheServerRefusesIsKeptAndTold) {
+  begin();
+  remote_.fail_next(Op::open_writer, "/f", make_error(Errc::quota_exceeded, "552 quota", 552));
+  ASSERT_TRUE(put("/f", "content"));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(courier_->counters().refused, 1U);
+  end();
+  begin();
+  ASSERT_EQ(courier_->refused().size(), 1U) << "over the process's end, too";
+  const Intention refused = courier_->refused().begin()->second;
+  EXPECT_EQ(refused.path.str(), "/f");
+  EXPECT_EQ(refused.refusal, "552 quota");
+  EXPECT_TRUE(courier_->journal().open_content(refused.content));
+  const auto tried = courier_->retry_refused(patience());
+  ASSERT_TRUE(tried);
+  EXPECT_EQ(*tried, 1U);
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/f"), "content");
+  EXPECT_EQ(courier_->counters().refused, 0U);
+}
+
+TEST_F(CourierTest, AFileThatIsBusyHoldsNobodyUp) {
+  begin();
+  remote_.fail_next(Op::open_writer, "/busy", make_error(Errc::busy, "450", 450));
+  ASSERT_TRUE(put("/busy", "one"));
+  await_failure();
+  ASSERT_TRUE(put("/other", "two"));
+  ASSERT_TRUE(courier_->await(path_of("/other"), patience()));
+  EXPECT_FALSE(remote_.exists("/busy"));
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/busy"), "one");
+}
+
+TEST_F(CourierTest, ChangesOfOthersAreNotOverwritten) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", "ours"));
+  await_failure();
+  remote_.put("/f", "theirs");
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(courier_->counters().conflicts, 1U);
+  ASSERT_EQ(remote_.names("/").size(), 2U);
+  EXPECT_EQ(remote_.content("/f"), "theirs");
+  EXPECT_EQ(remote_.content("/" + remote_.names("/")[1]), "ours");
+}
+
+TEST_F(CourierTest, AFileThatIsWrittenWhileItIsUploadedIsUploadedOnceMore) {
+  begin();
+  auto gate = remote_.hold(Op::finish, "/f");
+  ASSERT_TRUE(put("/f", "first"));
+  ASSERT_TRUE(gate.await_blocked());
+  ASSERT_TRUE(put("/f", "second", ours()));
+  gate.open();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/f"), "second");
+  EXPECT_EQ(courier_->counters().conflicts, 0U);
+  EXPECT_THAT(remote_.names("/"), ElementsAre("f"));
+}
+
+TEST_F(CourierTest, AFullJournalWaitsForRoom) {
+  remote_.fail_all(kDown);
+  courier_ = begin(remote_, std::chrono::hours(1), 100'000);
+  const std::string content(60'000, 'c');
+  ASSERT_TRUE(put("/a", content));
+  ASSERT_TRUE(put("/b", content));
+  await_failure();
+  auto draft = courier_->draft();
+  const Intention intention = upload("/c", draft->id());
+  const auto full = courier_->accept(intention, std::move(draft), Wait::for_at_most(Duration(0)));
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Errc::no_space);
+  std::jthread waiter([this, &content] { EXPECT_TRUE(put("/c", content)); });
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  waiter.join();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/c"), content);
+}
+
+TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/a", "one"));
+  await_failure();
+  {
+    const test::FileSizeLimit full(300);
+    for (const char* path : {"/b", "/c"}) {
+      const auto accepted = put(path, std::string(500, 'x'));
+      ASSERT_FALSE(accepted);
+    }
+    EXPECT_EQ(courier_->waiting().size(), 1U);
+  }
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a"));
+  ASSERT_TRUE(put("/b", "again"));
+  end();
+  begin();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a", "b"));
+}
+
+/// Each call of the server fails once, in each of two ways; in the end all is there, and once.
+TEST_F(CourierTest, AnyCallMayFail) {
+  const auto scenario = [this](FaultPoint point, bool is_killed) {
+    SCOPED_TRACE(test::to_string(point));
+    std::filesystem::remove_all(directory_ + "/" + journal_name("server"));
+    FakeRemote inner(clock_);
+    inner.put("/old", "old");
+    inner.put("/gone", "gone");
+    FaultyRemote remote(inner, point);
+    auto courier = begin(remote, Duration(1));
+    const auto accept = [&](Intention intention) {
+      EXPECT_TRUE(courier->accept(std::move(intention), nullptr, patience()));
+    };
+    accept(simple(Action::make_directory, "/d"));
+    EXPECT_TRUE(put(*courier, "/d/new", "new content"));
+    EXPECT_TRUE(put(*courier, "/old", "newer", {Base::Kind::version, {3, std::nullopt, {}}}));
+    accept(simple(Action::remove_file, "/gone"));
+    EXPECT_TRUE(courier->await_all(patience()));
+    if (is_killed) {
+      courier.reset();
+      courier = begin(remote, Duration(1));
+    }
+    accept(rename("/d/new", "/d/moved"));
+    EXPECT_TRUE(put(*courier, "/d/new", "second"));
+    accept(attributes("/old", 99));
+    EXPECT_TRUE(courier->await_all(patience()));
+    EXPECT_EQ(courier->counters().refused, 0U);
+    EXPECT_EQ(courier->counters().conflicts, 0U);
+    courier.reset();
+    const std::map<std::string, std::string> expected{
+        {"/d/", ""}, {"/d/moved", "new content"}, {"/d/new", "second"}, {"/old", "newer"}};
+    EXPECT_EQ(inner.snapshot(), expected);
+    EXPECT_EQ(inner.mtime("/old"), 99);
+    return remote.has_struck() && !HasFailure();
+  };
+  std::uint64_t points = 0;
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
+    points += test::for_each_fault(seed, [&](FaultPoint point) { return scenario(point, false); });
+    points += test::for_each_fault(seed, [&](FaultPoint point) { return scenario(point, true); });
+  }
+  EXPECT_GT(points, 60U);
+}
+
+}  // namespace
+}  // namespace ftpsfs::writeback

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/writeback/delivery.hpp"
+
+#include <gmock/gmock.h>
+
+#include "ftpsfs/base/log.hpp"
+#include "intentions.hpp"
+#include "support/fake_remote.hpp"
+
+namespace ftpsfs::writeback {
+namespace {
+
+using test::FakeRemote;
+using test::Op;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kPart = ".ftpsfs-0123456789abcdef.part";
+
+class DeliveryTest : public ::testing::Test {
+ protected:
+  DeliveryTest() : remote_(clock_) { log::set_level(log::Level::off); }
+  ~DeliveryTest() override { log::set_level(log::Level::warning); }
+
+  Result<Delivered> run(const Intention& intention, bool again = false,
+                        const std::string& content = {}) {
+    const ContentReader reader(std::make_shared<const std::string>(content));
+    const bool is_upload = intention.action == Action::upload;
+    return Delivery(remote_, clock_, {}, intention, again, kPart, is_upload ? &reader : nullptr)
+        .run({});
+  }
+  Base version_now(const std::string& path) {
+    const auto entry = remote_.stat(path_of(path), Wait::for_at_most(std::chrono::seconds(5)));
+    EXPECT_TRUE(entry);
+    return {Base::Kind::version, remote::version_of(*entry)};
+  }
+
+  ManualClock clock_;
+  FakeRemote remote_;
+};
+
+TEST_F(DeliveryTest, ANewFileIsWrittenStraightToItsName) {
+  Intention intention = upload("/f", 1);
+  intention.tail = {12345, std::uint16_t{0640}};
+  const auto delivered = run(intention, false, "content");
+  ASSERT_TRUE(delivered) << delivered.error().text;
+  EXPECT_EQ(remote_.content("/f"), "content");
+  EXPECT_EQ(remote_.mtime("/f"), 12345);
+  EXPECT_EQ(remote_.mode("/f"), 0640);
+  EXPECT_EQ(delivered->left->size, 7U);
+  EXPECT_FALSE(delivered->conflict);
+  EXPECT_EQ(remote_.calls(Op::rename), 0U);
+}
+
+TEST_F(DeliveryTest, WhatIsReplacedStaysWholeUntilTheEnd) {
+  remote_.put("/f", "old");
+  const Base base = version_now("/f");
+  remote_.on_call([&](Op op, const std::string&) {
+    if (op == Op::finish || op == Op::rename) {
+      EXPECT_EQ(remote_.content("/f"), "old");
+    }
+  });
+  Intention intention = upload("/f", 1, base);
+  intention.tail.mode = std::uint16_t{0444};
+  ASSERT_TRUE(run(intention, false, "new content"));
+  remote_.on_call({});
+  EXPECT_EQ(remote_.content("/f"), "new content");
+  EXPECT_EQ(remote_.mode("/f"), 0444);
+  EXPECT_THAT(remote_.names("/"), ElementsAre("f"));
+}
+
+TEST_F(DeliveryTest, WhatOthersDidMeanwhileStaysBesideOurs) {
+  for (const bool was_there : {false, true}) {
+    FakeRemote remote(clock_);
+    Base base;
+    if (was_there) {
+      base = version(3, 1);
+    }
+    remote.put("/d/f", "theirs");
+    const ContentReader reader(std::make_shared<const std::string>("ours"));
+    const Intention intention = upload("/d/f", 1, base);
+    for (int copies = 1; copies <= 2; ++copies) {
+      const auto delivered = Delivery(remote, clock_, {}, intention, false, kPart, &reader).run({});
+      ASSERT_TRUE(delivered) << delivered.error().text;
+      ASSERT_TRUE(delivered->conflict);
+      EXPECT_THAT(delivered->conflict->str(), HasSubstr("/d/f.conflict-20231114-"));
+      EXPECT_EQ(remote.content(delivered->conflict->str()), "ours");
+      EXPECT_EQ(remote.content("/d/f"), "theirs");
+      EXPECT_EQ(remote.names("/d").size(), 1U + static_cast<std::size_t>(copies));
+    }
+  }
+}
+
+TEST_F(DeliveryTest, AFileThatOthersRemovedMeanwhileIsMadeAnew) {
+  ASSERT_TRUE(run(upload("/f", 1, version(3, 1)), false, "ours"));
+  EXPECT_EQ(remote_.content("/f"), "ours");
+}
+
+TEST_F(DeliveryTest, ContentThatHasArrivedAlreadyIsNoConflict) {
+  remote_.put("/f", "content");
+  Intention intention = upload("/f", 1);
+  intention.tail.mtime = 777;
+  const auto delivered = run(intention, true, "content");
+  ASSERT_TRUE(delivered);
+  EXPECT_FALSE(delivered->conflict);
+  EXPECT_EQ(remote_.mtime("/f"), 777);
+  EXPECT_EQ(remote_.calls(Op::open_writer), 0U);
+}
+
+TEST_F(DeliveryTest, ThePartThatAnEarlierTryLeftIsReplaced) {
+  for (const char* part : {"", "con"}) {
+    remote_.put("/f", part);
+    const auto delivered = run(upload("/f", 1), true, "content");
+    ASSERT_TRUE(delivered);
+    EXPECT_FALSE(delivered->conflict);
+    EXPECT_EQ(remote_.content("/f"), "content");
+    EXPECT_THAT(remote_.names("/"), ElementsAre("f"));
+  }
+}
+
+TEST_F(DeliveryTest, OnASecondTryTooTheContentOfOthersStays) {
+  for (const char* theirs : {"cOn", "content and more", "CONTENT"}) {
+    remote_.put("/f", theirs);
+    const auto delivered = run(upload("/f", 1), true, "content");
+    ASSERT_TRUE(delivered);
+    ASSERT_TRUE(delivered->conflict);
+    EXPECT_EQ(remote_.content("/f"), theirs);
+    EXPECT_EQ(remote_.content(delivered->conflict->str()), "content");
+  }
+}
+
+TEST_F(DeliveryTest, ARefusedReplacementLeavesNothingBehind) {
+  remote_.put("/f", "old");
+  remote_.fail_next(Op::rename, {}, make_error(Errc::access_denied, "550"));
+  const auto delivered = run(upload("/f", 1, ours()), false, "new");
+  ASSERT_FALSE(delivered);
+  EXPECT_EQ(delivered.error().code, Errc::access_denied);
+  EXPECT_THAT(remote_.names("/"), ElementsAre("f"));
+  EXPECT_EQ(remote_.content("/f"), "old");
+}
+
+TEST_F(DeliveryTest, ADirectoryIsNotReplaced) {
+  remote_.put_directory("/f");
+  const auto delivered = run(upload("/f", 1), false, "x");
+  ASSERT_FALSE(delivered);
+  EXPECT_EQ(delivered.error().code, Errc::is_directory);
+}
+
+TEST_F(DeliveryTest, WhatIsFoundDoneIsSuccess) {
+  remote_.put_directory("/d");
+  EXPECT_TRUE(run(simple(Action::make_directory, "/d")));
+  EXPECT_TRUE(run(simple(Action::remove_file, "/gone")));
+  EXPECT_TRUE(run(simple(Action::remove_directory, "/gone")));
+  remote_.put("/new", "moved");
+  EXPECT_TRUE(run(rename("/old", "/new", ours()), true));
+  EXPECT_FALSE(run(rename("/old", "/new", ours()), false)) << "there never was such a file";
+  remote_.put("/f", "a file");
+  EXPECT_FALSE(run(simple(Action::make_directory, "/f")));
+}
+
+TEST_F(DeliveryTest, ARenameDoesNotReplaceWhatOthersMadeMeanwhile) {
+  remote_.put("/a", "ours");
+  remote_.put("/b", "theirs");
+  const auto delivered = run(rename("/a", "/b"));
+  ASSERT_TRUE(delivered);
+  ASSERT_TRUE(delivered->conflict);
+  EXPECT_EQ(remote_.content("/b"), "theirs");
+  EXPECT_EQ(remote_.content(delivered->conflict->str()), "ours");
+
+  remote_.put("/a", "ours again");
+  const auto replaced = run(rename("/a", "/b", version_now("/b")));
+  ASSERT_TRUE(replaced);
+  EXPECT_EQ(remote_.content("/b"), "ours again");
+}
+
+TEST_F(DeliveryTest, ALargeUploadGivesWayAndGoesOn) {
+  test::FakeRemoteOptions options;
+  options.max_conns = 1;
+  FakeRemote remote(clock_, options);
+  std::string content(12ULL << 20, '\0');
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    content[i] = static_cast<char>(i * 2654435761U >> 13U);
+  }
+  const ContentReader reader(std::make_shared<const std::string>(content));
+  const Intention intention = upload("/f", 1);
+  auto held = remote.hold(Op::write);
+  std::jthread other([&] {
+    ASSERT_TRUE(held.await_blocked());
+    std::jthread asking([&] {
+      EXPECT_TRUE(remote.stat(path_of("/"), Wait::for_at_most(std::chrono::seconds(20))));
+    });
+    while (remote.yield_requests() == 0) {
+      std::this_thread::yield();
+    }
+    held.open();
+  });
+  ASSERT_TRUE(Delivery(remote, clock_, {}, intention, false, kPart, &reader).run({}));
+  other.join();
+  EXPECT_EQ(remote.content("/f"), content);
+  EXPECT_GE(remote.calls(Op::open_writer), 2U);
+}
+
+}  // namespace
+}  // namespace ftpsfs::writeback

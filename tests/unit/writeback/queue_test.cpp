@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/writeback/queue.hpp"
+
+#include <gmock/gmock.h>
+
+#include "intentions.hpp"
+
+namespace ftpsfs::writeback {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class QueueTest : public ::testing::Test {
+ protected:
+  Edit add(Intention intention) { return add_to(queue_, std::move(intention)); }
+  static Edit add_to(Queue& queue, Intention intention) {
+    Edit edit = queue.add(std::move(intention));
+    queue.keep(edit);
+    return edit;
+  }
+  /// All that may begin now.
+  std::vector<Queue::Started> take_all() {
+    std::vector<Queue::Started> taken;
+    while (auto next = queue_.take()) {
+      taken.push_back(*std::move(next));
+    }
+    return taken;
+  }
+  std::vector<std::string> take_words() {
+    std::vector<std::string> texts;
+    for (const auto& started : take_all()) {
+      begun_[words(started.intention)] = started.id;
+      texts.push_back(words(started.intention));
+    }
+    return texts;
+  }
+  /// What was taken by take_words() is carried out.
+  void end(const std::string& text, const std::optional<remote::FileVersion>& left = std::nullopt) {
+    const IntentionId id = begun_.at(text);
+    queue_.keep(queue_.finish(id, left));
+    queue_.release(id);
+  }
+  std::vector<std::string> waiting() const {
+    std::vector<std::string> texts;
+    for (const auto& [id, intention] : queue_.waiting()) {
+      texts.push_back(words(intention));
+    }
+    return texts;
+  }
+
+  Queue queue_{NameCase::sensitive};
+  std::map<std::string, IntentionId> begun_;
+};
+
+TEST_F(QueueTest, WhatHasNothingToDoWithEachOtherRunsSideBySide) {
+  add(upload("/d/a", 1));
+  add(upload("/d/b", 2));
+  add(simple(Action::make_directory, "/d/c"));
+  add(simple(Action::remove_file, "/d/cc"));
+  EXPECT_THAT(take_words(),
+              ElementsAre("upload /d/a", "upload /d/b", "mkdir /d/c", "remove /d/cc"));
+}
+
+TEST_F(QueueTest, ADirectoryComesBeforeWhatIsInIt) {
+  add(simple(Action::make_directory, "/d"));
+  add(simple(Action::make_directory, "/d/e"));
+  add(upload("/d/e/f", 1));
+  add(upload("/x", 2));
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d", "upload /x"));
+  end("mkdir /d");
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d/e"));
+  end("mkdir /d/e");
+  EXPECT_THAT(take_words(), ElementsAre("upload /d/e/f"));
+}
+
+TEST_F(QueueTest, ADirectoryGoesBehindWhatIsInIt) {
+  add(simple(Action::remove_file, "/d/a"));
+  add(simple(Action::remove_file, "/d/b"));
+  add(simple(Action::remove_directory, "/d"));
+  EXPECT_THAT(take_words(), ElementsAre("remove /d/a", "remove /d/b"));
+  end("remove /d/a");
+  EXPECT_THAT(take_words(), IsEmpty());
+  end("remove /d/b");
+  EXPECT_THAT(take_words(), ElementsAre("rmdir /d"));
+}
+
+TEST_F(QueueTest, ARenameStandsBetweenWhatComesBeforeAndBehindUnderBothNames) {
+  add(upload("/d/f", 1, version(1, 1)));
+  add(rename("/d", "/e"));
+  add(upload("/e/f", 2, ours()));
+  add(upload("/d", 3));
+  EXPECT_THAT(take_words(), ElementsAre("upload /d/f"));
+  end("upload /d/f");
+  EXPECT_THAT(take_words(), ElementsAre("rename /d /e"));
+  end("rename /d /e");
+  EXPECT_THAT(take_words(), ElementsAre("upload /e/f", "upload /d"));
+}
+
+TEST_F(QueueTest, NothingBeginsBeforeItIsKept) {
+  const Edit first = queue_.add(upload("/f", 1));
+  EXPECT_FALSE(queue_.take());
+  const Edit second = queue_.add(attributes("/f", 5));
+  queue_.keep(first);
+  EXPECT_FALSE(queue_.take()) << "it is another one now";
+  queue_.keep(second);
+  EXPECT_TRUE(queue_.take());
+}
+
+TEST_F(QueueTest, WhatCannotBeKeptIsTakenBack) {
+  add(simple(Action::make_directory, "/d"));
+  const Edit edit = queue_.add(upload("/d/f", 1));
+  const Edit behind = add(simple(Action::remove_directory, "/d"));
+  const Edit back = queue_.withdraw(edit);
+  EXPECT_THAT(back.drops, ElementsAre(edit.puts[0].first));
+  EXPECT_THAT(waiting(), ElementsAre("mkdir /d", "rmdir /d"));
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d"));
+  end("mkdir /d");
+  EXPECT_THAT(take_words(), ElementsAre("rmdir /d"));
+}
+
+TEST_F(QueueTest, WhatWasPromisedIsNotTakenBack) {
+  const Edit first = add(upload("/f", 1));
+  const Edit second = queue_.add(attributes("/f", 5));
+  EXPECT_TRUE(queue_.withdraw(second).empty());
+  EXPECT_THAT(take_words(), ElementsAre("upload /f"));
+
+  const Edit third = queue_.add(upload("/g", 2));
+  const Edit fourth = queue_.add(attributes("/g", 5));
+  EXPECT_TRUE(queue_.withdraw(third).empty()) << "the second one may have been promised";
+  queue_.keep(fourth);
+  EXPECT_THAT(take_words(), ElementsAre("upload /g"));
+}
+
+TEST_F(QueueTest, WhatDependsWaitsUntilTheEndIsKept) {
+  add(simple(Action::make_directory, "/d"));
+  add(upload("/d/f", 1));
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d"));
+  const Edit edit = queue_.finish(begun_.at("mkdir /d"), std::nullopt);
+  EXPECT_THAT(edit.drops, ElementsAre(begun_.at("mkdir /d")));
+  EXPECT_FALSE(queue_.take());
+  queue_.release(begun_.at("mkdir /d"));
+  EXPECT_TRUE(queue_.take());
+}
+
+TEST_F(QueueTest, AFileThatIsRenamedWhileItWaitsIsUploadedUnderItsNewName) {
+  const Edit first = add(upload("/d/.part", 1));
+  const Edit second = add(rename("/d/.part", "/d/f", version(3, 4)));
+  EXPECT_THAT(waiting(), ElementsAre("upload /d/f"));
+  ASSERT_EQ(second.puts.size(), 1U);
+  EXPECT_EQ(second.puts[0].first, first.puts[0].first) << "in its place";
+  EXPECT_EQ(second.puts[0].second.base.kind, Base::Kind::version);
+  EXPECT_EQ(second.puts[0].second.content, 1U);
+  EXPECT_THAT(second.drops, IsEmpty());
+}
+
+TEST_F(QueueTest, AFileThatIsWrittenTwiceWhileItWaitsIsUploadedOnce) {
+  const Edit first = add(upload("/f", 1, version(3, 4)));
+  const Edit part = add(upload("/.part", 2));
+  const Edit last = add(rename("/.part", "/f", ours()));
+  EXPECT_THAT(waiting(), ElementsAre("upload /f"));
+  ASSERT_EQ(last.puts.size(), 1U);
+  EXPECT_EQ(last.puts[0].first, first.puts[0].first);
+  EXPECT_EQ(last.puts[0].second.content, 2U);
+  EXPECT_EQ(last.puts[0].second.base.kind, Base::Kind::version) << "what the server still has";
+  EXPECT_THAT(last.drops, ElementsAre(part.puts[0].first));
+}
+
+TEST_F(QueueTest, AFileThatIsRemovedWhileItWaitsNeverTouchesTheWire) {
+  add(simple(Action::make_directory, "/d"));
+  add(upload("/d/a", 1));
+  add(upload("/d/b", 2));
+  add(attributes("/d/a", 7));
+  add(simple(Action::remove_file, "/d/a"));
+  add(simple(Action::remove_file, "/d/b"));
+  EXPECT_THAT(waiting(), ElementsAre("mkdir /d"));
+  const Edit last = add(simple(Action::remove_directory, "/d"));
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(last.puts, IsEmpty());
+  EXPECT_EQ(last.drops.size(), 1U);
+}
+
+TEST_F(QueueTest, AReplacementThatIsRemovedLeavesTheRemoval) {
+  add(upload("/f", 1, version(3, 4)));
+  add(simple(Action::remove_file, "/f"));
+  EXPECT_THAT(waiting(), ElementsAre("remove /f"));
+}
+
+TEST_F(QueueTest, AReplacementThatIsRenamedTakesTheOldNameAway) {
+  add(upload("/f", 1, version(3, 4)));
+  add(rename("/f", "/g"));
+  EXPECT_THAT(waiting(), ElementsAre("upload /f", "rename /f /g"));
+}
+
+TEST_F(QueueTest, ModesAndTimesTravelWithTheUpload) {
+  add(upload("/f", 1));
+  add(upload("/other", 2));
+  add(attributes("/f", 5));
+  add(attributes("/f", std::nullopt, std::uint16_t{0600}));
+  ASSERT_THAT(waiting(), ElementsAre("upload /f", "upload /other"));
+  const Intention intention = queue_.waiting().begin()->second;
+  EXPECT_EQ(intention.tail.mtime, 5);
+  EXPECT_EQ(intention.tail.mode, 0600);
+}
+
+TEST_F(QueueTest, WhatWasBegunIsNotMerged) {
+  add(upload("/f", 1));
+  EXPECT_THAT(take_words(), ElementsAre("upload /f"));
+  add(attributes("/f", 5));
+  add(simple(Action::remove_file, "/f"));
+  EXPECT_THAT(waiting(), ElementsAre("upload /f", "remove /f"));
+  queue_.put_back(begun_.at("upload /f"));
+  add(rename("/x", "/f"));
+  EXPECT_THAT(waiting(), ElementsAre("upload /f", "remove /f", "rename /x /f"));
+  const auto again = queue_.take();
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->again);
+}
+
+TEST_F(QueueTest, NothingIsMergedAcrossWhatMattersToBoth) {
+  add(upload("/d/f", 1));
+  add(attributes("/d", 5));  // the directory's time counts the file in
+  add(simple(Action::remove_file, "/d/f"));
+  EXPECT_THAT(waiting(), ElementsAre("upload /d/f", "set attributes /d", "remove /d/f"));
+}
+
+TEST_F(QueueTest, TheVersionThatAnUploadLeavesIsTheNextOnesBase) {
+  add(upload("/f", 1));
+  EXPECT_THAT(take_words(), ElementsAre("upload /f"));
+  add(upload("/f", 2, ours()));
+  const remote::FileVersion left{9, remote::FileTime{99, remote::TimeGrain::second}, {}};
+  const Edit edit = queue_.finish(begun_.at("upload /f"), left);
+  ASSERT_EQ(edit.puts.size(), 1U);
+  EXPECT_EQ(edit.puts[0].second.base.kind, Base::Kind::version);
+  EXPECT_EQ(edit.puts[0].second.base.version.size, 9U);
+  queue_.release(begun_.at("upload /f"));
+  EXPECT_FALSE(queue_.take()) << "the base is not kept yet";
+  queue_.keep(edit);
+  EXPECT_TRUE(queue_.take());
+}
+
+TEST_F(QueueTest, WhatAnEarlierProcessLeftMayHaveBeenCarriedOut) {
+  std::map<IntentionId, Intention> left{{3, upload("/f", 1)}, {5, upload("/g", 2)}};
+  left.at(5).refusal = "552";
+  queue_.restore(left, 9);
+  EXPECT_EQ(queue_.refused().size(), 1U);
+  add(simple(Action::remove_file, "/f"));
+  EXPECT_THAT(waiting(), ElementsAre("upload /f", "remove /f")) << "the server may have it";
+  const auto started = queue_.take();
+  ASSERT_TRUE(started);
+  EXPECT_TRUE(started->again);
+  EXPECT_EQ(queue_.waiting().rbegin()->first, 10U);
+}
+
+TEST_F(QueueTest, WhatIsRefusedIsKeptAside) {
+  add(simple(Action::make_directory, "/d"));
+  add(upload("/d/f", 1));
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d"));
+  const IntentionId id = begun_.at("mkdir /d");
+  const Edit edit = queue_.refuse(id, "550 no");
+  ASSERT_EQ(edit.puts.size(), 1U);
+  EXPECT_EQ(edit.puts[0].second.refusal, "550 no");
+  EXPECT_FALSE(queue_.take()) << "not before the refusal is kept";
+  queue_.release(id);
+  EXPECT_THAT(take_words(), ElementsAre("upload /d/f"));
+  end("upload /d/f");
+  EXPECT_EQ(queue_.size(), 0U);
+
+  const Edit again = queue_.retry(id);
+  EXPECT_THAT(again.drops, ElementsAre(id));
+  ASSERT_EQ(again.puts.size(), 1U);
+  EXPECT_EQ(again.puts[0].second.refusal, "");
+  queue_.keep(again);
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d"));
+  EXPECT_TRUE(queue_.retry(id).empty());
+  EXPECT_TRUE(queue_.discard(id).empty());
+}
+
+TEST_F(QueueTest, ARefusedUploadIsSupersededByNewContent) {
+  for (const Intention& later :
+       {upload("/f", 2), rename("/g", "/f"), simple(Action::remove_file, "/f")}) {
+    Queue queue(NameCase::sensitive);
+    std::map<IntentionId, Intention> left{{1, upload("/f", 1)}, {2, upload("/other", 3)}};
+    left.at(1).refusal = left.at(2).refusal = "552";
+    queue.restore(left, 2);
+    const Edit edit = add_to(queue, later);
+    EXPECT_THAT(edit.drops, ElementsAre(1));
+    EXPECT_EQ(queue.refused().size(), 1U);
+    EXPECT_THAT(queue.discard(2).drops, ElementsAre(2));
+  }
+}
+
+TEST_F(QueueTest, NamesThatTheServerDoesNotTellApartKeepTheirOrder) {
+  Queue folded(NameCase::folded);
+  add_to(folded, upload("/D/a", 1));
+  add_to(folded, upload("/d/A", 2, ours()));
+  EXPECT_TRUE(folded.take());
+  EXPECT_FALSE(folded.take());
+}
+
+TEST_F(QueueTest, TellsWhatAPathIsOwed) {
+  add(upload("/d/f", 1));
+  EXPECT_TRUE(queue_.touches(path_of("/d/f")));
+  EXPECT_TRUE(queue_.touches(path_of("/d")));
+  EXPECT_TRUE(queue_.touches(path_of("/")));
+  EXPECT_TRUE(queue_.touches(path_of("/d/f/g")));
+  EXPECT_FALSE(queue_.touches(path_of("/d/fa")));
+  EXPECT_FALSE(queue_.touches(path_of("/e")));
+}
+
+}  // namespace
+}  // namespace ftpsfs::writeback
