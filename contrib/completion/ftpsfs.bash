@@ -84,6 +84,14 @@ _ftpsfs()
             COMPREPLY=($(compgen -W 'on off' -- "$cur"))
             return
             ;;
+        --server)
+            COMPREPLY=($(compgen -W 'auto unix iis ibmi mvs vms vm nonstop vsftpd proftpd pureftpd pyftpdlib' -- "$cur"))
+            return
+            ;;
+        --date_order)
+            COMPREPLY=($(compgen -W 'auto ymd mdy dmy' -- "$cur"))
+            return
+            ;;
         --times)
             COMPREPLY=($(compgen -W 'exact listing' -- "$cur"))
             return
@@ -131,15 +139,15 @@ _ftpsfs()
         -o)
             # The last item of the list; what stands in front of it stays.
             local begun="${cur%"${cur##*,}"}"
-            COMPREPLY=($(compgen -P "$begun" -W 'profile= credentials= username= account= password_stdin password_command= key_password_command= netrc cert= key= pkcs12= cacert= capath= verify= pin= crlfile= prot= ocsp= tls_min= tls_max= tls_legacy ciphers= ciphersuites= session_reuse= eof= max_conns= warm_conns= connect_timeout= timeout= pipelining= warm= stat_list= ipv4 ipv6 proxy= active interface= port_range= dir_cache_timeout= attr_timeout= entry_timeout= negative_timeout= times= cto= prefetch= buffer_size= readahead= cache_size= staging_dir= upload= uid= gid= umask= fmask= dmask= ro rw allow_other allow_root auto_unmount setuid= fsname= nodev _netdev' -- "${cur##*,}"))
+            COMPREPLY=($(compgen -P "$begun" -W 'profile= credentials= username= account= password_stdin password_command= key_password_command= netrc cert= key= pkcs12= cacert= capath= verify= pin= crlfile= prot= ocsp= tls_min= tls_max= tls_legacy ciphers= ciphersuites= session_reuse= eof= max_conns= warm_conns= connect_timeout= timeout= pipelining= warm= stat_list= ipv4 ipv6 proxy= active interface= port_range= server= disable_mlsd disable_epsv list_command= site= charset= timezone= date_order= dir_cache_timeout= attr_timeout= entry_timeout= negative_timeout= times= cto= prefetch= buffer_size= readahead= cache_size= staging_dir= staging_size= upload= uid= gid= umask= fmask= dmask= ro rw allow_other allow_root auto_unmount setuid= fsname= nodev _netdev' -- "${cur##*,}"))
             compopt -o nospace
             return
             ;;
     esac
 
     case "$command" in
-        mount) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --upload= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version' ;;
-        check) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --upload= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version --json --write' ;;
+        mount) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --server= --disable_mlsd --disable_epsv --list_command= --site= --charset= --timezone= --date_order= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --staging_size= --upload= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version' ;;
+        check) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --server= --disable_mlsd --disable_epsv --list_command= --site= --charset= --timezone= --date_order= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --staging_size= --upload= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version --json --write' ;;
         umount) options='--help --version --timeout=' ;;
         unmount) options='--help --version --timeout=' ;;
         status) options='--help --version --json --watch' ;;
