@@ -14,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <system_error>
@@ -24,6 +25,7 @@ namespace ftpsfs::app {
 namespace {
 
 constexpr std::size_t kIdDigits = 16;
+constexpr std::size_t kMachineIdDigits = 32;
 /// After that nobody looks any more for what a dead mount may have left in directories that no
 /// program has listed since.
 constexpr std::time_t kRemembered = 90L * 24 * 60 * 60;
@@ -48,11 +50,13 @@ std::optional<std::uint64_t> parse_id(const std::string& name) {
 std::string machine() {
   std::array<char, HOST_NAME_MAX + 1> name{};
   ::gethostname(name.data(), name.size() - 1);
-  return name.data();
+  std::string id;  // machine-id(5): names are not unique
+  std::getline(std::ifstream("/etc/machine-id"), id);
+  return fmt::format("{} {}", name.data(), id.substr(0, kMachineIdDigits));
 }
 
 std::string content_of(int fd) {
-  std::array<char, HOST_NAME_MAX + 1> text{};
+  std::array<char, HOST_NAME_MAX + kMachineIdDigits + 2> text{};
   const ssize_t got = ::pread(fd, text.data(), text.size(), 0);
   return {text.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
 }

@@ -55,10 +55,10 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
                 inodes_,     hidden_names_, budget_, pace_, transfer::Limits{},
                 files_ahead_},
       tree_(services_),
+      leftovers_(services_),
       prefetch_(services_, tree_),
       file_prefetch_(services_,
-                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }),
-      leftovers_(services_) {
+                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }) {
   services_.limits.stall_timeout = settings_.timeout;
   services_.limits.readahead = settings_.readahead_bytes;
   // Some are left to other programs, and to work ahead of need.

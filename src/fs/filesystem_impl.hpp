@@ -163,9 +163,9 @@ class Filesystem::Impl {
   FilesAhead files_ahead_;
   Services services_;
   Tree tree_;
+  Leftovers leftovers_;  // before what lists: it is told of hidden names
   DirectoryPrefetch prefetch_;
   FilePrefetch file_prefetch_;
-  Leftovers leftovers_;
 
   mutable Mutex mutex_;
   struct OpenEntry {

@@ -10,6 +10,8 @@ namespace {
 
 /// Directories that may wait for their turn; the next listing shows the others again.
 constexpr std::size_t kMostWaiting = 1;
+/// A file that does not change for so many pauses is nobody's upload under way.
+constexpr int kPausesUntilSettled = 20;
 
 }  // namespace
 
@@ -64,6 +66,8 @@ void Leftovers::clear(Ino directory, const std::vector<Leftover>& leftovers,
     if (auto cleared = clear_one(*path, leftover, wait); !cleared) {
       log::warning("{} in {}, left by a mount that died, stays there: {}", leftover.name,
                    path->str(), cleared.error().text);
+      const MutexLock lock(mutex_);
+      seen_.erase({directory, leftover.name});
     }
   }
   services_.cache.invalidate_directory(directory);
@@ -89,7 +93,18 @@ Result<void> Leftovers::put_back(const remote::RemotePath& directory, const Left
   FTPSFS_TRY_ASSIGN(const remote::RemotePath original, directory.child(leftover.meaning.original));
   const auto there = services_.remote.stat(original, wait);
   if (there) {
-    // The new one got its place, or somebody has made another since.
+    // The new one got its place, or somebody has made another since. What lies aside is the only
+    // whole copy as long as that is on its way.
+    {
+      MutexLock lock(mutex_);
+      pause_.wait(mutex_,
+                  Wait::for_at_most(kPausesUntilSettled * services_.limits.settle_pause, wait.stop),
+                  []() { return false; });
+    }
+    FTPSFS_TRY_ASSIGN(const remote::Entry later, services_.remote.stat(original, wait));
+    if (later.size.value_or(0) == 0 || later.size != there->size || later.mtime != there->mtime) {
+      return make_error(Errc::busy, original.str() + " may be written just now");
+    }
     FTPSFS_TRY(services_.remote.remove_file(aside, wait));
     log::info("{}, left by a mount that died, is removed: the new file has its place", aside.str());
     return {};

@@ -197,7 +197,7 @@ Result<void> Filesystem::Impl::remove_leftovers(Ino directory, const Request& re
     }
     // The only copy of a file, unless another has taken its place.
     if (const auto ours = HiddenNames::parse(entry.name);
-        ours && ours->kind == HiddenName::Kind::aside && !ours->original.empty()) {
+        ours && ours->kind == HiddenName::Kind::aside) {
       leftovers_.note(directory, {entry.name});
       return make_error(Errc::not_empty, "a file in it was moved aside and not put back yet");
     }

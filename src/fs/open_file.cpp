@@ -375,7 +375,12 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
     const MutexLock lock(mutex_);
     size = size_locked();
   }
-  const bool grows = !keeps_size && (!size || range.end > *size);
+  if (!size) {  // the server does not tell: the copy does
+    FTPSFS_TRY(stage(stop));
+    const Content now = content();
+    size = std::get<Staged>(now).copy->size();
+  }
+  const bool grows = !keeps_size && range.end > *size;
   if (what == 0 && !grows) {
     return {};  // FTP reserves nothing
   }

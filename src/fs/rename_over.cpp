@@ -4,6 +4,25 @@
 #include "ftpsfs/base/log.hpp"
 
 namespace ftpsfs::fs {
+namespace {
+
+/// @param certain the old file is known to lie aside.
+void put_back(Services& services, const remote::RemotePath& aside, const remote::RemotePath& to,
+              bool certain) {
+  const auto back = services.remote.rename(aside, to, services.own_wait());
+  if (back) {
+    return;
+  }
+  if (!certain && back.error().code == Errc::not_found &&
+      services.remote.stat(to, services.own_wait())) {
+    return;  // it never left its place
+  }
+  ++services.left_behind;
+  log::error("{} could not be replaced, and may lie under {} now: {}", to.str(), aside.str(),
+             back.error().text);
+}
+
+}  // namespace
 
 Result<void> rename_over(Services& services, const remote::RemotePath& from,
                          const remote::RemotePath& to, const Wait& wait) {
@@ -18,15 +37,14 @@ Result<void> rename_over(Services& services, const remote::RemotePath& from,
   // From here on to the end, whatever the program does.
   if (auto moved = services.remote.rename(to, aside, services.own_wait()); !moved) {
     log::debug("{} cannot be moved aside: {}", to.str(), moved.error().text);
+    if (is_link_failure(moved.error().code) || moved.error().code == Errc::cancelled) {
+      put_back(services, aside, to, false);
+    }
     return renamed;
   }
   auto placed = services.remote.rename(from, to, services.own_wait());
   if (!placed) {
-    if (auto back = services.remote.rename(aside, to, services.own_wait()); !back) {
-      ++services.left_behind;
-      log::error("{} could not be replaced, and lies under {} now: {}", to.str(), aside.str(),
-                 back.error().text);
-    }
+    put_back(services, aside, to, true);
     return placed;
   }
   const auto removed = services.remote.remove_file(aside, services.own_wait());

@@ -473,7 +473,9 @@ ReadStream::Core::Next ReadStream::Core::ended(const remote::FileVersion& versio
   if (generation_ != generation) {
     return Next::reopen;
   }
-  const auto expected = range_end ? range_end : version.size;
+  // Not every server ends a transfer with its range.
+  const bool is_bounded = range_end && window_.end() <= *range_end;
+  const auto expected = is_bounded ? range_end : version.size;
   if (expected && window_.end() < *expected) {
     // Authenticated and confirmed, yet short of what SIZE said: perhaps it was cut while we read.
     if (retries_left_-- > 0) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <iterator>
 #include <thread>
+#include <vector>
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/mutex.hpp"
@@ -80,6 +81,9 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   /// Asks the server how much has arrived, on another session, and puts back what has not.
   /// @errors the failure, when the upload cannot go on; then nothing has changed.
   Result<void> resume(const Error& failure, const std::stop_token& stop);
+  /// Is what the server has from `begin` up to `end` what was sent? Size alone proves nothing: it
+  /// may be the old file's, or that of somebody else.
+  bool has_arrived(std::uint64_t begin, std::uint64_t end, const std::stop_token& stop);
   /// What the server has, once that has stopped changing.
   Result<remote::FileVersion> settled_version(const std::stop_token& stop);
   Result<void> rewind_to(std::uint64_t arrived, const Error& failure) FTPSFS_REQUIRES(mutex_);
@@ -111,6 +115,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   bool started_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool made_ FTPSFS_GUARDED_BY(mutex_) = false;        ///< a transfer has been confirmed
   bool recovering_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the server is asked what has arrived
+  bool resumed_ FTPSFS_GUARDED_BY(mutex_) = false;     ///< once at least
   bool finishing_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool yield_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -271,7 +276,12 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
         const std::uint64_t confirmed = confirmed_;
         recovering_ = true;
         lock.unlock();
-        auto resumed = resume(more.error(), stop);
+        Result<void> resumed;
+        try {
+          resumed = resume(more.error(), stop);
+        } catch (const std::exception& exception) {
+          resumed = make_error(Errc::io_error, exception.what());
+        }
         lock.lock();
         recovering_ = false;
         if (confirmed_ != confirmed) {
@@ -327,44 +337,111 @@ Result<remote::FileVersion> WriteStream::Core::settled_version(const std::stop_t
         return version;
       }
       before = *std::move(version);
-    } else if (!is_link_failure(version.error().code) || patience.expired() ||
-               stop.stop_requested()) {
+    } else if (!is_link_failure(version.error().code)) {
       return version.error();
+    }
+    if (patience.expired() || stop.stop_requested()) {
+      return version ? make_error(Errc::timed_out, "the file goes on changing on the server")
+                     : version.error();
     }
     MutexLock lock(mutex_);
     changed_.wait(mutex_, Wait::for_at_most(limits_.settle_pause, stop), []() { return false; });
   }
 }
 
-Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_token& stop) {
-  const bool from_start = [this] {
+bool WriteStream::Core::has_arrived(std::uint64_t begin, std::uint64_t end,
+                                    const std::stop_token& stop) {
+  std::deque<Slice> sent;
+  {
     MutexLock lock(mutex_);
-    return mode_ == remote::WriteMode::replace && !made_ && confirmed_ == 0 && ring_begin() == 0;
-  }();
+    if (end == begin) {
+      return begin == confirmed_;
+    }
+    sent = ring_;
+  }
+  const auto path = path_();
+  if (!path) {
+    return false;
+  }
+  const auto reader = remote_.open_reader(*path, remote::ByteRange(base_size_.value_or(0) + begin),
+                                          {}, Wait::for_at_most(limits_.stall_timeout, stop));
+  if (!reader) {
+    return false;
+  }
+  std::vector<std::byte> buffer(kStepBytes);
+  std::uint64_t left = end - begin;
+  for (const Slice& piece : sent) {
+    auto expected = piece.bytes.first(std::min<std::uint64_t>(piece.bytes.size(), left));
+    left -= expected.size();
+    while (!expected.empty()) {
+      const auto room = std::span(buffer).first(std::min(buffer.size(), expected.size()));
+      const auto got = (*reader)->read(room, Wait::for_at_most(limits_.stall_timeout, stop));
+      if (!got || *got == 0 || !std::ranges::equal(room.first(*got), expected.first(*got))) {
+        return false;
+      }
+      expected = expected.subspan(*got);
+    }
+  }
+  return left == 0;
+}
+
+Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_token& stop) {
+  const bool appends = mode_ == remote::WriteMode::append;
+  const std::uint64_t base = base_size_.value_or(0);
+  bool from_start = false;
+  bool all_sent = false;
+  std::uint64_t ring = 0;
+  std::uint64_t confirmed = 0;
+  std::uint64_t sent = 0;
+  {
+    MutexLock lock(mutex_);
+    from_start = !appends && !made_ && confirmed_ == 0 && ring_begin() == 0;
+    all_sent = queue_.empty() && finishing_;
+    ring = ring_begin();
+    confirmed = confirmed_;
+    sent = sent_;
+  }
   if (!base_size_ && !from_start) {
     return failure;
   }
   const auto there = settled_version(stop);
-  MutexLock lock(mutex_);
+  const auto begin_anew = [&]() FTPSFS_NO_ANALYSIS {
+    log::info("upload interrupted ({}); sending again", failure.text);
+    made_ = false;
+    return rewind_to(0, failure);  // STOR truncates what arrived
+  };
   if (!there || !there->size) {
-    const bool is_absent = !there && there.error().code == Errc::not_found;
+    // A whole file that is not there may have been taken away by whom it was meant for.
+    const bool is_absent = !there && there.error().code == Errc::not_found && !all_sent;
     const bool is_untold = there || there.error().code == Errc::unsupported;
     if (!from_start || !(is_absent || is_untold)) {
       return failure;
     }
-    log::info("upload interrupted ({}); sending again", failure.text);
-    made_ = false;
-    return rewind_to(0, failure);  // STOR truncates what arrived
+    MutexLock lock(mutex_);
+    return begin_anew();
   }
-  const std::uint64_t base = base_size_.value_or(0);
-  const std::uint64_t end = *there->size;
-  if (end < base) {
+  if (*there->size < base + (appends ? confirmed : 0)) {
+    return make_error(Errc::io_error, fmt::format("{}; the file was cut to {} bytes meanwhile",
+                                                  failure.text, *there->size));
+  }
+  if (appends && sent == confirmed) {
+    return {};  // nothing of ours was under way; others may have appended, too
+  }
+  const std::uint64_t told = *there->size - base;
+  const bool is_possible = told >= ring && told <= sent;
+  const bool is_ours = is_possible && has_arrived(ring, told, stop);
+  MutexLock lock(mutex_);
+  if (is_possible && !is_ours) {
+    if (from_start && !all_sent) {
+      return begin_anew();
+    }
     return make_error(Errc::io_error,
-                      fmt::format("{}; the file was cut to {} bytes meanwhile", failure.text, end));
+                      fmt::format("{}; what the server has is not what was sent", failure.text));
   }
-  FTPSFS_TRY(rewind_to(end - base, failure));
+  FTPSFS_TRY(rewind_to(told, failure));
   log::info("upload interrupted ({}); {} bytes have arrived, going on behind them", failure.text,
             confirmed_);
+  resumed_ = true;
   made_ = true;
   end_ = {};
   end_.version = *there;
@@ -493,9 +570,10 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   const remote::FileVersion& version = end.version;
   MutexLock lock(mutex_);
   const std::uint64_t expected = base_size_.value_or(0) + sent_;
-  // Others may append to the same file meanwhile: more is possible there, less never.
+  // Others may append to the same file meanwhile: more is possible there, less never. Behind a link
+  // that was cut more may be ours, twice.
   const bool fits = !version.size || *version.size == expected ||
-                    (mode_ == remote::WriteMode::append && *version.size > expected);
+                    (mode_ == remote::WriteMode::append && !resumed_ && *version.size > expected);
   if (!fits) {
     return make_error(Errc::truncated, fmt::format("the server kept {} of {} bytes of the upload",
                                                    *version.size, expected));

@@ -176,6 +176,31 @@ TEST_F(CutUploadTest, AnAppendGoesOnAsWell) {
   EXPECT_TRUE(remote.content("/f") == "base" + data);
 }
 
+/// Servers that write elsewhere and rename: what has the name is the old file.
+TEST_F(CutUploadTest, TheOldFileIsNotTakenForWhatHasArrived) {
+  FakeRemote remote(clock);
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::version && remote.calls(Op::version) == 1) {
+      remote.put("/f", std::string(kMebibyte, 'o'));
+    }
+  });
+  const auto stream = begin(remote);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data) << "sent again from its first byte";
+}
+
+TEST_F(CutUploadTest, WhatOthersAppendIsNotTakenForOurs) {
+  FakeRemote remote(clock, losing(2 * kMebibyte));
+  remote.put("/f", "base");
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::version && remote.calls(Op::version) == 1) {
+      remote.grow("/f", std::string(kMebibyte, 'o'));
+    }
+  });
+  ASSERT_FALSE(begin(remote, remote::WriteMode::append, 4)->finish({}));
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
 TEST_F(CutUploadTest, FailsWhenTheMissingBytesAreGone) {
   limits.upload_ring = kMebibyte;
   FakeRemote remote(clock, losing(2 * kMebibyte));
