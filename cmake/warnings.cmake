@@ -1,4 +1,6 @@
 # Warnings are errors, and the hardening that every distribution build has.
+include(CheckCXXCompilerFlag)
+
 add_library(ftpsfs_options INTERFACE)
 target_include_directories(ftpsfs_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(ftpsfs_options INTERFACE
@@ -20,7 +22,10 @@ if(FTPSFS_SANITIZE)
       -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-tsan)
   endif()
 elseif(CMAKE_BUILD_TYPE MATCHES "Rel")
+  check_cxx_compiler_flag(-fcf-protection FTPSFS_HAS_CF_PROTECTION)
   target_compile_options(ftpsfs_options INTERFACE
-    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fcf-protection)
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+    # x86 alone has it.
+    $<$<BOOL:${FTPSFS_HAS_CF_PROTECTION}>:-fcf-protection>)
   target_link_options(ftpsfs_options INTERFACE -Wl,-z,relro,-z,now)
 endif()

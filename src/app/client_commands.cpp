@@ -242,7 +242,7 @@ ExitCode watch_status(const std::optional<MountEntry>& named, Duration interval,
         if (named) {
           return failed(kExitFailure, report.error().text);
         }
-        picture += report.error().text + "\n";
+        picture += log::escaped(report.error().text) + "\n";
         continue;
       }
       const auto before = earlier.find(mount.mount_point);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string>
 
+#include "ftpsfs/base/log.hpp"
+
 namespace ftpsfs::app {
 
 void print_error(std::string_view text) {
@@ -14,7 +16,7 @@ void print_error(std::string_view text) {
   std::replace_if(
       line.begin(), line.end(),
       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  line += '\n';
+  line = log::escaped(line) + '\n';
   // One write, so that lines of several processes do not mix.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }

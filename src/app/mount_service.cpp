@@ -392,6 +392,9 @@ Result<std::unique_ptr<fuse::MountedSession>> mount_as_planned(const MountPlan& 
                                                                fs::Filesystem& filesystem,
                                                                fuse::Notifier& notifier) {
   if (plan.run_as) {
+    if (const auto made = make_control_directory_for(*plan.run_as); !made) {
+      log::info("the control socket goes to another place: {}", made.error().text);
+    }
     FTPSFS_TRY(plan.run_as->mount_for_user());
   }
   FTPSFS_TRY_ASSIGN(

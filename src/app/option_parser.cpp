@@ -258,17 +258,25 @@ struct HelperWords {
   bool sloppy = false;
 };
 
-/// Reads one "-xyz" of the helper interface; -o, -t and -N take a value.
+/// Whatever else is done would be done in this namespace.
+Error no_namespaces() {
+  return usage_error("-N is not supported: use nsenter(1)");
+}
+
+/// Reads one "-xyz" of the helper interface; -o and -t take a value.
 Result<void> helper_cluster(std::string_view cluster, std::span<const std::string>& rest,
                             Options& options, HelperWords& words) {
   for (std::size_t i = 0; i < cluster.size(); ++i) {
     const char flag = cluster[i];
-    if (flag != 'o' && flag != 't' && flag != 'N') {
+    if (flag == 'N') {
+      return no_namespaces();
+    }
+    if (flag != 'o' && flag != 't') {
       FTPSFS_TRY_ASSIGN(const bool known, helper_flag(flag, options, words.sloppy));
       if (!known) {
         return usage_error(
             fmt::format("unknown option -{}; usage: mount.ftpsfs SPEC DIR "
-                        "[-sfnvrw] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]",
+                        "[-sfnvrw] [-t TYPE] [-o OPTIONS]",
                         cluster.substr(i, 1)));
       }
       continue;
@@ -376,7 +384,10 @@ Result<CommandLine> parse_umount_helper_line(std::span<const std::string> argume
     }
     for (std::size_t i = 1; i < argument.size(); ++i) {
       const char flag = argument[i];
-      if (flag == 't' || flag == 'N') {
+      if (flag == 'N') {
+        return no_namespaces();
+      }
+      if (flag == 't') {
         const bool is_apart = i + 1 == argument.size();
         arguments = arguments.subspan(is_apart && !arguments.empty() ? 1 : 0);
         break;
@@ -384,9 +395,8 @@ Result<CommandLine> parse_umount_helper_line(std::span<const std::string> argume
       line.options.lazy = line.options.lazy || flag == 'l';
       line.options.force = line.options.force || flag == 'f';
       if (std::string_view("flnrv").find(flag) == std::string_view::npos) {
-        return usage_error(fmt::format(
-            "unknown option -{}; usage: umount.ftpsfs DIR [-flnrv] [-N NAMESPACE] [-t TYPE]",
-            flag));
+        return usage_error(
+            fmt::format("unknown option -{}; usage: umount.ftpsfs DIR [-flnrv] [-t TYPE]", flag));
       }
     }
   }

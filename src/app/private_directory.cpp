@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/app/private_directory.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,7 +59,7 @@ Result<std::string> check_asked_staging(const std::string& asked, const std::str
   if (!S_ISDIR(status.st_mode)) {
     return refusal(Errc::not_directory, "not a directory");
   }
-  if (::access(asked.c_str(), W_OK | X_OK) != 0) {
+  if (::faccessat(AT_FDCWD, asked.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return refusal(Errc::access_denied, "not writable");
   }
   std::error_code ignored;
@@ -67,6 +68,15 @@ Result<std::string> check_asked_staging(const std::string& asked, const std::str
     return refusal(Errc::invalid_argument, "lies inside the mount point; choose another place");
   }
   return real;
+}
+
+Result<void> check_private_directory(const std::string& path, uid_t owner) {
+  if (!is_private_directory(path, owner)) {
+    return make_error(
+        Errc::access_denied,
+        fmt::format("{} is not a directory of user {} alone (mode 0700)", path, owner));
+  }
+  return {};
 }
 
 }  // namespace
@@ -84,12 +94,22 @@ Result<void> ensure_private_directory(const std::string& path) {
     return make_error(Errc::io_error,
                       fmt::format("cannot make the directory {}: {}", path, std::strerror(errno)));
   }
-  if (!is_private_directory(path, ::geteuid())) {
-    return make_error(
-        Errc::access_denied,
-        fmt::format("{} is not a directory of user {} alone (mode 0700)", path, ::geteuid()));
+  return check_private_directory(path, ::geteuid());
+}
+
+Result<void> give_private_directory(const std::string& path, const RunAs& user) {
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    if (::chown(path.c_str(), user.user(), user.group()) != 0) {
+      const Error error =
+          make_error(Errc::io_error, fmt::format("{}: {}", path, std::strerror(errno)));
+      ::rmdir(path.c_str());
+      return error;
+    }
+  } else if (errno != EEXIST) {
+    return make_error(Errc::io_error,
+                      fmt::format("cannot make the directory {}: {}", path, std::strerror(errno)));
   }
-  return {};
+  return check_private_directory(path, user.user());
 }
 
 std::vector<std::string> control_directories(uid_t owner) {
@@ -98,6 +118,8 @@ std::vector<std::string> control_directories(uid_t owner) {
     // Not $XDG_RUNTIME_DIR: under sudo that may be another user's.
     directories.emplace_back("/run/ftpsfs");
   } else {
+    // Given by root, whose /run is: names in /tmp can be taken by anybody.
+    directories.push_back(fmt::format("/run/ftpsfs-{}", owner));
     const std::string runtime = environment_path("XDG_RUNTIME_DIR");
     if (owner == ::geteuid() && !runtime.empty()) {
       directories.push_back(runtime + "/ftpsfs");
@@ -120,6 +142,10 @@ Result<std::string> make_control_directory() {
     }
   }
   return last;
+}
+
+Result<void> make_control_directory_for(const RunAs& user) {
+  return give_private_directory(control_directories(user.user()).front(), user);
 }
 
 Result<std::string> make_staging_directory(const std::string& asked,
@@ -147,20 +173,14 @@ Result<std::string> make_staging_directory(const std::string& asked,
 Result<std::string> make_staging_directory_for(const RunAs& user, const std::string& asked,
                                                const std::string& mount_point) {
   if (!asked.empty()) {
+    const RunAs::Lending lending(user);
     return check_asked_staging(asked, mount_point);
   }
   // Nobody but root can have put anything into /var/cache.
   std::string directory = fmt::format("/var/cache/ftpsfs-{}", user.user());
-  if (::mkdir(directory.c_str(), 0700) == 0 &&
-      ::chown(directory.c_str(), user.user(), user.group()) != 0) {
-    return make_error(Errc::io_error, fmt::format("{}: {}", directory, std::strerror(errno)));
-  }
-  if (!is_private_directory(directory, user.user())) {
-    return make_error(
-        Errc::access_denied,
-        fmt::format("{} is not a directory of user {} alone (mode 0700); name another "
-                    "place with -o staging_dir=DIR",
-                    directory, user.user()));
+  if (auto given = give_private_directory(directory, user); !given) {
+    given.error().text += "; name another place with -o staging_dir=DIR";
+    return given.error();
   }
   return directory;
 }

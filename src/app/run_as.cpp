@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -38,12 +39,17 @@ Result<RunAs> RunAs::find(uid_t user) {
 }
 
 // Where this fails what is made is root's, and its maker finds out.
-RunAs::Lending::Lending(const RunAs& user) {
-  [[maybe_unused]] const bool lent = ::setegid(user.group_) == 0 && ::seteuid(user.user_) == 0;
+RunAs::Lending::Lending(const RunAs& user)
+    : groups_(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr)))) {
+  [[maybe_unused]] const bool lent =
+      ::getgroups(static_cast<int>(groups_.size()), groups_.data()) >= 0 &&
+      ::initgroups(user.name_.c_str(), user.group_) == 0 && ::setegid(user.group_) == 0 &&
+      ::seteuid(user.user_) == 0;
 }
 
 RunAs::Lending::~Lending() {
-  [[maybe_unused]] const bool back = ::seteuid(0) == 0 && ::setegid(0) == 0;
+  [[maybe_unused]] const bool back =
+      ::seteuid(0) == 0 && ::setegid(0) == 0 && ::setgroups(groups_.size(), groups_.data()) == 0;
 }
 
 Result<void> RunAs::mount_for_user() const {

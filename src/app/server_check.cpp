@@ -350,13 +350,13 @@ bool Check::list() {
 
 Result<std::uint64_t> Check::read_some(const remote::RemotePath& path, std::size_t most,
                                        std::vector<std::byte>& bytes) {
+  const Wait step = wait();
   FTPSFS_TRY_ASSIGN(const auto reader, remote_->open_reader(
-                                           path, 0, [] {}, wait()));
+                                           path, 0, [] {}, step));
   bytes.resize(most);
   std::size_t filled = 0;
   while (filled < most) {
-    FTPSFS_TRY_ASSIGN(const std::size_t got,
-                      reader->read(std::span(bytes).subspan(filled), wait()));
+    FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(std::span(bytes).subspan(filled), step));
     if (got == 0) {
       break;
     }

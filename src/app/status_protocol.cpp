@@ -195,6 +195,23 @@ Result<EndReport> end_from_json(const json& in) {
   return EndReport{lost->get<std::uint64_t>()};
 }
 
+/// Servers, certificates and users chose the words: a terminal must not obey them.
+StatusReport for_terminal(StatusReport report) {
+  const auto escape = [](const char* /*name*/, auto& value) {
+    if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, std::string>) {
+      value = log::escaped(value);
+    }
+  };
+  for_each_field(report, escape);
+  for (VerbReport& verb : report.verbs) {
+    for_each_verb_field(verb, escape);
+  }
+  for (TransferReport& transfer : report.transfers) {
+    for_each_transfer_field(transfer, escape);
+  }
+  return report;
+}
+
 std::string bytes_for_people(std::uint64_t bytes) {
   constexpr std::array<const char*, 5> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB"};
   if (bytes < 1024) {
@@ -237,7 +254,7 @@ std::string transfers_for_people(const std::vector<TransferReport>& transfers) {
     const std::uint64_t a_second = t.milliseconds == 0 ? 0 : t.bytes * 1000 / t.milliseconds;
     out += fmt::format("  {:<12} {} {} {:>10}/s  {}\n", i == 0 ? "transfers" : "",
                        t.upload ? "up  " : "down", progress_bar(t), bytes_for_people(a_second),
-                       log::escaped(t.path));
+                       t.path);
   }
   if (transfers.size() > kShown) {
     out += fmt::format("  {:<12} and {} more\n", "", transfers.size() - kShown);
@@ -370,7 +387,7 @@ std::string as_json(const StatusReport& report) {
 }
 
 std::string as_text(const StatusReport& report) {
-  const StatusReport& r = report;
+  const StatusReport r = for_terminal(report);
   const std::uint64_t asked = r.cache_hits + r.cache_misses;
   std::string out =
       fmt::format("{} on {}{}\n", r.source, r.mount_point, r.read_only ? " (read only)" : "");
@@ -384,7 +401,7 @@ std::string as_text(const StatusReport& report) {
     out += fmt::format("  WARNING      {}\n", r.certificate_warning);
   }
   if (!r.trouble.empty()) {
-    out += fmt::format("  WARNING      {}\n", log::escaped(r.trouble));
+    out += fmt::format("  WARNING      {}\n", r.trouble);
   }
   out += fmt::format("  process      {}, up {}, log level {}\n", r.pid,
                      duration_for_people(r.uptime_seconds), r.log_level);

@@ -68,6 +68,12 @@ void use(std::shared_ptr<spdlog::logger> logger, Level level) {
   set_level(level);
 }
 
+/// Errors are never left out: they name the files that are lost. And whoever asks for the dialogue
+/// wants all of it.
+bool may_be_left_out(Level level) {
+  return (level == Level::info || level == Level::warning) && current_level > Level::debug;
+}
+
 /// One for each level.
 class Throttles {
  public:
@@ -82,17 +88,29 @@ class Throttles {
       FTPSFS_GUARDED_BY(mutex_);
 };
 
+/// How many bytes the control character takes with which the text begins; 0: it is none.
+std::size_t control_length(std::string_view text) {
+  const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) {
+    return 1;
+  }
+  // U+0080 to U+009F in UTF-8: among them is a one-character form of ESC [.
+  const bool is_c1 = text.size() > 1 && byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) <= 0x9f;
+  return is_c1 ? 2 : 0;
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t control = control_length(text.substr(i));
+    if (control == 0) {
+      out += text[i++];
+    }
+    for (const std::size_t end = i + control; i < end; ++i) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
     }
   }
   return out;
@@ -144,8 +162,7 @@ std::optional<Level> parse_level(std::string_view name) {
 void write(Level level, std::string_view text) {
   static Throttles throttles;
   std::uint64_t left_out = 0;
-  // Whoever asks for the dialogue wants all of it.
-  if (level >= Level::info && current_level > Level::debug && !throttles.admit(level, left_out)) {
+  if (may_be_left_out(level) && !throttles.admit(level, left_out)) {
     return;
   }
   std::string line = escaped(text);

@@ -28,8 +28,7 @@ namespace {
 /// Workers that were interrupted reply within it, or others reply for them.
 constexpr Duration kGrace{3'000};
 
-/// The name under which /proc/self/mountinfo shows it. Resolved before mounting: afterwards it
-/// would ask ourselves.
+/// The name under which /proc/self/mountinfo would show it.
 std::string resolved(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
                                                          &std::free);
@@ -52,9 +51,14 @@ class MountedSession::Impl {
     return {};
   }
   Result<void> mount(const std::string& mount_point) {
-    const std::string path = resolved(mount_point);
-    FTPSFS_TRY(session_->mount(path));
-    mount_point_ = path;
+    // Root mounts for others too: a link that was put there since it was checked must not choose
+    // the place.
+    if (const std::string now = resolved(mount_point); now != mount_point) {
+      return make_error(Errc::access_denied,
+                        "mount point " + mount_point + ": the mount point leads elsewhere now");
+    }
+    FTPSFS_TRY(session_->mount(mount_point));
+    mount_point_ = mount_point;
     return session_->use_channel(Wire::functions(), fuse_session_fd(session_->get()));
   }
   Result<void> use_channel(const fuse_custom_io& io, int fd) {

@@ -28,8 +28,14 @@ use_package() { # PACKAGE, in the throw-away root
     mkdir -p /mnt/demo
     dpkg -i "$1" >/dev/null
     ftpsfs --version
+    local complaints
     for page in ftpsfs.1 mount.ftpsfs.8 umount.fuse.ftpsfs.8 ftpsfs.conf.5; do
-        man --warnings -l "/usr/share/man/man${page##*.}/$page.gz" >/dev/null
+        # It tells what is wrong, and succeeds nevertheless.
+        complaints="$(LC_ALL=C.UTF-8 man --warnings -l "/usr/share/man/man${page##*.}/$page.gz" 2>&1 >/dev/null)"
+        if [ -n "$complaints" ]; then
+            echo "$page: $complaints" >&2
+            return 1
+        fi
     done
     systemd-analyze verify --man=no /lib/systemd/system/ftpsfs@.service 2>&1 | grep -F ftpsfs && return 1
     local demo port

@@ -18,6 +18,10 @@ namespace ftpsfs::app {
 /// @errors access_denied: a symbolic link, not ours, or open to others; io_error: cannot be made.
 Result<void> ensure_private_directory(const std::string& path);
 
+/// The same by root for another user, in a directory (there already) where only root makes things.
+/// @errors as ensure_private_directory().
+Result<void> give_private_directory(const std::string& path, const RunAs& user);
+
 /// Is it a directory (no link) of `owner` that nobody else may enter?
 bool is_private_directory(const std::string& path, uid_t owner);
 
@@ -26,6 +30,9 @@ std::vector<std::string> control_directories(uid_t owner);
 
 /// The first of our own control directories that can be had.
 Result<std::string> make_control_directory();
+
+/// For a mount that root makes for another user: the most wanted one, /run/ftpsfs-UID.
+Result<void> make_control_directory_for(const RunAs& user);
 
 /// Where local copies lie: `asked`, which must exist and be writable, or when that is empty
 /// $XDG_CACHE_HOME/ftpsfs, ~/.cache/ftpsfs (root: /var/cache/ftpsfs), else a private directory in

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ftpsfs/base/result.hpp"
 
@@ -24,13 +25,17 @@ class RunAs {
   /// Gives up root's rights for good. @pre nothing of root's is needed any more.
   Result<void> become_user() const;
 
-  /// While alive, what is made on this machine is the user's. @pre root's rights are not given up.
+  /// While alive, what is made on this machine is the user's, and what may be done there is what he
+  /// may, by his groups too. @pre root's rights are not given up.
   class Lending {
    public:
     explicit Lending(const RunAs& user);
     ~Lending();
     Lending(const Lending&) = delete;
     Lending& operator=(const Lending&) = delete;
+
+   private:
+    std::vector<gid_t> groups_;  ///< root's
   };
 
   uid_t user() const { return user_; }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Keeps a flood of messages (a server that is away, a disk that is full) out of the log: of each
-// level so many at once, and then so many a second. Errors are not held back by warnings. Pure; not
-// thread-safe.
+// Keeps a flood of messages (a server that is away, a disk that is full) out of the log: of a level
+// so many at once, and then so many a second. Pure; not thread-safe.
 #pragma once
 
 #include <algorithm>

@@ -14,7 +14,7 @@ namespace ftpsfs::fuse {
 
 /// What mount(2), or fusermount3 on behalf of a user, is told.
 struct MountOptions {
-  std::string mount_point;         ///< absolute; an existing directory
+  std::string mount_point;         ///< absolute, links resolved; an existing directory
   std::string fsname = "ftpsfs";   ///< first column of mount(8), e.g. "host:/path"
   std::string subtype = "ftpsfs";  ///< the type is shown as fuse.<subtype>
   bool default_permissions = true;

@@ -139,13 +139,18 @@ TEST(OptionParser, WordsOfFstabAreAcceptedAndIgnored) {
 
 TEST(MountHelper, FlagsMeanWhatMountMeans) {
   const auto line =
-      parse_helper({"h:/p", "/m", "-sfnvr", "-t", "fuse.ftpsfs", "-N", "ns", "-o", "rw,user=joe"});
+      parse_helper({"h:/p", "/m", "-sfnvr", "-t", "fuse.ftpsfs", "-o", "rw,user=joe"});
   ASSERT_TRUE(line) << line.error().text;
   EXPECT_THAT(line->positionals, ElementsAre("h:/p", "/m"));
   EXPECT_TRUE(line->options.fake);
   EXPECT_FALSE(line->options.foreground);
   EXPECT_EQ(line->options.verbose, 1U);
   EXPECT_TRUE(line->options.read_only) << "rw of the list does not undo -r";
+}
+
+TEST(MountHelper, ANamespaceIsRefused) {
+  EXPECT_THAT(parse_helper({"h:/p", "/m", "-N", "/proc/1/ns/mnt"}).error().text,
+              HasSubstr("nsenter"));
 }
 
 TEST(MountHelper, SloppyPassesOverUnknownOptionsButNotBadOnes) {
@@ -183,7 +188,7 @@ TEST(UmountHelper, FlagsMeanWhatUmountMeans) {
   const auto parse_umount = [](std::vector<std::string> words) {
     return parse_umount_helper_line(words);
   };
-  const auto plain = parse_umount({"/m", "-nrv", "-t", "fuse.ftpsfs", "-N", "ns"});
+  const auto plain = parse_umount({"/m", "-nrv", "-t", "fuse.ftpsfs"});
   ASSERT_TRUE(plain) << plain.error().text;
   EXPECT_EQ(plain->command, Command::umount);
   EXPECT_THAT(plain->positionals, ElementsAre("/m"));
@@ -191,6 +196,7 @@ TEST(UmountHelper, FlagsMeanWhatUmountMeans) {
   EXPECT_TRUE(parse_umount({"/m", "-l"})->options.lazy);
   EXPECT_TRUE(parse_umount({"-vf", "-tftpsfs", "/m"})->options.force);
   EXPECT_FALSE(parse_umount({"/m", "-x"}));
+  EXPECT_THAT(parse_umount({"/m", "-vN", "ns"}).error().text, HasSubstr("nsenter"));
 }
 
 TEST(OptionParser, WordsOfOtherToolsMeanTheSameHere) {

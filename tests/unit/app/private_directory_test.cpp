@@ -81,7 +81,44 @@ TEST_F(PrivateDirectory, ControlDirectoriesFollowTheUser) {
   EXPECT_THAT(control_directories(0), testing::ElementsAre("/run/ftpsfs", "/tmp/ftpsfs-0"));
   EXPECT_THAT(control_directories(4242),
               testing::IsSupersetOf({"/run/user/4242/ftpsfs", "/tmp/ftpsfs-4242"}));
+  EXPECT_EQ(control_directories(4242).front(), "/run/ftpsfs-4242")
+      << "where root alone makes things";
   ::unsetenv("XDG_RUNTIME_DIR");
+}
+
+class PrivateDirectoryOfAnother : public PrivateDirectory {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) {
+      GTEST_SKIP() << "only root makes directories for others";
+    }
+    PrivateDirectory::SetUp();
+    ASSERT_TRUE(nobody_) << nobody_.error().text;
+  }
+  void TearDown() override {
+    if (!directory_.empty()) {
+      PrivateDirectory::TearDown();
+    }
+  }
+  const Result<RunAs> nobody_ = RunAs::find(65534);
+};
+
+TEST_F(PrivateDirectoryOfAnother, IsGivenToHim) {
+  const std::string path = directory_ + "/given";
+  ASSERT_TRUE(give_private_directory(path, *nobody_));
+  EXPECT_TRUE(is_private_directory(path, nobody_->user()));
+  EXPECT_TRUE(give_private_directory(path, *nobody_)) << "a second time it is found";
+  EXPECT_EQ(give_private_directory(directory_, *nobody_).error().code, Errc::access_denied);
+  EXPECT_EQ(give_private_directory(path + "/a/b", *nobody_).error().code, Errc::io_error);
+}
+
+TEST_F(PrivateDirectoryOfAnother, StagingThatIsAskedForMustBeWritableByHim) {
+  const auto before = ::geteuid();
+  EXPECT_EQ(make_staging_directory_for(*nobody_, directory_, "/m").error().code,
+            Errc::access_denied);
+  ASSERT_EQ(::chown(directory_.c_str(), nobody_->user(), nobody_->group()), 0);
+  EXPECT_TRUE(make_staging_directory_for(*nobody_, directory_, "/m"));
+  EXPECT_EQ(::geteuid(), before);
 }
 
 }  // namespace

@@ -179,6 +179,22 @@ TEST(StatusProtocol, TheTextShowsTheVerbsThatTookMostOfTheTime) {
   EXPECT_THAT(text, Not(HasSubstr("NOOP")));
 }
 
+TEST(StatusProtocol, TheTextHasNoWordThatATerminalObeys) {
+  const std::string bad =
+      "a\x1b]0;b\xc2\x9b"
+      "2J\n";
+  StatusReport report;
+  report.source = report.mount_point = report.server = report.username = bad;
+  report.client_certificate = report.client_certificate_ends = bad;
+  report.certificate_warning = report.log_level = report.trouble = bad;
+  report.verbs = {{bad, 1, 1, 1, 1, 1}};
+  report.transfers = {{bad, true, 0, 1, 2, 3}};
+  const std::string text = as_text(report);
+  EXPECT_THAT(text,
+              AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\xc2\x9b")), Not(HasSubstr("2J\n"))));
+  EXPECT_THAT(text, HasSubstr("a\\x1b]0;b\\xc2\\x9b2J\\x0a on "));
+}
+
 TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {
   StatusReport report;
   report.source = "ftpes://h/p";

@@ -144,5 +144,14 @@ TEST_F(MountedSessionTest, AnUnknownOptionIsRefused) {
   EXPECT_NE(session.error().text.find("no_such_option"), std::string::npos);
 }
 
+TEST_F(MountedSessionTest, AMountPointThatHasBecomeALinkIsRefused) {
+  filesystem_.emplace(remote_, fs::Settings(), notifier_, clock_);
+  MountOptions options;
+  options.mount_point = "/proc/self";
+  const auto session = MountedSession::mount(*filesystem_, notifier_, options, {});
+  ASSERT_FALSE(session);
+  EXPECT_NE(session.error().text.find("leads elsewhere now"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ftpsfs::fuse
