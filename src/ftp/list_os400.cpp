@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "ftpsfs/ftp/ascii.hpp"
 #include "ftpsfs/ftp/list_dialect.hpp"
@@ -117,7 +120,7 @@ std::optional<Os400Line> split_os400_line(std::string_view line) {
 
 enum class Os400Role : std::uint8_t { entry, nested, none };
 
-/// Fills `facts`.  @return nested: a member of a file that the listing shows too.
+/// Fills `facts`.  @return nested: a member, and the name in `facts` is that of its file.
 Os400Role parse_os400_line(std::string_view line, DateOrder order, const ListContext& context,
                            FileFacts& facts) {
   auto found = split_os400_line(line);
@@ -144,6 +147,7 @@ Os400Role parse_os400_line(std::string_view line, DateOrder order, const ListCon
   facts.kind = slash_ends ? FactKind::dir : os400_kind(found->type, found->name);
   const std::size_t slash = found->name.rfind('/');
   if (slash != std::string_view::npos && found->name.front() != '/') {
+    facts.name = found->name.substr(0, slash);
     return Os400Role::nested;
   }
   facts.name = found->name.substr(slash + 1);  // npos + 1 is 0
@@ -160,17 +164,29 @@ void read_os400_lines(Lines lines, const ListContext& context, LineSink& sink) {
     }
   }
   const auto verdict = finder.decide({DateOrder::mdy, DateOrder::ymd, DateOrder::dmy});
+  std::set<std::string> containers;
+  std::vector<std::pair<std::string, std::string_view>> nested;  // container and line
   for (const std::string_view line : lines) {
     FileFacts facts;
     switch (parse_os400_line(line, verdict.order, context, facts)) {
       case Os400Role::entry:
+        if (facts.kind == FactKind::dir) {
+          containers.insert(facts.name);
+        }
         sink.take(std::move(facts));
         break;
       case Os400Role::nested:
+        nested.emplace_back(std::move(facts.name), line);
         break;
       case Os400Role::none:
         sink.leave(line);
         break;
+    }
+  }
+  // Members are seen in the listing of their file, and that only where it is shown itself.
+  for (const auto& [container, line] : nested) {
+    if (!containers.contains(container)) {
+      sink.leave(line);
     }
   }
   if (finder.saw_any()) {

@@ -57,6 +57,11 @@ bool is_beyond_ascii(char c) noexcept {
   return static_cast<unsigned char>(c) >= kFirstBeyondAscii;
 }
 
+/// May `c` stand behind the first byte of a UTF-8 character?
+bool is_continuation(char c) noexcept {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
 /// U+EF80 to U+EFFF in UTF-8: EE BE 80 to EE BF BF.
 std::string escape_of(char byte) {
   const auto low = static_cast<unsigned char>(static_cast<unsigned char>(byte) - kFirstBeyondAscii);
@@ -64,7 +69,7 @@ std::string escape_of(char byte) {
 }
 std::optional<char> byte_of_escape(std::string_view character) {
   if (character.size() != 3 || character[0] != '\xEE' ||
-      (character[1] != '\xBE' && character[1] != '\xBF')) {
+      (character[1] != '\xBE' && character[1] != '\xBF') || !is_continuation(character[2])) {
     return std::nullopt;
   }
   const unsigned high = character[1] == '\xBF' ? 0x40 : 0;
@@ -72,11 +77,15 @@ std::optional<char> byte_of_escape(std::string_view character) {
                            (static_cast<unsigned char>(character[2]) & 0x3FU));
 }
 
-/// Bytes of the UTF-8 character that begins `text`; 1 for what is none.
+/// Bytes of the UTF-8 character that begins `text`, as many of them as are there.
 std::size_t utf8_length(std::string_view text) {
   const auto first = static_cast<unsigned char>(text.front());
   const std::size_t length = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  return std::min(length, text.size());
+  std::size_t there = 1;
+  while (there < std::min(length, text.size()) && is_continuation(text[there])) {
+    ++there;
+  }
+  return there;
 }
 
 }  // namespace
@@ -125,9 +134,11 @@ std::string NameCharset::to_utf8(std::string_view bytes) const {
       for (; length <= kLongestCharacter && at + length <= bytes.size() && !character; ++length) {
         const std::string_view part = bytes.substr(at, length);
         character = converters_->in.convert(part);
-        // CP932 and Big5 have some characters twice: the way back must lead here.
+        // CP932 and Big5 have some characters twice: the way back must lead here. It goes by single
+        // characters; BIG5-HKSCS has two in one.
         if (character &&
-            (byte_of_escape(*character) || converters_->out.convert(*character) != part)) {
+            (byte_of_escape(*character) || utf8_length(*character) != character->size() ||
+             converters_->out.convert(*character) != part)) {
           character.reset();
         }
       }
@@ -142,9 +153,13 @@ std::string NameCharset::to_utf8(std::string_view bytes) const {
 Result<std::string> NameCharset::from_utf8(std::string_view text) const {
   std::string bytes;
   bytes.reserve(text.size());
-  while (!text.empty()) {
-    const std::string_view character = text.substr(0, utf8_length(text));
-    text.remove_prefix(character.size());
+  const auto lacks = [this] {
+    return make_error(Errc::invalid_argument, "the name has a character that charset=" +
+                                                  converters_->name + " does not have");
+  };
+  for (std::string_view left = text; !left.empty();) {
+    const std::string_view character = left.substr(0, utf8_length(left));
+    left.remove_prefix(character.size());
     if (!is_beyond_ascii(character.front())) {
       bytes += character;
     } else if (const auto byte = byte_of_escape(character)) {
@@ -152,11 +167,12 @@ Result<std::string> NameCharset::from_utf8(std::string_view text) const {
     } else if (const auto converted = converters_->out.convert(character)) {
       bytes += *converted;
     } else {
-      return make_error(Errc::invalid_argument, "the name has a character that charset=" +
-                                                    converters_->name + " does not have");
+      return lacks();
     }
   }
-  return bytes;
+  // Some sets take a character for a like one (CP932 the yen sign for the backslash), and escapes
+  // that were typed may be bytes of a character: the file would have another name than was said.
+  return to_utf8(bytes) == text ? Result<std::string>(std::move(bytes)) : lacks();
 }
 
 }  // namespace ftpsfs::ftp

@@ -112,6 +112,9 @@ void apply_overrides(ServerProfile& profile, const ProfileOverrides& overrides) 
     profile.epsv = false;
   }
   if (!overrides.list_command.empty()) {
+    if (shows_dot_names(profile.list_command) && !shows_dot_names(overrides.list_command)) {
+      profile.whole_list_command = profile.list_command;
+    }
     profile.list_command = overrides.list_command;
     profile.stat_lists = false;
   }
@@ -215,8 +218,10 @@ void apply_habits(ServerProfile& profile) {
       profile.folds_case = true;
       profile.list_command = "LIST";
       break;
-    case ServerKind::windows:
     case ServerKind::zos:
+      profile.cwd_proves_directory = false;
+      [[fallthrough]];
+    case ServerKind::windows:
     case ServerKind::openvms:
     case ServerKind::nonstop:
     case ServerKind::zvm:
@@ -232,6 +237,13 @@ void apply_habits(ServerProfile& profile) {
 }
 
 }  // namespace
+
+bool shows_dot_names(std::string_view list_command) {
+  const auto words = ascii::split(list_command, " ");
+  return std::any_of(words.begin(), words.end(), [](std::string_view word) {
+    return word.starts_with('-') && word.find('a') != std::string_view::npos;
+  });
+}
 
 const char* to_string(ServerKind kind) noexcept {
   switch (kind) {

@@ -40,36 +40,70 @@ Result<void> check_verdict(const ftp::Reply& verdict) {
   return {};
 }
 
-/// Some call an empty directory a failure: "450 No files found" (ProFTPD), "550 No members found"
-/// (z/OS). That the directory is there the CWD before has proved.
-bool says_empty(const Error& error) {
+/// Some call an empty directory a failure: "450 No files found" (ProFTPD), "550 No members found".
+/// @param known where CWD proves nothing, "550 No data sets found" may mean that there is no such
+/// directory.
+bool says_empty(const ftp::ServerProfile& known, const Error& error) {
   constexpr std::array<std::string_view, 5> kPhrases = {"no files found", "no members found",
                                                         "no data sets found", "no file found",
                                                         "directory is empty"};
   const std::string text = ftp::ascii::lower(error.text);
+  if (!known.cwd_proves_directory) {
+    return error.reply_code == 450 && text.find(kPhrases.front()) != std::string::npos;
+  }
   return (error.reply_code == 450 || error.reply_code == 550) &&
          std::any_of(kPhrases.begin(), kPhrases.end(), [&text](std::string_view phrase) {
            return text.find(phrase) != std::string::npos;
          });
 }
 
-Result<ReadListing> fetch_list(session::Session& session, const RemotePath& directory, bool change,
-                               const Wait& wait, const session::ListingTap& tap = {}) {
-  const ftp::ServerProfile known = session.profile();
-  auto body = session::fetch_listing(session, change ? directory.str() : std::string(),
-                                     known.list_command, wait, tap);
-  if (!body) {
-    if (says_empty(body.error())) {
-      return ReadListing();
+/// @param error of CWD and `command`, or of `command` alone.
+Result<ReadListing> settle_refused_list(session::Session& session, const RemotePath& directory,
+                                        bool change, Error error, const Wait& wait) {
+  if (!says_empty(session.profile(), error)) {
+    return error;
+  }
+  // Was it the CWD that was refused in these words?
+  if (change) {
+    FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", directory.str(), wait));
+    if (!changed.is_completion()) {
+      return ftp::make_refusal("CWD", changed);
     }
-    return std::move(body).error();
+  }
+  return ReadListing();
+}
+
+Result<ReadListing> fetch_list_by(session::Session& session, const std::string& command,
+                                  const RemotePath& directory, bool change, const Wait& wait,
+                                  const session::ListingTap& tap) {
+  const ftp::ServerProfile known = session.profile();
+  auto body =
+      session::fetch_listing(session, change ? directory.str() : std::string(), command, wait, tap);
+  if (!body) {
+    return settle_refused_list(session, directory, change, std::move(body).error(), wait);
   }
   FTPSFS_TRY(check_verdict(body->verdict));
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_list(body->text, list_context(session), &notes));
   report_unread(session, directory, notes);
-  FTPSFS_TRY(check_not_denied(known, known.list_command, facts, notes));
+  FTPSFS_TRY(check_not_denied(known, command, facts, notes));
   return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
+}
+
+Result<ReadListing> fetch_list(session::Session& session, const RemotePath& directory, bool change,
+                               const Wait& wait, const session::ListingTap& tap = {}) {
+  const ftp::ServerProfile known = session.profile();
+  FTPSFS_TRY_ASSIGN(auto listing,
+                    fetch_list_by(session, known.list_command, directory, change, wait, tap));
+  if (known.whole_list_command.empty()) {
+    return listing;
+  }
+  if (listing.facts.empty() && known.empty_listing_may_be_denial) {
+    // Empty, or not to be read: only a listing that shows "." can tell.
+    FTPSFS_TRY(fetch_list_by(session, known.whole_list_command, directory, false, wait, {}));
+  }
+  listing.shows_all = false;
+  return listing;
 }
 
 /// By STAT where the server lists that way and the directory is not too large for it, else by LIST.
@@ -229,6 +263,7 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
     return is_ambiguous(error) ? settle_change_directory(session, directory, std::move(error), wait)
                                : error;
   }
+  drop_untrue_sizes(session.profile(), directory, fetched->listing.facts);
   return to_listing(fetched->listing, aids.hints.timed, fetched->exact_times);
 }
 

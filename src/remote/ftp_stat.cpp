@@ -143,6 +143,9 @@ std::optional<Result<Entry>> read_mlst(const ftp::ServerProfile& known, const Re
   if (!path.is_root() && (target_unknown || may_be_link(known, *facts))) {
     return std::nullopt;
   }
+  if (facts->kind == ftp::FactKind::file && !known.tells_length_of(path.str())) {
+    facts->size.reset();
+  }
   return Result<Entry>(to_entry(*facts, path.name()));
 }
 

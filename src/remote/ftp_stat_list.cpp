@@ -53,10 +53,22 @@ void report_unread(session::Session& session, const RemotePath& directory,
 Result<void> check_not_denied(const ftp::ServerProfile& known, const std::string& command,
                               const Facts& facts, const ftp::ListingNotes& notes) {
   if (known.empty_listing_may_be_denial && facts.empty() && !notes.self &&
-      command.find("-a") != std::string::npos) {
+      ftp::shows_dot_names(command)) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");
   }
   return {};
+}
+
+void drop_untrue_sizes(const ftp::ServerProfile& known, const RemotePath& directory, Facts& facts) {
+  // What is said of one name holds for its whole directory.
+  if (facts.empty() || known.tells_length_of(directory.str() + "/" + facts.front().name)) {
+    return;
+  }
+  for (ftp::FileFacts& each : facts) {
+    if (each.kind == ftp::FactKind::file) {
+      each.size.reset();
+    }
+  }
 }
 
 bool lists_by_stat(const session::Session& session) {
@@ -102,6 +114,7 @@ Result<std::optional<ReadListing>> read_stat_list(session::Session& session,
   }
   report_unread(session, directory, notes);
   FTPSFS_TRY(check_not_denied(known, known.stat_command, *facts, notes));
+  drop_untrue_sizes(known, directory, *facts);
   return std::optional(ReadListing{*std::move(facts), true, std::nullopt});
 }
 

@@ -38,6 +38,9 @@ ftp::ListContext list_context(const session::Session& session);
 void report_unread(session::Session& session, const RemotePath& directory,
                    const ftp::ListingNotes& notes);
 
+/// Sizes that are not the lengths of their files become unknown.
+void drop_untrue_sizes(const ftp::ServerProfile& known, const RemotePath& directory, Facts& facts);
+
 /// "LIST -a" and "STAT -a ." show "." at least, in a directory that may be read.
 Result<void> check_not_denied(const ftp::ServerProfile& known, const std::string& command,
                               const Facts& facts, const ftp::ListingNotes& notes);

@@ -290,6 +290,35 @@ Result<void> ControlChannel::send(std::span<const ftp::Command> commands, const 
   return write_commands(commands, wait);
 }
 
+/// @pre charset_
+Result<std::string> ControlChannel::in_charset(const ftp::Command& command) const {
+  std::string_view line = command.wire();
+  const std::string_view end = line.substr(line.size() - 2);
+  line.remove_suffix(end.size());
+  FTPSFS_TRY_ASSIGN(std::string converted, charset_->from_utf8(line));
+  converted += end;
+  if (converted.size() > ftp::Command::kMaxLineBytes) {
+    return make_error(Errc::name_too_long,
+                      std::string(command.verb()) +
+                          ": in the server's character set the command line is longer than "
+                          "servers take");
+  }
+  return converted;
+}
+
+Result<std::size_t> ControlChannel::wire_size(std::span<const ftp::Command> commands) const {
+  std::size_t size = 0;
+  for (const ftp::Command& command : commands) {
+    if (!charset_ || command.is_secret()) {
+      size += command.wire().size();
+      continue;
+    }
+    FTPSFS_TRY_ASSIGN(const std::string line, in_charset(command));
+    size += line.size();
+  }
+  return size;
+}
+
 Result<void> ControlChannel::write_commands(std::span<const ftp::Command> commands,
                                             const Wait& wait) {
   std::string record;
@@ -298,7 +327,7 @@ Result<void> ControlChannel::write_commands(std::span<const ftp::Command> comman
       record += command.wire();
       continue;
     }
-    FTPSFS_TRY_ASSIGN(const std::string line, charset_->from_utf8(command.wire()));
+    FTPSFS_TRY_ASSIGN(const std::string line, in_charset(command));
     record += line;
   }
   const SteadyTime now = SteadyClock::now();
@@ -327,6 +356,7 @@ Result<void> ControlChannel::exchange_each(std::span<const ftp::Command> command
   if (earlier == nullptr && !owed_.empty()) {
     FTPSFS_TRY(settle(wait));
   }
+  FTPSFS_TRY(wire_size(commands));  // all can be sent, or nothing is
   std::size_t older = owed_.size();
   std::size_t sent = 0;
   for (std::size_t answered = 0; answered < commands.size();) {
@@ -334,7 +364,7 @@ Result<void> ControlChannel::exchange_each(std::span<const ftp::Command> command
       std::size_t count = 0;
       std::size_t bytes = 0;
       while (sent + count < commands.size() && owed_.size() + count < kMaxOwed) {
-        const std::size_t next = commands[sent + count].wire().size();
+        FTPSFS_TRY_ASSIGN(const std::size_t next, wire_size(commands.subspan(sent + count, 1)));
         if (count > 0 && (singly_ || bytes + next > kMaxRecordBytes)) {
           break;
         }

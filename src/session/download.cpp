@@ -23,7 +23,7 @@ bool is_bare_end(const Error& error, const net::ByteStream& data) {
 Result<std::vector<ftp::Command>> stamp_commands(const Session& session, const std::string& path) {
   const ftp::ServerProfile known = session.profile();
   std::vector<ftp::Command> commands;
-  if (known.size) {
+  if (known.size && known.tells_length_of(path)) {
     FTPSFS_TRY_ASSIGN(auto size, ftp::Command::make("SIZE", path));
     commands.push_back(std::move(size));
   }

@@ -31,14 +31,6 @@ bool is_data_trouble(const Error& error) {
                        error.code == Errc::tls_failed || error.code == Errc::truncated));
 }
 
-std::size_t wire_size(std::span<const ftp::Command> commands) {
-  std::size_t size = 0;
-  for (const ftp::Command& command : commands) {
-    size += command.wire().size();
-  }
-  return size;
-}
-
 }  // namespace
 
 // ---- Ports ----
@@ -325,7 +317,9 @@ Result<void> Session::send_start(const TransferOrder& order, Start& start, const
     record.push_back(*order.restart);
   }
   record.push_back(order.verb);
-  if (!settings_.pipelining || wire_size(record) > ControlChannel::kMaxRecordBytes - 6) {
+  // A name that cannot be sent fails here, before anything is noted as under way.
+  FTPSFS_TRY_ASSIGN(const std::size_t bytes, control_->wire_size(record));
+  if (!settings_.pipelining || bytes > ControlChannel::kMaxRecordBytes - 6) {
     FTPSFS_TRY_ASSIGN(auto answers, exchange(order.questions, wait));
     for (ftp::Reply& answer : answers) {
       FTPSFS_TRY(take_reply(order, start, std::move(answer)));
@@ -406,10 +400,12 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
     if (reply.is_positive()) {
       return {};
     }
-    // RETR runs from the start, and is of no use.
-    const bool is_rang = order.restart->verb() == "RANG";
-    if (ftp::is_unknown_command(reply.code)) {
-      knowledge_.forget(is_rang ? &ftp::ServerProfile::rang : &ftp::ServerProfile::rest);
+    // RETR runs from the start, and is of no use. RANG was asked within the file: whoever refuses
+    // it does not have it, whatever the code.
+    if (order.restart->verb() == "RANG") {
+      knowledge_.forget(&ftp::ServerProfile::rang);
+    } else if (ftp::is_unknown_command(reply.code)) {
+      knowledge_.forget(&ftp::ServerProfile::rest);
     }
     Error error = ftp::make_refusal(order.restart->verb(), reply);
     error.code = Errc::unsupported;

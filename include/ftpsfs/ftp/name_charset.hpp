@@ -25,7 +25,7 @@ class NameCharset {
   ~NameCharset();
 
   std::string to_utf8(std::string_view bytes) const;
-  /// @errors invalid_argument: the set has no such character.
+  /// @errors invalid_argument: the set has no such character, or to_utf8() of it is another text.
   Result<std::string> from_utf8(std::string_view text) const;
 
  private:

@@ -94,13 +94,16 @@ struct ServerProfile {
   bool mlsd_hides_dangling_links = false;  ///< a listing that must be whole needs LIST or STAT
 
   // Listing without MLSD. Both follow a CWD; no path stands in their argument.
-  std::string list_command = "LIST -a";    ///< verb and argument
+  std::string list_command = "LIST -a";  ///< verb and argument
+  /// Where the user's list_command leaves names out: the one of this kind. Else empty.
+  std::string whole_list_command{};
   std::string stat_command = "STAT -a .";  ///< lists over the control connection
   bool stat_lists = false;                 ///< stat_command is known to give a whole listing
   /// ProFTPD: 58 round trips of 20 ms for 10,000 entries, and with the square of their number.
   bool stat_slow_when_large = false;
   bool empty_listing_may_be_denial = false;  ///< vsftpd: 226 Transfer done (but failed to open …)
   bool empty_listing_may_be_missing = false;  ///< a path that is not there is an empty success
+  bool cwd_proves_directory = true;           ///< else any prefix of names can be changed to
   std::size_t listing_limit = 0;  ///< entries after which the server cuts a listing; 0 = none known
 
   // Dialogue habits.
@@ -125,6 +128,9 @@ struct ServerProfile {
   /// One line for status and logs: "vsftpd 3.0.3: LIST -a, SIZE, MDTM, …".
   std::string describe() const;
 };
+
+/// Has "LIST -al" a flag that shows names with a dot in front, "." among them?
+bool shows_dot_names(std::string_view list_command);
 
 /// @param greeting the 220; @param syst the answer to SYST, whatever it was; an empty Reply for
 /// one that was never asked.

@@ -59,6 +59,10 @@ class ControlChannel {
     return charset_ ? charset_->to_utf8(text) : std::move(text);
   }
 
+  /// Bytes of these commands on the wire. @errors invalid_argument: a name that the character set
+  /// lacks; name_too_long: a line in that set.
+  Result<std::size_t> wire_size(std::span<const ftp::Command> commands) const;
+
   /// The greeting: the one reply that no command asks for.
   Result<ftp::Reply> read_greeting(const Wait& wait);
   /// Sends a command that need not wait for the greeting: AUTH.
@@ -79,6 +83,7 @@ class ControlChannel {
                              std::vector<ftp::Reply>* earlier = nullptr);
 
   /// For transfers: sends without waiting for replies. @pre the commands fit in one record.
+  /// @errors those of wire_size() before anything is sent; else as exchange.
   Result<void> send(std::span<const ftp::Command> commands, const Wait& wait);
   /// The next reply of the oldest command in flight; a preliminary one leaves it owed.
   /// @errors as exchange.
@@ -115,6 +120,7 @@ class ControlChannel {
 
  private:
   Result<void> check_ready();
+  Result<std::string> in_charset(const ftp::Command& command) const;
   Result<void> write_commands(std::span<const ftp::Command> commands, const Wait& wait);
   Result<void> write_record(std::string_view record, const Wait& wait);
   Result<void> take_input(const Wait& wait);

@@ -62,6 +62,32 @@ TEST(NameCharset, ThatHasNotTheCharacterSaysSo) {
   EXPECT_THAT(bytes.error().text, HasSubstr("charset=ISO-8859-1"));
 }
 
+/// Else the file would get another name than was said, or the command another end.
+TEST(NameCharset, RefusesWhatDoesNotComeBack) {
+  const struct {
+    const char* set;
+    std::string text;
+  } cases[] = {
+      {"CP932", "a\u00A5b"},     // the yen sign would become a backslash
+      {"CP932", "\uEF95\\"},     // the two bytes of a character
+      {"ISO-8859-1", "\uEFF6"},  // has a character of its own
+      {"ISO-8859-1", "a\xEE\xBE/b"}, {"ISO-8859-1", "a\xEE\xBE"}, {"ISO-8859-1", "a\xEE\xBE\r\n"},
+      {"ISO-8859-1", "a\xC3"},       {"ISO-8859-1", "a\xFF"},
+  };
+  for (const auto& each : cases) {
+    const auto bytes = charset(each.set).from_utf8(each.text);
+    EXPECT_FALSE(bytes) << each.set << ' ' << each.text;
+  }
+}
+
+/// The way back goes by single characters.
+TEST(NameCharset, TwoCharactersInOneAreEscaped) {
+  const NameCharset set = charset("BIG5-HKSCS");
+  const auto back = set.from_utf8(set.to_utf8("\x88\x62"));
+  ASSERT_TRUE(back) << back.error().text;
+  EXPECT_EQ(*back, "\x88\x62");
+}
+
 TEST(NameCharset, MustContainAscii) {
   for (const char* name : {"UTF-16", "UTF-32", "IBM037", "IBM273", "UTF-7", "ISO-2022-JP"}) {
     const auto opened = NameCharset::open(name);

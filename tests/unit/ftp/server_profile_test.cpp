@@ -164,7 +164,23 @@ TEST(ServerProfile, IsWhatTheUserSays) {
                              parse_features(answer_to("proftpd.dialogue", "FEAT")), says);
   EXPECT_EQ(profile.kind, ServerKind::proftpd);
   EXPECT_EQ(profile.list_command, "LIST -al");
+  EXPECT_EQ(profile.whole_list_command, "");
   EXPECT_FALSE(profile.has_mlsd || profile.has_mlst || profile.stat_lists);
+}
+
+TEST(ServerProfile, KnowsWhenTheUsersListLeavesNamesOut) {
+  for (const char* command : {"LIST", "LIST -l", "LIST a", "LIST -R a"}) {
+    ProfileOverrides says;
+    says.list_command = command;
+    EXPECT_EQ(profile_of("vsftpd.dialogue").whole_list_command, "");
+    const Reply syst = reply_of("215 UNIX");
+    EXPECT_EQ(recognise_server(reply_of("220 vsFTPd"), syst, {}, says).whole_list_command,
+              "LIST -a")
+        << command;
+    EXPECT_EQ(recognise_server(reply_of("220 ready"), syst, {}, says).whole_list_command, "");
+  }
+  EXPECT_TRUE(shows_dot_names("LIST -la"));
+  EXPECT_TRUE(shows_dot_names("LIST -l -a"));
 }
 
 TEST(ServerProfile, DescribesItself) {

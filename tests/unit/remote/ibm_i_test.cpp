@@ -86,6 +86,22 @@ TEST_P(IbmI, FilesAreReadWrittenAndRemoved) {
   EXPECT_TRUE(remote_->remove_directory(at("/home/user/d2"), soon()));
 }
 
+/// Members are padded to records: their size on the disk is not their length.
+TEST_P(IbmI, SizesInLibrariesAreUnknown) {
+  connect();
+  const auto library = remote_->list(at("/QSYS.LIB/QGPL.LIB"), soon());
+  ASSERT_TRUE(library) << library.error().text;
+  for (const Entry& entry : library->entries) {
+    EXPECT_TRUE(entry.type == FileType::directory || !entry.size) << entry.name;
+  }
+  const auto home = remote_->list(at("/home/user"), soon());
+  ASSERT_TRUE(home) << home.error().text;
+  for (const Entry& entry : home->entries) {
+    EXPECT_TRUE(entry.type == FileType::directory || entry.size) << entry.name;
+  }
+  EXPECT_EQ(count("SIZE /QSYS.LIB/QGPL.LIB/BACKUP.SAVF"), 0U);
+}
+
 TEST_P(IbmI, EveryConnectionIsPutIntoTheFormats) {
   settings_.max_conns = 3;
   connect();
@@ -142,6 +158,21 @@ TEST_F(ServerOptionsTest, ListCommandIsTheOnlyWayToList) {
   }
 }
 
+TEST_F(ServerOptionsTest, AListCommandWithoutDotNamesShowsNotAll) {
+  start();
+  settings_.session.server.profile.list_command = "LIST";
+  tree().add_file("/full/a", "1");
+  tree().add_directory("/empty");
+  connect();
+  const auto full = remote_->list(at("/full"), soon());
+  ASSERT_TRUE(full) << full.error().text;
+  EXPECT_FALSE(full->shows_all);
+  // No "." in the answer to the kind's own command, either: it may not be read.
+  expect_error(remote_->list(at("/empty"), soon()), Errc::access_denied);
+  const auto lines = server_->commands();
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "LIST -a ."), 1);
+}
+
 TEST_F(ServerOptionsTest, DisableEpsvUsesPasv) {
   start();
   settings_.session.server.profile.disable_epsv = true;
@@ -159,6 +190,7 @@ TEST_F(ServerOptionsTest, NamesAreInTheServersCharset) {
     options.mlst = mlst;
     start(options);
     settings_.session.server.charset = "ISO-8859-1";
+    settings_.max_conns = 1;
     tree().add_file("/sch\xF6n.txt", "1");
     connect();
     const auto listing = remote_->list(at("/"), soon());
@@ -169,7 +201,9 @@ TEST_F(ServerOptionsTest, NamesAreInTheServersCharset) {
     ASSERT_TRUE(write("/grün", "2"));
     EXPECT_EQ(tree().content("/gr\xFCn"), "2");
     expect_error(write("/€", "3"), Errc::invalid_argument);
+    expect_error(read("/€"), Errc::invalid_argument);
     EXPECT_EQ(read("/schön.txt").value_or("?"), "1") << "the session is as good as before";
+    EXPECT_EQ(server_->count("USER"), 1);
   }
 }
 
@@ -189,6 +223,21 @@ TEST_F(ServerOptionsTest, ARefusalMayMeanAnEmptyDirectory) {
   }
   server_->add_fault({.verb = "LIST", .reply = "550 Something else."});
   EXPECT_FALSE(remote_->list(at("/"), soon()));
+  server_->add_fault({.verb = "CWD", .times = -1, .reply = "550 No files found."});
+  EXPECT_FALSE(remote_->list(at("/"), soon())) << "the directory itself is refused";
+}
+
+/// z/OS changes to any prefix of names.
+TEST_F(ServerOptionsTest, WhereCwdProvesNothingARefusalIsNoEmptyDirectory) {
+  FaultyServerOptions options;
+  options.mlst = false;
+  options.banner = "220 FTPD1 IBM FTP CS V2R4";
+  start(options);
+  connect();
+  server_->add_fault({.verb = "LIST", .reply = "550 No data sets found."});
+  EXPECT_FALSE(remote_->list(at("/"), soon()));
+  server_->add_fault({.verb = "LIST", .reply = "450 No files found."});
+  EXPECT_TRUE(remote_->list(at("/"), soon()));
 }
 
 TEST_F(ServerOptionsTest, ListedTimesAreInTheServersZone) {

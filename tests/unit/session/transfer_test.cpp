@@ -212,6 +212,22 @@ TEST_F(Transfer, ARefusedRangeIsUnsupportedAndRestIsNot) {
   finish();
 }
 
+TEST_F(Transfer, ARangeRefusedByAnyCodeIsAskedNoMore) {
+  control_.expect_bytes(kAsk).send("213 11\r\n213 20200913122640\r\n229 (|||4711|)\r\n");
+  control_.expect_bytes("RANG 2 5\r\nRETR /f\r\n").send("501 not so\r\n150 from the start\r\n");
+  control_.expect("EPSV").send("426 cut\r\n229 (|||1|)\r\n").expect_end();
+  data_.expect_end();
+  transport_.add_data(&data_);
+  log_in();
+  ftp::ServerProfile known = knowledge_.profile();
+  known.rang = true;
+  knowledge_.learn(known, "220 ready");
+  EXPECT_FALSE(Download::open(*session_, "/f", 2, soon(), 6));
+  EXPECT_FALSE(knowledge_.profile().rang);
+  EXPECT_TRUE(session_->settle(soon()));
+  finish();
+}
+
 TEST_F(Transfer, ARefusedRetrLeavesTheSessionInStep) {
   control_.expect_bytes(kAsk).send("550 no\r\n550 no\r\n229 (|||4711|)\r\n");
   control_.expect("RETR /f").reply("550 Failed to open file.").expect_end();
