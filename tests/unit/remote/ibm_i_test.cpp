@@ -161,6 +161,7 @@ TEST_F(ServerOptionsTest, ListCommandIsTheOnlyWayToList) {
 TEST_F(ServerOptionsTest, AListCommandWithoutDotNamesShowsNotAll) {
   start();
   settings_.session.server.profile.list_command = "LIST";
+  tree().add_directory("/full");
   tree().add_file("/full/a", "1");
   tree().add_directory("/empty");
   connect();
