@@ -56,7 +56,7 @@ TEST(Documents, CompletionsAreThoseOfTheCode) {
 
 TEST(Documents, ManPageOfMountHelperHasItsUsage) {
   const std::string page = read_project_file("contrib/man/mount.ftpsfs.8.scd");
-  EXPECT_THAT(page, testing::HasSubstr("[*-sfnvrw*] [*-N* _namespace_] [*-t* _type_]"));
+  EXPECT_THAT(page, testing::HasSubstr("[*-sfnvrw*] [*-t* _type_]"));
   EXPECT_THAT(page, testing::HasSubstr("[*-flnrv*]"));
 }
 
