@@ -5,6 +5,7 @@ debugger of the same user could look at."""
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,11 @@ def test_a_password_in_an_argument_is_overwritten_at_once(box):
     assert "warning: a password in proxy=" in box.last.log.read_text()
     box.unmount()
     proxy.close()
+
+
+def test_no_memory_of_it_gets_into_a_core(box):
+    box.mount()
+    assert int(Path(f"/proc/{box.last.process.pid}/coredump_filter").read_text(), 16) == 0
 
 
 @pytest.mark.skipif(sanitized(), reason="a sanitizer's leak check reads its own process as a debugger does")
