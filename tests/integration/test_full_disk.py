@@ -109,7 +109,8 @@ def test_umount_tells_of_an_upload_that_failed_behind_the_last_close(small_box):
         program.mount()
         (program.mnt / "fits").write_bytes(b"fits")
         write_behind_the_close(program.mnt / "large", 16 * MEBIBYTE)
-        done = program.run("umount", program.mnt)
+        # A server that ends the session where its disk is full is asked, and asked again.
+        done = program.run("umount", program.mnt, timeout=120)
         assert done.returncode == EXIT_FAILED, done.stderr
         (line,) = done.stderr.splitlines()
         assert "1 file is not whole on the server" in line and "log" in line
@@ -147,7 +148,7 @@ def test_what_a_full_server_refuses_of_a_local_copy_is_kept(small_box):
             file.write(data[:MEBIBYTE])
     assert refusal.value.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
     place = staging / f"recovery-{os.geteuid()}"
-    assert wait_for(lambda: place.is_dir() and list(place.glob("*.json")))
+    assert wait_for(lambda: place.is_dir() and list(place.glob("*.json")), 90)
     (sidecar,) = place.glob("*.json")
     told = json.loads(sidecar.read_text())
     assert (told["path"], told["size"], told["complete"]) == (f"/{box.name}/big", len(data), True)
