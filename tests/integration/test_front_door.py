@@ -83,7 +83,7 @@ def test_mount_a_and_umount_with_a_real_fstab(box, program, machine):
     done = machine.run(f"""
         /bin/mount -a -T {fstab}
         /bin/cat {shlex.quote(str(mnt))}/hello
-        /bin/grep fuse.ftpsfs /proc/self/mounts
+        /bin/grep '{box.folder}/.* fuse.ftpsfs' /proc/self/mounts
         /bin/mount -a -T {fstab}                 # what is mounted stays as it is
         /bin/echo new > {shlex.quote(str(mnt))}/new
         /bin/umount {shlex.quote(str(mnt))}
@@ -115,7 +115,7 @@ def test_remount_is_refused_and_nothing_is_mounted_on_top(box, program, machine)
         /bin/mount -T {fstab} {program.mnt}
         /bin/mount -o remount,ro {program.mnt} && exit 99
         /bin/echo code $?
-        /bin/grep -c fuse.ftpsfs /proc/self/mounts
+        /bin/grep -c {program.mnt} /proc/self/mounts
         /bin/umount {program.mnt}
     """)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -127,13 +127,13 @@ def test_flags_of_mount(box, program, machine):
     options = f"credentials={box.credentials},cacert={box.server.pki.ca}"
     done = machine.run(f"""
         /usr/sbin/mount.ftpsfs {box.url()} {program.mnt} -f -o {options}
-        /bin/grep -c fuse.ftpsfs /proc/self/mounts || /bin/echo fake mounts nothing
+        /bin/grep -c {program.mnt} /proc/self/mounts || /bin/echo fake mounts nothing
         /bin/mount -t ftpsfs -s -n -r -o {options},frobnicate {box.url()} {program.mnt}
-        /bin/grep -o 'fuse.ftpsfs ro' /proc/self/mounts
+        /bin/grep -o '{program.mnt} fuse.ftpsfs ro' /proc/self/mounts
         /bin/umount -l {program.mnt}
     """)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines() == ["0", "fake mounts nothing", "fuse.ftpsfs ro"]
+    assert done.stdout.splitlines() == ["0", "fake mounts nothing", f"{program.mnt} fuse.ftpsfs ro"]
 
 
 # -- another user serves
@@ -204,11 +204,13 @@ def test_status_watch_draws_again_and_shows_transfers(box, program):
 
 def test_watch_ends_with_its_mount(program):
     program.mount()
-    watch = program.box.start([binary(), "status", "--watch=100ms", program.mnt], stdout=subprocess.DEVNULL,
+    watch = program.box.start([binary(), "status", "--watch=100ms", program.mnt], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
+    assert watch.stdout.readline()  # it has begun
     assert program.run("umount", program.mnt).returncode == 0
-    assert watch.wait(timeout=20) == EXIT_FAILED
-    assert watch.stderr.read().strip()
+    _, told = watch.communicate(timeout=20)
+    assert watch.returncode == EXIT_FAILED
+    assert told.strip()
 
 
 def test_the_log_goes_to_a_file(box, program):
