@@ -66,8 +66,11 @@ void Leftovers::clear(Ino directory, const std::vector<Leftover>& leftovers,
     if (auto cleared = clear_one(*path, leftover, wait); !cleared) {
       log::warning("{} in {}, left by a mount that died, stays there: {}", leftover.name,
                    path->str(), cleared.error().text);
-      const MutexLock lock(mutex_);
-      seen_.erase({directory, leftover.name});
+      // A refusal stays one; anything else may be over when the directory is listed again.
+      if (is_link_failure(cleared.error().code) || cleared.error().code == Errc::busy) {
+        const MutexLock lock(mutex_);
+        seen_.erase({directory, leftover.name});
+      }
     }
   }
   services_.cache.invalidate_directory(directory);
