@@ -17,6 +17,7 @@ function(ftpsfs_unit_tests name)
   endif()
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ftpsfs_options ${T_LINK} GTest::gmock GTest::gtest_main)
+  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name}_test PRIVATE
     FTPSFS_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)

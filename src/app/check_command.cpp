@@ -71,10 +71,7 @@ ExitCode check_command(CommandLine& line) {
     return refused_line("write and ro exclude each other");
   }
   auto plan = make_server_plan(line.options, line.positionals[0]);
-  std::string source = line.positionals[0];
-  if (const auto password = find_password(source)) {
-    source.erase(password->begin - 1, password->length + 1);  // the ':' too
-  }
+  std::string source = password_removed(line.positionals[0]);
   const bool names_user =
       plan && plan->options.profile_file.empty() && use_shown_form(*plan, source);
   Secret::wipe(line.positionals[0]);

@@ -21,13 +21,6 @@ std::string list_item_escaped(std::string_view value) {
   return out;
 }
 
-std::string without_proxy_password(std::string value) {
-  if (const auto password = find_password(value)) {
-    value.erase(password->begin - 1, password->length + 1);  // the ':' too
-  }
-  return value;
-}
-
 }  // namespace
 
 std::string fstab_field(std::string_view text) {
@@ -51,8 +44,7 @@ std::vector<std::string> fstab_options(const std::vector<GivenOption>& given) {
     if (is_of_one_run || row.store == nullptr) {
       continue;
     }
-    const std::string value =
-        row.name == "proxy" ? without_proxy_password(option.value) : option.value;
+    const std::string value = row.name == "proxy" ? password_removed(option.value) : option.value;
     items.push_back(value.empty() ? std::string(row.name)
                                   : fmt::format("{}={}", row.name, list_item_escaped(value)));
   }

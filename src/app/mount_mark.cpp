@@ -9,41 +9,32 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <climits>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <random>
 #include <system_error>
 
 #include "ftpsfs/app/private_directory.hpp"
+#include "ftpsfs/base/hex_id.hpp"
+#include "ftpsfs/base/local_file.hpp"
+#include "ftpsfs/base/random_number.hpp"
 
 namespace ftpsfs::app {
 namespace {
 
-constexpr std::size_t kIdDigits = 16;
 constexpr std::size_t kMachineIdDigits = 32;
 /// After that nobody looks any more for what a dead mount may have left in directories that no
 /// program has listed since.
 constexpr std::time_t kRemembered = 90L * 24 * 60 * 60;
 
 std::uint64_t random_id() {
-  std::random_device device;
   std::uint64_t id = 0;
   while (id == 0) {
-    id = (static_cast<std::uint64_t>(device()) << 32U) | device();
+    id = random_number();
   }
   return id;
-}
-
-std::optional<std::uint64_t> parse_id(const std::string& name) {
-  std::uint64_t id = 0;
-  const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
-  const bool whole = name.size() == kIdDigits && end == name.data() + name.size();
-  return failure == std::errc() && whole ? std::optional(id) : std::nullopt;
 }
 
 /// The directory may be shared by several machines, whose locks need not reach each other.
@@ -65,17 +56,11 @@ bool lock(int fd) {
   return ::flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-Error local_error(const std::string& path) {
-  const int number = errno;
-  const Errc code = number == ENOSPC || number == EDQUOT ? Errc::no_space : Errc::io_error;
-  return make_error(code, fmt::format("{}: {}", path, std::strerror(number)));
-}
-
 std::vector<std::uint64_t> find_dead(const std::string& directory) {
   std::vector<std::uint64_t> dead;
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) {
-    const auto id = parse_id(entry.path().filename());
+    const auto id = parse_hex_id(entry.path().filename().string());
     const UniqueFd fd(id ? ::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1);
     if (!fd || !lock(fd.get()) || content_of(fd.get()) != machine()) {
       continue;

@@ -295,6 +295,13 @@ std::optional<TextRange> find_password(std::string_view text) {
   return TextRange{static_cast<std::size_t>(password.data() - text.data()), password.size()};
 }
 
+std::string password_removed(std::string text) {
+  if (const auto password = find_password(text)) {
+    text.erase(password->begin - 1, password->length + 1);  // the ':' too
+  }
+  return text;
+}
+
 std::string without_password(std::string_view text) {
   const std::size_t scheme_end = text.find("://");
   const std::size_t begin = scheme_end == std::string_view::npos ? 0 : scheme_end + 3;

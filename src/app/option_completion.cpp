@@ -31,7 +31,7 @@ std::string choices_apart(const OptionRow& row) {
   for (char& c : words) {
     c = c == '|' ? ' ' : c;
   }
-  return row.name == "log_level" ? "trace debug info warning error off" : words;
+  return words;
 }
 
 bool is_directory(const OptionRow& row) {

@@ -81,12 +81,6 @@ Result<void> check_private_directory(const std::string& path, uid_t owner) {
 
 }  // namespace
 
-bool is_private_directory(const std::string& path, uid_t owner) {
-  struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == owner &&
-         (status.st_mode & 077U) == 0;
-}
-
 Result<void> ensure_private_directory(const std::string& path) {
   std::error_code ignored;  // the mkdir below tells what is wrong
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);

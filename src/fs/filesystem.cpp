@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <random>
 
 #include "filesystem_impl.hpp"
+#include "ftpsfs/base/random_number.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -21,11 +21,6 @@ constexpr std::uint64_t kAheadPart = 6;
 constexpr milliseconds kSpaceTimeout{10'000};
 /// Shown when the server does not tell: large enough that no program refuses to write.
 constexpr std::uint64_t kUnknownSpace = 1ULL << 50;
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32U) | device();
-}
 
 std::uint32_t type_bits(remote::FileType type) {
   switch (type) {
@@ -48,7 +43,7 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       cache_(cache::Settings{settings_.dir_cache_timeout, settings_.attr_timeout,
                              settings_.negative_timeout, settings_.cache_bytes},
              clock),
-      hidden_names_(settings_.mount_id != 0 ? settings_.mount_id : random_seed()),
+      hidden_names_(settings_.mount_id != 0 ? settings_.mount_id : random_number()),
       budget_(settings_.buffer_bytes - settings_.buffer_bytes / kAheadPart),
       files_ahead_(settings_.buffer_bytes / kAheadPart, clock),
       services_{remote,      settings_,     kernel,  clock, cache_,

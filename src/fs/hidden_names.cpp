@@ -4,7 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "ftpsfs/base/hex_id.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -14,15 +15,7 @@ constexpr std::string_view kPart = ".part";
 constexpr std::string_view kRemoved = ".removed";
 /// What follows it is the name that the file had.
 constexpr std::string_view kAside = ".kept";
-constexpr std::size_t kIdDigits = 16;
 constexpr std::size_t kLongestName = 255;
-
-std::optional<std::uint64_t> parse_id(std::string_view digits) {
-  std::uint64_t id = 0;
-  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), id, 16);
-  const bool whole = digits.size() == kIdDigits && end == digits.data() + digits.size();
-  return failure == std::errc() && whole ? std::optional(id) : std::nullopt;
-}
 
 }  // namespace
 
@@ -51,7 +44,7 @@ std::optional<HiddenName> HiddenNames::parse(std::string_view name) {
   const std::string_view kind = rest.substr(dot);
   HiddenName parsed;
   if (const std::size_t dash = whose.find('-'); dash != std::string_view::npos) {
-    parsed.mount = parse_id(whose.substr(0, dash));
+    parsed.mount = parse_hex_id(whose.substr(0, dash));
   }
   if (kind == kPart) {
     return parsed;

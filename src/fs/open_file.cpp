@@ -294,9 +294,8 @@ Result<void> OpenFile::truncate(std::uint64_t size, const std::stop_token& stop)
   if (size == 0 && !orphan) {
     begin_replacement();
   } else {
-    FTPSFS_TRY(stage(stop));
-    const Content now = content();
-    FTPSFS_TRY(std::get<Staged>(now).copy->truncate(size));
+    FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
+    FTPSFS_TRY(copy->truncate(size));
     const MutexLock lock(mutex_);
     std::get<Staged>(content_).dirty = true;
     ++epoch_;
@@ -359,9 +358,10 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::sparse_copy(const std::s
   return copy;
 }
 
-Result<void> OpenFile::complete_copy(const std::stop_token& stop) {
-  const Content now = content();
-  return std::get<Staged>(now).copy->complete(stop);
+Result<std::shared_ptr<transfer::StagedFile>> OpenFile::staged_copy(const std::stop_token& stop) {
+  FTPSFS_TRY(stage(stop));
+  const MutexLock lock(mutex_);
+  return std::get<Staged>(content_).copy;
 }
 
 Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop_token& stop) {
@@ -376,9 +376,8 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
     size = size_locked();
   }
   if (!size) {  // the server does not tell: the copy does
-    FTPSFS_TRY(stage(stop));
-    const Content now = content();
-    size = std::get<Staged>(now).copy->size();
+    FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
+    size = copy->size();
   }
   const bool grows = !keeps_size && range.end > *size;
   if (what == 0 && !grows) {
@@ -390,9 +389,8 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
   if (what == 0) {
     return {};
   }
-  FTPSFS_TRY(stage(stop));
-  const Content now = content();
-  FTPSFS_TRY(std::get<Staged>(now).copy->punch(range));
+  FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
+  FTPSFS_TRY(copy->punch(range));
   const MutexLock lock(mutex_);
   std::get<Staged>(content_).dirty = true;
   ++epoch_;

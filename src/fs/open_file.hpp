@@ -227,8 +227,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// A copy into which the server's content comes as it is touched.
   Result<std::shared_ptr<transfer::StagedFile>> sparse_copy(const std::stop_token& stop);
   Result<std::shared_ptr<transfer::StagedFile>> empty_copy() const;
-  /// @pre staged
-  Result<void> complete_copy(const std::stop_token& stop);
+  /// stage(), and the copy.
+  Result<std::shared_ptr<transfer::StagedFile>> staged_copy(const std::stop_token& stop);
   Result<void> stage_from_stream(const Streaming& streaming, const std::stop_token& stop);
   Result<std::shared_ptr<transfer::StagedFile>> fetch_copy(const transfer::PathProvider& path,
                                                            bool check, const std::stop_token& stop);

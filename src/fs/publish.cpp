@@ -248,16 +248,16 @@ void OpenFile::remove_temporary(const std::string& temporary) {
 
 Result<bool> OpenFile::prepare_orphan(const std::stop_token& stop) {
   if (!std::holds_alternative<OnServer>(content())) {
-    FTPSFS_TRY(stage(stop));
-    FTPSFS_TRY(complete_copy(stop));
+    FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
+    FTPSFS_TRY(copy->complete(stop));
   }
   const MutexLock lock(mutex_);
   return on_server_;
 }
 
 Result<void> OpenFile::bring_home(const std::stop_token& stop) {
-  FTPSFS_TRY(stage(stop));
-  FTPSFS_TRY(complete_copy(stop));
+  FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
+  FTPSFS_TRY(copy->complete(stop));
   const MutexLock lock(mutex_);
   hidden_on_server_ = false;
   return {};

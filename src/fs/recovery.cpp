@@ -11,25 +11,18 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ftpsfs/base/local_file.hpp"
 #include "ftpsfs/base/unique_fd.hpp"
 
 namespace ftpsfs::fs {
 namespace {
-
-Error local_error(const std::string& path) {
-  const int number = errno;
-  const Errc code = number == ENOSPC || number == EDQUOT ? Errc::no_space : Errc::io_error;
-  return make_error(code, fmt::format("{}: {}", path, std::strerror(number)));
-}
 
 Result<std::string> make_place(const Settings& settings) {
   std::string directory = fmt::format("{}/recovery-{}", settings.staging_directory, ::geteuid());
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return local_error(directory);
   }
-  struct stat status {};
-  if (::lstat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
-      status.st_uid != ::geteuid() || (status.st_mode & 077U) != 0) {
+  if (!is_private_directory(directory, ::geteuid())) {
     return make_error(Errc::access_denied,
                       fmt::format("{} is not a directory of ours alone (mode 0700)", directory));
   }

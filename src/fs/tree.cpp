@@ -11,9 +11,17 @@ namespace {
 /// MDTMs asked in one call: bounds what a program waits for at once.
 constexpr std::size_t kTimesAtOnce = 2000;
 
-void hide_hidden(std::vector<remote::Entry>& entries) {
-  std::erase_if(entries,
-                [](const remote::Entry& entry) { return HiddenNames::is_hidden(entry.name); });
+/// @return the names of those that were taken out.
+std::vector<std::string> hide_hidden(std::vector<remote::Entry>& entries) {
+  std::vector<std::string> hidden;
+  std::erase_if(entries, [&hidden](const remote::Entry& entry) {
+    if (!HiddenNames::is_hidden(entry.name)) {
+      return false;
+    }
+    hidden.push_back(entry.name);
+    return true;
+  });
+  return hidden;
 }
 
 }  // namespace
@@ -279,13 +287,7 @@ remote::ListingHints Tree::hints(Ino directory) const {
 
 Tree::Snapshot Tree::keep_listing(const cache::NamespaceCache::Ticket& ticket,
                                   remote::Listing listing) {
-  std::vector<std::string> hidden;
-  for (const remote::Entry& entry : listing.entries) {
-    if (HiddenNames::is_hidden(entry.name)) {
-      hidden.push_back(entry.name);
-    }
-  }
-  hide_hidden(listing.entries);
+  const std::vector<std::string> hidden = hide_hidden(listing.entries);
   if (!hidden.empty() && on_hidden_) {
     on_hidden_(ticket.version.directory, hidden);
   }

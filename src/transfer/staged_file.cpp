@@ -54,9 +54,7 @@ bool StagingBudget::take(std::uint64_t bytes) {
 
 StagedFile::~StagedFile() {
   const MutexLock lock(mutex_);
-  if (budget_ != nullptr) {
-    budget_->give_back(present_.remove({0, std::numeric_limits<std::uint64_t>::max()}));
-  }
+  give_back(present_.remove({0, std::numeric_limits<std::uint64_t>::max()}));
 }
 
 Result<std::shared_ptr<StagedFile>> StagedFile::create(const std::string& directory,
@@ -184,9 +182,7 @@ Result<void> StagedFile::put(std::uint64_t offset, std::span<const std::byte> da
     }
   }
   const std::uint64_t taken = present_.add({offset, offset + done});
-  if (budget_ != nullptr) {
-    budget_->give_back(more - taken);
-  }
+  give_back(more - taken);
   if (done > 0) {
     size_ = std::max(size_.load(), offset + done);
   }
@@ -198,10 +194,7 @@ Result<void> StagedFile::truncate(std::uint64_t size) {
   if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) {
     return local_error("cannot resize");
   }
-  const std::uint64_t gone = present_.remove({size, std::numeric_limits<std::uint64_t>::max()});
-  if (budget_ != nullptr) {
-    budget_->give_back(gone);
-  }
+  give_back(present_.remove({size, std::numeric_limits<std::uint64_t>::max()}));
   remote_end_ = std::min(remote_end_, size);
   size_ = size;
   return {};
@@ -220,10 +213,7 @@ Result<void> StagedFile::punch(Range range) {
     if (fetchable.begin >= fetchable.end &&
         ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                     static_cast<off_t>(range.begin), length) == 0) {
-      const std::uint64_t gone = present_.remove(range);
-      if (budget_ != nullptr) {
-        budget_->give_back(gone);
-      }
+      give_back(present_.remove(range));
       return {};
     }
   }

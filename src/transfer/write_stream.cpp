@@ -5,6 +5,7 @@
 #include <deque>
 #include <iterator>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "ftpsfs/base/log.hpp"
@@ -245,13 +246,9 @@ void WriteStream::Core::shut_down() {
 
 void WriteStream::Core::pump(const std::stop_token& stop) {
   int retries = limits_.retries;
+  std::uint64_t confirmed = 0;            // when there were all retries again
   SteadyTime since = SteadyClock::now();  // nothing was opened since then
   for (;;) {
-    std::uint64_t confirmed_before = 0;
-    {
-      MutexLock lock(mutex_);
-      confirmed_before = confirmed_;
-    }
     Result<bool> more = false;
     bool opened = false;
     try {
@@ -260,7 +257,7 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
       more = make_error(Errc::io_error, exception.what());
     }
     MutexLock lock(mutex_);
-    if (confirmed_ != confirmed_before) {
+    if (std::exchange(confirmed, confirmed_) != confirmed_) {
       retries = limits_.retries;
     }
     if (opened) {
@@ -273,7 +270,6 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
         continue;
       }
       if (remedy == Remedy::resume) {
-        const std::uint64_t confirmed = confirmed_;
         recovering_ = true;
         lock.unlock();
         Result<void> resumed;
@@ -284,9 +280,6 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
         }
         lock.lock();
         recovering_ = false;
-        if (confirmed_ != confirmed) {
-          retries = limits_.retries;
-        }
         more = resumed ? Result<bool>(!queue_.empty()) : Result<bool>(std::move(resumed).error());
       }
     }

@@ -22,6 +22,17 @@ constexpr std::size_t kPiece = 256 * 1024;
 /// end.
 constexpr std::uint64_t kLeastTurn = 4ULL << 20;
 
+/// The content is there: of what belongs to it, only a link that fails counts.
+Result<void> accept_unset(const remote::RemotePath& path, const Result<void>& set) {
+  if (!set && is_link_failure(set.error().code)) {
+    return set.error();
+  }
+  if (!set) {
+    log::warning("{}: mode or time could not be set: {}", path.str(), set.error().text);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Delivered> Delivery::upload() {
@@ -128,11 +139,8 @@ Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path) {
     end.mode_set = remote_.set_mode(path, *intention_.tail.mode, own_wait());
   }
   for (const auto& set : {end.mode_set, end.mtime_set}) {
-    if (set && !*set) {
-      if (is_link_failure(set->error().code)) {
-        return set->error();
-      }
-      log::warning("{}: mode or time could not be set: {}", path.str(), set->error().text);
+    if (set) {
+      FTPSFS_TRY(accept_unset(path, *set));
     }
   }
   return std::move(end.version);
@@ -169,12 +177,7 @@ Result<remote::FileVersion> Delivery::set_tail(const remote::RemotePath& path) {
                              : Result<void>(),
         intention_.tail.mtime ? remote_.set_mtime(path, *intention_.tail.mtime, wait())
                               : Result<void>()}) {
-    if (!set) {
-      if (is_link_failure(set.error().code)) {
-        return set.error();
-      }
-      log::warning("{}: mode or time could not be set: {}", path.str(), set.error().text);
-    }
+    FTPSFS_TRY(accept_unset(path, set));
   }
   return remote_.version(path, wait());
 }

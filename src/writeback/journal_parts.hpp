@@ -5,11 +5,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "ftpsfs/base/hex_id.hpp"
 #include "ftpsfs/writeback/journal.hpp"
 
 namespace ftpsfs::writeback {
@@ -27,13 +27,7 @@ inline std::string generation_name(std::uint64_t number) {
 
 /// The number in a name that consists of the prefix and sixteen digits.
 inline std::optional<std::uint64_t> number_in(std::string_view name, std::string_view prefix) {
-  if (!name.starts_with(prefix) || name.size() != prefix.size() + 16) {
-    return std::nullopt;
-  }
-  std::uint64_t number = 0;
-  const char* end = name.data() + name.size();
-  const auto [stop, error] = std::from_chars(name.data() + prefix.size(), end, number, 16);
-  return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
+  return name.starts_with(prefix) ? parse_hex_id(name.substr(prefix.size())) : std::nullopt;
 }
 
 /// What one write brings to the disk.

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from box import Box  # noqa: E402
 from mount import LOCAL, binary, lazy_unmount  # noqa: E402
 from pki import Pki  # noqa: E402
+from program import Program  # noqa: E402
 from servers import SERVERS  # noqa: E402
 
 DEFAULT_SECONDS = 90
@@ -175,6 +176,13 @@ def box_on(request, workspace):
 @pytest.fixture
 def box(box_on, server):
     return box_on(server)
+
+
+@pytest.fixture
+def program(box):
+    program = Program(box)
+    yield program
+    program.tidy()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 that neither a process nor a mount stays behind."""
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +67,12 @@ class MountFailed(Exception):
         super().__init__(f"ftpsfs ended with {code}:\n{output}")
         self.code = code
         self.output = output
+
+
+def status_of(path):
+    """What `ftpsfs status --json` tells of the mount there."""
+    done = subprocess.run([str(binary()), "status", "--json", str(path)], check=True, capture_output=True, timeout=20)
+    return json.loads(done.stdout)
 
 
 def write_credentials(path, user=USER, password=PASSWORD):

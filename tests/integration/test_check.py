@@ -5,18 +5,11 @@ import json
 
 import pytest
 
-from program import EXIT_FAILED, EXIT_USAGE, Program
+from program import EXIT_FAILED, EXIT_USAGE
 from servers import PASSWORD, USER
 from servers.base import free_port
 
 pytestmark = [pytest.mark.once, pytest.mark.real]
-
-
-@pytest.fixture
-def program(box):
-    program = Program(box)
-    yield program
-    program.tidy()
 
 
 def steps(done):

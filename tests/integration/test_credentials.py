@@ -7,18 +7,16 @@ import subprocess
 import pytest
 
 from mount import binary
-from program import EXIT_FAILED, EXIT_USAGE, Program
+from program import EXIT_FAILED, EXIT_USAGE
 from servers import PASSWORD, USER
 
 pytestmark = [pytest.mark.once, pytest.mark.real]
 
 
 @pytest.fixture
-def program(box):
+def program(box, program):
     box.put("hello", b"hello\n")
-    program = Program(box)
-    yield program
-    program.tidy()
+    return program
 
 
 def nobodys_url(box):

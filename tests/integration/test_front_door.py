@@ -15,18 +15,11 @@ import time
 import pytest
 
 from box import wait_for
-from mount import binary, is_mounted, processes_of
+from mount import binary, is_mounted, processes_of, sanitized, status_of
 from program import EXIT_FAILED, EXIT_USAGE, Program
 from servers import PASSWORD, USER
 
 pytestmark = [pytest.mark.once, pytest.mark.real]
-
-
-@pytest.fixture
-def program(box):
-    program = Program(box)
-    yield program
-    program.tidy()
 
 
 class Machine:
@@ -193,7 +186,7 @@ def test_status_watch_draws_again_and_shows_transfers(box, program):
         for _ in range(20):
             file.read(1 << 20)
             time.sleep(0.05)
-        told = json.loads(program.run("status", "--json", program.mnt).stdout)
+        told = status_of(program.mnt)
     watch.terminate()
     pictures = watch.communicate(timeout=20)[0]
     assert pictures.count("connections ") >= 3
@@ -238,7 +231,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(own_server, box_on):
         for _ in range(20):
             with pytest.raises(OSError):
                 os.stat(program.mnt / "hello")
-        status = json.loads(program.run("status", "--json", program.mnt).stdout)
+        status = status_of(program.mnt)
         assert "refused" in status["trouble"]
         own_server.start()
         assert wait_for(lambda: subprocess.run(["cat", program.mnt / "hello"], capture_output=True,
@@ -246,7 +239,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(own_server, box_on):
         text = log.read_text()
         assert text.count("no connection: ") == 1, text
         assert text.count("reached again") == 1, text
-        assert json.loads(program.run("status", "--json", program.mnt).stdout)["trouble"] == ""
+        assert status_of(program.mnt)["trouble"] == ""
     finally:
         program.tidy()
 
@@ -356,9 +349,9 @@ def test_a_mount_on_loopback_is_usable_soon(box, program):
         program.mount()
         assert (program.mnt / "hello").exists()
         took = time.monotonic() - begun
-        verbs = json.loads(program.run("status", "--json", program.mnt).stdout)["verbs"]
+        verbs = status_of(program.mnt)["verbs"]
         server = max(verb["max_us"] for verb in verbs) / 1e6
         best = min(best, took - server)
         assert program.run("umount", program.mnt).returncode == 0
         assert program.ended()
-    assert best < (0.5 if os.environ.get("FTPSFS_SANITIZED") == "1" else 0.25)
+    assert best < (0.5 if sanitized() else 0.25)

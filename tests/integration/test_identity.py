@@ -3,7 +3,6 @@
 said when they are of no use."""
 
 import hashlib
-import json
 import os
 import pty
 import re
@@ -15,7 +14,7 @@ import time
 import pytest
 
 from box import sha256, wait_for
-from mount import binary, is_mounted, write_credentials
+from mount import binary, is_mounted, status_of, write_credentials
 from pki import Certificate
 from program import EXIT_FAILED, EXIT_USAGE, Program
 from servers import USER
@@ -44,13 +43,6 @@ def strict(demanding_server, box_on):
     box = box_on(demanding_server)
     box.put("hello", b"hello\n")
     return box
-
-
-@pytest.fixture
-def program(box):
-    program = Program(box)
-    yield program
-    program.tidy()
 
 
 def with_passphrase(box, passphrase=PASSPHRASE):
@@ -371,8 +363,7 @@ def test_the_coming_end_of_a_certificate_is_told_in_the_log_and_by_status(box_on
     assert re.search(r"warning: .*the server's certificate .* ends in 29 days", log), "the test's own are for 30 days"
     done = subprocess.run([str(binary()), "status", str(mount)], capture_output=True, text=True, timeout=20)
     assert "OU = ends-soon" in done.stdout and "ends in 4 days" in done.stdout
-    done = subprocess.run([str(binary()), "status", "--json", str(mount)], capture_output=True, text=True, timeout=20)
-    status = json.loads(done.stdout)
+    status = status_of(mount)
     assert "ends-soon" in status["client_certificate"] and status["client_certificate_ends"].endswith("UTC")
     assert "ends in 29 days" in status["certificate_warning"] and status["server_certificate_ends"].endswith("UTC")
 

@@ -23,13 +23,6 @@ from servers.base import free_port
 pytestmark = [pytest.mark.once, pytest.mark.real]
 
 
-@pytest.fixture
-def program(box):
-    program = Program(box)
-    yield program
-    program.tidy()
-
-
 # -- coming up
 
 def test_it_returns_when_the_mount_is_usable_and_serves_in_the_background(box, program):

@@ -3,7 +3,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import random
 import subprocess
@@ -13,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from box import sha256, wait_for
-from mount import LOCAL, sanitized
+from mount import LOCAL, sanitized, status_of
 
 MEBIBYTE = 1 << 20
 
@@ -273,7 +272,7 @@ def test_small_files_that_are_opened_in_a_row_are_read_ahead(box):
     for number, name in enumerate(names[60:], start=60):
         assert (mount / "many" / name).read_bytes() == content(number, seed=1), name
     if not LOCAL:
-        status = json.loads(box.run([os.environ["FTPSFS_BIN"], "status", "--json", mount]).stdout)
+        status = status_of(mount)
         assert status["read_ahead_used"] > count / 2, status
 
 

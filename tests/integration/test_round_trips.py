@@ -4,7 +4,6 @@ what users feel; one lost by accident shows here.
 
 Each figure is the best of a few tries: a busy machine adds time, and never takes any away."""
 
-import json
 import os
 import re
 import time
@@ -13,7 +12,7 @@ import pytest
 
 from box import wait_for
 from link import Link
-from mount import LOCAL
+from mount import LOCAL, status_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timing]
 
@@ -169,7 +168,7 @@ def test_git_status(far_box):
             assert told == b"", told[:500]
 
         def asked():
-            told = json.loads(box.run([os.environ["FTPSFS_BIN"], "status", "--json", mount]).stdout)["verbs"]
+            told = status_of(mount)["verbs"]
             return sum(each["count"] for each in told if each["verb"] in METADATA)
 
         status()
@@ -198,8 +197,7 @@ def test_walk(far_box):
         time.sleep(8 * RTT)
         seen = []
         taken = trips(lambda: seen.append(box.run(walk, cwd=box.here())))
-        status = box.run([os.environ["FTPSFS_BIN"], "status", "--json", box.here()])
-        ahead = json.loads(status.stdout)["listed_ahead"]
+        ahead = status_of(box.here())["listed_ahead"]
         box.unmount()
         return taken, sorted(seen[0].stdout.splitlines()), ahead
 

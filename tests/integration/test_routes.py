@@ -2,16 +2,14 @@
 """The way to the server: address families, a proxy, active mode; and what can be seen of it on the wire."""
 
 import hashlib
-import json
 import os
 import re
-import subprocess
 import time
 
 import pytest
 
 from box import sha256
-from mount import binary
+from mount import status_of
 from program import EXIT_USAGE, Program
 from servers import PASSWORD, USER
 from wire import Capture, SocksProxy
@@ -19,11 +17,6 @@ from wire import Capture, SocksProxy
 pytestmark = [pytest.mark.once, pytest.mark.real]
 
 SERVERS_OF_ALL_KINDS = ["vsftpd", "proftpd", "pureftpd", "pyftpdlib"]
-
-
-def status_of(mount):
-    done = subprocess.run([str(binary()), "status", "--json", str(mount)], capture_output=True, text=True, timeout=20)
-    return json.loads(done.stdout)
 
 
 def exercise(box, mount):

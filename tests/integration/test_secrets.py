@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from box import wait_for
-from mount import Mount, binary, sanitized, write_credentials
+from mount import Mount, sanitized, status_of, write_credentials
 from program import EXIT_FAILED
 from servers import PASSWORD
 from test_identity import PASSPHRASE, demanding, reload
@@ -55,8 +55,7 @@ def test_a_whole_run_shows_no_secret(mounted):
         "the log": box.last.log.read_text(errors="replace"),
         "the trace": box.trace.read_text(errors="replace"),
         "the reload's line": line,
-        "its status": json.dumps(json.loads(subprocess.run(
-            [str(binary()), "status", "--json", str(mount)], capture_output=True, text=True, timeout=20).stdout)),
+        "its status": json.dumps(status_of(mount)),
         "/proc/mounts": open("/proc/mounts").read(),
         "its command line": open(f"/proc/{process}/cmdline", errors="replace").read(),
         "its environment": open(f"/proc/{process}/environ", errors="replace").read(),

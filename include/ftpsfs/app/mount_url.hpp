@@ -45,6 +45,8 @@ struct TextRange {
   std::size_t length = 0;
 };
 std::optional<TextRange> find_password(std::string_view text);
+/// "ftpes://user:word@host" as "ftpes://user@host".
+std::string password_removed(std::string text);
 
 /// The text with whatever may be a password in it replaced by "***": all from the first ':' to the
 /// last '@', because a URL that could not be read may be a password with a '/' inside.

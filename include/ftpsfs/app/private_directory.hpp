@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ftpsfs/app/run_as.hpp"
+#include "ftpsfs/base/local_file.hpp"
 #include "ftpsfs/base/result.hpp"
 
 namespace ftpsfs::app {
@@ -21,9 +22,6 @@ Result<void> ensure_private_directory(const std::string& path);
 /// The same by root for another user, in a directory (there already) where only root makes things.
 /// @errors as ensure_private_directory().
 Result<void> give_private_directory(const std::string& path, const RunAs& user);
-
-/// Is it a directory (no link) of `owner` that nobody else may enter?
-bool is_private_directory(const std::string& path, uid_t owner);
 
 /// Where the mounts of a user may keep their control sockets, most wanted first.
 std::vector<std::string> control_directories(uid_t owner);

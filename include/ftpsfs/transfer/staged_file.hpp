@@ -83,6 +83,11 @@ class StagedFile {
   Result<void> bring(Range range, const std::stop_token& stop);
   Result<void> fill(std::uint64_t offset, std::span<const std::byte> data);
   Result<void> put(std::uint64_t offset, std::span<const std::byte> data) FTPSFS_REQUIRES(mutex_);
+  void give_back(std::uint64_t bytes) const {
+    if (budget_ != nullptr) {
+      budget_->give_back(bytes);
+    }
+  }
 
   const UniqueFd fd_;
   StagingBudget* const budget_;

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "ftpsfs/base/unique_fd.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -79,13 +80,6 @@ TEST_P(BadFiles, AreRefusedWithoutTheirContent) {
 
 class CredentialsFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string write(const std::string& text, mode_t mode) {
     const std::string path = directory_ + "/credentials";
     std::ofstream(path) << text;
@@ -94,7 +88,8 @@ class CredentialsFile : public testing::Test {
   }
   MountUrl url(const std::string& text) { return parse_mount_url(text).value(); }
 
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
 };
 
 TEST_F(CredentialsFile, IsReadWhenItIsOursAlone) {

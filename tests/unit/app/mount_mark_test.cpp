@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
@@ -20,12 +22,6 @@ using ::testing::IsEmpty;
 
 class MountMarkTest : public ::testing::Test {
  protected:
-  MountMarkTest() {
-    std::string pattern = "/tmp/ftpsfs-marks-XXXXXX";
-    directory = ::mkdtemp(pattern.data());
-  }
-  ~MountMarkTest() override { std::filesystem::remove_all(directory); }
-
   std::string file_of(std::uint64_t id) const {
     return fmt::format("{}/mounts-{}/{:016x}", directory, ::geteuid(), id);
   }
@@ -48,7 +44,8 @@ class MountMarkTest : public ::testing::Test {
     return id;
   }
 
-  std::string directory;
+  const test::TempDirectory place_;
+  const std::string directory = place_.path();
 };
 
 TEST_F(MountMarkTest, AMountThatLivesIsNotTakenForDead) {

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
@@ -21,16 +23,8 @@ class Plan : public testing::Test {
     if (::access("/dev/fuse", F_OK) != 0) {
       GTEST_SKIP() << "no /dev/fuse";
     }
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = std::filesystem::canonical(name).string();
     std::filesystem::create_directory(directory_ + "/mnt");
     options_.staging_directory = directory_;
-  }
-  void TearDown() override {
-    if (!directory_.empty()) {
-      std::filesystem::remove_all(directory_);
-    }
   }
 
   Result<MountPlan> make(const std::string& url = "ftpes://me@host/dir") {
@@ -41,7 +35,8 @@ class Plan : public testing::Test {
     return plan ? "no failure" : plan.error().text;
   }
 
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
   Options options_;
 };
 

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "ftpsfs/app/credentials.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -23,13 +24,7 @@ using testing::Not;
 /// Two configuration files: the user's and the machine's.
 class Profiles : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    files_ = {directory_ + "/user.conf", directory_ + "/system.conf"};
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void SetUp() override { files_ = {directory_ + "/user.conf", directory_ + "/system.conf"}; }
 
   void write(std::size_t which, const std::string& text, mode_t mode = 0644) {
     std::ofstream(files_[which]) << text;
@@ -57,7 +52,8 @@ class Profiles : public testing::Test {
     return gather_credentials(line.options, url);
   }
 
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
   std::vector<std::string> files_;
 };
 

@@ -9,6 +9,8 @@
 
 #include <filesystem>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
@@ -43,14 +45,9 @@ TEST(MountTable, BrokenLinesArePassedOver) {
 
 class MountPoint : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = std::filesystem::canonical(name).string();
-    std::filesystem::create_directory(directory_ + "/mnt");
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-  std::string directory_;
+  void SetUp() override { std::filesystem::create_directory(directory_ + "/mnt"); }
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
 };
 
 TEST_F(MountPoint, IsMadeAbsolute) {

@@ -16,6 +16,7 @@
 #include <stop_token>
 
 #include "ftpsfs/base/unique_fd.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -81,13 +82,9 @@ TEST(PasswordCommand, ItIsKilledWithAllThatItStarted) {
 class HeldFifo {
  public:
   HeldFifo() {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
     EXPECT_EQ(::mkfifo(path().c_str(), 0600), 0);
     fd_.reset(::open(path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   }
-  ~HeldFifo() { std::filesystem::remove_all(directory_); }
   HeldFifo(const HeldFifo&) = delete;
   HeldFifo& operator=(const HeldFifo&) = delete;
 
@@ -104,7 +101,8 @@ class HeldFifo {
   }
 
  private:
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
   UniqueFd fd_;
 };
 

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
@@ -16,13 +18,8 @@ using testing::HasSubstr;
 
 class PrivateDirectory : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = std::filesystem::canonical(name).string();
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
 };
 
 TEST_F(PrivateDirectory, IsMadeWithItsParents) {

@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "ftpsfs/base/unique_fd.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -40,15 +41,14 @@ std::string received(const UniqueFd& fd) {
 }
 
 TEST(ServiceManager, IsToldByPathAndByAbstractName) {
-  std::string directory = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const test::TempDirectory place;
+  const std::string& directory = place.path();
   for (const std::string& name :
        {directory + "/notify", "@ftpsfs-test-" + std::to_string(::getpid())}) {
     const UniqueFd manager = listen_at(name);
     EXPECT_TRUE(notify(name, "READY=1\nSTATUS=x"));
     EXPECT_EQ(received(manager), "READY=1\nSTATUS=x");
   }
-  std::filesystem::remove_all(directory);
 }
 
 TEST(ServiceManager, NobodyListening) {

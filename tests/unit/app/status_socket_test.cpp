@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
@@ -51,16 +53,9 @@ class RecordingHandler final : public ControlHandler {
 class Control : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
     auto socket = StatusSocket::listen(directory_, mount_.mount_point, handler_);
     ASSERT_TRUE(socket) << socket.error().text;
     socket_ = std::move(socket).value();
-  }
-  void TearDown() override {
-    socket_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   std::string path() const { return directory_ + "/" + control_socket_name(mount_.mount_point); }
@@ -95,7 +90,8 @@ class Control : public testing::Test {
 
   const MountEntry mount_{"/some/mount", "ftpes://h/", ::geteuid()};
   RecordingHandler handler_;
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
   std::unique_ptr<StatusSocket> socket_;
 };
 

@@ -7,12 +7,14 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs::app {
 namespace {
 
 TEST(UserPlaces, RootHasNoHomeOfSomebodyElse) {
-  std::string directory = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const test::TempDirectory place;
+  const std::string& directory = place.path();
   const char* const home = std::getenv("HOME");
   const std::string before = home != nullptr ? home : "";
   ::setenv("HOME", directory.c_str(), 1);
@@ -21,7 +23,6 @@ TEST(UserPlaces, RootHasNoHomeOfSomebodyElse) {
   const bool is_given_away = ::chown(directory.c_str(), 12345, 12345) == 0;
   const std::string of_another = home_directory();
   ::setenv("HOME", before.c_str(), 1);
-  std::filesystem::remove_all(directory);
   if (!is_given_away) {
     GTEST_SKIP() << "needs root";
   }

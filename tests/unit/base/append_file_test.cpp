@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs {
 namespace {
 
@@ -16,15 +18,10 @@ using testing::HasSubstr;
 
 class AppendFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
   std::string at(const std::string& name) const { return directory_ + "/" + name; }
 
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
 };
 
 TEST_F(AppendFile, IsItsOwnersAloneAndGrows) {

@@ -8,22 +8,21 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temp_directory.hpp"
+
 namespace ftpsfs {
 namespace {
 
 class SmallFileTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
     path_ = directory_ + "/file";
     std::ofstream(path_, std::ios::binary) << std::string("a\0b", 3);
     ASSERT_EQ(::chmod(path_.c_str(), 0640), 0);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
   std::string path_;
 };
 

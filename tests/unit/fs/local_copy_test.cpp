@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "filesystem_fixture.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -22,15 +23,8 @@ using ::testing::IsEmpty;
 
 class LocalCopyTest : public FilesystemFixture {
  protected:
-  LocalCopyTest() {
-    std::string name = "/tmp/ftpsfs-staging-XXXXXX";
-    directory = ::mkdtemp(name.data());
-    mount_with(0);
-  }
-  ~LocalCopyTest() override {
-    fs.reset();
-    std::filesystem::remove_all(directory);
-  }
+  LocalCopyTest() { mount_with(0); }
+  ~LocalCopyTest() override { fs.reset(); }
   void mount_with(std::uint64_t staging_bytes) {
     Settings settings;
     settings.staging_directory = directory;
@@ -58,7 +52,8 @@ class LocalCopyTest : public FilesystemFixture {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  std::string directory;
+  const test::TempDirectory place_;
+  const std::string directory = place_.path();
 };
 
 TEST_F(LocalCopyTest, AWriteFetchesNothingUntilTheClose) {

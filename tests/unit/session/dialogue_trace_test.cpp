@@ -18,6 +18,7 @@
 #include "ftpsfs/session/control_channel.hpp"
 #include "soon.hpp"
 #include "support/scripted_peer.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::session {
 namespace {
@@ -63,13 +64,7 @@ TEST(TraceLine, IsBoundedAndKeepsItsEnd) {
 
 class TraceFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ftpsfs-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    path_ = directory_ + "/trace";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void SetUp() override { path_ = directory_ + "/trace"; }
 
   std::string content() const {
     std::ifstream file(path_);
@@ -87,7 +82,8 @@ class TraceFile : public testing::Test {
     return trace ? "none" : trace.error().text;
   }
 
-  std::string directory_;
+  const test::TempDirectory place_;
+  const std::string directory_ = place_.path();
   std::string path_;
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "stream_fixture.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::transfer {
 namespace {
@@ -139,8 +140,8 @@ TEST(StagingBudget, IsSharedByAllCopies) {
 }
 
 TEST(StagedFile, CanBeGivenAName) {
-  std::string directory = "/tmp/ftpsfs-staged-XXXXXX";
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const test::TempDirectory place;
+  const std::string& directory = place.path();
   const auto copy = *StagedFile::create("/tmp");
   ASSERT_TRUE(copy->write(3, slice_of("abc").bytes));
   const std::string name = directory + "/kept";
@@ -152,7 +153,6 @@ TEST(StagedFile, CanBeGivenAName) {
   ASSERT_EQ(::stat(name.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
   EXPECT_FALSE(copy->save_as(name)) << "nothing is replaced";
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

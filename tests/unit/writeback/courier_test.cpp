@@ -11,6 +11,7 @@
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
 #include "support/faulty_remote.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::writeback {
 namespace {
@@ -26,17 +27,9 @@ const Error kDown = make_error(Errc::unreachable, "no route");
 
 class CourierTest : public ::testing::Test {
  protected:
-  CourierTest() : remote_(clock_) {
-    log::set_level(log::Level::off);
-    const std::filesystem::path memory = "/dev/shm";
-    std::string name =
-        (::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path()) /
-        "ftpsfs-courier-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-  }
+  CourierTest() : remote_(clock_) { log::set_level(log::Level::off); }
   ~CourierTest() override {
     courier_.reset();
-    std::filesystem::remove_all(directory_);
     log::set_level(log::Level::warning);
   }
 
@@ -79,7 +72,8 @@ class CourierTest : public ::testing::Test {
 
   ManualClock clock_;
   FakeRemote remote_;
-  std::string directory_;
+  const test::TempDirectory place_{test::TempDirectory::memory()};
+  const std::string directory_ = place_.path();
   std::unique_ptr<Courier> courier_;
 };
 

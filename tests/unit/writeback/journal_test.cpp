@@ -16,6 +16,7 @@
 #include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "intentions.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::writeback {
 namespace {
@@ -27,16 +28,8 @@ class JournalTest : public ::testing::Test {
   JournalTest() {
     log::set_level(log::Level::off);
     // In memory where there is such a place: the disk's own time is of no interest here.
-    const files::path memory = "/dev/shm";
-    std::string name =
-        (::access(memory.c_str(), W_OK) == 0 ? memory : files::temp_directory_path()) /
-        "ftpsfs-journal-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
   }
-  ~JournalTest() override {
-    files::remove_all(directory_);
-    log::set_level(log::Level::warning);
-  }
+  ~JournalTest() override { log::set_level(log::Level::warning); }
 
   JournalSettings settings(std::uint64_t most_idle_bytes = 4ULL << 20) const {
     return {directory_ + "/journals", "ftpes://server user", most_idle_bytes};
@@ -116,7 +109,8 @@ class JournalTest : public ::testing::Test {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
   }
 
-  std::string directory_;
+  const test::TempDirectory place_{test::TempDirectory::memory()};
+  const std::string directory_ = place_.path();
 };
 
 const std::string kLarge(kLargestContentRecord + 1000, 'x');
