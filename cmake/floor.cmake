@@ -5,6 +5,10 @@ function(ftpsfs_floor name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
   add_library(ftpsfs_${name} STATIC ${sources})
   target_link_libraries(ftpsfs_${name} PUBLIC ftpsfs_options ${F_LINK} PRIVATE ${F_PRIVATE_LINK})
+  if(FTPSFS_FUZZ)
+    # The fuzzer is led by what the code under test does.
+    target_compile_options(ftpsfs_${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # ftpsfs_unit_tests(<name> LINK ...): tests/unit/<name>/*_test.cpp become one
@@ -20,6 +24,9 @@ function(ftpsfs_unit_tests name)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name}_test PRIVATE
     FTPSFS_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  if(FTPSFS_PLAIN_TESTS)
+    target_compile_options(${name}_test PRIVATE -O0 -U_FORTIFY_SOURCE)
+  endif()
   add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()

@@ -6,10 +6,9 @@
 #   tests/run.sh                the unit tests plain and under ThreadSanitizer, AddressSanitizer and
 #                               UndefinedBehaviorSanitizer, the fuzz targets for some seconds each, and
 #                               the integration tests: real servers, real mounts
-#   tests/run.sh --full         also: clang's warnings and thread-safety analysis, clang-tidy,
-#                               clang-format, shellcheck, the integration tests under AddressSanitizer,
-#                               a minute for each fuzz target, and the Debian package: built, looked
-#                               over, installed and used in a throw-away root
+#   tests/run.sh --full         also: clang-tidy, clang-format, shellcheck, the integration tests under
+#                               AddressSanitizer, a minute for each fuzz target, and the Debian package:
+#                               built, looked over, installed and used in a throw-away root
 #   tests/run.sh --quick        the plain unit tests alone
 #   tests/run.sh --no-install   any of these without a look at the installed packages
 #
@@ -69,13 +68,13 @@ unit_tests_of() { # PRESET
 }
 
 fuzz_briefly() {
-    build fuzz && ctest --preset fuzz -L fuzz -j "$jobs" --no-tests=error
+    build asan && ctest --preset asan -L fuzz -j "$jobs" --no-tests=error
 }
 
 fuzz() { # SECONDS for each target
-    build fuzz || return 1
+    build asan || return 1
     local target result=0
-    for target in build/fuzz/tests/fuzz/*_fuzz; do
+    for target in build/asan/tests/fuzz/*_fuzz; do
         local name corpus
         name="$(basename "$target" _fuzz)"
         corpus="$(mktemp -d)"
@@ -83,7 +82,7 @@ fuzz() { # SECONDS for each target
         local -a seeds=()
         [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
         "$target" -max_total_time="$1" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-            -artifact_prefix="build/fuzz/$name-" "$corpus" "${seeds[@]}" || result=1
+            -artifact_prefix="build/asan/$name-" "$corpus" "${seeds[@]}" || result=1
         rm -rf "$corpus"
     done
     return "$result"
@@ -98,7 +97,8 @@ format() {
 }
 
 tidy() {
-    run-clang-tidy -quiet -p build/clang -j "$jobs" "$root/src/.*"
+    cmake --preset clang --log-level=WARNING >/dev/null || return 1
+    run-clang-tidy -quiet -p build/clang -j "$jobs" "$root/build/clang/src/.*"
 }
 
 shell_scripts() {
@@ -131,7 +131,6 @@ case "$mode" in
         if [ "$mode" = full ]; then
             stage "formatting" format
             stage "shell scripts" shell_scripts
-            stage "unit tests, clang" unit_tests_of clang
             stage "clang-tidy" tidy
             stage "fuzzing" fuzz 60
             stage "integration tests, AddressSanitizer" asan_integration

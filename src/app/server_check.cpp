@@ -295,10 +295,11 @@ bool Check::connect() {
   const auto try_once = [this] {
     const Watch watch;
     auto remote = remote::FtpRemote::connect(remote_settings(plan_), login_wait());
-    if (remote) {
-      remote_ = *std::move(remote);
+    if (!remote) {
+      return std::pair(std::optional(remote.error()), watch.took());
     }
-    return std::pair(remote ? std::optional<Error>() : std::optional(remote.error()), watch.took());
+    remote_ = *std::move(remote);
+    return std::pair(std::optional<Error>(), watch.took());
   };
   const std::string name = "2 connections";
   if (options_.max_conns > 1) {

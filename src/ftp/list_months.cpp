@@ -96,8 +96,11 @@ std::optional<MarkedNumber> read_marked_number(std::string_view text) noexcept {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto value = small_number(text.substr(0, digits), 4);
   const std::string_view rest = text.substr(digits);
+  if (!value || rest.empty()) {
+    return std::nullopt;
+  }
   for (const NumberMark& known : kNumberMarks) {
-    if (value && rest == known.bytes) {
+    if (rest == known.bytes) {
       return MarkedNumber{*value, known.mark};
     }
   }

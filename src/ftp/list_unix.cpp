@@ -353,7 +353,7 @@ std::size_t end_of_rights(std::string_view line) noexcept {
   const bool netware = line.size() > 4 && line[1] == ' ' && line[2] == '[';
   const std::size_t end = netware ? line.find("] ") : std::string_view::npos;
   constexpr std::size_t kLongest = 20;
-  return end == std::string_view::npos || end > kLongest ? 0 : end + 1;
+  return end > kLongest ? 0 : end + 1;  // npos is beyond it, too
 }
 
 /// Kind and mode.  @return where the other columns begin; 0: it is no such line.

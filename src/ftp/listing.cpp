@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -65,6 +66,8 @@ class Collector final : public LineSink {
     notes_.date_order_proved = proved;
   }
 
+  std::size_t parsed() const noexcept { return parsed_; }
+
   Result<std::vector<FileFacts>> finish() && {
     if (too_many_) {
       return make_error(Errc::io_error, "the directory has more than " +
@@ -123,14 +126,15 @@ void for_each_line(std::string_view body, Take take) {
 /// Counts what a grammar makes of a listing.
 class Tally final : public LineSink {
  public:
+  explicit Tally(std::size_t taken = 0, std::size_t left = 0) : taken_(taken), left_(left) {}
   void take(FileFacts&& /*facts*/) override { ++taken_; }
   void leave(std::string_view /*line*/) override { ++left_; }
   std::size_t taken() const noexcept { return taken_; }
   std::size_t left() const noexcept { return left_; }
 
  private:
-  std::size_t taken_ = 0;
-  std::size_t left_ = 0;
+  std::size_t taken_;
+  std::size_t left_;
 };
 
 constexpr std::array kDialects = {Dialect::unix_ls, Dialect::dos,  Dialect::os400,
@@ -139,10 +143,8 @@ constexpr std::array kDialects = {Dialect::unix_ls, Dialect::dos,  Dialect::os40
 
 /// The expected dialect where it reads every line; else the one that reads the most lines: some
 /// servers are set to a grammar that is not their system's.
-Dialect choose_dialect(Lines lines, const ListContext& context) {
-  const Dialect expected = context.expected.value_or(Dialect::unix_ls);
-  Tally best;
-  read_lines(expected, lines, context, best);
+/// @param best what the expected one makes of them
+Dialect choose_dialect(Lines lines, const ListContext& context, Dialect expected, Tally best) {
   Dialect chosen = expected;
   for (std::size_t i = 0; i < kDialects.size() && best.left() > 0; ++i) {
     Tally tally;
@@ -247,10 +249,18 @@ Result<std::vector<FileFacts>> parse_list(std::string_view body, const ListConte
   ListingNotes own = start_notes(body);
   std::vector<std::string_view> lines;
   for_each_line(body, [&lines](std::string_view line) { lines.push_back(line); });
-  Collector collector(own, most_entries);
-  own.dialect = choose_dialect(lines, context);
-  read_lines(own.dialect, lines, context, collector);
-  auto result = std::move(collector).finish();
+  own.dialect = context.expected.value_or(Dialect::unix_ls);
+  std::optional<Collector> collector(std::in_place, own, most_entries);
+  read_lines(own.dialect, lines, context, *collector);
+  const Dialect chosen =
+      choose_dialect(lines, context, own.dialect, Tally(collector->parsed(), own.unparsed_lines));
+  if (chosen != own.dialect) {
+    own = start_notes(body);
+    own.dialect = chosen;
+    collector.emplace(own, most_entries);
+    read_lines(chosen, lines, context, *collector);
+  }
+  auto result = std::move(*collector).finish();
   if (notes != nullptr) {
     *notes = std::move(own);
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -23,7 +24,7 @@ class CharacterConverter {
   CharacterConverter(const CharacterConverter&) = delete;
   CharacterConverter& operator=(const CharacterConverter&) = delete;
 
-  bool is_open() const noexcept { return handle_ != reinterpret_cast<iconv_t>(-1); }
+  bool is_open() const noexcept { return reinterpret_cast<std::intptr_t>(handle_) != -1; }
 
   /// All of `input`, as one character or a few that belong together.
   /// @return absent when it is none.

@@ -269,6 +269,11 @@ bool TlsStream::session_resumed() const noexcept {
   return SSL_session_reused(state_->ssl.get()) == 1;
 }
 
+std::string TlsStream::describe() const {
+  const SSL* const ssl = state_->ssl.get();
+  return std::string(SSL_get_version(ssl)) + " " + SSL_get_cipher_name(ssl);
+}
+
 TlsPeerInfo TlsStream::peer_info() const {
   const SSL* const ssl = state_->ssl.get();
   TlsPeerInfo info;

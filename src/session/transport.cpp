@@ -156,11 +156,7 @@ std::optional<SteadyTime> NetTransport::session_expiry(const net::ByteStream& co
 
 std::string NetTransport::describe_tls(const net::ByteStream& control) {
   const auto* stream = dynamic_cast<const net::TlsStream*>(&control);
-  if (stream == nullptr) {
-    return {};
-  }
-  const net::TlsPeerInfo info = stream->peer_info();
-  return info.version + " " + info.cipher;
+  return stream == nullptr ? std::string() : stream->describe();
 }
 
 }  // namespace ftpsfs::session

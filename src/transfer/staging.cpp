@@ -53,8 +53,8 @@ Result<remote::FinishedUpload> send_from(StagedFile& file, remote::Remote& remot
                                          const PathProvider& path, const remote::UploadTail& tail,
                                          MemoryBudget& budget, const Limits& limits,
                                          const std::stop_token& stop) {
-  // Each of them goes on behind what has arrived as often as it may: only what is lost for good asks
-  // for another beginning.
+  // Each of them goes on behind what has arrived as often as it may: only what is lost for good
+  // asks for another beginning.
   for (int retries = 1;; --retries) {
     auto sent = send_once(file, remote, path, tail, budget, limits, stop);
     if (sent || !is_link_failure(sent.error().code) || retries == 0 || stop.stop_requested()) {

@@ -74,8 +74,9 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   /// What to do about a transfer that failed.
   enum class Remedy : std::uint8_t {
     none,
-    again,   ///< nothing was sent whose fate is unknown
-    resume,  ///< ask what has arrived
+    again,    ///< nothing was sent whose fate is unknown
+    resume,   ///< ask what has arrived
+    give_up,  ///< none; and beginning anew would end at the same place
   };
   Remedy remedy_for(const Error& error, bool opened, SteadyTime since, int& retries)
       FTPSFS_REQUIRES(mutex_);
@@ -265,6 +266,10 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
     }
     if (!more && !stop.stop_requested()) {
       const Remedy remedy = remedy_for(more.error(), opened, since, retries);
+      if (remedy == Remedy::give_up) {
+        more = make_error(Errc::io_error, "the server ends it at the same place each time (" +
+                                              more.error().text + "); its disk may be full");
+      }
       if (remedy == Remedy::again) {
         log::info("upload interrupted ({}); sending again", more.error().text);
         continue;
@@ -310,6 +315,10 @@ WriteStream::Core::Remedy WriteStream::Core::remedy_for(const Error& error, bool
   if (opened && made_ && sent_ == confirmed_ && error.code == Errc::truncated) {
     return Remedy::none;  // what was confirmed is gone: others write there, too
   }
+  if (opened && retries < limits_.retries) {
+    // A link is cut anywhere; a server that has no room cuts where its room ends (pyftpdlib).
+    return Remedy::give_up;
+  }
   if (retries-- <= 0) {
     return Remedy::none;
   }
@@ -329,7 +338,7 @@ Result<remote::FileVersion> WriteStream::Core::settled_version(const std::stop_t
       if (before && before->size == version->size) {
         return version;
       }
-      before = *std::move(version);
+      before = *version;
     } else if (!is_link_failure(version.error().code)) {
       return version.error();
     }

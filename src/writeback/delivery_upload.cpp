@@ -143,7 +143,7 @@ Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path) {
       FTPSFS_TRY(accept_unset(path, *set));
     }
   }
-  return std::move(end.version);
+  return end.version;
 }
 
 Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& path,

@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -267,8 +268,7 @@ def test_readiness_and_the_end_are_told_to_systemd(box, program):
 def test_units_are_what_systemd_takes(box):
     if not shutil.which("systemd-analyze"):
         pytest.skip("no systemd-analyze here")
-    root = binary().resolve().parents[2]
-    source = next(path for path in (root, root.parent) if (path / "contrib/systemd").is_dir())
+    source = Path(__file__).resolve().parents[2]
     folder = box.folder / "units"
     folder.mkdir()
     template = (source / "contrib/systemd/ftpsfs@.service.in").read_text()

@@ -221,7 +221,6 @@ def test_what_ftp_cannot_make_is_refused(box):
     assert os.listdir(box.remote) == ["file"]
 
 
-@pytest.mark.smoke
 @pytest.mark.seconds(180)
 def test_directory_of_twenty_thousand_entries(box):
     directory = box.put_directory("many")

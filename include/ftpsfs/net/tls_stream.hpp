@@ -100,6 +100,8 @@ class TlsStream final : public ByteStream {
   // After the handshake:
   bool session_resumed() const noexcept;
   TlsPeerInfo peer_info() const;
+  /// Version and cipher alone: "TLSv1.3 TLS_AES_256_GCM_SHA384".
+  std::string describe() const;
   /// The newest session of this control connection, for a later control connection. Empty when the
   /// server gave none (Pure-FTPd in TLS 1.3).
   TlsResumption resumption() const;

@@ -22,9 +22,9 @@ TEST(Executor, RunsATask) {
 }
 
 TEST(Executor, GrowsWhileAllThreadsAreBusy) {
-  Executor executor({"test", 8, Duration(60'000)});
   std::latch all_run(9);
   std::latch end(1);
+  Executor executor({"test", 8, Duration(60'000)});
   for (int i = 0; i < 8; ++i) {
     ASSERT_TRUE(executor.submit([&] {
       all_run.count_down();
@@ -37,9 +37,9 @@ TEST(Executor, GrowsWhileAllThreadsAreBusy) {
 }
 
 TEST(Executor, QueuesBeyondItsLimitAndKeepsTheOrder) {
-  Executor executor({"test", 1, Duration(60'000)});
   std::latch end(1);
   std::vector<int> order;
+  Executor executor({"test", 1, Duration(60'000)});
   ASSERT_TRUE(executor.submit([&] { end.wait(); }));
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(executor.submit([&order, i] { order.push_back(i); }));

@@ -276,6 +276,18 @@ TEST_F(CutUploadTest, IsTakenUpAgainAsOftenAsItAdvances) {
   EXPECT_GE(remote.calls(Op::open_writer), 9U);
 }
 
+/// As a server does whose disk is full, and that has no words for it (pyftpdlib).
+TEST_F(CutUploadTest, IsGivenUpWhenTheServerEndsItAtTheSamePlace) {
+  FakeRemote remote(clock, losing(1000));
+  for (const std::uint64_t bytes : {600'000U, 1000U, 1000U}) {
+    remote.fail_after_bytes(Op::write, bytes, make_error(Errc::closed, "reset"));
+  }
+  const auto end = begin(remote)->finish({});
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, Errc::io_error) << "no link failure: nobody begins anew";
+  EXPECT_EQ(remote.calls(Op::open_writer), 3U);
+}
+
 TEST_F(WriteStreamTest, AParkedUploadGoesOnAfterALinkFailure) {
   for (const auto mode : {remote::WriteMode::replace, remote::WriteMode::append}) {
     FakeRemote remote(clock);

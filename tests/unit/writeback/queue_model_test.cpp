@@ -307,7 +307,7 @@ class Model {
 
 TEST(QueueModel, TheServerComesToWhatProgramsWerePromised) {
   std::size_t merged = 0;
-  for (unsigned seed = 0; seed < 1000; ++seed) {
+  for (unsigned seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE(seed);
     Model model(seed);
     for (int round = 0; round < 3; ++round) {
@@ -323,7 +323,7 @@ TEST(QueueModel, TheServerComesToWhatProgramsWerePromised) {
     }
     merged += model.merged();
   }
-  EXPECT_GT(merged, 1000U) << "merging has been tried";
+  EXPECT_GT(merged, 200U) << "merging has been tried";
 }
 
 }  // namespace
