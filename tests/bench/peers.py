@@ -52,7 +52,8 @@ class RcloneMount(Peer):
 
     def __enter__(self):
         obscured = subprocess.run(["rclone", "obscure", "-"], input=PASSWORD.encode(), check=True, capture_output=True)
-        self.start(self.bench.near, "rclone", "mount", "--config", "/dev/null", "--read-only", "--ftp-host", self.bench.host,
+        self.start(self.bench.near, "rclone", "mount", "--config", "/dev/null",
+                   *(["--read-only"] if self.bench.read_only else ["--vfs-cache-mode", "writes"]), "--ftp-host", self.bench.host,
                    "--ftp-port", str(self.bench.server.port), "--ftp-user", USER, "--ftp-pass", obscured.stdout.decode().strip(),
                    "--ftp-explicit-tls", "--ftp-no-check-certificate", f":ftp:/{self.bench.box.name}", str(self.mnt))
         return self.await_mount()
@@ -90,7 +91,7 @@ class SshfsMount(Peer):
                    f" exec {self.sshd()} -D -e -f {folder}/config", env={"LD_LIBRARY_PATH": library_path(unpacked_root())})
         self.start(self.bench.near, "bash", "-c", f"until : >/dev/tcp/{self.bench.host}/{port}; do sleep 0.1; done; exec sshfs \"$@\"",
                    "sshfs", "-f",
-                   "-p", str(port), "-o", "ro,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null",
+                   "-p", str(port), "-o", ("ro," if self.bench.read_only else "") + "StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null",
                    "-o", f"IdentityFile={folder}/user", f"root@{self.bench.host}:{self.bench.box.remote}", str(self.mnt))
         return self.await_mount()
 

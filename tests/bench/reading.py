@@ -14,47 +14,15 @@ import random
 import shutil
 import statistics
 import subprocess
-import sys
 import time
 
-from bench import Bench, parser_of, timed
-from peers import PEERS, CannotMount
+from bench import parser_of, timed
+from compared import Compared, add_peers
 
 MEBIBYTE = 1 << 20
 
 
-class Ours:
-    name = "ftpsfs"
-
-    def __init__(self, bench):
-        self.box = bench.box
-
-    def __enter__(self):
-        return self.box.mount()
-
-    def __exit__(self, *_):
-        self.memory = self.box.last.peak_memory()
-        self.box.unmount()
-
-
-class Reading(Bench):
-    def mounts(self):
-        if self.peers is None:
-            self.peers = [peer for peer in PEERS if peer.name in self.arguments.peers and self.can_mount(peer)]
-        return [*self.peers, Ours]
-
-    peers = None
-
-    def can_mount(self, peer):
-        try:
-            with peer(self):
-                return True
-        except CannotMount as reason:
-            print(reason, file=sys.stderr)
-            return False
-
-
-class SmallFiles(Reading):
+class SmallFiles(Compared):
     def run(self):
         for name, count in (("two", 200), ("five", 500)):
             for number in range(count):
@@ -88,25 +56,10 @@ class SmallFiles(Reading):
                 lambda mnt: f"mkdir {out} && ls {mnt}/two | xargs -P8 -I@ cp {mnt}/two/@ {out}", mnt),
             "first byte of 1 KiB, round trips": first_byte,
         }
-        self.report({what: self.measure(row) for what, row in rows.items()}, "")
-
-    def measure(self, row):
-        taken = {}
-        for _ in self.runs():
-            for way in self.mounts():
-                with way(self) as mnt:
-                    os.listdir(mnt)
-                    taken.setdefault(way.name, []).append(row(mnt))
-        return {name: statistics.median(each) for name, each in taken.items()}
-
-    def report(self, rows, note):
-        names = [way.name for way in self.mounts()]
-        print(f"\n{self.where()}{note}\n\n| | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")
-        for what, taken in rows.items():
-            print(f"| {what} | {' | '.join(f'{taken[name]:.2f}' for name in names)} |")
+        self.report({what: self.measure(row) for what, row in rows.items()})
 
 
-class AtRandom(Reading):
+class AtRandom(Compared):
     def run(self):
         size = self.arguments.size * MEBIBYTE
         big = self.box.remote / "big"
@@ -144,8 +97,7 @@ def main():
     parser = parser_of(__doc__, rtt=20)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file that is read at random")
-    parser.add_argument("--peers", nargs="*", choices=[peer.name for peer in PEERS],
-                        default=[peer.name for peer in PEERS], help="the other programs; --peers with no name: none")
+    add_peers(parser)
     arguments = parser.parse_args()
     with SmallFiles(arguments) as small:
         small.run()
