@@ -509,7 +509,7 @@ std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
       log::error("finishing an upload: {}", e.what());  // the others still have a chance
     }
     if (!finished) {
-      ++unfinished;
+      unfinished += file->is_told() ? 0 : 1;  // as when its last handle is closed before the end
       note_lost(*file);
       file->rescue();
     }
