@@ -71,21 +71,25 @@ fuzz_briefly() {
     build asan && ctest --preset asan -L fuzz -j "$jobs" --no-tests=error
 }
 
+fuzz_one() { # TARGET SECONDS
+    local name corpus result=0
+    name="$(basename "$1" _fuzz)"
+    corpus="$(mktemp -d)"
+    local -a seeds=()
+    [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
+    "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+        -artifact_prefix="build/asan/$name-" "$corpus" "${seeds[@]}" || result=1
+    rm -rf "$corpus"
+    echo "--- $name, $2 s: $([ "$result" -eq 0 ] && echo good || echo FAILED)"
+    return "$result"
+}
+
 fuzz() { # SECONDS for each target
     build asan || return 1
-    local target result=0
-    for target in build/asan/tests/fuzz/*_fuzz; do
-        local name corpus
-        name="$(basename "$target" _fuzz)"
-        corpus="$(mktemp -d)"
-        echo "--- $name, $1 s"
-        local -a seeds=()
-        [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
-        "$target" -max_total_time="$1" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-            -artifact_prefix="build/asan/$name-" "$corpus" "${seeds[@]}" || result=1
-        rm -rf "$corpus"
-    done
-    return "$result"
+    export -f fuzz_one
+    # shellcheck disable=SC2016  # the inner bash expands them
+    printf '%s\0' build/asan/tests/fuzz/*_fuzz |
+        xargs -0 -P "$jobs" -I TARGET bash -c 'fuzz_one "$1" "$2"' bash TARGET "$1"
 }
 
 sources() { find src include tests -name '*.cpp' -o -name '*.hpp'; }
