@@ -220,10 +220,12 @@ TEST_F(ServerOptionsTest, ARefusalMayMeanAnEmptyDirectory) {
     const auto listing = remote_->list(at("/"), soon());
     ASSERT_TRUE(listing) << refusal << ": " << listing.error().text;
     EXPECT_TRUE(listing->entries.empty());
-    expect_error(remote_->list(at("/missing"), soon()), Errc::not_found);
   }
   server_->add_fault({.verb = "LIST", .reply = "550 Something else."});
   EXPECT_FALSE(remote_->list(at("/"), soon()));
+  // The LIST that travels behind a CWD that fails comes to the server when it may: no fault waits
+  // for it.
+  expect_error(remote_->list(at("/missing"), soon()), Errc::not_found);
   server_->add_fault({.verb = "CWD", .times = -1, .reply = "550 No files found."});
   EXPECT_FALSE(remote_->list(at("/"), soon())) << "the directory itself is refused";
 }
