@@ -10,7 +10,6 @@ returns, and until all is on the server, where it is compared.
 """
 
 import os
-import shutil
 import subprocess
 import time
 
@@ -18,6 +17,7 @@ from bench import parser_of
 from compared import Compared, add_peers
 
 FILES, REMOVED = 200, 500
+SLOTS = 200
 LARGE = 100 << 20
 
 
@@ -34,14 +34,11 @@ class Writing(Compared):
         there = self.box.remote
         self.slow_down()
 
-        def fresh(mnt, name):
-            """An empty directory that the mount has not seen before."""
-            target = there / name
-            shutil.rmtree(target, ignore_errors=True)
-            target.mkdir()
-            self.server.own(target)
-            os.listdir(mnt / name)
-            return mnt / name
+        # No mount has looked into them before their turn: what is put there behind its back is seen.
+        slots = iter([f"slot{number}" for number in range(SLOTS)])
+        for number in range(SLOTS):
+            (there / f"slot{number}").mkdir()
+            self.server.own(there / f"slot{number}")
 
         def both(program, arrived):
             begun = time.monotonic()
@@ -56,12 +53,11 @@ class Writing(Compared):
         def shell(line):
             return lambda: subprocess.run(line, shell=True, check=True)
 
-        counter = iter(range(1_000_000))
-
         def copied(how):
             def row(mnt):
-                name = f"copy{next(counter)}"
-                target = fresh(mnt, name)
+                name = next(slots)
+                target = mnt / name
+                os.listdir(target)
 
                 def all_there():
                     place = there / name / "two"
@@ -74,7 +70,7 @@ class Writing(Compared):
             return row
 
         def removed(mnt):
-            name = f"gone{next(counter)}"
+            name = f"{next(slots)}/gone"
             target = there / name
             target.mkdir()
             for number in range(REMOVED):
@@ -84,7 +80,7 @@ class Writing(Compared):
             return both(shell(f"rm -r {mnt}/{name}"), lambda: not target.exists())
 
         def appended(mnt):
-            name = f"large{next(counter)}"
+            name = f"{next(slots)}/large"
             large = there / name
             with open(large, "wb") as file:
                 file.truncate(LARGE)
