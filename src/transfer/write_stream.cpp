@@ -74,9 +74,8 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   /// What to do about a transfer that failed.
   enum class Remedy : std::uint8_t {
     none,
-    again,    ///< nothing was sent whose fate is unknown
-    resume,   ///< ask what has arrived
-    give_up,  ///< none; and beginning anew would end at the same place
+    again,   ///< nothing was sent whose fate is unknown
+    resume,  ///< ask what has arrived
   };
   Remedy remedy_for(const Error& error, bool opened, SteadyTime since, int& retries)
       FTPSFS_REQUIRES(mutex_);
@@ -249,6 +248,8 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
   int retries = limits_.retries;
   std::uint64_t confirmed = 0;            // when there were all retries again
   SteadyTime since = SteadyClock::now();  // nothing was opened since then
+  std::optional<std::uint64_t> place;     // where the last transfer was cut
+  int cuts_there = 0;
   for (;;) {
     Result<bool> more = false;
     bool opened = false;
@@ -266,26 +267,32 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
     }
     if (!more && !stop.stop_requested()) {
       const Remedy remedy = remedy_for(more.error(), opened, since, retries);
-      if (remedy == Remedy::give_up) {
-        more = make_error(Errc::io_error, "the server ends it at the same place each time (" +
-                                              more.error().text + "); its disk may be full");
-      }
       if (remedy == Remedy::again) {
         log::info("upload interrupted ({}); sending again", more.error().text);
         continue;
       }
       if (remedy == Remedy::resume) {
+        const Error cut = more.error();
         recovering_ = true;
         lock.unlock();
         Result<void> resumed;
         try {
-          resumed = resume(more.error(), stop);
+          resumed = resume(cut, stop);
         } catch (const std::exception& exception) {
           resumed = make_error(Errc::io_error, exception.what());
         }
         lock.lock();
         recovering_ = false;
         more = resumed ? Result<bool>(!queue_.empty()) : Result<bool>(std::move(resumed).error());
+        if (more && opened) {
+          cuts_there = place == confirmed_ ? cuts_there + 1 : 1;
+          place = confirmed_;
+        }
+        if (cuts_there > limits_.retries) {
+          // A link is cut anywhere; a server without room cuts where its room ends (pyftpdlib).
+          more = make_error(Errc::io_error, "the server ends it at the same place each time (" +
+                                                cut.text + "); its disk may be full");
+        }
       }
     }
     if (!more && !error_) {
@@ -314,10 +321,6 @@ WriteStream::Core::Remedy WriteStream::Core::remedy_for(const Error& error, bool
   }
   if (opened && made_ && sent_ == confirmed_ && error.code == Errc::truncated) {
     return Remedy::none;  // what was confirmed is gone: others write there, too
-  }
-  if (opened && retries < limits_.retries) {
-    // A link is cut anywhere; a server that has no room cuts where its room ends (pyftpdlib).
-    return Remedy::give_up;
   }
   if (retries-- <= 0) {
     return Remedy::none;

@@ -276,6 +276,15 @@ TEST_F(CutUploadTest, IsTakenUpAgainAsOftenAsItAdvances) {
   EXPECT_GE(remote.calls(Op::open_writer), 9U);
 }
 
+TEST_F(CutUploadTest, OneThatAdvancesIsNotGivenUpForFailuresBefore) {
+  FakeRemote remote(clock);
+  remote.fail_next(Op::open_writer, "/f", make_error(Errc::closed, "reset"));
+  remote.fail_after_bytes(Op::write, 600'000, make_error(Errc::closed, "reset"));
+  const auto stream = begin(remote);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data);
+}
+
 /// As a server does whose disk is full, and that has no words for it (pyftpdlib).
 TEST_F(CutUploadTest, IsGivenUpWhenTheServerEndsItAtTheSamePlace) {
   FakeRemote remote(clock, losing(1000));
