@@ -444,8 +444,10 @@ Result<std::optional<ftp::Reply>> ControlChannel::try_skip_to_mark(int mark_code
     if (!reply) {
       return reply;
     }
-    const bool is_mark = reply->code == mark_code && !owed_.empty();
-    note_reply(*reply, is_mark ? &owed_.back() : nullptr);
+    // Of the transfer once all in front of it is answered; the mark is the last.
+    const std::size_t from_the_end = reply->code == mark_code ? 1 : 2 + *skipping_;
+    const bool is_known = from_the_end <= owed_.size();
+    note_reply(*reply, is_known ? &owed_[owed_.size() - from_the_end] : nullptr);
     if (reply->code == mark_code) {
       note_answered(owed_.size());
       skipping_.reset();
