@@ -174,7 +174,7 @@ void apply_habits(ServerProfile& profile) {
   profile.rename_replaces = is_known;
   profile.rest_stor_keeps_tail = is_known;
   profile.early_data_handshake = is_known;
-  profile.next_epsv_behind_transfer = is_known;
+  profile.commands_behind_transfer = is_known;
   switch (profile.kind) {
     case ServerKind::vsftpd:
       // ProFTPD leaves the close_notify unread, and so resets the connection behind its last bytes.
@@ -211,7 +211,7 @@ void apply_habits(ServerProfile& profile) {
       profile.list_command = "LIST";  // shows dot files; "-a" would be a name
       profile.stat_command = "STAT .";
       profile.early_data_handshake = false;
-      profile.next_epsv_behind_transfer = false;
+      profile.commands_behind_transfer = false;
       break;
     case ServerKind::ibmi:
       profile.login_sites = {"NAMEFMT 1", "LISTFMT 1"};  // where 1 is refused, 0 is understood

@@ -113,10 +113,12 @@ struct ServerProfile {
   /// What closes a download is the client's close_notify, and may come before the data: in TLS 1.3,
   /// where it leaves the other direction open. Else it is waited for behind them, one round trip.
   bool early_data_end = false;
-  bool next_epsv_behind_transfer = false;  ///< EPSV may stand in the record of RETR or STOR
-  bool rest_stor_keeps_tail = false;       ///< REST n + STOR leaves what is behind
-  bool rename_replaces = false;            ///< RNTO over an existing file is known to replace it
-  bool mangles_trailing_blank = false;     ///< what is made as "x " gets the name "x_"
+  /// Questions and the next EPSV may stand in the record of RETR or STOR, behind it: they are
+  /// answered behind its end. In a record of their own the same commands may be refused meanwhile.
+  bool commands_behind_transfer = false;
+  bool rest_stor_keeps_tail = false;    ///< REST n + STOR leaves what is behind
+  bool rename_replaces = false;         ///< RNTO over an existing file is known to replace it
+  bool mangles_trailing_blank = false;  ///< what is made as "x " gets the name "x_"
 
   /// Is the size that the server tells of the file at `path` its length when it is read? Not that
   /// of IBM i's members, which are padded to records, and of its save files.

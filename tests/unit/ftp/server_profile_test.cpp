@@ -52,7 +52,7 @@ TEST(ServerProfile, OfPureFtpd) {
   EXPECT_FALSE(profile.opts_utf8 || profile.site_symlink || profile.rest_stor_keeps_tail);
   EXPECT_TRUE(profile.utf8);
   EXPECT_EQ(profile.listing_limit, 10'000U);
-  EXPECT_TRUE(profile.next_epsv_behind_transfer && profile.early_data_handshake);
+  EXPECT_TRUE(profile.commands_behind_transfer && profile.early_data_handshake);
 }
 
 TEST(ServerProfile, OfPyftpdlib) {
@@ -61,7 +61,7 @@ TEST(ServerProfile, OfPyftpdlib) {
   EXPECT_EQ(profile.list_command, "LIST");
   EXPECT_EQ(profile.stat_command, "STAT .");
   EXPECT_EQ(profile.mlst_links, LinkView::followed);
-  EXPECT_FALSE(profile.early_data_handshake || profile.next_epsv_behind_transfer);
+  EXPECT_FALSE(profile.early_data_handshake || profile.commands_behind_transfer);
   EXPECT_FALSE(profile.sets_directory_times || profile.opts_utf8);
   EXPECT_TRUE(profile.pipelines && profile.mlsd_hides_dangling_links);
 }
