@@ -300,7 +300,7 @@ Result<Connected> connect(const MountPlan& plan, const std::stop_token& stop) {
 
 Verdict failure(const MountPlan& plan, const Error& error) {
   if (error.code == Errc::cancelled) {
-    return {kExitFailure, "interrupted"};
+    return {kExitInterrupted, "interrupted"};
   }
   // A CA file that cannot be read is the command line's fault, not the server's.
   const bool is_local = error.code == Errc::invalid_argument;
