@@ -422,6 +422,18 @@ def test_version_names_the_libraries(program):
         assert re.search(name, told), told
 
 
+def test_one_version_is_told_everywhere(program):
+    """CMake's, and neither the day of the build nor the machine is in it."""
+    source = Path(__file__).resolve().parents[2]
+    version = re.search(r"^project\(ftpsfs VERSION (\S+)", (source / "CMakeLists.txt").read_text(), re.M)[1]
+    assert program.run("--version").stdout.splitlines()[0] == f"ftpsfs {version}"
+    assert program.run("version").stdout == program.run("--version").stdout
+    assert re.match(rf"ftpsfs \({re.escape(version)}-\d+\) ", (source / "contrib/debian/changelog").read_text())
+    sources = [path for folder in ("src", "include") for path in (source / folder).rglob("*.?pp")]
+    assert len(sources) > 100
+    assert not [path for path in sources if re.search(r"__(DATE|TIME|TIMESTAMP)__", path.read_text())]
+
+
 # -- start-up
 
 def test_a_mount_on_loopback_is_usable_soon(box, program):
