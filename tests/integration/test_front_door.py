@@ -39,6 +39,8 @@ class Machine:
         install = f"""
             set -e
             export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+            # A copy of another test's mount would keep that alive after it was unmounted outside.
+            umount --all --lazy --types fuse.ftpsfs || true
             mount --bind /usr/sbin {self.real}
             cp -asf {self.real}/. {self.sbin}/
             for helper in mount umount; do

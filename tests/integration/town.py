@@ -77,7 +77,7 @@ class Town:
         real = self.folder / "real-sbin"
         real.mkdir()
         binds = {"hosts": "/etc/hosts", "fstab": "/etc/fstab", "passwd": "/etc/passwd", "group": "/etc/group"}
-        # The namespace begins with a copy of every mount: those of other tests are none of ours.
+        # The namespace begins with a copy of every mount: those of other tests would not end where they are unmounted.
         script = "set -e\numount --all --lazy --types fuse.ftpsfs || true\n"
         for place in HIDDEN:
             script += f"mkdir -p {place}\nmount -t tmpfs -o mode=755 tmpfs {place}\n"

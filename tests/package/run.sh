@@ -90,6 +90,7 @@ fi
 mkdir "$work/layers"
 # shellcheck disable=SC2016
 unshare --mount --propagation private bash -euc '
+    umount --all --lazy --types fuse.ftpsfs || true  # mounts of others would not end with a copy here
     mount -t tmpfs tmpfs "$1"
     mkdir "$1/upper" "$1/work" "$1/root"
     mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
