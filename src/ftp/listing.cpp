@@ -141,17 +141,20 @@ constexpr std::array kDialects = {Dialect::unix_ls, Dialect::dos,  Dialect::os40
                                   Dialect::mvs,     Dialect::vms,  Dialect::nonstop,
                                   Dialect::vm,      Dialect::eplf, Dialect::numeric};
 
-/// The expected dialect where it reads every line; else the one that reads the most lines: some
-/// servers are set to a grammar that is not their system's.
+/// The expected dialect where it reads every line; else the one that reads the most lines, and of
+/// those the one that leaves the fewest ("total 0" is all of an empty directory of HFS on z/OS):
+/// some servers are set to a grammar that is not their system's.
 /// @param best what the expected one makes of them
 Dialect choose_dialect(Lines lines, const ListContext& context, Dialect expected, Tally best) {
   Dialect chosen = expected;
   for (std::size_t i = 0; i < kDialects.size() && best.left() > 0; ++i) {
-    Tally tally;
-    if (kDialects[i] != expected) {
-      read_lines(kDialects[i], lines, context, tally);
+    if (kDialects[i] == expected) {
+      continue;
     }
-    if (tally.taken() > best.taken()) {
+    Tally tally;
+    read_lines(kDialects[i], lines, context, tally);
+    if (tally.taken() > best.taken() ||
+        (tally.taken() == best.taken() && tally.left() < best.left())) {
       best = tally;
       chosen = kDialects[i];
     }
