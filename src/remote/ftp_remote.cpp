@@ -9,6 +9,7 @@
 #include "ftp_list_asking.hpp"
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/session/download.hpp"
 
 namespace ftpsfs::remote {
 namespace {
@@ -240,6 +241,22 @@ Result<FileVersion> FtpRemote::version(const RemotePath& path, const Wait& wait)
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
     return fetch_version(session, path, limit);
   });
+}
+
+Result<FileVersion> FtpRemote::stamp(const RemotePath& path, const Wait& wait) {
+  const ftp::ServerProfile known = core_->knowledge().profile();
+  if (!known.size || !known.tells_length_of(path.str())) {
+    return FileVersion{};
+  }
+  return core_->repeat(
+      Purpose::metadata, wait, [&path](Session& session, const Wait& limit) -> Result<FileVersion> {
+        FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), limit));
+        return to_version(stamp);
+      });
+}
+
+bool FtpRemote::takes_any_name_beside(const RemotePath& path) const {
+  return core_->knowledge().profile().takes_any_name_beside(path.str());
 }
 
 Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait,
