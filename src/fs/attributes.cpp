@@ -27,7 +27,7 @@ Result<Attributes> Filesystem::Impl::set_attributes(Ino ino, const AttributeChan
   if (change.mtime) {
     FTPSFS_TRY(set_mtime(ino, *change.mtime, request));
   }
-  return get_attributes(ino, request);
+  return known_attributes(ino, request);  // nobody looks at the size for that
 }
 
 /// A change to what is shown already succeeds: FTP knows no owners, and tar, cp -a and rsync -a
@@ -86,7 +86,7 @@ void Filesystem::Impl::update_cached(Ino ino, Change change) {
 
 Result<void> Filesystem::Impl::set_mode(Ino ino, std::uint32_t mode, const Request& request) {
   const auto bits = static_cast<std::uint16_t>(mode & kPermissions);
-  FTPSFS_TRY_ASSIGN(const Attributes now, get_attributes(ino, request));
+  FTPSFS_TRY_ASSIGN(const Attributes now, known_attributes(ino, request));
   if ((now.mode & kPermissions) == bits) {
     return {};
   }
@@ -118,7 +118,7 @@ Result<void> Filesystem::Impl::set_mtime(Ino ino, const AttributeChange::Time& t
     return {};
   }
   const std::int64_t wanted = time.now ? services_.wall_seconds() : time.unix_seconds;
-  FTPSFS_TRY_ASSIGN(const Attributes now, get_attributes(ino, request));
+  FTPSFS_TRY_ASSIGN(const Attributes now, known_attributes(ino, request));
   if (now.mtime_seconds == wanted) {
     return {};
   }
@@ -130,9 +130,9 @@ Result<void> Filesystem::Impl::set_mtime(Ino ino, const AttributeChange::Time& t
       return set;
     }
   }
-  update_cached(ino, [&](remote::Entry& entry) {
-    entry.mtime = remote::FileTime{wanted, remote::TimeGrain::second};
-  });
+  const remote::FileTime set{wanted, remote::TimeGrain::second};
+  update_cached(ino, [&](remote::Entry& entry) { entry.mtime = set; });
+  services_.sizes.retime(ino, set);
   if (file) {
     file->note_mtime(wanted);
   }

@@ -116,7 +116,10 @@ bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
   }
   const bool times_follow =
       tree_.needs_exact_time(*known.entry) && !services_.remote.traits().exact_listing;
-  const bool with_entry = plus && is_believed && !handle.names_alone && !times_follow;
+  // Nor is a file read for its size unless somebody looks at it.
+  const bool size_follows = lacks_size(handle.ino, name, *known.entry);
+  const bool with_entry =
+      plus && is_believed && !handle.names_alone && !times_follow && !size_follows;
   DirectoryItem item{name};
   item.next_offset = position + 1;
   EntryReply reply;

@@ -157,8 +157,11 @@ void FilePrefetch::keep(const Wanted& wanted, const cache::NamespaceCache::Ticke
     services_.cache.store_entry(ticket, std::move(entry));
   }
   services_.files_ahead.count_read();
-  wanted.ahead->settle(std::make_shared<const remote::WholeFile>(std::move(whole)),
-                       services_.clock.now());
+  const std::span<const std::byte> bytes(whole.bytes.get(),
+                                         static_cast<std::size_t>(whole.version.size.value_or(0)));
+  auto content = std::make_shared<const FetchedFile>(
+      FetchedFile{whole.version, std::nullopt, {{std::move(whole.bytes), bytes}}, nullptr});
+  wanted.ahead->settle(std::move(content), services_.clock.now());
 }
 
 }  // namespace ftpsfs::fs

@@ -71,6 +71,12 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Location& locat
       services_.clock.now() - found.fetched_at < kOpenTrust) {
     return found;
   }
+  if (!found.entry->size) {
+    const auto measured = services_.sizes.find(ino, remote::version_of(*found.entry));
+    if (measured && services_.clock.now() - measured->measured_at < kOpenTrust) {
+      return found;  // the whole file was read just now
+    }
+  }
   if (!writes && file_prefetch_.await_news(ino, request.wait)) {
     FTPSFS_TRY_ASSIGN(found, existing(location.parent, location.name, request));
     if (services_.clock.now() - found.fetched_at < kOpenTrust) {

@@ -1,41 +1,59 @@
 // SPDX-License-Identifier: MIT
 //
-// Small files that are read, or were read, before a program opened them. Each is handed to whoever
-// opens it, once; what nobody opens is dropped after a moment. A change made here drops the file:
-// what was read may be older than the change.
+// Files that are read, or were read, before a program opened them: small ones ahead of need, and
+// those of which only reading tells the size. Each is handed to whoever opens it, once; what nobody
+// opens is dropped after a moment. A change made here drops the file: what was read may be older
+// than the change.
 //
 // Thread-safe; the mutex of FilesAhead may be held over those of its files, which are leaves.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "fetched_file.hpp"
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/fs/types.hpp"
-#include "ftpsfs/remote/remote.hpp"
 
 namespace ftpsfs::fs {
+
+/// The memory of all such files together. Thread-safe.
+class AheadMemory {
+ public:
+  explicit AheadMemory(std::uint64_t most_bytes) : most_(most_bytes) {}
+  /// @return false: there is no room for so much, and nothing was taken.
+  bool take(std::uint64_t bytes);
+  void give_back(std::uint64_t bytes) { held_ -= bytes; }
+
+ private:
+  const std::uint64_t most_;
+  std::atomic<std::uint64_t> held_{0};
+};
 
 /// One of them: planned, then asked of the server, then settled.
 class FileAhead {
  public:
-  using Content = std::shared_ptr<const remote::WholeFile>;
+  using Content = std::shared_ptr<const FetchedFile>;
 
-  /// @param held the memory of all such files counts this one's bytes while it lives.
-  FileAhead(std::uint64_t bytes, std::shared_ptr<std::atomic<std::uint64_t>> held, SteadyTime now)
-      : bytes_(bytes), held_(std::move(held)), since_(now) {
-    *held_ += bytes_;
-  }
-  ~FileAhead() { *held_ -= bytes_; }
+  FileAhead(std::shared_ptr<AheadMemory> memory, SteadyTime now)
+      : memory_(std::move(memory)), since_(now) {}
+  ~FileAhead() { give_back(); }
   FileAhead(const FileAhead&) = delete;
   FileAhead& operator=(const FileAhead&) = delete;
+
+  /// Counts more bytes as this file's, while it lives. @return false: no memory for them now.
+  bool grow(std::uint64_t bytes);
+  /// They are not in memory any more.
+  void give_back();
 
   /// The server is about to be asked. @return false: it was withdrawn.
   bool begin();
@@ -56,10 +74,10 @@ class FileAhead {
  private:
   enum class State : std::uint8_t { planned, asked, settled };
 
-  const std::uint64_t bytes_;
-  const std::shared_ptr<std::atomic<std::uint64_t>> held_;
+  const std::shared_ptr<AheadMemory> memory_;
   mutable Mutex mutex_;
   ConditionVariable changed_;
+  std::uint64_t bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;
   State state_ FTPSFS_GUARDED_BY(mutex_) = State::planned;
   Content content_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime since_ FTPSFS_GUARDED_BY(mutex_);
@@ -67,17 +85,33 @@ class FileAhead {
 
 class FilesAhead {
  public:
+  /// How long a file waits for its opening: else the guess was wrong, or the program is slow.
+  static constexpr std::chrono::seconds kKept{10};
+
   FilesAhead(std::uint64_t most_bytes, const Clock& clock)
-      : most_bytes_(most_bytes), clock_(clock) {}
+      : memory_(std::make_shared<AheadMemory>(most_bytes)), clock_(clock) {}
+
+  /// What is not wanted any more, for the caller to destroy under no lock: it may lie on a disk.
+  using Dropped = std::vector<std::shared_ptr<FileAhead>>;
 
   /// @return null: planned already, or no memory for it now.
   std::shared_ptr<FileAhead> plan(Ino file, std::uint64_t bytes);
   /// To who opens it. @return null: it is not there, not on its way, or too old.
-  std::shared_ptr<FileAhead> hand_over(Ino file);
+  std::shared_ptr<FileAhead> hand_over(Ino file, Dropped& dropped);
   /// The same, for who only looks.
   std::shared_ptr<FileAhead> find(Ino file) const;
   void drop(Ino file);
   void clear();
+
+  /// A file is read for its size. Behind that it is kept or not, and in the end abandoned if not.
+  std::shared_ptr<FileAhead> expect(Ino file);
+  /// Nothing is kept when the file was dropped meanwhile.
+  void keep(Ino file, const std::shared_ptr<FileAhead>& expected, FileAhead::Content content);
+  void abandon_unkept(Ino file, const std::shared_ptr<FileAhead>& expected);
+  /// A file that was kept, to who reads it. @return null: it is not there, or too old.
+  std::shared_ptr<FileAhead> take_kept(Ino file, Dropped& dropped);
+  /// Drops what has waited for too long. @return whether there are local copies left.
+  bool sweep();
 
   struct Counters {
     std::uint64_t read = 0;  ///< ahead of need
@@ -87,12 +121,12 @@ class FilesAhead {
   void count_read() { ++read_; }
 
  private:
-  void drop_unused() FTPSFS_REQUIRES(mutex_);
+  std::shared_ptr<FileAhead> take(Ino file) FTPSFS_REQUIRES(mutex_);
+  void drop_unused(Dropped& dropped) FTPSFS_REQUIRES(mutex_);
+  std::vector<Ino> local_copies() const FTPSFS_REQUIRES(mutex_);
 
-  const std::uint64_t most_bytes_;
+  const std::shared_ptr<AheadMemory> memory_;
   const Clock& clock_;
-  const std::shared_ptr<std::atomic<std::uint64_t>> held_ =
-      std::make_shared<std::atomic<std::uint64_t>>(0);
   std::atomic<std::uint64_t> read_{0};
   std::atomic<std::uint64_t> used_{0};
   mutable Mutex mutex_;

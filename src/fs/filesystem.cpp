@@ -53,7 +53,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       leftovers_(services_),
       prefetch_(services_, tree_),
       file_prefetch_(services_,
-                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }) {
+                     [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }),
+      size_meter_(services_) {
   services_.limits.stall_timeout = settings_.timeout;
   services_.limits.taken_up = &services_.taken_up;
   services_.limits.readahead = settings_.readahead_bytes;
@@ -108,8 +109,21 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, mil
   result.mtime_seconds = entry.mtime ? entry.mtime->unix_seconds : 0;
   result.valid_for = std::min(valid_for, settings_.attr_timeout);
   std::optional<std::uint16_t> mode = entry.mode;
+  if (entry.type == remote::FileType::regular) {
+    std::optional<std::uint64_t> size = local ? local->size : entry.size;
+    if (!size) {
+      // Of what was removed nothing newer will ever be known.
+      const auto last = services_.sizes.recall(ino);
+      const auto measured =
+          services_.sizes.find(ino, local ? remote::FileVersion{} : remote::version_of(entry));
+      result.is_size_known = measured || (local && local->orphan && last);
+      result.valid_for =
+          std::min(result.valid_for, measured ? measured->valid_for : milliseconds(0));
+      size = measured ? measured->bytes : last.value_or(0);
+    }
+    result.size = *size;
+  }
   if (local) {
-    result.size = local->size;
     result.mtime_seconds = local->mtime_seconds;
     mode = local->mode ? local->mode : mode;
     result.valid_for = milliseconds(0);
@@ -204,6 +218,11 @@ Result<Tree::Known> Filesystem::Impl::existing(Ino parent, const std::string& na
 }
 
 std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino) {
+  auto found = find_known_attributes(ino);
+  return found && *found && !(*found)->is_size_known ? std::nullopt : found;
+}
+
+std::optional<Result<Attributes>> Filesystem::Impl::find_known_attributes(Ino ino) {
   if (ino == kRootIno) {
     return Result<Attributes>(attributes(ino, Tree::root_entry(), settings_.attr_timeout));
   }
@@ -227,8 +246,8 @@ std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino) {
   return Result<Attributes>(attributes(ino, *known->entry, known->valid_for));
 }
 
-Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& request) {
-  if (auto found = find_attributes(ino)) {
+Result<Attributes> Filesystem::Impl::known_attributes(Ino ino, const Request& request) {
+  if (auto found = find_known_attributes(ino)) {
     return *std::move(found);
   }
   FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
@@ -238,6 +257,62 @@ Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& requ
     return make_error(Errc::not_found, "the file is gone");
   }
   return attributes(ino, *known.entry, known.valid_for);
+}
+
+/// No program is told a size that is only guessed: tar, rsync and cp would believe it.
+Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& request) {
+  constexpr int kAttempts = 3;
+  for (int left = kAttempts;; --left) {
+    FTPSFS_TRY_ASSIGN(Attributes seen, known_attributes(ino, request));
+    if (seen.is_size_known) {
+      return seen;
+    }
+    if (const auto file = find_open(ino); file && file->owes_upload()) {
+      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
+      FTPSFS_TRY(file->settle_size(request.wait.stop));
+      if (left > 1) {
+        continue;
+      }
+      return make_error(Errc::busy, "the file's size changes all the time");
+    }
+    FTPSFS_TRY_ASSIGN(const SizeMeter::Measured measured, measure(ino, request));
+    if (measured.is_overtaken && left > 1) {
+      continue;
+    }
+    if (auto found = find_attributes(ino); found && !measured.is_overtaken) {
+      return *std::move(found);
+    }
+    seen.size = measured.bytes;
+    seen.is_size_known = true;
+    return seen;
+  }
+}
+
+Result<SizeMeter::Measured> Filesystem::Impl::measure(Ino ino, const Request& request) {
+  FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
+  const auto known = tree_.find(location.parent, location.name);
+  const auto ticket = cache_.begin_fetch(location.parent);
+  const bool is_listed = known && known->entry;
+  FTPSFS_TRY_ASSIGN(SizeMeter::Measured measured,
+                    size_meter_.measure(
+                        ino, is_listed ? remote::version_of(*known->entry) : remote::FileVersion{},
+                        request.wait.stop));
+  if (measured.told && !measured.is_overtaken && is_listed) {
+    remote::Entry entry = *known->entry;
+    entry.size = measured.told->size;
+    entry.mtime = measured.told->mtime ? measured.told->mtime : entry.mtime;
+    cache_.store_entry(ticket, std::move(entry));
+  }
+  return measured;
+}
+
+bool Filesystem::Impl::lacks_size(Ino parent, std::string_view name,
+                                  const remote::Entry& entry) const {
+  if (!remote::has_untold_size(entry)) {
+    return false;
+  }
+  const auto ino = inodes_.find(parent, name);
+  return !ino || !services_.sizes.find(*ino, remote::version_of(entry));
 }
 
 Result<std::string> Filesystem::Impl::read_link(Ino ino, const Request& request) {
@@ -303,6 +378,7 @@ void Filesystem::Impl::refresh(std::string_view path) {
   services_.remote.forget_refusals();
   cache_.clear();
   files_ahead_.clear();
+  services_.sizes.clear();
   {
     const MutexLock lock(mutex_);
     paged_versions_.clear();

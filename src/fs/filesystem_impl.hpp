@@ -16,6 +16,7 @@
 #include "leftovers.hpp"
 #include "open_file.hpp"
 #include "services.hpp"
+#include "size_meter.hpp"
 #include "tree.hpp"
 
 namespace ftpsfs::fs {
@@ -103,6 +104,12 @@ class Filesystem::Impl {
   /// A file of this name that is open here and not on the server yet.
   std::optional<OpenFile::LocalView> find_pending(Ino parent, std::string_view name) const;
   Tree::Known local_entry(const OpenFile::LocalView& local, std::string_view name) const;
+  /// As get_attributes(), but a size that nobody tells may stay unknown.
+  Result<Attributes> known_attributes(Ino ino, const Request& request);
+  std::optional<Result<Attributes>> find_known_attributes(Ino ino);
+  /// Must the file be read for its size?
+  bool lacks_size(Ino parent, std::string_view name, const remote::Entry& entry) const;
+  Result<SizeMeter::Measured> measure(Ino ino, const Request& request);
   Result<Tree::Known> known(Ino parent, const std::string& name, const Request& request);
   Result<Tree::Known> existing(Ino parent, const std::string& name, const Request& request);
   Result<void> writable() const;
@@ -166,6 +173,7 @@ class Filesystem::Impl {
   Leftovers leftovers_;  // before what lists: it is told of hidden names
   DirectoryPrefetch prefetch_;
   FilePrefetch file_prefetch_;
+  SizeMeter size_meter_;
 
   mutable Mutex mutex_;
   struct OpenEntry {

@@ -120,7 +120,8 @@ Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
 }
 
 /// The handles stay usable: what is only here stays local; what the server has moves out of sight
-/// until the last handle is closed.
+/// until the last handle is closed. Where nothing can be out of sight it goes at once, and handles
+/// keep what has been read of it.
 Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>& file, Ino parent,
                                                 const std::string& name, const Request& request) {
   FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
@@ -128,13 +129,14 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
   FTPSFS_TRY_ASSIGN(const bool on_server, file->prepare_orphan(request.wait.stop));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
-  if (on_server && local) {
+  const bool hides = !local && services_.remote.takes_any_name_beside(path);
+  if (on_server && !hides) {
     auto removed = services_.remote.remove_file(path, request.wait);
     if (!removed && removed.error().code != Errc::not_found) {
       return removed;
     }
   }
-  if (on_server && !local) {
+  if (on_server && hides) {
     const std::string hidden = services_.hidden_names.removed();
     FTPSFS_TRY_ASSIGN(const remote::RemotePath aside, directory.child(hidden));
     FTPSFS_TRY(services_.remote.rename(path, aside, request.wait));

@@ -138,6 +138,7 @@ bool OpenFile::owes_locked() const {
 
 void OpenFile::note_written() {
   services_.files_ahead.drop(ino_);
+  services_.sizes.forget(ino_);
   written_ = true;
   told_ = false;
   mtime_owed_.reset();
@@ -233,12 +234,20 @@ Result<void> OpenFile::begin_append(WritePlace place, std::optional<std::uint64_
     }
   }
   const MutexLock lock(mutex_);
-  content_ = make_stream(remote::WriteMode::append, base, {});
+  Streaming appending = make_stream(remote::WriteMode::append, base, {});
+  if (const auto measured = services_.sizes.find(ino_, version_); measured && !base) {
+    appending.measured_base = measured->bytes;
+  }
+  content_ = std::move(appending);
   ++epoch_;
   return {};
 }
 
 std::string OpenFile::temporary_for(bool on_server) const {
+  const auto path = own_path()();
+  if (path && !services_.remote.takes_any_name_beside(*path)) {
+    return {};
+  }
   const UploadMode mode = services_.settings.upload_mode;
   const bool hides = mode == UploadMode::atomic || (mode == UploadMode::automatic && on_server);
   return hides ? services_.hidden_names.upload() : std::string();
@@ -306,6 +315,12 @@ Result<void> OpenFile::truncate(std::uint64_t size, const std::stop_token& stop)
 }
 
 // Staging.
+
+Result<void> OpenFile::settle_size(const std::stop_token& stop) {
+  const Content now = content();
+  const auto* streaming = std::get_if<Streaming>(&now);
+  return streaming != nullptr && !streaming->shown_end() ? stage(stop) : Result<void>();
+}
 
 Result<void> OpenFile::stage(const std::stop_token& stop) {
   const Content now = content();

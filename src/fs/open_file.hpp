@@ -52,6 +52,10 @@ struct FileHandle {
   // Guarded by the file's mutex.
   std::shared_ptr<transfer::FileReader> reader;
   std::uint64_t reader_epoch = 0;
+  /// What was read of the file for its size, where the server tells none: this handle's alone, as
+  /// nothing else may show that a later opening finds another version.
+  std::shared_ptr<FileAhead> kept;
+  std::uint64_t kept_epoch = 0;
 
   /// Opened with O_CREAT, even if only for reading: lock files are made this way.
   bool created = false;
@@ -116,6 +120,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// Takes a local copy of a removed file that still lies on the server under a hidden name, so
   /// that the caller may delete it there.
   Result<void> bring_home(const std::stop_token& stop);
+  /// Where only a local copy can tell the size with what was appended here, it is taken.
+  Result<void> settle_size(const std::stop_token& stop);
   /// The last handle goes, or the mount: what is owed and lies in a local copy is kept for its
   /// owner. Once.
   void rescue();
@@ -141,7 +147,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   /// Size and time while the server does not have them yet.
   struct LocalView {
-    std::uint64_t size = 0;
+    std::optional<std::uint64_t> size;  ///< absent: neither the server nor anything here tells
     std::int64_t mtime_seconds = 0;
     std::optional<std::uint16_t> mode;
     bool orphan = false;
@@ -169,10 +175,15 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     remote::WriteMode mode;
     std::optional<std::uint64_t> base;  ///< bytes before the stream's first; absent: not told
     std::string temporary;  ///< hidden name that receives them; empty: the file's own name
+    /// Where the server does not tell: as many as reading the file has shown. Only to be shown.
+    std::optional<std::uint64_t> measured_base{};
 
     /// The file's size with the stream's bytes, if it is known.
     std::optional<std::uint64_t> end() const {
       return base ? std::optional(*base + stream->accepted()) : std::nullopt;
+    }
+    std::optional<std::uint64_t> shown_end() const {
+      return measured_base ? std::optional(*measured_base + stream->accepted()) : end();
     }
   };
   struct Staged {
@@ -192,6 +203,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::shared_ptr<FileAhead> ahead_locked() FTPSFS_REQUIRES(mutex_);
   std::optional<Slices> find_ahead(const FileAhead::Content& whole, std::uint64_t offset,
                                    std::size_t size) const FTPSFS_REQUIRES(mutex_);
+
+  /// What was read for the size, as long as the handle is to see that.
+  FileAhead::Content kept_content(FileHandle& handle, std::uint64_t offset,
+                                  FilesAhead::Dropped& dropped) FTPSFS_REQUIRES(mutex_);
 
   using Outdated = std::shared_ptr<transfer::FileReader>;
   std::shared_ptr<transfer::FileReader> reader(FileHandle& handle, Outdated& outdated)

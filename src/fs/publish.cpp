@@ -3,7 +3,8 @@
 // OpenFile: how content becomes visible under the file's name (SEMANTICS, rules 1 to 3).
 //
 // New names are written straight to the name. An existing file is replaced by a rename over it, so
-// that others see the old or the new content, whole (`upload=` says otherwise for either). What
+// that others see the old or the new content, whole (`upload=` says otherwise for either, and so
+// does a directory that takes no hidden names: there all is written straight to the name). What
 // belongs to the upload besides its bytes (mode, time) is its tail: see upload_tail.cpp.
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/transfer/staging.hpp"
@@ -173,9 +174,13 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
     const MutexLock lock(mutex_);
     entry.mode = mode_owed_ ? std::nullopt : mode_;
     version_ = version;
+    services_.sizes.forget(ino_);
     if (!version_.size) {
-      const std::optional<std::uint64_t> size = size_locked();
-      version_.size = entry.size = size;
+      // What a server makes of our bytes, it does not say: whoever opens the file reads to its end.
+      version_.size = size_locked();
+      if (version_.size) {
+        services_.sizes.note_written(ino_, *version_.size, version);
+      }
     }
     version_seen_ = services_.clock.now();
     on_server_ = true;
@@ -364,7 +369,8 @@ std::optional<OpenFile::LocalView> OpenFile::local_view() const {
     return std::nullopt;
   }
   LocalView view;
-  view.size = size_locked().value_or(0);
+  const auto* streaming = std::get_if<Streaming>(&content_);
+  view.size = streaming != nullptr ? streaming->shown_end() : size_locked();
   view.mtime_seconds = mtime_owed_.value_or(
       changed_at_ != 0 ? changed_at_ : (version_.mtime ? version_.mtime->unix_seconds : 0));
   view.mode = mode_;

@@ -10,9 +10,10 @@
 namespace ftpsfs::fs {
 
 void OpenFile::adopt_ahead() {
+  FilesAhead::Dropped dropped;
   const MutexLock lock(mutex_);  // across both: no local change comes between
-  if (std::holds_alternative<OnServer>(content_)) {
-    if (auto ahead = services_.files_ahead.hand_over(ino_)) {
+  if (std::holds_alternative<OnServer>(content_) && version_.size) {
+    if (auto ahead = services_.files_ahead.hand_over(ino_, dropped)) {
       ahead_ = std::move(ahead);
       ahead_epoch_ = epoch_;
     }
@@ -25,13 +26,36 @@ std::shared_ptr<FileAhead> OpenFile::ahead_locked() {
 
 std::optional<Slices> OpenFile::find_ahead(const FileAhead::Content& whole, std::uint64_t offset,
                                            std::size_t size) const {
-  if (!whole || !remote::may_be_same(remote::comparable(version_), whole->version)) {
-    return std::nullopt;
+  return whole && whole->fits(version_) ? whole->find(offset, size) : std::nullopt;
+}
+
+/// A program looks at a file's size before it opens it, or right behind that: its first read finds
+/// what was read for the answer. At the end of that it goes on with what a later look has brought.
+FileAhead::Content OpenFile::kept_content(FileHandle& handle, std::uint64_t offset,
+                                          FilesAhead::Dropped& dropped) {
+  if (version_.size) {
+    return nullptr;
   }
-  const std::uint64_t end = whole->version.size.value_or(0);
-  const std::uint64_t from = std::min(offset, end);
-  const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(size, end - from));
-  return Slices{{whole->bytes, {whole->bytes.get() + from, length}}};
+  const bool has_reader = handle.reader && handle.reader_epoch == epoch_;
+  FileAhead::Content content;
+  if (handle.kept && handle.kept_epoch == epoch_) {
+    content = handle.kept->peek();
+  }
+  const bool is_at_end = content && offset >= content->size();
+  if ((!content && !has_reader) || is_at_end) {
+    auto newer = services_.files_ahead.take_kept(ino_, dropped);
+    const auto known = services_.sizes.recall(ino_);
+    if (newer && newer->peek()->fits(version_)) {
+      std::swap(handle.kept, newer);
+      handle.kept_epoch = epoch_;
+      content = handle.kept->peek();
+    } else if (is_at_end && known && *known > content->size()) {
+      content = nullptr;  // it has grown, and what is behind is on the server
+      dropped.push_back(std::move(handle.kept));
+    }
+    dropped.push_back(std::move(newer));
+  }
+  return content;
 }
 
 std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outdated& outdated) {
@@ -124,6 +148,11 @@ std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::ui
       return Result<Slices>(*std::move(found));
     }
   }
+  if (handle.kept && handle.kept_epoch == epoch_) {
+    const FileAhead::Content kept = handle.kept->peek();
+    auto found = offset < kept->size() ? kept->find(offset, size) : std::nullopt;
+    return found ? std::optional<Result<Slices>>(*std::move(found)) : std::nullopt;
+  }
   if (!handle.reader || handle.reader_epoch != epoch_) {
     return std::nullopt;
   }
@@ -137,6 +166,8 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
                               const Request& request) {
   for (;;) {
     Outdated outdated;  // its end joins a pump that may want the mutex: destroyed without it
+    FilesAhead::Dropped dropped;
+    FileAhead::Content kept;
     std::shared_ptr<transfer::FileReader> stream;
     std::shared_ptr<transfer::StagedFile> copy;
     std::shared_ptr<FileAhead> ahead;
@@ -152,8 +183,14 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
       } else if (const auto* staged = std::get_if<Staged>(&content_)) {
         copy = staged->copy;
       } else if (std::holds_alternative<OnServer>(content_)) {
-        stream = reader(handle, outdated);
+        kept = kept_content(handle, offset, dropped);
+        if (!kept) {
+          stream = reader(handle, outdated);
+        }
       }
+    }
+    if (kept) {
+      return kept->read(offset, size, request.wait.stop);
     }
     if (ahead) {
       auto whole = ahead->await(request.wait.no_longer_than(Services::kAheadPatience));

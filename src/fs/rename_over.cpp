@@ -29,7 +29,8 @@ Result<void> rename_over(Services& services, const remote::RemotePath& from,
   // Always tried first: only this replaces without a moment in between, and whether a server does
   // it may differ from one directory to the next.
   auto renamed = services.remote.rename(from, to, wait);
-  if (renamed || renamed.error().code != Errc::already_exists) {
+  if (renamed || renamed.error().code != Errc::already_exists ||
+      !services.remote.takes_any_name_beside(to)) {
     return renamed;
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath aside,

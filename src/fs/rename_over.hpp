@@ -15,7 +15,8 @@ namespace ftpsfs::fs {
 
 /// As Remote::rename, but a file at `to` is replaced in any case. When that fails, the old file has
 /// its name again.
-/// @errors those of Remote::rename.
+/// @errors those of Remote::rename; already_exists: where no hidden name can be, the old file
+/// cannot make way.
 Result<void> rename_over(Services& services, const remote::RemotePath& from,
                          const remote::RemotePath& to, const Wait& wait);
 

@@ -19,6 +19,7 @@
 #include "ftpsfs/transfer/staged_file.hpp"
 #include "hidden_names.hpp"
 #include "lost_files.hpp"
+#include "measured_sizes.hpp"
 #include "page_gates.hpp"
 #include "upload_failures.hpp"
 
@@ -54,6 +55,8 @@ struct Services {
                                       ? settings.staging_bytes
                                       : std::numeric_limits<std::uint64_t>::max()};
   PageGates page_gates{};
+  /// Where the server tells none.
+  MeasuredSizes sizes{settings.attr_timeout, clock};
 
   /// For steps that must not be abandoned half-way, whatever the program does.
   Wait own_wait() const { return Wait::for_at_most(limits.stall_timeout); }

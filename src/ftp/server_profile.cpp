@@ -111,7 +111,11 @@ void apply_overrides(ServerProfile& profile, const ProfileOverrides& overrides) 
   if (overrides.disable_epsv) {
     profile.epsv = false;
   }
-  if (!overrides.list_command.empty()) {
+  if (lists_names_alone(overrides.list_command)) {
+    profile.lists = false;
+    profile.names_command = overrides.list_command;
+    profile.stat_lists = false;
+  } else if (!overrides.list_command.empty()) {
     if (shows_dot_names(profile.list_command) && !shows_dot_names(overrides.list_command)) {
       profile.whole_list_command = profile.list_command;
     }
@@ -238,6 +242,10 @@ void apply_habits(ServerProfile& profile) {
 
 }  // namespace
 
+bool lists_names_alone(std::string_view list_command) {
+  return list_command.substr(0, list_command.find(' ')) == "NLST";
+}
+
 bool shows_dot_names(std::string_view list_command) {
   const auto words = ascii::split(list_command, " ");
   return std::any_of(words.begin(), words.end(), [](std::string_view word) {
@@ -335,7 +343,8 @@ std::string ServerProfile::describe() const {
   const Item items[] = {
       {has_mlsd, "MLSD"},
       {has_mlst, "MLST"},
-      {!has_mlsd, list_command},
+      {!has_mlsd && lists, list_command},
+      {!has_mlsd && !lists, names_command},
       {stat_lists, stat_command},
       {utf8, "UTF-8"},
       {rest, "REST"},

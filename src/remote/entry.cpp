@@ -46,6 +46,10 @@ bool has_coarse_time(const Entry& entry) noexcept {
   return entry.type == FileType::regular && entry.mtime && entry.mtime->grain != TimeGrain::second;
 }
 
+bool has_untold_size(const Entry& entry) noexcept {
+  return entry.type == FileType::regular && !entry.size;
+}
+
 FileVersion version_of(const Entry& entry) {
   return {entry.size, entry.mtime, entry.unique};
 }

@@ -10,6 +10,7 @@
 #include "ftp_operations.hpp"
 #include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/session/download.hpp"
 
 namespace ftpsfs::remote {
 namespace {
@@ -17,10 +18,15 @@ namespace {
 using session::Purpose;
 using session::Session;
 
-session::PoolSettings pool_settings(const FtpRemoteSettings& settings) {
+session::PoolSettings pool_settings(const FtpRemoteSettings& settings,
+                                    const session::ServerKnowledge& knowledge) {
   session::PoolSettings pool;
   pool.max_sessions = settings.max_conns;
   pool.connect_timeout = settings.session.connect_timeout;
+  // A round trip for the connection, and what is left of the one that brought the port.
+  pool.turnaround = [&knowledge]() -> SteadyClock::duration {
+    return knowledge.round_trip() * 3 / 2;
+  };
   return pool;
 }
 
@@ -68,8 +74,8 @@ FtpRemoteSettings without_secrets(FtpRemoteSettings settings) {
 FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
     : settings_(without_secrets(settings)),
       knowledge_(settings_.warm_conns),
-      pool_(pool_settings(settings_), log_in_as(std::move(settings.session), std::move(tls)),
-            clock_),
+      pool_(pool_settings(settings_, knowledge_),
+            log_in_as(std::move(settings.session), std::move(tls)), clock_),
       questions_(
           [this](const session::MetadataQueue::Load& load, const Wait& wait) {
             return repeat(Purpose::metadata, wait, [&load](Session& session, const Wait& limit) {
@@ -241,6 +247,22 @@ Result<FileVersion> FtpRemote::version(const RemotePath& path, const Wait& wait)
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
     return fetch_version(session, path, limit);
   });
+}
+
+Result<FileVersion> FtpRemote::stamp(const RemotePath& path, const Wait& wait) {
+  const ftp::ServerProfile known = core_->knowledge().profile();
+  if (!known.size || !known.tells_length_of(path.str())) {
+    return FileVersion{};
+  }
+  return core_->repeat(
+      Purpose::metadata, wait, [&path](Session& session, const Wait& limit) -> Result<FileVersion> {
+        FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), limit));
+        return to_version(stamp);
+      });
+}
+
+bool FtpRemote::takes_any_name_beside(const RemotePath& path) const {
+  return core_->knowledge().profile().takes_any_name_beside(path.str());
 }
 
 Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait,

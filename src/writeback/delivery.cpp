@@ -111,6 +111,13 @@ Result<std::optional<remote::Entry>> Delivery::look(const remote::RemotePath& pa
 Result<remote::RemotePath> Delivery::conflict_path(const remote::RemotePath& path) const {
   constexpr std::size_t kLongestName = 255;
   constexpr int kMostTries = 100;
+  if (!remote_.takes_any_name_beside(path)) {
+    return make_error(
+        Errc::already_exists,
+        fmt::format("{} was changed on the server meanwhile, and no other name can be "
+                    "beside it",
+                    path.str()));
+  }
   const std::time_t seconds = std::chrono::system_clock::to_time_t(clock_.wall_now());
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);

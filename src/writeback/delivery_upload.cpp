@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Delivery: uploads. What is new is written straight to its name; what replaces something goes to a
-// hidden name and is renamed over it, so that others see the old or the new content, whole.
+// hidden name and is renamed over it, so that others see the old or the new content, whole. Where
+// no hidden name can be, it is written straight to the name as well.
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -108,6 +109,10 @@ Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there) const {
 }
 
 Result<Delivered> Delivery::replace(const remote::RemotePath& path) {
+  if (!remote_.takes_any_name_beside(path)) {
+    FTPSFS_TRY_ASSIGN(const remote::FileVersion left, send(path));
+    return Delivered{left, std::nullopt};
+  }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath part, path.parent().child(temporary_));
   auto sent = send(part);
   Result<void> moved = sent ? remote_.rename(part, path, wait()) : Result<void>(sent.error());

@@ -184,7 +184,22 @@ Entry FakeRemote::entry_of(const std::string& name, const FakeNode& node, bool e
 }
 
 FileVersion FakeRemote::version_of(const FakeNode& node) const {
-  return remote::version_of(entry_of({}, node, true));
+  FileVersion version = remote::version_of(entry_of({}, node, true));
+  if (options_.tells_size_when_asked && node.type == FileType::regular) {
+    version.size = node.content.size();
+  }
+  return version;
+}
+
+bool FakeRemote::takes_any_name_beside(const RemotePath& path) const {
+  return options_.plain_names_below.empty() ||
+         !path.str().starts_with(options_.plain_names_below + "/");
+}
+
+Result<void> FakeRemote::check_new_name(const RemotePath& path) const {
+  return takes_any_name_beside(path) || !path.name().starts_with('.')
+             ? Result<void>()
+             : make_error(Errc::access_denied, path.str() + ": no such name here", 553);
 }
 
 Result<Entry> FakeRemote::stat(const RemotePath& path, const Wait& wait) {
@@ -206,6 +221,16 @@ Result<std::optional<Entry>> FakeRemote::glance(const RemotePath& path, const Wa
 
 Result<FileVersion> FakeRemote::version(const RemotePath& path, const Wait& wait) {
   return call(Op::version, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<FileVersion> {
+    FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
+    return version_of(*node);
+  });
+}
+
+Result<FileVersion> FakeRemote::stamp(const RemotePath& path, const Wait& wait) {
+  if (!options_.tells_size && !options_.tells_size_when_asked) {
+    return FileVersion{};
+  }
+  return call(Op::stamp, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<FileVersion> {
     FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
     return version_of(*node);
   });
@@ -323,7 +348,8 @@ Result<void> FakeRemote::remove_file(const RemotePath& path, const Wait& wait) {
 }
 
 Result<void> FakeRemote::rename(const RemotePath& from, const RemotePath& to, const Wait& wait) {
-  return call(Op::rename, from.str(), wait, to.str(), [&]() FTPSFS_NO_ANALYSIS {
+  return call(Op::rename, from.str(), wait, to.str(), [&]() FTPSFS_NO_ANALYSIS -> Result<void> {
+    FTPSFS_TRY(check_new_name(to));
     return tree_.rename(from, to, options_.rename_replaces, now());
   });
 }

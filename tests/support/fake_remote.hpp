@@ -51,6 +51,10 @@ struct FakeRemoteOptions {
 
   // Manners.
   bool tells_size = true;  ///< off: sizes of files are unknown everywhere (old IBM i)
+  /// With tells_size off: listings tell none, but questions for one file do (SIZE).
+  bool tells_size_when_asked = false;
+  /// Below this directory no name may begin with a dot (IBM i's libraries). Empty: they may.
+  std::string plain_names_below = {};
   /// What a name takes in its directory, whose size is told then.
   std::uint64_t bytes_of_name = 0;
   bool tells_unique = false;           ///< entries bear the node's number
@@ -122,6 +126,8 @@ class FakeRemote final : public remote::Remote {
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::FileVersion> stamp(const remote::RemotePath& path, const Wait& wait) override;
+  bool takes_any_name_beside(const remote::RemotePath& path) const override;
   Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
                                const remote::ListingHints& hints = {}) override;
   void list_ahead(const remote::ChooseDirectories& choose, bool times,
@@ -170,6 +176,7 @@ class FakeRemote final : public remote::Remote {
   Result<remote::Listing> listing_of(const remote::RemotePath& path, std::string_view timed,
                                      bool all_timed) const FTPSFS_REQUIRES(mutex_);
   remote::FileVersion version_of(const FakeNode& node) const;
+  Result<void> check_new_name(const remote::RemotePath& path) const;
   void tell_arrivals(const remote::RemotePath& path, const remote::ArrivalSink& sink);
   FakeNodePtr look(const std::string& path, bool follow) const FTPSFS_REQUIRES(mutex_);
 

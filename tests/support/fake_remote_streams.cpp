@@ -236,6 +236,7 @@ Result<std::unique_ptr<remote::RemoteWriter>> FakeRemote::open_writer(const Remo
   FTPSFS_TRY_ASSIGN(
       auto writer,
       call_on_stream(Op::open_writer, path.str(), wait, [&]() FTPSFS_NO_ANALYSIS -> Opened {
+        FTPSFS_TRY(check_new_name(path));
         FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.obtain_file(path, now()));
         if (mode == remote::WriteMode::replace) {
           node->content.clear();

@@ -79,6 +79,10 @@ Result<FileVersion> FaultyRemote::version(const RemotePath& path, const Wait& wa
   return call(Op::version, [&] { return inner_.version(path, wait); });
 }
 
+Result<FileVersion> FaultyRemote::stamp(const RemotePath& path, const Wait& wait) {
+  return call(Op::stamp, [&] { return inner_.stamp(path, wait); });
+}
+
 Result<remote::Listing> FaultyRemote::list(const RemotePath& path, const Wait& wait,
                                            const remote::ListingHints& hints) {
   return call(Op::list, [&] { return inner_.list(path, wait, hints); });

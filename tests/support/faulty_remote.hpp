@@ -57,6 +57,10 @@ class FaultyRemote final : public remote::Remote {
   remote::RemoteTraits traits() const override { return inner_.traits(); }
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::FileVersion> stamp(const remote::RemotePath& path, const Wait& wait) override;
+  bool takes_any_name_beside(const remote::RemotePath& path) const override {
+    return inner_.takes_any_name_beside(path);
+  }
   Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
                                const remote::ListingHints& hints = {}) override;
   void list_ahead(const remote::ChooseDirectories& choose, bool times,

@@ -39,6 +39,9 @@ struct Attributes {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint64_t size = 0;
+  /// Off: the server tells none, and the file has not been read for it. Then it is what was known
+  /// last, which no program may be told, and `valid_for` is none: who wants it asks again.
+  bool is_size_known = true;
   std::int64_t mtime_seconds = 0;
   std::chrono::milliseconds valid_for{0};
 };

@@ -59,6 +59,8 @@ struct Entry {
 
 /// Is it a regular file whose time is coarser than a second?
 bool has_coarse_time(const Entry& entry) noexcept;
+/// Is it a regular file of which the server tells no size?
+bool has_untold_size(const Entry& entry) noexcept;
 
 /// Identifies the content of a file as well as FTP can.
 struct FileVersion {

@@ -91,6 +91,8 @@ class FtpRemote final : public Remote {
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
   Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
+  Result<FileVersion> stamp(const RemotePath& path, const Wait& wait) override;
+  bool takes_any_name_beside(const RemotePath& path) const override;
   Result<Listing> list(const RemotePath& path, const Wait& wait,
                        const ListingHints& hints = {}) override;
   void list_ahead(const ChooseDirectories& choose, bool times, const ListingSink& sink,

@@ -175,6 +175,17 @@ class Remote {
     return version_of(entry);
   }
 
+  /// The same by questions for this one file alone (SIZE, MDTM), for files of which listings tell
+  /// no size. @return what is not told is absent: all of it where there are no such questions.
+  /// @errors link failures.
+  virtual Result<FileVersion> stamp(const RemotePath& /*path*/, const Wait& /*wait*/) {
+    return FileVersion{};
+  }
+
+  /// May a file of any name stand beside `path` for a while? Else content on its way to that name,
+  /// or a removed file, has no other name to hide under.
+  virtual bool takes_any_name_beside(const RemotePath& /*path*/) const { return true; }
+
   /// All entries or an error, never a part. @errors not_found, not_directory, access_denied, link
   /// failures.
   virtual Result<Listing> list(const RemotePath& path, const Wait& wait,

@@ -168,6 +168,21 @@ TEST(ServerProfile, IsWhatTheUserSays) {
   EXPECT_FALSE(profile.has_mlsd || profile.has_mlst || profile.stat_lists);
 }
 
+TEST(ServerProfile, ListsByNamesAloneWhereTheUserSaysSo) {
+  ProfileOverrides says;
+  says.list_command = "NLST -a";
+  const ServerProfile profile =
+      recognise_server(reply_of("220 ProFTPD"), reply_of("215 UNIX"),
+                       parse_features(answer_to("proftpd.dialogue", "FEAT")), says);
+  EXPECT_FALSE(profile.lists || profile.has_mlsd || profile.has_mlst || profile.stat_lists);
+  EXPECT_EQ(profile.names_command, "NLST -a");
+  EXPECT_EQ(profile.list_command, "LIST -a .");
+  EXPECT_NE(profile.describe().find("NLST -a"), std::string::npos) << profile.describe();
+  EXPECT_EQ(profile.describe().find(" LIST"), std::string::npos) << profile.describe();
+  EXPECT_TRUE(lists_names_alone("NLST"));
+  EXPECT_FALSE(lists_names_alone("NLSTX") || lists_names_alone("LIST") || lists_names_alone(""));
+}
+
 TEST(ServerProfile, KnowsWhenTheUsersListLeavesNamesOut) {
   for (const char* command : {"LIST", "LIST -l", "LIST a", "LIST -R a"}) {
     ProfileOverrides says;

@@ -385,5 +385,29 @@ TEST_F(LazyTimesTest, ANameWithoutAttributesKeepsItsTypeAndNumber) {
   EXPECT_EQ(names[0].entry.nodeid, 0U) << "its time costs a round trip";
 }
 
+class UntoldSizesTest : public MountedTest {
+ protected:
+  UntoldSizesTest()
+      : MountedTest([] {
+          test::FakeRemoteOptions options;
+          options.tells_size = false;
+          return options;
+        }()) {}
+};
+
+TEST_F(UntoldSizesTest, TheKernelAsksForTheSizeWhenAProgramDoes) {
+  remote_.put("/file", "hello");
+  mount();
+  const auto entry = wait(kernel_.lookup(kRoot, "file")).as<fuse_entry_out>();
+  EXPECT_GT(entry.entry_valid + entry.entry_valid_nsec, 0U);
+  EXPECT_EQ(entry.attr_valid + entry.attr_valid_nsec, 0U);
+  const auto attributes = wait(kernel_.getattr(entry.nodeid)).as<fuse_attr_out>();
+  EXPECT_EQ(attributes.attr.size, 5U);
+  EXPECT_GT(attributes.attr_valid + attributes.attr_valid_nsec, 0U);
+  const auto opened = wait(kernel_.open(entry.nodeid, O_RDONLY)).as<fuse_open_out>();
+  EXPECT_NE(opened.open_flags & FOPEN_DIRECT_IO, 0U);
+  EXPECT_EQ(remote_.calls(Op::open_reader), 1U);
+}
+
 }  // namespace
 }  // namespace ftpsfs::fuse

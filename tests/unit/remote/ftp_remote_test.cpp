@@ -212,6 +212,20 @@ TEST_F(Abilities, MtimeBySetting) {
   EXPECT_EQ(entry->mtime->unix_seconds, 1'000'000'007);
 }
 
+TEST_F(Abilities, SizeAndTimeOfOneFileAreOneQuestion) {
+  start({.mlst = false});
+  tree().add_file("/f", "12345");
+  connect();
+  const auto stamp = remote_->stamp(at("/f"), soon());
+  ASSERT_TRUE(stamp) << stamp.error().text;
+  EXPECT_EQ(stamp->size, 5U);
+  EXPECT_TRUE(stamp->mtime);
+  const auto missing = remote_->stamp(at("/missing"), soon());
+  ASSERT_TRUE(missing) << missing.error().text;
+  EXPECT_FALSE(missing->size);
+  EXPECT_EQ(server_->count("LIST"), 0);
+}
+
 TEST_F(Abilities, ACommandThatIsGoneIsNotTriedAgain) {
   begin();
   tree().add_file("/f", "x");

@@ -21,7 +21,7 @@ using ::testing::UnorderedElementsAre;
 class IbmI : public RemoteFixture, public ::testing::WithParamInterface<int> {
  protected:
   void SetUp() override {
-    FaultyServerOptions options = FaultyServerOptions::of_ibm_i();
+    FaultyServerOptions options = FaultyServerOptions::of(test::Manner::ibm_i);
     options.list_format_1 = GetParam() == 1;
     options.home = "/home/user";
     start(options);
@@ -100,6 +100,32 @@ TEST_P(IbmI, SizesInLibrariesAreUnknown) {
     EXPECT_TRUE(entry.type == FileType::directory || entry.size) << entry.name;
   }
   EXPECT_EQ(count("SIZE /QSYS.LIB/QGPL.LIB/BACKUP.SAVF"), 0U);
+}
+
+TEST_P(IbmI, AMembersSizeIsNotAskedForEither) {
+  connect();
+  const std::string member = "/QSYS.LIB/QGPL.LIB/QCLSRC.FILE/MAIN.MBR";
+  const auto of_member = remote_->stamp(at(member), soon());
+  ASSERT_TRUE(of_member) << of_member.error().text;
+  EXPECT_FALSE(of_member->size);
+  EXPECT_EQ(count("SIZE " + member), 0U);
+  for (int i = 0; i < 2; ++i) {
+    const auto of_stream = remote_->stamp(at("/home/user/Hello.txt"), soon());
+    ASSERT_TRUE(of_stream) << of_stream.error().text;
+    EXPECT_FALSE(of_stream->size) << "this server has no SIZE";
+  }
+  EXPECT_EQ(count("SIZE /home/user/Hello.txt"), 1U) << "and is not asked for it again";
+}
+
+TEST_P(IbmI, MembersAreReplacedInPlace) {
+  connect();
+  const std::string member = "/QSYS.LIB/QGPL.LIB/QCLSRC.FILE/MAIN.MBR";
+  EXPECT_FALSE(remote_->takes_any_name_beside(at(member)));
+  EXPECT_TRUE(remote_->takes_any_name_beside(at("/home/user/Hello.txt")));
+  const auto written = write(member, "NEW\n");
+  ASSERT_TRUE(written) << written.error().text;
+  EXPECT_EQ(tree().content(member), "NEW\n");
+  EXPECT_EQ(count("SIZE " + member), 0U);
 }
 
 TEST_P(IbmI, EveryConnectionIsPutIntoTheFormats) {

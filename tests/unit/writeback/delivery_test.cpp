@@ -139,6 +139,26 @@ TEST_F(DeliveryTest, ARefusedReplacementLeavesNothingBehind) {
   EXPECT_EQ(remote_.content("/f"), "old");
 }
 
+TEST_F(DeliveryTest, WhereNoNameCanBeBesideItAFileIsReplacedInPlace) {
+  test::FakeRemoteOptions options;
+  options.plain_names_below = "/QSYS.LIB";
+  FakeRemote remote(clock_, options);
+  remote.put("/QSYS.LIB/M.MBR", "old");
+  const ContentReader reader(std::make_shared<const std::string>("new"));
+  const auto send = [&](const Base& base) {
+    const Intention intention = upload("/QSYS.LIB/M.MBR", 1, base);
+    return Delivery(remote, clock_, {}, intention, false, kPart, &reader).run({});
+  };
+  const auto refused = send(version(4, 1));
+  ASSERT_FALSE(refused) << "others changed it, and a copy cannot be beside it";
+  EXPECT_EQ(refused.error().code, Errc::already_exists);
+  EXPECT_EQ(remote.content("/QSYS.LIB/M.MBR"), "old");
+  const auto delivered = send(ours());
+  ASSERT_TRUE(delivered) << delivered.error().text;
+  EXPECT_EQ(remote.content("/QSYS.LIB/M.MBR"), "new");
+  EXPECT_EQ(remote.calls(Op::rename), 0U);
+}
+
 TEST_F(DeliveryTest, ADirectoryIsNotReplaced) {
   remote_.put_directory("/f");
   const auto delivered = run(upload("/f", 1), false, "x");
