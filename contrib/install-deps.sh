@@ -19,7 +19,7 @@ build_packages=(
 test_packages=(
     libgtest-dev libgmock-dev libbenchmark-dev ccache clang
     python3 python3-pytest python3-pyftpdlib python3-openssl
-    curl rsync git sqlite3 tar vim-tiny util-linux procps
+    curl rsync git sqlite3 tar vim-tiny util-linux procps iproute2
     scdoc man-db mandoc bash-completion zsh fish systemd
 )
 full_packages=(clang-tidy clang-format shellcheck dpkg-dev debhelper lintian)

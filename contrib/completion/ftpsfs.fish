@@ -192,6 +192,7 @@ complete -c ftpsfs -n '__fish_seen_subcommand_from check' -l write -d 'also writ
 # umount
 complete -c ftpsfs -n '__fish_seen_subcommand_from umount' -l help -s h -d 'print this and exit'
 complete -c ftpsfs -n '__fish_seen_subcommand_from umount' -l version -s V -d 'print the version and exit'
+complete -c ftpsfs -n '__fish_seen_subcommand_from umount' -l wait -d 'wait until uploads are finished, as umount always does'
 complete -c ftpsfs -n '__fish_seen_subcommand_from umount' -l timeout -x -d 'how long to wait for uploads to be finished'
 complete -c ftpsfs -n '__fish_seen_subcommand_from umount' -xa '(__ftpsfs_mounts)'
 

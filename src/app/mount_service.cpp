@@ -185,6 +185,18 @@ void report_transfers(const std::vector<session::TransferBoard::Running>& runnin
   }
 }
 
+/// Bounded, as a reply is.
+void report_failures(const std::vector<fs::FailedUpload>& failures, StatusReport& report) {
+  constexpr std::size_t kLongest = 200;
+  const SteadyTime now = SteadyClock::now();
+  for (const fs::FailedUpload& one : failures) {
+    const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - one.at).count();
+    report.failures.push_back(
+        {one.path.substr(one.path.size() - std::min(one.path.size(), kLongest)),
+         one.reason.substr(0, kLongest), static_cast<std::uint64_t>(std::max<long>(passed, 0))});
+  }
+}
+
 StatusReport MountHandler::status() {
   const remote::FtpRemoteCounters remote = remote_.counters();
   const fs::Filesystem::Counters files = filesystem_.counters();
@@ -213,6 +225,9 @@ StatusReport MountHandler::status() {
   report.warm_starts = remote.warm_starts;
   report.full_handshakes = remote.full_handshakes;
   report.fallbacks = remote.fallbacks;
+  report.link_failures = remote.link_failures;
+  report.sent_again = remote.sent_again;
+  report.taken_up = files.taken_up;
   report.commands = remote.commands;
   report.flights = remote.flights;
   report.bytes_read = remote.bytes_read;
@@ -221,6 +236,7 @@ StatusReport MountHandler::status() {
   report.open_files = files.open_files;
   report.unfinished_uploads = files.dirty_files;
   report.failed_uploads = files.failed_uploads;
+  report_failures(files.failures, report);
   report.lost_files = files.lost_files;
   report.rescued_files = files.rescued_files;
   report.cache_bytes = files.cache_bytes;
@@ -300,7 +316,7 @@ Result<Connected> connect(const MountPlan& plan, const std::stop_token& stop) {
 
 Verdict failure(const MountPlan& plan, const Error& error) {
   if (error.code == Errc::cancelled) {
-    return {kExitFailure, "interrupted"};
+    return {kExitInterrupted, "interrupted"};
   }
   // A CA file that cannot be read is the command line's fault, not the server's.
   const bool is_local = error.code == Errc::invalid_argument;

@@ -368,6 +368,13 @@ Result<CommandLine> parse_mount_helper_line(std::span<const std::string> argumen
       FTPSFS_TRY(parser.mount_option(item));
     }
   }
+  // What fstab says is what /proc/mounts shows, so that `mount -a` knows it again, be it a URL, a
+  // profile or host:/path. But no user, and no password.
+  const bool is_clean =
+      !words.positionals.empty() && words.positionals[0].find('@') == std::string::npos;
+  if (is_clean && parser.result.options.fsname.empty()) {
+    parser.result.options.fsname = words.positionals[0];
+  }
   parser.result.positionals = std::move(words.positionals);
   return std::move(parser.result);
 }

@@ -62,6 +62,12 @@ void store_watch(Options& options, const OptionValue& value) {
   options.watch = interval != nullptr ? *interval : Duration(std::chrono::seconds(1));
 }
 
+void store_umount_wait(Options& options, const OptionValue& value) {
+  if (const auto* limit = std::get_if<Duration>(&value)) {
+    options.umount_timeout = *limit;
+  }
+}
+
 void store_times(Options& options, const OptionValue& value) {
   options.exact_times = std::get<std::string>(value) == "exact";
 }
@@ -380,7 +386,7 @@ const OptionRow kRows[] = {
    .help = "serve the mount as this user, without any right of root's: root alone can give it. The files are the user's, unless uid= says otherwise; reload reads files as the user",
    .store = store_id<&Options::run_as>},
   {.name = "fsname", .kind = K::text, .value_name = "NAME", .default_text = "the URL",
-   .help = "source shown in /proc/mounts and by df; by default the URL without user and password",
+   .help = "source shown in /proc/mounts and by df; by default the URL without user and password; from fstab what stands there, where no user does",
    .store = store_text<&Options::fsname>},
   {.name = "nodev", .default_text = "yes",
    .help = "with dev, nosuid, suid, noexec, exec, noatime, atime, sync, async, dirsync: as in mount(8)",
@@ -439,7 +445,10 @@ const OptionRow kRows[] = {
   {.name = "watch", .aliases = "interval", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "1s",
    .help = "draw it again and again, with transfers and their rates, until Ctrl-C",
    .store = store_watch, .scope = kStatusScope, .minimum = 100, .value_optional = true},
-  {.name = "timeout", .aliases = "wait", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
+  {.name = "wait", .kind = K::duration, .group = G::run, .value_name = "TIME",
+   .help = "wait until uploads are finished, as umount always does; with a TIME: the same as timeout",
+   .store = store_umount_wait, .scope = kUmountScope, .minimum = 0, .value_optional = true},
+  {.name = "timeout", .kind = K::duration, .group = G::run, .value_name = "TIME", .default_text = "10m",
    .help = "how long to wait for uploads to be finished",
    .store = store_duration<&Options::umount_timeout>, .scope = kUmountScope, .minimum = 0},
   {.name = "markdown", .group = G::run,

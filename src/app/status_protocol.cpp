@@ -42,6 +42,9 @@ void for_each_field(Report& report, Visitor visit) {
   visit("warm_starts", report.warm_starts);
   visit("full_handshakes", report.full_handshakes);
   visit("fallbacks", report.fallbacks);
+  visit("link_failures", report.link_failures);
+  visit("sent_again", report.sent_again);
+  visit("taken_up", report.taken_up);
   visit("commands", report.commands);
   visit("flights", report.flights);
   visit("bytes_read", report.bytes_read);
@@ -75,6 +78,13 @@ void for_each_transfer_field(Report& report, Visitor visit) {
 }
 
 template <typename Report, typename Visitor>
+void for_each_failure_field(Report& report, Visitor visit) {
+  visit("path", report.path);
+  visit("reason", report.reason);
+  visit("seconds_ago", report.seconds_ago);
+}
+
+template <typename Report, typename Visitor>
 void for_each_verb_field(Report& report, Visitor visit) {
   visit("verb", report.verb);
   visit("count", report.count);
@@ -102,6 +112,12 @@ json report_to_json(const StatusReport& report) {
     json& one = transfers.emplace_back(json::object());
     for_each_transfer_field(transfer,
                             [&one](const char* name, const auto& value) { one[name] = value; });
+  }
+  json& failures = out["failures"] = json::array();
+  for (const FailureReport& failure : report.failures) {
+    json& one = failures.emplace_back(json::object());
+    for_each_failure_field(failure,
+                           [&one](const char* name, const auto& value) { one[name] = value; });
   }
   return out;
 }
@@ -145,6 +161,10 @@ StatusReport report_from_json(const json& in) {
     for_each_transfer_field(report.transfers.emplace_back(), [&one](const char* name, auto& value) {
       read_field(one, name, value);
     });
+  }
+  for (const json& one : objects_in(in, "failures")) {
+    for_each_failure_field(report.failures.emplace_back(),
+                           [&one](const char* name, auto& value) { read_field(one, name, value); });
   }
   return report;
 }
@@ -208,6 +228,9 @@ StatusReport for_terminal(StatusReport report) {
   }
   for (TransferReport& transfer : report.transfers) {
     for_each_transfer_field(transfer, escape);
+  }
+  for (FailureReport& failure : report.failures) {
+    for_each_failure_field(failure, escape);
   }
   return report;
 }
@@ -287,6 +310,15 @@ std::string duration_for_people(std::uint64_t seconds) {
     return fmt::format("{} min {} s", seconds / 60, seconds % 60);
   }
   return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
+}
+
+std::string failures_for_people(const std::vector<FailureReport>& failures) {
+  std::string out;
+  for (const FailureReport& failure : failures) {
+    out += fmt::format("  {:<12} {}: {} ({} ago)\n", "failed", failure.path, failure.reason,
+                       duration_for_people(failure.seconds_ago));
+  }
+  return out;
 }
 
 }  // namespace
@@ -397,6 +429,9 @@ std::string as_text(const StatusReport& report) {
     out += fmt::format("  certificate  {}, until {}\n", r.client_certificate,
                        r.client_certificate_ends);
   }
+  if (!r.server_certificate_ends.empty()) {
+    out += fmt::format("  certificate  the server's, until {}\n", r.server_certificate_ends);
+  }
   if (!r.certificate_warning.empty()) {
     out += fmt::format("  WARNING      {}\n", r.certificate_warning);
   }
@@ -414,11 +449,15 @@ std::string as_text(const StatusReport& report) {
   out += fmt::format("  dialogue     {} commands in {} flights, {} fallbacks, {} full handshakes\n",
                      r.commands, r.flights, r.fallbacks, r.full_handshakes);
   out += fmt::format(
+      "  link         {} failures, {} operations sent again, {} transfers taken up again\n",
+      r.link_failures, r.sent_again, r.taken_up);
+  out += fmt::format(
       "  files        {} open, {} with unfinished uploads, {} failed uploads{}{}\n", r.open_files,
       r.unfinished_uploads, r.failed_uploads,
       r.lost_files == 0 ? std::string() : fmt::format(", {} not whole on the server", r.lost_files),
       r.rescued_files == 0 ? std::string()
                            : fmt::format(", {} kept for recovery", r.rescued_files));
+  out += failures_for_people(r.failures);
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,
                      asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);

@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/base/log_file.hpp"
 #include "ftpsfs/base/log_throttle.hpp"
 #include "ftpsfs/base/mutex.hpp"
@@ -21,7 +22,13 @@
 namespace ftpsfs::log {
 namespace {
 
-thread_local std::uint64_t current_request = 0;
+/// What this thread is at.
+struct Context {
+  std::uint64_t request = 0;
+  std::uint64_t session = 0;
+  std::string_view path{};
+};
+thread_local Context context;
 std::atomic<Level> current_level{Level::warning};
 
 spdlog::level::level_enum to_spdlog(Level level) {
@@ -99,6 +106,35 @@ std::size_t control_length(std::string_view text) {
   return is_c1 ? 2 : 0;
 }
 
+/// Does the text name this path, and not one that only begins like it?
+bool names(std::string_view text, std::string_view path) {
+  for (std::size_t at = 0; (at = text.find(path, at)) != std::string_view::npos; ++at) {
+    const std::size_t end = at + path.size();
+    if (end == text.size() || std::string_view(" ,:;)'\"").find(text[end]) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// "request 7, #2, /orders/a.csv: ", as far as it is known and not said by the text.
+std::string origin_of(std::string_view text) {
+  const auto& [request, session, path] = context;
+  std::string origin = request != 0 ? fmt::format("request {}", request) : "";
+  const auto add = [&origin](std::string_view part) {
+    origin += origin.empty() ? "" : ", ";
+    origin += part;
+  };
+  const bool names_a_session = text.starts_with('#');
+  if (session != 0 && !names_a_session && (request != 0 || !path.empty())) {
+    add(fmt::format("#{}", session));
+  }
+  if (!path.empty() && !names(text, path)) {
+    add(path);
+  }
+  return origin.empty() ? origin : escaped(origin) + ": ";
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
@@ -165,21 +201,36 @@ void write(Level level, std::string_view text) {
   if (may_be_left_out(level) && !throttles.admit(level, left_out)) {
     return;
   }
-  std::string line = escaped(text);
+  std::string line = origin_of(text) + escaped(text);
   if (left_out > 0) {
     line += fmt::format(" ({} messages were left out before this one)", left_out);
-  }
-  if (current_request != 0) {
-    line = fmt::format("request {}: {}", current_request, line);  // #N is a session
   }
   spdlog::default_logger_raw()->log(to_spdlog(level), "{}", line);
 }
 
-LogScope::LogScope(std::uint64_t request_id) noexcept : previous_(current_request) {
-  current_request = request_id;
+LogScope::LogScope(std::uint64_t request_id) noexcept
+    : previous_(std::exchange(context.request, request_id)) {
+  context.session = 0;
 }
 LogScope::~LogScope() {
-  current_request = previous_;
+  context.request = previous_;
+  context.session = 0;
+}
+
+PathScope::PathScope(std::string_view path) noexcept
+    : previous_(std::exchange(context.path, path)) {
+  context.session = 0;
+}
+PathScope::~PathScope() {
+  context.path = previous_;
+}
+
+void note_session(std::uint64_t number) noexcept {
+  context.session = number;
+}
+
+std::uint64_t current_request() noexcept {
+  return context.request;
 }
 
 }  // namespace ftpsfs::log

@@ -416,7 +416,9 @@ void Filesystem::Impl::release(HandleId id, const Request& request) {
     // Nobody hears an error of a release: it is logged and counted where it occurs.
     if (auto done = publish_handle(*handle, request); !done) {
       if (file->owes_upload()) {
-        log::warning("an upload could not be finished: {}", done.error().text);
+        const auto path = tree_.path(file->ino());
+        log::warning("{}: the upload could not be finished: {}",
+                     path ? path->str() : "a removed file", done.error().text);
       }
       note_lost(*file);
     }

@@ -56,6 +56,7 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
                      [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }),
       size_meter_(services_) {
   services_.limits.stall_timeout = settings_.timeout;
+  services_.limits.taken_up = &services_.taken_up;
   services_.limits.readahead = settings_.readahead_bytes;
   // Some are left to other programs, and to work ahead of need.
   services_.limits.lanes = std::clamp(settings_.connections, 4U, 7U) - 3;
@@ -403,6 +404,8 @@ Filesystem::Counters Filesystem::Impl::counters() const {
   result.cache_misses = cached.misses;
   result.inodes = inodes_.size();
   result.failed_uploads = services_.failed_uploads;
+  result.failures = services_.upload_failures.all();
+  result.taken_up = services_.taken_up;
   result.lost_files = services_.lost_files.count();
   result.rescued_files = services_.rescued_files;
   result.left_behind = services_.left_behind;

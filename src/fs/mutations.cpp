@@ -113,6 +113,7 @@ Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
     return removed;
   }
   services_.lost_files.forget(path.str());
+  services_.upload_failures.forget(path.str());
   cache_.note_removed(parent, name);
   inodes_.detach(parent, name);
   return removed;
@@ -153,6 +154,7 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
     file->mark_orphan(false);
   }
   services_.lost_files.forget(path.str());
+  services_.upload_failures.forget(path.str());
   cache_.note_removed(parent, name);
   return {};
 }

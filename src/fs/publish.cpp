@@ -205,6 +205,7 @@ void OpenFile::note_whole(const remote::RemotePath& path) {
     lost_noted_ = false;
   }
   services_.lost_files.forget(path.str());
+  services_.upload_failures.forget(path.str());
 }
 
 /// Keeps the verdict for later flushes, and tells log, status and cache of a failure.
@@ -221,8 +222,12 @@ Result<void> OpenFile::settle_verdict(Result<void> outcome) {
   }
   if (!outcome) {
     const auto location = services_.inodes.locate(ino_);
-    log::warning("upload of {} failed: {}", location ? location->name : "a removed file",
-                 outcome.error().text);
+    if (const auto path = own_path()()) {
+      log::warning("{}: the upload failed: {}", path->str(), outcome.error().text);
+      services_.upload_failures.note({path->str(), outcome.error().text, services_.clock.now()});
+    } else {
+      log::warning("the upload of a removed file failed: {}", outcome.error().text);
+    }
     ++services_.failed_uploads;
     if (location) {
       services_.cache.invalidate_entry(location->parent, location->name);

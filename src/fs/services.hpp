@@ -21,6 +21,7 @@
 #include "lost_files.hpp"
 #include "measured_sizes.hpp"
 #include "page_gates.hpp"
+#include "upload_failures.hpp"
 
 namespace ftpsfs::fs {
 
@@ -40,6 +41,8 @@ struct Services {
   /// The mode that the server gives to new files, once it was seen; 0 before.
   std::atomic<std::uint16_t> new_file_mode{0};
   std::atomic<std::uint64_t> failed_uploads{0};
+  UploadFailures upload_failures{};
+  std::atomic<std::uint64_t> taken_up{0};  ///< see transfer::Limits
   /// Hidden files that could not be cleared away: the next mount may.
   std::atomic<std::uint64_t> left_behind{0};
   /// Counted before the server is asked, and once more when the new name is ours: a path that was

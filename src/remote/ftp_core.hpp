@@ -75,15 +75,24 @@ class FtpRemote::Core {
         return result;
       }
       const Error& error = result.error();
-      lease.note(error);
+      note_failure(lease, error);
       if (attempt == kAttempts || !worth_another_session(error, attempt) || wait.expired() ||
           wait.stop.stop_requested()) {
         return result;
       }
       log::debug("trying on another session: {}", error.text);
+      ++traffic_.sent_again;
       if (is_link_failure(error.code) || wants_new_login(error)) {
         lease.discard();  // else the pool would lend the same session again
       }
+    }
+  }
+
+  /// What the pool and the counters are told of an operation or a transfer that failed.
+  void note_failure(session::Lease& lease, const Error& error) {
+    lease.note(error);
+    if (is_link_failure(error.code)) {
+      ++traffic_.link_failures;
     }
   }
 
@@ -104,10 +113,12 @@ class FtpRemote::Core {
       if (!is_link_failure(sent.error().code)) {
         if (sent.error().reply_code == kLoggedOut && !last) {
           lease.discard();
+          ++traffic_.sent_again;
           continue;
         }
         return explain(std::move(lease), std::move(sent).error(), change.settle, wait);
       }
+      note_failure(lease, sent.error());
       lease.discard();
       lease.give_back();
       log::info("the reply to a change was lost ({}); looking whether it was made",
@@ -120,6 +131,7 @@ class FtpRemote::Core {
       if (!done || last || sent.error().code != Errc::closed || wait.expired()) {
         return sent;
       }
+      ++traffic_.sent_again;
     }
   }
 

@@ -8,6 +8,7 @@
 #include "ftp_list_ahead.hpp"
 #include "ftp_list_asking.hpp"
 #include "ftp_operations.hpp"
+#include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
 #include "ftpsfs/session/download.hpp"
 
@@ -143,6 +144,8 @@ FtpRemoteCounters FtpRemote::counters() const {
   now.warm_starts = core_->traffic().warm_starts;
   now.full_handshakes = core_->traffic().full_handshakes;
   now.fallbacks = core_->traffic().fallbacks;
+  now.link_failures = core_->traffic().link_failures;
+  now.sent_again = core_->traffic().sent_again;
   now.commands = core_->traffic().commands;
   now.flights = core_->traffic().flights;
   now.verbs = core_->traffic().verb_times.summary();
@@ -203,6 +206,7 @@ std::string FtpRemote::description() const {
 // ---- What may be repeated ----
 
 Result<std::optional<Entry>> FtpRemote::glance(const RemotePath& path, const Wait& wait) {
+  const log::PathScope about(path.str());
   const ftp::ServerProfile known = core_->knowledge().profile();
   if (answers_mlst(known, path)) {
     FTPSFS_TRY_ASSIGN(auto mlst, ftp::Command::make("MLST", path.str()));
@@ -228,12 +232,14 @@ Result<Entry> FtpRemote::stat(const RemotePath& path, const Wait& wait) {
 
 /// By whatever it takes.
 Result<Entry> FtpRemote::look_up(const RemotePath& path, const Wait& wait) {
+  const log::PathScope about(path.str());
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
     return fetch_entry(session, path, limit);
   });
 }
 
 Result<FileVersion> FtpRemote::version(const RemotePath& path, const Wait& wait) {
+  const log::PathScope about(path.str());
   if (answers_mlst(core_->knowledge().profile(), path)) {
     FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));
     return version_of(entry);
@@ -261,6 +267,7 @@ bool FtpRemote::takes_any_name_beside(const RemotePath& path) const {
 
 Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait,
                                 const ListingHints& hints) {
+  const log::PathScope about(path.str());
   return core_->repeat(
       Purpose::listing, wait,
       [this, &path, &hints](Session& session, const Wait& limit) -> Result<Listing> {
@@ -304,9 +311,10 @@ Result<std::optional<WholeFile>> FtpRemote::read_ahead(const ChooseFile& choose,
   if (!chosen) {
     return std::optional<WholeFile>();
   }
+  const log::PathScope about(chosen->str());
   auto read = fetch_whole(session_of(*lease), *chosen, most_bytes, wait);
   if (!read) {
-    log::debug("reading {} ahead: {}", chosen->str(), read.error().text);
+    log::debug("reading ahead: {}", read.error().text);
     lease->note(read.error());
     if (Core::wants_new_login(read.error())) {
       lease->discard();
@@ -317,6 +325,7 @@ Result<std::optional<WholeFile>> FtpRemote::read_ahead(const ChooseFile& choose,
 
 Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(
     const RemotePath& directory, std::span<const std::string> names, const Wait& wait) {
+  const log::PathScope about(directory.str());
   std::vector<std::optional<RemotePath>> paths;
   paths.reserve(names.size());
   for (const std::string& name : names) {
@@ -329,6 +338,7 @@ Result<std::vector<std::optional<FileTime>>> FtpRemote::exact_times(
 }
 
 Result<Space> FtpRemote::space(const RemotePath& path, const Wait& wait) {
+  const log::PathScope about(path.str());
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
     return fetch_space(session, path, limit);
   });
@@ -338,18 +348,21 @@ Result<std::unique_ptr<RemoteReader>> FtpRemote::open_reader(const RemotePath& p
                                                              const ByteRange& range,
                                                              YieldRequest on_yield,
                                                              const Wait& wait) {
+  const log::PathScope about(path.str());
   return open_ftp_reader(*core_, path, range, std::move(on_yield), wait);
 }
 
 Result<std::unique_ptr<RemoteWriter>> FtpRemote::open_writer(const RemotePath& path, WriteMode mode,
                                                              YieldRequest on_yield,
                                                              const Wait& wait) {
+  const log::PathScope about(path.str());
   return open_ftp_writer(*core_, path, mode, std::move(on_yield), wait);
 }
 
 // ---- What is sent once ----
 
 Result<void> FtpRemote::make_directory(const RemotePath& path, const Wait& wait) {
+  const log::PathScope about(path.str());
   return core_->mutate(wait,
                        Change{[&path](Session& session, const Wait& limit) {
                                 return send_make_directory(session, path, limit);
@@ -363,6 +376,7 @@ Result<void> FtpRemote::make_directory(const RemotePath& path, const Wait& wait)
 }
 
 Result<void> FtpRemote::remove_directory(const RemotePath& path, const Wait& wait) {
+  const log::PathScope about(path.str());
   FTPSFS_TRY(check_type(path, true, wait));
   return core_->mutate(wait,
                        Change{[&path](Session& session, const Wait& limit) {
@@ -377,6 +391,7 @@ Result<void> FtpRemote::remove_directory(const RemotePath& path, const Wait& wai
 }
 
 Result<void> FtpRemote::remove_file(const RemotePath& path, const Wait& wait) {
+  const log::PathScope about(path.str());
   FTPSFS_TRY(check_type(path, false, wait));
   return core_->mutate(wait,
                        Change{[&path](Session& session, const Wait& limit) {
@@ -391,6 +406,7 @@ Result<void> FtpRemote::remove_file(const RemotePath& path, const Wait& wait) {
 }
 
 Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, const Wait& wait) {
+  const log::PathScope about(from.str());
   if (to.str().starts_with(from.str() + "/")) {
     return make_error(Errc::invalid_argument, "a directory cannot be moved into itself");
   }
@@ -411,6 +427,7 @@ Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, con
 
 Result<void> FtpRemote::make_symlink(const std::string& target, const RemotePath& path,
                                      const Wait& wait) {
+  const log::PathScope about(path.str());
   return core_->mutate(
       wait, Change{[&target, &path](Session& session, const Wait& limit) {
                      return send_make_symlink(session, target, path, limit);
@@ -437,6 +454,7 @@ Result<void> FtpRemote::check_type(const RemotePath& path, bool directory, const
 // Setting an attribute twice is setting it once.
 
 Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) {
+  const log::PathScope about(path.str());
   return core_->repeat(Purpose::metadata, wait, [&path, mode](Session& session, const Wait& limit) {
     return send_set_mode(session, path, mode, limit.uncancellable());
   });
@@ -444,6 +462,7 @@ Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, con
 
 Result<void> FtpRemote::set_mtime(const RemotePath& path, std::int64_t unix_seconds,
                                   const Wait& wait) {
+  const log::PathScope about(path.str());
   return core_->repeat(Purpose::metadata, wait,
                        [&path, unix_seconds](Session& session, const Wait& limit) {
                          return send_set_mtime(session, path, unix_seconds, limit.uncancellable());

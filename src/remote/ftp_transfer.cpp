@@ -17,8 +17,10 @@ namespace {
 
 class FtpReader final : public RemoteReader {
  public:
-  FtpReader(session::Lease lease, std::unique_ptr<session::Download> download, std::uint64_t skip)
-      : lease_(std::move(lease)),
+  FtpReader(FtpRemote::Core& core, session::Lease lease,
+            std::unique_ptr<session::Download> download, std::uint64_t skip)
+      : core_(core),
+        lease_(std::move(lease)),
         download_(std::move(download)),
         version_(to_version(download_->stamp())),
         skip_(skip) {}
@@ -64,7 +66,7 @@ class FtpReader final : public RemoteReader {
                            got.error().fate == SessionFate::usable;
     if (!may_go_on) {
       failure_ = got.error();
-      lease_.note(*failure_);
+      core_.note_failure(lease_, *failure_);
       end();
     }
     return got;
@@ -75,6 +77,7 @@ class FtpReader final : public RemoteReader {
     lease_.give_back();
   }
 
+  FtpRemote::Core& core_;
   session::Lease lease_;
   std::unique_ptr<session::Download> download_;
   const FileVersion version_;
@@ -128,7 +131,7 @@ class FtpWriter final : public RemoteWriter {
   Result<void> pass_on(Result<void> done) {
     if (!done) {
       failure_ = done.error();
-      lease_.note(*failure_);
+      core_.note_failure(lease_, *failure_);
       end();
     }
     return done;
@@ -184,15 +187,15 @@ Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, con
                                                       const Wait& wait) {
   auto opened = core.repeat_with_lease(
       session::Purpose::read, wait,
-      [&path, &range](session::Lease& lease,
-                      const Wait& limit) -> Result<std::unique_ptr<FtpReader>> {
+      [&core, &path, &range](session::Lease& lease,
+                             const Wait& limit) -> Result<std::unique_ptr<FtpReader>> {
         session::Session& session = session_of(lease);
         auto download = open_download(session, path, range, limit);
         if (!download) {
           Error error = std::move(download).error();
           return is_ambiguous(error) ? settle_read(session, path, std::move(error), limit) : error;
         }
-        return std::make_unique<FtpReader>(std::move(lease), std::move(download->download),
+        return std::make_unique<FtpReader>(core, std::move(lease), std::move(download->download),
                                            download->skip);
       });
   if (!opened) {

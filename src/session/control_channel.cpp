@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/log_context.hpp"
 
 namespace ftpsfs::session {
 namespace {
@@ -180,6 +181,7 @@ Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
 }
 
 void ControlChannel::note_command(const ftp::Command& command, SteadyTime now) {
+  log::note_session(notes_.session);
   owed_.push_back({notes_.times != nullptr ? &notes_.times->of(command.verb()) : nullptr, now});
   if (notes_.trace == nullptr && !log::enabled(log::Level::debug)) {
     return;
@@ -192,6 +194,7 @@ void ControlChannel::note_command(const ftp::Command& command, SteadyTime now) {
 }
 
 void ControlChannel::note_reply(const ftp::Reply& reply, const Owed* asked) const {
+  log::note_session(notes_.session);
   if (notes_.trace == nullptr && !log::enabled(log::Level::debug)) {
     return;
   }

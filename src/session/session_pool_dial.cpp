@@ -60,11 +60,11 @@ bool may_be_a_limit(const Error& error) {
 
 bool SessionPool::is_fit(Member& member, const Wait& wait, bool must_be_alive) {
   if (!member.session->is_lendable()) {
-    log::debug("an idle session has died");
+    log::debug("#{}, which was idle, has died", member.session->number());
     return false;
   }
   if (member.session->is_spent()) {
-    log::debug("an idle session is too old to be lent again");
+    log::debug("#{}, which was idle, is too old to be lent again", member.session->number());
     return false;
   }
   if (!must_be_alive) {
@@ -72,7 +72,8 @@ bool SessionPool::is_fit(Member& member, const Wait& wait, bool must_be_alive) {
   }
   auto probed = member.session->probe(wait.no_longer_than(settings_.probe_timeout));
   if (!probed) {
-    log::debug("an idle session does not answer: {}", probed.error().text);
+    log::debug("#{}, which was idle, does not answer: {}", member.session->number(),
+               probed.error().text);
   }
   return probed.has_value();
 }
@@ -403,7 +404,8 @@ void SessionPool::tend() {
     const bool late = readiness != Readiness::ready && clock_.now() >= member->settle_by;
     if (readiness == Readiness::lost || late) {
       lock.unlock();
-      log::debug("a session that nobody used {}", late ? "does not answer" : "has died");
+      log::debug("#{}, which nobody used, {}", member->session->number(),
+                 late ? "does not answer" : "has died");
       drop(member);
     } else if (readiness != Readiness::owing) {
       make_idle(member, readiness);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "meter.hpp"
 #include "read_window.hpp"
@@ -301,7 +302,10 @@ void ReadStream::Core::ensure_pump() {
   try {
     // The old thread, if any, has nothing left to do but to end: it takes no lock any more.
     thread_ = std::jthread(
-        [self = shared_from_this()](const std::stop_token& stop) { self->pump(stop); });
+        [self = shared_from_this(), request = log::current_request()](const std::stop_token& stop) {
+          const log::LogScope scope(request);
+          self->pump(stop);
+        });
     pumping_ = true;
   } catch (const std::system_error& e) {
     error_ = make_error(Errc::io_error, std::string("no thread to read with: ") + e.what());
@@ -355,6 +359,7 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   if (!path) {
     return failed(std::move(path).error(), generation, stop);
   }
+  const log::PathScope about(path->str());
   const SteadyTime begun_at = SteadyClock::now();
   auto reader = remote_.open_reader(
       *path, remote::ByteRange(offset, range_end),
@@ -508,6 +513,7 @@ ReadStream::Core::Next ReadStream::Core::failed(Error error, std::uint64_t gener
   }
   if (is_link_failure(error.code) && retries_left_-- > 0) {
     log::info("download interrupted at byte {} ({}); resuming", window_.end(), error.text);
+    limits_.note_taken_up();
     return Next::reopen;
   }
   error_ = std::move(error);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/transfer/staging.hpp"
 
+#include <string_view>
+
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/log_context.hpp"
 
 namespace ftpsfs::transfer {
 namespace {
@@ -60,7 +63,10 @@ Result<remote::FinishedUpload> send_from(StagedFile& file, remote::Remote& remot
     if (sent || !is_link_failure(sent.error().code) || retries == 0 || stop.stop_requested()) {
       return sent;
     }
+    const auto name = path();
+    const log::PathScope about(name ? std::string_view(name->str()) : std::string_view());
     log::info("upload interrupted ({}); beginning again", sent.error().text);
+    limits.note_taken_up();
   }
 }
 

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <deque>
 #include <iterator>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/base/mutex.hpp"
 
 namespace ftpsfs::transfer {
@@ -225,8 +227,11 @@ void WriteStream::Core::ensure_pump() {
     return;
   }
   // The old thread, if any, has nothing left to do but to end: it takes no lock any more.
-  thread_ =
-      std::jthread([self = shared_from_this()](const std::stop_token& stop) { self->pump(stop); });
+  thread_ = std::jthread(
+      [self = shared_from_this(), request = log::current_request()](const std::stop_token& stop) {
+        const log::LogScope scope(request);
+        self->pump(stop);
+      });
   pumping_ = true;  // not before: no thread may be had
 }
 
@@ -251,6 +256,8 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
   std::optional<std::uint64_t> place;     // where the last transfer was cut
   int cuts_there = 0;
   for (;;) {
+    const auto path = path_();  // it may be renamed between two transfers
+    const log::PathScope about(path ? std::string_view(path->str()) : std::string_view());
     Result<bool> more = false;
     bool opened = false;
     try {
@@ -269,6 +276,7 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
       const Remedy remedy = remedy_for(more.error(), opened, since, retries);
       if (remedy == Remedy::again) {
         log::info("upload interrupted ({}); sending again", more.error().text);
+        limits_.note_taken_up();
         continue;
       }
       if (remedy == Remedy::resume) {
@@ -284,6 +292,9 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
         lock.lock();
         recovering_ = false;
         more = resumed ? Result<bool>(!queue_.empty()) : Result<bool>(std::move(resumed).error());
+        if (more) {
+          limits_.note_taken_up();
+        }
         if (more && opened) {
           cuts_there = place == confirmed_ ? cuts_there + 1 : 1;
           place = confirmed_;

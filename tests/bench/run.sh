@@ -3,12 +3,12 @@
 #
 # Builds the release and measures it: beside curl or rclone on a real server, or (cache) in memory.
 #
-#   tests/bench/run.sh [sequential|latency|walk|reading|writing|cache] [ARGUMENTS]     arguments: see the script of that name
+#   tests/bench/run.sh [sequential|latency|startup|walk|reading|writing|cache] [ARGUMENTS]     arguments: see the script of that name
 set -euo pipefail
 
 what=sequential
 case "${1:-}" in
-    sequential | latency | walk | reading | writing | cache)
+    sequential | latency | startup | walk | reading | writing | cache)
         what="$1"
         shift
         ;;

@@ -72,6 +72,10 @@ class Pki:
         pem.chmod(0o600)
         return Certificate(cert, key, pem)
 
+    def server_for(self, *names):
+        """A server's certificate for names of the caller's choice."""
+        return self._server(names[0], ",".join(f"DNS:{name}" for name in names))
+
     def renewed_server(self):
         """What the good server's certificate is replaced by: the same names, another key."""
         return self._server("renewed-server", "DNS:localhost,IP:127.0.0.1")

@@ -9,7 +9,7 @@ import time
 from box import wait_for
 from mount import binary, is_mounted, lazy_unmount, processes_of, write_credentials
 
-EXIT_USAGE, EXIT_FAILED = 1, 32
+EXIT_USAGE, EXIT_INTERRUPTED, EXIT_FAILED = 1, 8, 32
 
 
 class Program:

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import socket
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from box import wait_for
 from mount import binary, is_mounted, processes_of, sanitized, status_of
-from program import EXIT_FAILED, EXIT_USAGE, Program
+from program import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Program
 from servers import PASSWORD, USER
 
 pytestmark = [pytest.mark.once, pytest.mark.real]
@@ -38,6 +39,8 @@ class Machine:
         install = f"""
             set -e
             export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+            # A copy of another test's mount would keep that alive after it was unmounted outside.
+            umount --all --lazy --types fuse.ftpsfs || true
             mount --bind /usr/sbin {self.real}
             cp -asf {self.real}/. {self.sbin}/
             for helper in mount umount; do
@@ -130,6 +133,88 @@ def test_flags_of_mount(box, program, machine):
     assert done.stdout.splitlines() == ["0", "fake mounts nothing", f"{program.mnt} fuse.ftpsfs ro"]
 
 
+def test_both_types_and_commas_with_a_backslash(box, program, machine):
+    box.put("hello", b"hello\n")
+    comma = box.folder / "a,b"
+    shutil.copy(box.credentials, comma)
+    escaped = str(comma).replace(",", "\\,")
+    options = f"'credentials={escaped},cacert={box.server.pki.ca},x-any=word'"
+    script = ""
+    for kind in ("ftpsfs", "fuse.ftpsfs"):
+        script += f"""
+            /bin/mount -t {kind} -o {options} {box.url()} {program.mnt}
+            /bin/cat {program.mnt}/hello
+            /bin/umount {program.mnt}
+        """
+    done = machine.run(script)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["hello", "hello"]
+    assert processes_of(program.mnt) == []
+
+
+def test_mount_a_knows_a_profile_that_is_mounted(box, program, machine):
+    settings = box.folder / "ftpsfs.conf"
+    settings.write_text(f"[partner]\nurl = {box.url()}\ncredentials = {box.credentials}\ncacert = {box.server.pki.ca}\n")
+    fstab = box.folder / "fstab"
+    fstab.write_text(f"partner: {program.mnt} ftpsfs _netdev 0 0\n")
+    done = machine.run(f"""
+        /bin/mkdir -p {box.folder}/etc
+        /bin/cp {settings} {box.folder}/etc/
+        /bin/mkdir -p /etc/ftpsfs
+        /bin/mount --bind {box.folder}/etc /etc/ftpsfs
+        /bin/mount -a -T {fstab}
+        /bin/mount -a -T {fstab}
+        /bin/grep -c '^partner: {program.mnt} fuse.ftpsfs' /proc/self/mounts
+        /bin/umount {program.mnt}
+    """)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["1"]
+
+
+def test_a_user_mounts_what_fstab_lets_users_mount(box, program, machine):
+    """mount(8) runs its helper with the user's rights; fusermount3 has those that are needed."""
+    user = pwd.getpwnam("nobody")
+    if not shutil.which("setpriv") or not os.stat("/bin/mount").st_mode & 0o4000:
+        pytest.skip("needs setpriv, and a mount that users may run")
+    device = box.folder / "fuse"
+    os.mknod(device, 0o666 | stat.S_IFCHR, os.stat("/dev/fuse").st_rdev)
+    device.chmod(0o666)  # as udev makes it; containers may be stricter
+    box.folder.chmod(0o755)
+    box.put("hello", b"hello\n")
+    for path in (box.credentials, program.mnt):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    (box.folder / "fstab").write_text(fstab_line(box, program.mnt, more=",noauto,user"))
+    as_user = f"/usr/bin/setpriv --reuid={user.pw_uid} --regid={user.pw_gid} --clear-groups"
+    done = machine.run(f"""
+        /bin/mount --bind {box.folder}/fstab /etc/fstab
+        /bin/mount --bind {device} /dev/fuse
+        {as_user} /bin/mount {program.mnt}
+        {as_user} /bin/cat {program.mnt}/hello
+        {as_user} /bin/umount {program.mnt}
+    """)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "hello\n"
+    assert processes_of(program.mnt) == []
+
+
+def test_a_signal_before_the_mount_stands_has_an_exit_code_of_its_own(own_server, box_on):
+    box = box_on(own_server)
+    program = Program(box)
+    own_server.freeze()
+    try:
+        joined = ",".join(f"{name}={value}" for name, value in program.options(connect_timeout=30).items())
+        process = box.start([binary(), "-f", box.url(), program.mnt, "-o", joined], stderr=subprocess.PIPE, text=True)
+        assert wait_for(lambda: re.search(r"^SigCgt|^SigBlk:\t0*[1-9a-f]", open(f"/proc/{process.pid}/status").read(), re.M))
+        time.sleep(0.3)
+        process.terminate()
+        assert process.wait(timeout=20) == EXIT_INTERRUPTED
+        assert "interrupted" in process.stderr.read()
+        assert not is_mounted(program.mnt)
+    finally:
+        own_server.thaw()
+        program.tidy()
+
+
 # -- another user serves
 
 def test_setuid_gives_up_roots_rights_and_the_mount_is_the_users(box, program):
@@ -215,7 +300,8 @@ def test_the_log_goes_to_a_file(box, program):
     (program.mnt / "new").write_bytes(b"x")
     assert program.run("umount", program.mnt).returncode == 0
     text = log.read_text()
-    for form in ("logged in to", "is mounted on", "log level debug", r"request \d+: #\d > ", r"#\d > STOR", "is unmounted"):
+    for form in ("logged in to", "is mounted on", "log level debug", r"request \d+: #\d > ", r"#\d > STOR", "is unmounted",
+                 r"request \d+, /\S+/new: #\d < "):
         assert re.search(form, text), f"{form} is not in\n{text}"
     assert PASSWORD not in text
     assert "No such file" in program.fail(code=EXIT_USAGE, log=box.folder / "nowhere" / "log")
@@ -336,6 +422,18 @@ def test_version_names_the_libraries(program):
     told = program.run("--version").stdout
     for name in (r"ftpsfs \d", r"libfuse 3\.\d", r"OpenSSL 3\.\d", r"Boost 1\.\d", "features: "):
         assert re.search(name, told), told
+
+
+def test_one_version_is_told_everywhere(program):
+    """CMake's, and neither the day of the build nor the machine is in it."""
+    source = Path(__file__).resolve().parents[2]
+    version = re.search(r"^project\(ftpsfs VERSION (\S+)", (source / "CMakeLists.txt").read_text(), re.M)[1]
+    assert program.run("--version").stdout.splitlines()[0] == f"ftpsfs {version}"
+    assert program.run("version").stdout == program.run("--version").stdout
+    assert re.match(rf"ftpsfs \({re.escape(version)}-\d+\) ", (source / "contrib/debian/changelog").read_text())
+    sources = [path for folder in ("src", "include") for path in (source / folder).rglob("*.?pp")]
+    assert len(sources) > 100
+    assert not [path for path in sources if re.search(r"__(DATE|TIME|TIMESTAMP)__", path.read_text())]
 
 
 # -- start-up

@@ -47,11 +47,11 @@ class Capture:
 class SocksProxy:
     """RFC 1928 and 1929, CONNECT alone. `targets`: where each connection went, as (host, port) in the client's words."""
 
-    def __init__(self, user=None, password=None):
+    def __init__(self, user=None, password=None, port=0):
         self.login = (user.encode(), password.encode()) if user else None
         self.targets = []
         self.refused_logins = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

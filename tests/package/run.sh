@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Builds the Debian package from contrib/debian, has lintian look at it, installs it in a throw-away root (an overlay
-# over this machine's, in a mount namespace of its own) and uses it there: mount, fstab, man pages, and removal. Needs root.
+# Builds the Debian package from contrib/debian as README.md says, has lintian look at it, installs it in a throw-away
+# root (an overlay over this machine's, in a mount namespace of its own) and uses it there: mount, fstab, man pages, and
+# removal. And makes the archive of the same build by cpack. Needs root.
 #
 #   tests/package/run.sh [PACKAGE.deb]     with a package only the second half
 set -euo pipefail
@@ -11,16 +12,39 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
+# The block of code of README.md in which this word begins a line.
+commands_of_readme() { # WORD
+    awk -v word="$1" '
+        /^```/ { if (inside && hit) printf "%s", block; inside = !inside; block = ""; hit = 0; next }
+        inside { block = block $0 "\n"; if ($1 == word) hit = 1 }' "$root/README.md"
+}
+
 build_package() {
     local tree="$work/ftpsfs"
     mkdir "$tree"
     (cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree")
-    cp -r "$tree/contrib/debian" "$tree/debian"
-    (cd "$tree" && dpkg-buildpackage -b -us -uc) >"$work/build.log" 2>&1 || {
+    (cd "$tree" && bash -euc "$(commands_of_readme dpkg-buildpackage)") >"$work/build.log" 2>&1 || {
         tail -n 40 "$work/build.log" >&2
         return 1
     }
     lintian --fail-on error,warning "$work"/ftpsfs_*.changes
+    pack_archive "$tree"/obj-*
+}
+
+# cpack, of the same build: a tree to be unpacked in /.
+pack_archive() { # BUILD DIRECTORY
+    local archive names
+    (cd "$1" && cpack) >"$work/cpack.log" 2>&1 || {
+        tail -n 20 "$work/cpack.log" >&2
+        return 1
+    }
+    archive="$(echo "$1"/ftpsfs-*.tar.gz)"
+    names="$(tar -tzf "$archive")"
+    for name in usr/bin/ftpsfs usr/sbin/mount.ftpsfs usr/sbin/umount.fuse.ftpsfs usr/share/man/man1/ftpsfs.1; do
+        grep -q "^[^/]*/$name\$" <<<"$names" || { echo "$archive: $name is missing" >&2; return 1; }
+    done
+    tar -xzOf "$archive" --wildcards '*/ftpsfs@.service' | grep -q '^ExecStart=/usr/bin/ftpsfs '
+    echo "the archive is whole"
 }
 
 use_package() { # PACKAGE, in the throw-away root
@@ -66,6 +90,7 @@ fi
 mkdir "$work/layers"
 # shellcheck disable=SC2016
 unshare --mount --propagation private bash -euc '
+    umount --all --lazy --types fuse.ftpsfs || true  # mounts of others would not end with a copy here
     mount -t tmpfs tmpfs "$1"
     mkdir "$1/upper" "$1/work" "$1/root"
     mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"

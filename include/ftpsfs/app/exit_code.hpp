@@ -10,8 +10,9 @@ namespace ftpsfs::app {
 /// The numbers are those of mount(8).
 enum ExitCode : int {
   kExitDone = 0,
-  kExitUsage = 1,    ///< the command line, a local file, a permission
-  kExitFailure = 32  ///< connection, TLS, login, remote path; a mount that is busy or silent
+  kExitUsage = 1,        ///< the command line, a local file, a permission
+  kExitInterrupted = 8,  ///< by a signal, before the mount stood
+  kExitFailure = 32      ///< connection, TLS, login, remote path; a mount that is busy or silent
 };
 
 /// Writes "ftpsfs: TEXT" to stderr as one line: control characters (a server's words may be inside)

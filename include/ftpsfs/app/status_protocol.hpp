@@ -66,6 +66,15 @@ struct TransferReport {
   friend bool operator==(const TransferReport&, const TransferReport&) = default;
 };
 
+/// An upload that failed, and why.
+struct FailureReport {
+  std::string path;
+  std::string reason;
+  std::uint64_t seconds_ago = 0;
+
+  friend bool operator==(const FailureReport&, const FailureReport&) = default;
+};
+
 /// One picture of a mount.
 struct StatusReport {
   int pid = 0;
@@ -93,6 +102,9 @@ struct StatusReport {
   std::uint64_t warm_starts = 0;      ///< transfers over a data connection that was made ahead
   std::uint64_t full_handshakes = 0;  ///< TLS of data connections, not resumed
   std::uint64_t fallbacks = 0;        ///< fast ways that failed and were replaced
+  std::uint64_t link_failures = 0;    ///< operations and transfers that the link cut
+  std::uint64_t sent_again = 0;       ///< operations that were asked for once more
+  std::uint64_t taken_up = 0;         ///< transfers that went on behind a failure
   std::uint64_t commands = 0;
   std::uint64_t flights = 0;  ///< commands that travelled together count once
   std::uint64_t bytes_read = 0;
@@ -118,6 +130,7 @@ struct StatusReport {
 
   std::vector<VerbReport> verbs;  ///< those first that took most of the time
   std::vector<TransferReport> transfers;
+  std::vector<FailureReport> failures;  ///< the latest of failed_uploads
 
   friend bool operator==(const StatusReport&, const StatusReport&) = default;
 };

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/result.hpp"
@@ -27,6 +28,13 @@ namespace ftpsfs::fs {
 
 /// Takes one name; false: it did not fit, stop here (a readdirplus lookup is then undone).
 using DirectoryVisitor = std::function<bool(const DirectoryItem&)>;
+
+/// An upload that failed, and why.
+struct FailedUpload {
+  std::string path;    ///< on the server
+  std::string reason;  ///< in the server's words, where it had some
+  SteadyTime at;
+};
 
 class Filesystem {
  public:
@@ -117,6 +125,8 @@ class Filesystem {
     std::uint64_t cache_hits = 0;
     std::uint64_t cache_misses = 0;
     std::uint64_t failed_uploads = 0;
+    std::vector<FailedUpload> failures;  ///< the latest of them, the last one last
+    std::uint64_t taken_up = 0;          ///< transfers that went on behind a failure
     /// Files that are not whole on the server, and of which no program was told.
     std::uint64_t lost_files = 0;
     std::uint64_t rescued_files = 0;  ///< kept on this machine, as the server would not take them

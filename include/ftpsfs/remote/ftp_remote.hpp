@@ -45,6 +45,8 @@ struct FtpRemoteCounters {
   std::uint64_t warm_starts = 0;      ///< transfers over a data connection that was made ahead
   std::uint64_t full_handshakes = 0;  ///< TLS, of data connections: not resumed
   std::uint64_t fallbacks = 0;        ///< fast ways that failed and were replaced
+  std::uint64_t link_failures = 0;    ///< operations and transfers that the link cut
+  std::uint64_t sent_again = 0;       ///< operations that were asked for once more
   std::uint64_t commands = 0;
   std::uint64_t flights = 0;  ///< commands that travelled together count once
   std::vector<session::VerbTimes::Summary> verbs{};

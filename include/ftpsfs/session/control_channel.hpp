@@ -47,6 +47,9 @@ class ControlChannel {
   Result<std::unique_ptr<net::ByteStream>> release_stream();
   void adopt_stream(std::unique_ptr<net::ByteStream> stream);
 
+  /// As log and trace call it.
+  std::uint64_t session_number() const noexcept { return notes_.session; }
+
   /// Several records may fly at once from now on.
   void allow_pipelining(bool allowed) { pipelining_ = allowed; }
   /// One command at a time, for servers that lose count otherwise.

@@ -43,7 +43,9 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> full_handshakes{0};  ///< TLS of data connections, not resumed
   std::atomic<std::uint64_t> fallbacks{0};        ///< fast ways that failed and were replaced
   std::atomic<std::uint64_t> commands{0};
-  std::atomic<std::uint64_t> flights{0};  ///< what travelled together counts once
+  std::atomic<std::uint64_t> flights{0};        ///< what travelled together counts once
+  std::atomic<std::uint64_t> link_failures{0};  ///< operations and transfers that the link cut
+  std::atomic<std::uint64_t> sent_again{0};     ///< operations that were asked for once more
   VerbTimes verb_times{};
   std::atomic<std::uint64_t> sessions{0};  ///< begun so far: the number of the latest
   TransferBoard transfers{};
@@ -133,6 +135,7 @@ class Session final : public PooledSession {
   Error explain_broken_data(std::string_view verb, Error fallback, bool before_start = false);
 
   // PooledSession:
+  std::uint64_t number() const override { return control_->session_number(); }
   bool is_lendable() override;
   bool is_spent() override;
   Readiness rest() override;

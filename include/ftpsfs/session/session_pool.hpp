@@ -60,6 +60,8 @@ enum class Readiness : std::uint8_t {
 class PooledSession {
  public:
   virtual ~PooledSession() = default;
+  /// What the log and the trace call it.
+  virtual std::uint64_t number() const { return 0; }
   /// Of an idle session: takes in what has come. @return false when it is of no use any more.
   virtual bool is_lendable() = 0;
   /// Too old to be lent again, though it still answers (its TLS session is about to expire).

@@ -39,6 +39,14 @@ struct Limits {
   Duration settle_pause{250};
   /// How often a transfer is taken up again after a link failure without progress.
   int retries = 2;
+  /// Counts the transfers that were taken up again; null: nobody does. Outlives the streams.
+  std::atomic<std::uint64_t>* taken_up = nullptr;
+
+  void note_taken_up() const {
+    if (taken_up != nullptr) {
+      ++*taken_up;
+    }
+  }
 };
 
 /// Divides a fixed amount of memory among the streams that are active. Thread-safe.

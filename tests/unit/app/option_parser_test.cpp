@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <sstream>
+#include <vector>
+
 #include "parse_words.hpp"
 
 namespace ftpsfs::app {
@@ -179,6 +183,16 @@ TEST(MountHelper, ValuesMayStandInDoubleQuotes) {
   EXPECT_THAT(split_option_list("a=\"b\"c,d"), ElementsAre("a=\"b\"c", "d"));
 }
 
+TEST(MountHelper, TheMountTableShowsWhatFstabSaysButNoUser) {
+  EXPECT_EQ(parse_helper({"partner:", "/m"})->options.fsname, "partner:");
+  EXPECT_EQ(parse_helper({"h:/a b", "/m"})->options.fsname, "h:/a b");
+  EXPECT_EQ(parse_helper({"h:/", "/m", "-o", "fsname=x"})->options.fsname, "x");
+  for (const char* source : {"me@h:/", "ftpes://me:hunter2@h/"}) {
+    EXPECT_EQ(parse_helper({source, "/m"})->options.fsname, "") << "the URL without them";
+  }
+  EXPECT_EQ(parse({"h:/", "/m"})->options.fsname, "");
+}
+
 TEST(MountHelper, TellsHelpAndVersion) {
   EXPECT_TRUE(parse_helper({"-h"})->options.show_help);
   EXPECT_TRUE(parse_helper({"-V"})->options.show_version);
@@ -199,30 +213,75 @@ TEST(UmountHelper, FlagsMeanWhatUmountMeans) {
   EXPECT_THAT(parse_umount({"/m", "-vN", "ns"}).error().text, HasSubstr("nsenter"));
 }
 
-TEST(OptionParser, WordsOfOtherToolsMeanTheSameHere) {
-  const auto line =
-      parse({"-o",
-             "passwd_file=c,ca_cert=a,client_cert=b,client_key=k,no_check_certificate,"
-             "ssl_control,concurrency=3,dir_cache_time=5m,file_mode=0640,"
-             "dir_mode=0750,tlsv1.2,disable_tls13,reconnect,skip_pasv_ip,"
-             "user_password_stdin",
-             "h:/", "/m"});
-  ASSERT_TRUE(line) << line.error().text;
-  const Options& options = line->options;
-  EXPECT_EQ(options.credentials_file, "/start/c");
-  EXPECT_THAT(options.ca_files, ElementsAre("/start/a"));
-  EXPECT_EQ(options.identity.certificate, "/start/b");
-  EXPECT_EQ(options.identity.key, "/start/k");
-  EXPECT_EQ(options.verify, net::TlsVerify::none);
-  EXPECT_EQ(options.protection, session::Protection::clear_data);
-  EXPECT_EQ(options.max_conns, 3U);
-  EXPECT_EQ(options.dir_cache_timeout, std::chrono::minutes(5));
-  EXPECT_EQ(options.file_mask, 0137);
-  EXPECT_EQ(options.directory_mask, 0027);
-  EXPECT_EQ(options.tls_max, net::TlsVersion::tls1_2);
-  EXPECT_TRUE(options.password_stdin);
-  EXPECT_EQ(parse({"-o", "no_verify_hostname,clientcert=x", "h:/", "/m"})->options.verify,
-            net::TlsVerify::ca);
+/// A word of another program, and what it is here; both must lead to the same.
+struct OtherWord {
+  std::string word;
+  std::string ours;
+};
+class WordsOfOtherTools : public testing::TestWithParam<OtherWord> {};
+INSTANTIATE_TEST_SUITE_P(
+    Each, WordsOfOtherTools,
+    testing::Values(
+        OtherWord{"user_password_stdin", "password_stdin"},
+        OtherWord{"passwd_file=c", "credentials=c"}, OtherWord{"ca_cert=a", "cacert=a"},
+        OtherWord{"client_cert=b", "cert=b"}, OtherWord{"client_key=k", "key=k"},
+        OtherWord{"clientcert=x", "pkcs12=x"}, OtherWord{"no_check_certificate", "verify=none"},
+        OtherWord{"no_verify_peer", "verify=none"}, OtherWord{"no_verify_hostname", "verify=ca"},
+        OtherWord{"ssl_control", "prot=clear"}, OtherWord{"concurrency=3", "max_conns=3"},
+        OtherWord{"dcache_timeout=7", "dir_cache_timeout=7"},
+        OtherWord{"cache_timeout=7", "dir_cache_timeout=7"},
+        OtherWord{"dir_cache_time=5m", "dir_cache_timeout=5m"},
+        OtherWord{"codepage=cp850", "charset=cp850"}, OtherWord{"encoding=cp850", "charset=cp850"},
+        OtherWord{"file_mode=0640", "fmask=0137"}, OtherWord{"dir_mode=0750", "dmask=0027"},
+        OtherWord{"tlsv1.2", "tls_min=1.2"}, OtherWord{"disable_tls13", "tls_max=1.2"},
+        OtherWord{"skip_pasv_ip", ""}, OtherWord{"reconnect", ""}),
+    [](const auto& each) {
+      std::string name = each.param.word.substr(0, each.param.word.find('='));
+      std::replace(name.begin(), name.end(), '.', '_');
+      return name;
+    });
+
+/// The options that such words lead to, in a form that can be compared.
+std::string digest_of(const Options& o) {
+  const auto joined = [](const std::vector<std::string>& words) {
+    std::string all;
+    for (const std::string& word : words) {
+      all += word + ";";
+    }
+    return all;
+  };
+  std::ostringstream out;
+  out << o.password_stdin << '|' << o.credentials_file << '|' << joined(o.ca_files) << '|'
+      << o.identity.certificate << '|' << o.identity.key << '|' << o.identity.pkcs12 << '|'
+      << static_cast<int>(o.verify) << '|' << static_cast<int>(o.protection) << '|' << o.max_conns
+      << '|' << o.dir_cache_timeout.count() << '|' << o.charset << '|'
+      << o.file_mask.value_or(0xffff) << '|' << o.directory_mask.value_or(0xffff) << '|'
+      << static_cast<int>(o.tls_min) << '|' << static_cast<int>(o.tls_max);
+  return out.str();
+}
+
+TEST_P(WordsOfOtherTools, MeanTheSameHere) {
+  const auto& [word, ours] = GetParam();
+  // A value that is not the default, so that a word that does nothing is seen.
+  const std::string before = "tls_min=1.3,max_conns=5,";
+  const auto theirs = parse({"-o", before + word, "h:/", "/m"});
+  ASSERT_TRUE(theirs) << theirs.error().text;
+  const auto expected = parse({"-o", before + ours, "h:/", "/m"});
+  ASSERT_TRUE(expected) << expected.error().text;
+  EXPECT_EQ(digest_of(theirs->options), digest_of(expected->options));
+  const bool is_always_so = ours.empty();
+  const auto without = parse({"-o", before, "h:/", "/m"});
+  EXPECT_EQ(digest_of(theirs->options) == digest_of(without->options), is_always_so);
+}
+
+TEST(OptionParser, UmountWaitsWithAndWithoutATime) {
+  const auto plain = parse({"umount", "--wait", "/m"});
+  ASSERT_TRUE(plain) << plain.error().text;
+  EXPECT_THAT(plain->positionals, ElementsAre("/m"));
+  EXPECT_EQ(plain->options.umount_timeout, Options().umount_timeout);
+  EXPECT_EQ(parse({"umount", "--wait=5m", "/m"})->options.umount_timeout, std::chrono::minutes(5));
+  EXPECT_EQ(parse({"umount", "--timeout=5s", "/m"})->options.umount_timeout,
+            std::chrono::seconds(5));
 }
 
 TEST(OptionParser, WatchMayHaveAnInterval) {

@@ -49,6 +49,10 @@ TEST(StatusProtocol, ReportsSurviveTheJourney) {
   report.verbs = {{"RETR", 3, 20'000, 16'384, 32'768, 30'000}, {"SITE CHMOD", 1, 7, 7, 7, 7}};
   report.trouble = "connection refused";
   report.transfers = {{"/orders/a.csv", true, 7, 100, 0, 1'500}, {"/b", false, 0, 1, 2, 3}};
+  report.failures = {{"/orders/b", "552 quota", 61}};
+  report.link_failures = 3;
+  report.sent_again = 2;
+  report.taken_up = 1;
   const auto reply = decode_reply(line_of(encode(ControlReply{{}, report})));
   ASSERT_TRUE(reply);
   ASSERT_TRUE(reply->status);
@@ -154,6 +158,7 @@ TEST(StatusProtocol, AStatusWithAllVerbsFitsIntoAReply) {
   report.verbs.assign(session::VerbTimes::kMostVerbs,
                       {std::string(session::VerbTimes::kLongestVerb, 'V'), UINT64_MAX, UINT64_MAX,
                        UINT64_MAX, UINT64_MAX, UINT64_MAX});
+  report.failures.assign(8, {std::string(200, '\x01'), std::string(200, '\x01'), UINT64_MAX});
   EXPECT_LT(encode(ControlReply{{}, report}).size(), kLongestReply / 2);
 }
 
@@ -189,10 +194,26 @@ TEST(StatusProtocol, TheTextHasNoWordThatATerminalObeys) {
   report.certificate_warning = report.log_level = report.trouble = bad;
   report.verbs = {{bad, 1, 1, 1, 1, 1}};
   report.transfers = {{bad, true, 0, 1, 2, 3}};
+  report.failures = {{bad, bad, 1}};
   const std::string text = as_text(report);
   EXPECT_THAT(text,
               AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\xc2\x9b")), Not(HasSubstr("2J\n"))));
   EXPECT_THAT(text, HasSubstr("a\\x1b]0;b\\xc2\\x9b2J\\x0a on "));
+}
+
+TEST(StatusProtocol, TheTextTellsWhyUploadsFailedAndHowTheLinkIs) {
+  StatusReport report;
+  EXPECT_THAT(as_text(report), Not(HasSubstr("  failed  ")));
+  report.failures = {{"/orders/a", "552 quota", 61}, {"/orders/b", "553 no", 5}};
+  report.link_failures = 3;
+  report.sent_again = 2;
+  report.taken_up = 1;
+  report.server_certificate_ends = "2030-03-17 17:46 UTC";
+  EXPECT_THAT(as_text(report),
+              AllOf(HasSubstr("  failed       /orders/a: 552 quota (1 min 1 s ago)\n"
+                              "  failed       /orders/b: 553 no (5 s ago)\n"),
+                    HasSubstr("3 failures, 2 operations sent again, 1 transfers taken up again\n"),
+                    HasSubstr("  certificate  the server's, until 2030-03-17 17:46 UTC\n")));
 }
 
 TEST(StatusProtocol, TheTextForPeopleNamesWhatMatters) {

@@ -25,6 +25,22 @@ TEST_F(OpenFileTest, CloseReturnsTheServersVerdict) {
   EXPECT_EQ(look(kRootIno, "f"), kNoIno);
 }
 
+TEST_F(OpenFileTest, AFailedUploadIsListedWithItsReasonUntilTheFileIsWhole) {
+  remote.fail_next(Op::open_writer, "", make_error(Errc::quota_exceeded, "552 quota"));
+  const HandleId handle = create("f");
+  ASSERT_TRUE(write(handle, 0, "hello"));
+  EXPECT_FALSE(close(handle));
+  const auto failures = fs->counters().failures;
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].path, "/f");
+  EXPECT_EQ(failures[0].reason, "552 quota");
+  const HandleId again = create("f");
+  ASSERT_TRUE(write(again, 0, "hello"));
+  ASSERT_TRUE(close(again));
+  EXPECT_TRUE(fs->counters().failures.empty());
+  EXPECT_EQ(fs->counters().failed_uploads, 1U);
+}
+
 TEST_F(OpenFileTest, AFlushBeforeTheFirstBytePublishesNothing) {
   remote.put("/f", "old");
   const HandleId handle = open(walk("f"), O_WRONLY | O_TRUNC);

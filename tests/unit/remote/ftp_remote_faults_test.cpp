@@ -40,6 +40,19 @@ TEST_F(Faults, ARestartOfTheServerGoesUnnoticed) {
   EXPECT_EQ(server_->count("MKD"), 1);
 }
 
+TEST_F(Faults, FailuresOfTheLinkAndSecondAttemptsAreCounted) {
+  ASSERT_TRUE(remote_->stat(at("/f"), soon()));
+  EXPECT_EQ(remote_->counters().link_failures, 0U);
+  EXPECT_EQ(remote_->counters().sent_again, 0U);
+  server_->add_fault({.verb = "*", .kind = Fault::Kind::reset});
+  ASSERT_TRUE(remote_->stat(at("/f"), soon()));
+  EXPECT_EQ(remote_->counters().link_failures, 1U);
+  EXPECT_EQ(remote_->counters().sent_again, 1U);
+  server_->add_fault({.verb = "RETR", .kind = Fault::Kind::cut_data, .bytes = 1000});
+  EXPECT_FALSE(read("/f"));
+  EXPECT_EQ(remote_->counters().link_failures, 2U);
+}
+
 /// Every command of every scenario fails once, in each way; the loop ends when no fault is met.
 class EachPoint : public Faults, public ::testing::WithParamInterface<Fault::Kind> {};
 

@@ -2,6 +2,7 @@
 #include "ftpsfs/transfer/read_stream.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <latch>
 #include <thread>
 
@@ -79,9 +80,12 @@ TEST_F(ReadStreamTest, ALinkFailureIsResumedFromTheOffset) {
   const std::string data = pattern(kMebibyte);
   remote.put("/f", data);
   remote.fail_after_bytes(Op::read, 300'000, make_error(Errc::closed, "reset"));
+  std::atomic<std::uint64_t> taken_up{0};
+  limits.taken_up = &taken_up;
   const auto stream = reader(remote);
   EXPECT_TRUE(read(*stream, 0, kMebibyte) == data);
   EXPECT_EQ(remote.calls(Op::open_reader), 2U);
+  EXPECT_EQ(taken_up, 1U);
 }
 
 TEST_F(ReadStreamTest, AFailureThatStaysReachesTheReader) {
