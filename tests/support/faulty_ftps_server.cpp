@@ -66,7 +66,8 @@ int CommandLog::count(const std::string& verb) const {
 FaultyFtpsServer::Shared::Shared(FaultyServerOptions wanted)
     : options(std::move(wanted)),
       tls(options.certificate,
-          options.tls1_2_only ? ServerTls::Versions::only_1_2 : ServerTls::Versions::both),
+          options.tls1_2_only ? ServerTls::Versions::only_1_2 : ServerTls::Versions::both,
+          options.tickets),
       listener([this](ServerConnection& control) { FaultyDialogue(*this, control).run(); }) {}
 
 FaultyFtpsServer::FaultyFtpsServer(FaultyServerOptions options)

@@ -135,8 +135,10 @@ void FaultyDialogue::mlst(const std::string& argument) {
 
 std::optional<std::string> FaultyDialogue::unix_listing(const std::string& argument) const {
   std::string rest = argument;
+  bool shows_itself = false;
   while (rest.starts_with("-")) {
     const auto blank = rest.find(' ');
+    shows_itself = shows_itself || rest.substr(0, blank).find('a') != std::string::npos;
     rest = blank == std::string::npos ? "" : rest.substr(blank + 1);
   }
   const std::string path = path_of(rest);
@@ -151,6 +153,11 @@ std::optional<std::string> FaultyDialogue::unix_listing(const std::string& argum
     return unix_line(*found, shared_.options.unlistable);
   }
   std::string text;
+  if (shows_itself && shared_.options.lists_itself) {
+    FaultyTree::Named self = *found;
+    self.name = ".";
+    text += unix_line(self, {});
+  }
   for (const FaultyTree::Named& entry :
        shared_.tree.list(path).value_or(std::vector<FaultyTree::Named>())) {
     text += unix_line(entry, shared_.options.unlistable);
