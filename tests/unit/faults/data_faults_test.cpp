@@ -20,7 +20,9 @@ const FaultyServerOptions kNoEpsv{.epsv = false};
 
 /// With little time for what does not answer.
 Day impatient() {
-  return {.timeout = 900ms, .logs_in_anew = true};
+  return {.timeout = 900ms, .logs_in_anew = true, .remote = [](remote::FtpRemoteSettings& made) {
+            made.session.connect_timeout = 200ms;
+          }};
 }
 
 class Ports : public FaultTable {};
@@ -62,6 +64,17 @@ INSTANTIATE_TEST_SUITE_P(
             &FaultyMount::reads,
             0,
             impatient()},
+        Row{"epsv_leads_to_a_black_hole_for_clear_data",
+            {of_port("EPSV", Fault::Kind::port_silent)},
+            &FaultyMount::reads,
+            0,
+            {.timeout = 900ms,
+             .logs_in_anew = true,
+             .remote =
+                 [](remote::FtpRemoteSettings& made) {
+                   made.session.protection = session::Protection::clear_data;
+                   made.session.connect_timeout = 200ms;
+                 }}},
         Row{"every_port_is_a_black_hole",
             {of_port("EPSV", Fault::Kind::port_silent), of_port("PASV", Fault::Kind::port_silent)},
             &FaultyMount::reads,
