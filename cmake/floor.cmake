@@ -11,10 +11,11 @@ function(ftpsfs_floor name)
   endif()
 endfunction()
 
-# ftpsfs_unit_tests(<name> LINK ...): tests/unit/<name>/*_test.cpp become one
-# executable <name>_test, registered in ctest with the label "unit".
+# ftpsfs_unit_tests(<name> [SHARDS <n>] LINK ...): tests/unit/<name>/*_test.cpp become one
+# executable <name>_test, registered in ctest with the label "unit". Tests that wait more than they
+# work are registered as several, which run side by side.
 function(ftpsfs_unit_tests name)
-  cmake_parse_arguments(T "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(T "" "SHARDS" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*_test.cpp)
   if(NOT sources)
     return()
@@ -27,6 +28,15 @@ function(ftpsfs_unit_tests name)
   if(FTPSFS_PLAIN_TESTS)
     target_compile_options(${name}_test PRIVATE -O0 -U_FORTIFY_SOURCE)
   endif()
-  add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)
-  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120)
+  if(NOT T_SHARDS)
+    add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120)
+    return()
+  endif()
+  foreach(shard RANGE 1 ${T_SHARDS})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME unit.${name}-${shard} COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(unit.${name}-${shard} PROPERTIES LABELS unit TIMEOUT 120
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${T_SHARDS};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()

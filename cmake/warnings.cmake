@@ -22,9 +22,10 @@ if(FTPSFS_SANITIZE)
       -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-tsan)
   endif()
 elseif(CMAKE_BUILD_TYPE MATCHES "Rel")
+  # tests/package/hardening.sh looks at what comes of this.
   check_cxx_compiler_flag(-fcf-protection FTPSFS_HAS_CF_PROTECTION)
   target_compile_options(ftpsfs_options INTERFACE
-    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
     # x86 alone has it.
     $<$<BOOL:${FTPSFS_HAS_CF_PROTECTION}>:-fcf-protection>)
   target_link_options(ftpsfs_options INTERFACE -Wl,-z,relro,-z,now)

@@ -16,4 +16,11 @@ std::optional<std::chrono::microseconds> round_trip(int fd) noexcept {
   return std::chrono::microseconds(info.tcpi_rtt);
 }
 
+bool awaits_peer(int fd) noexcept {
+  ::tcp_info info{};
+  ::socklen_t size = sizeof info;
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_state == TCP_SYN_SENT;
+}
+
 }  // namespace ftpsfs::net

@@ -23,6 +23,15 @@
 namespace ftpsfs::remote {
 namespace {
 
+/// A listing that ends inside a line was cut, however properly the rest of it ended. LIST has no
+/// standard: there a last line that can be read is believed to be one.
+Result<void> check_end(const ftp::ListingNotes& notes, bool is_mlsd) {
+  if (notes.unterminated && (is_mlsd || notes.unparsed_lines > 0)) {
+    return make_error(Errc::truncated, "the server's listing ends inside a line");
+  }
+  return {};
+}
+
 Result<ReadListing> fetch_list_by(session::Session& session, const std::string& command,
                                   const RemotePath& directory, bool change, const Wait& wait,
                                   const session::ListingTap& tap) {
@@ -35,6 +44,7 @@ Result<ReadListing> fetch_list_by(session::Session& session, const std::string& 
   FTPSFS_TRY(check_verdict(body->verdict));
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_list(body->text, list_context(session), &notes));
+  FTPSFS_TRY(check_end(notes, false));
   report_unread(session, directory, notes);
   FTPSFS_TRY(check_not_denied(known, command, facts, notes));
   return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
@@ -93,6 +103,7 @@ Result<Mlsd> fetch_mlsd(session::Session& session, const RemotePath& directory, 
   FTPSFS_TRY(check_verdict(body.verdict));
   ftp::ListingNotes notes;
   FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_mlsd(body.text, &notes));
+  FTPSFS_TRY(check_end(notes, true));
   report_unread(session, directory, notes);
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
     return make_error(Errc::access_denied, "the directory may not be read (an empty listing)");

@@ -67,19 +67,27 @@ bool ServerKnowledge::allows(Way way) const {
 
 void ServerKnowledge::note(Way way, bool worked) {
   constexpr int kEnough = 3;
+  const MutexLock lock(mutex_);
+  Trial& trial = trials_[static_cast<std::size_t>(way)];
+  trial.failures = worked ? 0 : trial.failures + 1;
+  if (trial.failures >= kEnough) {
+    pause(way);
+  }
+}
+
+void ServerKnowledge::rule_out(Way way) {
+  const MutexLock lock(mutex_);
+  pause(way);
+}
+
+void ServerKnowledge::pause(Way way) {
   constexpr std::chrono::minutes kPause{10};
   constexpr std::array<const char*, 3> kNames{"data connections made ahead of need",
                                               "listings over two connections at a time",
                                               "downloads whose end is announced"};
   const auto which = static_cast<std::size_t>(way);
-  const MutexLock lock(mutex_);
-  Trial& trial = trials_[which];
-  trial.failures = worked ? 0 : trial.failures + 1;
-  if (trial.failures >= kEnough) {
-    log::info("{} fail here; none is made for {} minutes", kNames[which], kPause.count());
-    trial.again = SteadyClock::now() + kPause;
-    trial.failures = 0;
-  }
+  log::info("{} fail here; none is made for {} minutes", kNames[which], kPause.count());
+  trials_[which] = {0, SteadyClock::now() + kPause};
 }
 
 ServerKnowledge::Login ServerKnowledge::login() const {

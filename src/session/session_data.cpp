@@ -11,6 +11,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/net/round_trip.hpp"
 #include "session_start.hpp"
 
 namespace ftpsfs::session {
@@ -227,6 +228,11 @@ Result<StartedTransfer> Session::start_warm(net::Socket socket, const TransferOr
                                             const Wait& wait) {
   const Greeting greeting = hello_time();
   auto started = start_on(std::move(socket), order, greeting, wait);
+  if (!started && started.error().code == Errc::unreachable &&
+      started.error().fate == SessionFate::broken) {
+    knowledge_.rule_out(ServerKnowledge::Way::warm_start);  // the port asked for now may be let by
+    return started;
+  }
   if (started) {
     ++counters_.warm_starts;
     knowledge_.note(ServerKnowledge::Way::warm_start, true);
@@ -382,7 +388,16 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
       }
       continue;
     }
-    auto done = transport_.handshake_data(data, control_->stream(), wait);
+    // A connection that was begun ahead of need may never come about: packet filters drop it
+    // without a word.
+    const bool connecting = net::awaits_peer(data.native_handle());
+    auto done = transport_.handshake_data(
+        data, control_->stream(),
+        connecting ? wait.no_longer_than(settings_.connect_timeout) : wait);
+    if (!done && done.error().code == Errc::timed_out && !wait.expired() &&
+        net::awaits_peer(data.native_handle())) {
+      return make_broken(Errc::unreachable, std::move(done).error().text);
+    }
     if (!done) {
       return explain_broken_start(order, start, std::move(done).error());
     }
@@ -450,9 +465,13 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
 /// The handshake failed. When nothing has begun, a refusal of the verb is the cause, not its
 /// effect.
 Error Session::explain_broken_start(const TransferOrder& order, Start& start, Error fallback) {
-  if (fallback.code == Errc::cancelled || fallback.code == Errc::timed_out) {
+  // Whom we do not trust is not asked why.
+  if (fallback.code == Errc::cancelled || fallback.code == Errc::timed_out ||
+      fallback.code == Errc::untrusted) {
     return fallback;
   }
+  // The server may still be waiting for our part of the handshake, and speak behind its end alone.
+  start.result.data->reset();
   const Wait limit = Wait::for_at_most(kReasonLimit);
   const std::size_t before = order.questions.size() + (order.restart ? 1U : 0U);
   while (start.result.answers.size() + (start.restarted ? 1U : 0U) < before) {

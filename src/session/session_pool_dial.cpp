@@ -121,6 +121,9 @@ Result<void> SessionPool::dial(Member* member, const Wait& wait, Verdict& verdic
     remove(member);
     dialled = std::move(opened).error();
     verdict = is_current ? judge_failed_dial(dialled.error(), wait) : Verdict::give_up;
+    if (ever_logged_in_ && dialled.error().code == Errc::unsupported) {
+      dialled.error().code = Errc::io_error;  // of the login: no answer to what is asked of it
+    }
   }
   // Others were held back until the password was proved; what a failure taught concerns all.
   auto requests = serve_queue();
@@ -218,7 +221,8 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
     return Verdict::give_up;
   }
   if (live > 0 && may_be_a_limit(error)) {
-    learn_limit(error, live);
+    // Those that are being dialled may have the other places. If not, they will tell.
+    learn_limit(error, static_cast<unsigned>(members_.size()));
     return Verdict::try_again;
   }
   if (!is_link_failure(error.code) && error.code != Errc::login_refused) {
@@ -233,8 +237,8 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
   return ride_out ? Verdict::try_again : Verdict::give_up;
 }
 
-void SessionPool::learn_limit(const Error& error, unsigned live) {
-  limit_ = std::min(limit_, live);
+void SessionPool::learn_limit(const Error& error, unsigned others) {
+  limit_ = std::min(limit_, others);
   limit_learned_ = clock_.now();
   // Perhaps the password was changed while older sessions live on: then every further login would
   // be one more failure on the account.
@@ -407,7 +411,15 @@ void SessionPool::tend() {
       log::debug("#{}, which nobody used, {}", member->session->number(),
                  late ? "does not answer" : "has died");
       drop(member);
-    } else if (readiness != Readiness::owing) {
+    } else if (readiness == Readiness::owing) {
+      if (member->comes_back && clock_.now() >= member->idle_since + settings_.settle_soon) {
+        // Its server may hang: nobody waits for it any more.
+        member->comes_back = false;
+        auto requests = serve_queue();
+        lock.unlock();
+        send_requests(std::move(requests));
+      }
+    } else {
       make_idle(member, readiness);
       if (readiness == Readiness::ready) {
         member->last_sign_of_life = clock_.now();
@@ -430,7 +442,9 @@ void SessionPool::await_work(SteadyTime next_round) {
     const MutexLock lock(mutex_);
     for (const auto& member : members_) {
       if (member->kept || (!member->leased && member->expecting)) {
-        until = std::min(until, SteadyClock::now() + (member->settle_by - clock_.now()));
+        const SteadyTime next =
+            member->comes_back ? member->idle_since + settings_.settle_soon : member->settle_by;
+        until = std::min(until, SteadyClock::now() + (next - clock_.now()));
         watched.push_back({member->descriptor, POLLIN, 0});
       }
     }

@@ -52,6 +52,7 @@ use_package() { # PACKAGE, in the throw-away root
     mkdir -p /mnt/demo
     dpkg -i "$1" >/dev/null
     ftpsfs --version
+    "$root/tests/package/hardening.sh" /usr/bin/ftpsfs
     local complaints
     for page in ftpsfs.1 mount.ftpsfs.8 umount.fuse.ftpsfs.8 ftpsfs.conf.5; do
         # It tells what is wrong, and succeeds nevertheless.

@@ -80,7 +80,8 @@ ServerTlsFiles tls_files(const FaultyServerOptions& options) {
 FaultyFtpsServer::Shared::Shared(FaultyServerOptions wanted)
     : options(std::move(wanted)),
       tls(tls_files(options),
-          options.tls1_2_only ? ServerTls::Versions::only_1_2 : ServerTls::Versions::both),
+          options.tls1_2_only ? ServerTls::Versions::only_1_2 : ServerTls::Versions::both,
+          options.tickets),
       listener([this](ServerConnection& control) { FaultyDialogue(*this, control).run(); }) {}
 
 FaultyFtpsServer::FaultyFtpsServer(FaultyServerOptions options)

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "support/faulty_ftps_server_tls.hpp"
 #include "support/faulty_ftps_server_tls_files.hpp"
 #include "support/faulty_ftps_server_tree.hpp"
 #include "support/test_certificates.hpp"
@@ -42,6 +43,28 @@ struct Fault {
     drop_reply,     ///< does the command, then RST in place of its final reply
     replace_reply,  ///< does the command, then says `reply` in place of its final reply
     inject,         ///< does the command; its final reply has `reply` in front (raw bytes)
+
+    // Replies: faulty_ftps_server_faults.cpp
+    trail,        ///< does the command; its final reply has `reply` behind it, in the same record,
+                  ///< and a `reply` of 421 ends the connection
+    dribble,      ///< does the command; replies come byte by byte, and data in pieces of `bytes`
+    endless,      ///< does the command; its final reply has lines without end
+    stall_reply,  ///< does the command, and says nothing any more
+
+    // TLS, of the control connection (AUTH) or of a transfer's data connection
+    stall_tls,        ///< the ClientHello is never answered
+    certificate,      ///< another certificate is shown: `certificate`
+    ask_certificate,  ///< whoever shows no certificate of the test CA is refused
+    clear_data,       ///< PROT: 200, and data connections are clear all the same
+
+    // Data connections: faulty_ftps_server_data.cpp
+    port_refused,     ///< EPSV, PASV: at the port that is told nobody listens
+    port_silent,      ///< EPSV, PASV: at the port that is told nobody answers
+    early_end,        ///< download: 226 before the data
+    swallow,          ///< transfer: bytes behind the first `bytes` vanish; nothing else is wrong
+    read_late,        ///< upload: nothing is read before the client has said that it was all
+    false_listing,    ///< a listing over a data connection: `reply` in place of it
+    endless_listing,  ///< a listing over a data connection: names without end
   };
   std::string
       verb{};  ///< "RETR"; "*" = any; "CONNECT" = a new control connection, before the banner
@@ -50,6 +73,7 @@ struct Fault {
   int times = 1;          ///< how many in a row from the nth; -1 = always
   std::string reply{};    ///< without CRLF; "421 Too many connections." and so on
   std::uint64_t bytes{};  ///< of a transfer
+  ServerCertificate certificate = ServerCertificate::other_good;
 };
 
 /// Which kind of server it answers like, after public documents and transcripts of the real ones.
@@ -85,6 +109,7 @@ struct FaultyServerOptions {
   std::string system = "215 UNIX Type: L8";
   std::string user = "user";
   std::string password = "secret";
+  std::string user_enough = {};  ///< "232 …" in place of 331: the certificate was enough
   std::string home = "/";
   bool names_with_path = false;  ///< NLST puts the directory's path in front of each name
   std::string unlistable = {};  ///< LIST shows this name in a line that nobody can read, as ls does
@@ -96,6 +121,9 @@ struct FaultyServerOptions {
   bool certificate_login = false;
   /// After so long without a command: 421, and the end of the connection. Zero: never.
   std::chrono::milliseconds idle_limit{0};
+  TicketHabit tickets{};
+  bool lists_itself = false;      ///< "LIST -a" shows ".", as that of most servers does
+  bool missing_is_empty = false;  ///< LIST and MLSD of what is not there: an empty success
   Manner manner = Manner::proftpd;
   bool list_format_1 = true;  ///< IBM i: SITE LISTFMT 1; else only format 0 is known
 

@@ -23,6 +23,22 @@ bool is_data_fault(Fault::Kind kind) {
          kind == Fault::Kind::stall_data;
 }
 
+/// Connections that nobody accepts, until the kernel answers no further SYN.
+std::vector<UniqueFd> fill_queue(int listener, std::uint16_t port) {
+  constexpr int kEnough = 4;
+  ::listen(listener, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::vector<UniqueFd> fillers;
+  for (int i = 0; i < kEnough; ++i) {
+    fillers.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ::connect(fillers.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  }
+  return fillers;
+}
+
 std::uint16_t port_of(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
@@ -45,17 +61,34 @@ bool FaultyDialogue::open_passive() {
   return static_cast<bool>(passive_);
 }
 
+/// Where the client shall come to.
+std::uint16_t FaultyDialogue::port_to_tell() {
+  const bool silent = meets(Fault::Kind::port_silent);
+  if (!silent && !meets(Fault::Kind::port_refused)) {
+    open_passive();
+    return port_of(passive_.get());
+  }
+  close_data();
+  its_queue_.clear();
+  std::uint16_t port = 0;
+  unused_port_ = listen_on_loopback(port);
+  if (silent) {
+    its_queue_ = fill_queue(unused_port_.get(), port);
+  } else {
+    unused_port_.reset();
+  }
+  return port;
+}
+
 void FaultyDialogue::epsv(const std::string& /*argument*/) {
   if (!shared_.options.epsv) {
     return say("500 EPSV not understood");
   }
-  open_passive();
-  say(fmt::format("229 Entering Extended Passive Mode (|||{}|)", port_of(passive_.get())));
+  say(fmt::format("229 Entering Extended Passive Mode (|||{}|)", port_to_tell()));
 }
 
 void FaultyDialogue::pasv(const std::string& /*argument*/) {
-  open_passive();
-  const unsigned port = port_of(passive_.get());
+  const unsigned port = port_to_tell();
   say(fmt::format("227 Entering Passive Mode ({},{},{}).",
                   shared_.options.pasv_lies ? "192,0,2,1" : "127,0,0,1", port >> 8U, port & 0xFFU));
 }
@@ -86,7 +119,7 @@ bool FaultyDialogue::secure_data() {
     return false;
   }
   if (data_encrypted_) {
-    if (!data_->start_tls(shared_.tls, number_)) {
+    if (!start_tls(*data_)) {
       close_data();
       say("425 Unable to build data connection: TLS handshake failed");
       return false;
@@ -144,11 +177,17 @@ void FaultyDialogue::send_transfer(const Source& source) {
   if (!secure_data()) {
     return close_data();
   }
+  const bool ends_early = meets(Fault::Kind::early_end);
+  if (ends_early) {
+    say("226 Transfer complete");
+  }
   std::uint64_t moved = 0;
   while (!data_fault_reached(moved)) {
     std::size_t limit = kChunk;
-    if (fault_ && is_data_fault(fault_->kind)) {
+    if (fault_ && (is_data_fault(fault_->kind) || fault_->kind == Fault::Kind::swallow)) {
       limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, fault_->bytes - moved));
+    } else if (meets(Fault::Kind::dribble)) {
+      limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, fault_->bytes));
     }
     const std::string part = source(moved, limit);
     if (part.empty()) {
@@ -170,7 +209,25 @@ void FaultyDialogue::send_transfer(const Source& source) {
   }
   data_->await_end();  // as vsftpd and ProFTPD: no 226 before the client closes
   close_data();
-  say("226 Transfer complete");
+  if (!ends_early) {
+    say("226 Transfer complete");
+  }
+}
+
+void FaultyDialogue::send_listing(const std::string& listing) {
+  if (meets(Fault::Kind::endless_listing)) {
+    return send_transfer([](std::uint64_t offset, std::size_t limit) {
+      std::string lines;
+      do {
+        lines += fmt::format("type=file;size=1; {:0>{}}\r\n", offset + lines.size(), 200);
+      } while (lines.size() < limit);
+      return lines;
+    });
+  }
+  const std::string& shown = meets(Fault::Kind::false_listing) ? fault_->reply : listing;
+  send_transfer([&shown](std::uint64_t offset, std::size_t limit) {
+    return shown.substr(std::min<std::size_t>(offset, shown.size()), limit);
+  });
 }
 
 void FaultyDialogue::receive_transfer(const std::string& path, std::uint64_t keep) {
@@ -179,6 +236,9 @@ void FaultyDialogue::receive_transfer(const std::string& path, std::uint64_t kee
   }
   if (!secure_data()) {
     return close_data();
+  }
+  if (meets(Fault::Kind::read_late)) {
+    data_->await_fin();
   }
   std::array<char, 16384> part{};
   std::uint64_t moved = 0;
@@ -191,7 +251,12 @@ void FaultyDialogue::receive_transfer(const std::string& path, std::uint64_t kee
     if (got <= 0) {
       break;
     }
-    shared_.tree.append(path, {part.data(), static_cast<std::size_t>(got)});
+    auto kept = static_cast<std::size_t>(got);
+    if (meets(Fault::Kind::swallow)) {
+      kept = static_cast<std::size_t>(
+          std::min<std::uint64_t>(kept, fault_->bytes - std::min(fault_->bytes, moved)));
+    }
+    shared_.tree.append(path, {part.data(), kept});
     moved += static_cast<std::uint64_t>(got);
   }
   if (data_fault_reached(moved)) {
@@ -234,12 +299,10 @@ void FaultyDialogue::appe(const std::string& argument) {
 
 void FaultyDialogue::list(const std::string& argument) {
   const auto listing = manner_->listing(asked(argument));
-  if (!listing) {
+  if (!listing && !shared_.options.missing_is_empty) {
     return say("450 " + argument + ": No such file or directory");
   }
-  send_transfer([&](std::uint64_t offset, std::size_t limit) {
-    return listing->substr(std::min<std::size_t>(offset, listing->size()), limit);
-  });
+  send_listing(listing.value_or(""));
 }
 
 void FaultyDialogue::nlst(const std::string& argument) {
@@ -266,13 +329,11 @@ void FaultyDialogue::mlsd(const std::string& argument) {
     return say("500 MLSD not understood");
   }
   const auto listing = machine_listing(argument);
-  if (!listing) {
+  if (!listing && !shared_.options.missing_is_empty) {
     const bool exists = shared_.tree.exists(path_of(argument));
     return refuse(argument, exists ? "Not a directory" : "No such file or directory");
   }
-  send_transfer([&](std::uint64_t offset, std::size_t limit) {
-    return listing->substr(std::min<std::size_t>(offset, listing->size()), limit);
-  });
+  send_listing(listing.value_or(""));
 }
 
 }  // namespace ftpsfs::test

@@ -50,23 +50,26 @@ bool FaultyDialogue::greet() {
   const int connections = ++shared_.control_connections;
   counted_ = true;
   if (fault && fault->kind != Fault::Kind::refuse) {
-    static_cast<void>(meet_fault_before(*fault));
-    return false;
+    fault_ = fault;
+    if (meet_fault_before(*fault)) {
+      return false;
+    }
   }
   if (shared_.options.implicit_tls) {
-    if (!control_.start_tls(shared_.tls, number_)) {
+    if (!start_tls(control_)) {
       return false;
     }
     encrypted_ = true;
   }
   const int most = shared_.options.max_connections;
-  if (fault || (most > 0 && connections > most)) {
+  if ((fault && !fault_) || (most > 0 && connections > most)) {
     say_so(fault && !fault->reply.empty() ? fault->reply : "421 Too many connections.");
     control_.finish();
     return false;
   }
   say_so(shared_.options.banner);
-  return true;
+  fault_.reset();
+  return !over_;
 }
 
 const FaultyDialogue::Row* FaultyDialogue::find_row(const std::string& verb) {
@@ -170,7 +173,9 @@ void FaultyDialogue::say_so(const std::string& text) {
       out = fault_->reply + text;
     }
   }
-  over_ = !control_.write(out + "\r\n");
+  if (!fault_ || !say_by_fault(out + "\r\n", !text.starts_with("1"))) {
+    over_ = !control_.write(out + "\r\n");
+  }
 }
 
 void FaultyDialogue::refuse(const std::string& argument, const std::string& why) {
@@ -188,7 +193,7 @@ void FaultyDialogue::auth(const std::string& argument) {
   }
   say("234 AUTH " + argument + " successful");
   control_.discard_buffered();
-  over_ = over_ || !control_.start_tls(shared_.tls, number_);
+  over_ = over_ || !start_tls(control_);
   encrypted_ = true;
 }
 
@@ -197,6 +202,10 @@ void FaultyDialogue::user(const std::string& argument) {
     return say("550 SSL/TLS required on the control channel");
   }
   user_ = argument;
+  if (!shared_.options.user_enough.empty()) {
+    logged_in_ = true;
+    return say(shared_.options.user_enough);
+  }
   by_certificate_ = shared_.options.certificate_login && control_.has_client_certificate();
   logged_in_ = by_certificate_ && user_ == shared_.options.user;
   if (logged_in_) {
@@ -212,6 +221,9 @@ void FaultyDialogue::pass(const std::string& argument) {
   if (by_certificate_) {
     return say("503 No password is needed");
   }
+  if (logged_in_ && !shared_.options.user_enough.empty()) {
+    return say("503 You are logged in already");
+  }
   logged_in_ = user_ == shared_.options.user && argument == shared_.options.password;
   say(logged_in_ ? "230 User " + user_ + " logged in" : "530 Login incorrect.");
 }
@@ -225,7 +237,7 @@ void FaultyDialogue::prot(const std::string& argument) {
     return say("503 PROT not allowed on insecure control connection");
   }
   if (argument == "P") {
-    data_encrypted_ = true;
+    data_encrypted_ = !meets(Fault::Kind::clear_data);
     return say("200 Protection set to Private");
   }
   if (argument == "C" && shared_.options.clear_data_allowed) {

@@ -45,6 +45,11 @@ class FaultyDialogue {
   void refuse(const std::string& argument, const std::string& why);
   void stall();
 
+  // Faults of replies and of handshakes: faulty_ftps_server_faults.cpp
+  bool meets(Fault::Kind kind) const { return fault_ && fault_->kind == kind; }
+  bool say_by_fault(const std::string& text, bool is_final);
+  bool start_tls(ServerConnection& connection);
+
   // Login and settings.
   void auth(const std::string& argument);
   void user(const std::string& argument);
@@ -91,10 +96,12 @@ class FaultyDialogue {
   void nlst(const std::string& argument);
   void mlsd(const std::string& argument);
   bool open_passive();
+  std::uint16_t port_to_tell();
   void accept_data();
   bool secure_data();
   using Source = std::function<std::string(std::uint64_t offset, std::size_t limit)>;
   void send_transfer(const Source& source);
+  void send_listing(const std::string& listing);
   void receive_transfer(const std::string& path, std::uint64_t keep);
   bool data_fault_reached(std::uint64_t moved);
   void end_by_fault();
@@ -120,6 +127,8 @@ class FaultyDialogue {
   std::string argument_;
   std::optional<Fault> fault_;  // of the same
   UniqueFd passive_;
+  UniqueFd unused_port_;             // where nobody listens, or nobody answers
+  std::vector<UniqueFd> its_queue_;  // what fills the queue of one that does not answer
   std::unique_ptr<ServerConnection> data_;
 };
 

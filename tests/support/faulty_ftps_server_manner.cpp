@@ -72,8 +72,10 @@ std::string ServerManner::path_of(const ServerRequest& request) const {
 
 std::optional<std::string> ServerManner::listing(const ServerRequest& request) const {
   ServerRequest named = request;
+  bool shows_itself = false;
   while (named.argument.starts_with("-")) {
     const auto blank = named.argument.find(' ');
+    shows_itself = shows_itself || named.argument.substr(0, blank).find('a') != std::string::npos;
     named.argument = blank == std::string::npos ? "" : named.argument.substr(blank + 1);
   }
   const std::string path = path_of(named);
@@ -85,6 +87,11 @@ std::optional<std::string> ServerManner::listing(const ServerRequest& request) c
     return proftpd_line(*found, options_.unlistable);
   }
   std::string text;
+  if (shows_itself && options_.lists_itself) {
+    FaultyTree::Named self = *found;
+    self.name = ".";
+    text += proftpd_line(self, {});
+  }
   for (const FaultyTree::Named& entry : children_of(path)) {
     text += proftpd_line(entry, options_.unlistable);
   }

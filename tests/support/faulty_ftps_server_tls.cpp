@@ -39,8 +39,12 @@ int resumed_slot() {
 }
 
 /// The number is taken out now: the session's next ticket overwrites it.
+/// @param forgets not null: no ticket is known again.
 SSL_TICKET_RETURN open_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char* /*name*/,
-                              std::size_t /*size*/, SSL_TICKET_STATUS status, void* /*unused*/) {
+                              std::size_t /*size*/, SSL_TICKET_STATUS status, void* forgets) {
+  if (forgets != nullptr) {
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  }
   void* data = nullptr;
   std::size_t size = 0;
   std::uintptr_t number = 0;
@@ -112,10 +116,10 @@ int choose_alpn(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
 
 // ------------------------------------------------------------------------------- ServerTls
 
-ServerTls::ServerTls(ServerCertificate certificate, Versions versions)
-    : ServerTls(files_of(certificate), versions) {}
+ServerTls::ServerTls(ServerCertificate certificate, Versions versions, TicketHabit tickets)
+    : ServerTls(files_of(certificate), versions, tickets) {}
 
-ServerTls::ServerTls(const ServerTlsFiles& files, Versions versions)
+ServerTls::ServerTls(const ServerTlsFiles& files, Versions versions, TicketHabit tickets)
     : context_(SSL_CTX_new(TLS_server_method())) {
   std::signal(SIGPIPE, SIG_IGN);
   require(SSL_CTX_use_certificate_chain_file(context_, files.certificate.c_str()) == 1 &&
@@ -133,7 +137,12 @@ ServerTls::ServerTls(const ServerTlsFiles& files, Versions versions)
   SSL_CTX_set_max_proto_version(context_, highest);
   SSL_CTX_set1_groups_list(context_, "P-256");  // as vsftpd
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_session_ticket_cb(context_, seal_ticket, open_ticket, nullptr);
+  SSL_CTX_set_session_ticket_cb(context_, seal_ticket, open_ticket,
+                                tickets.forgotten ? context_ : nullptr);
+  SSL_CTX_set_num_tickets(context_, tickets.count);
+  if (tickets.count == 0) {
+    SSL_CTX_set_options(context_, SSL_OP_NO_TICKET);  // TLS 1.2
+  }
   SSL_CTX_set_alpn_select_cb(context_, choose_alpn, nullptr);
 }
 
@@ -152,8 +161,19 @@ ServerConnection::~ServerConnection() {
   SSL_free(ssl_);
 }
 
-bool ServerConnection::start_tls(const ServerTls& tls, std::uint64_t number) {
+bool ServerConnection::start_tls(const ServerTls& tls, std::uint64_t number, bool asks) {
   ssl_ = SSL_new(tls.native());
+  if (asks) {
+    SSL_set_verify(ssl_, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    // Sessions of who was not asked are of another context, and not resumed.
+    constexpr std::array<unsigned char, 4> kAsked{'a', 's', 'k', 's'};
+    SSL_set_session_id_context(ssl_, kAsked.data(), kAsked.size());
+    // Not the context's store: from there the server's own chain would be completed.
+    X509_STORE* const authorities = X509_STORE_new();
+    require(X509_STORE_load_file(authorities, TestCertificates::instance().ca_file().c_str()) == 1,
+            "authority");
+    SSL_set0_verify_cert_store(ssl_, authorities);
+  }
   SSL_set_app_data(ssl_, reinterpret_cast<char*>(number));
   SSL_set_fd(ssl_, fd_.get());
   ERR_clear_error();
@@ -267,6 +287,11 @@ void ServerConnection::await_end() {
   std::array<char, 8192> discarded{};
   while (::recv(fd_.get(), discarded.data(), discarded.size(), 0) > 0) {
   }
+}
+
+void ServerConnection::await_fin() {
+  pollfd polled{fd_.get(), POLLRDHUP, 0};
+  ::poll(&polled, 1, -1);
 }
 
 void ServerConnection::interrupt(bool by_reset) {

@@ -25,13 +25,21 @@ struct ssl_st;
 
 namespace ftpsfs::test {
 
+/// What a server does with the tickets of TLS sessions.
+struct TicketHabit {
+  unsigned count = 2;      ///< for each full handshake; 0: no session can be resumed
+  bool forgotten = false;  ///< none is known again: they have expired, or their keys have changed
+};
+
 /// A server's TLS settings. Its tickets carry the number of the connection that they were given
 /// to, so that a data connection can prove to belong to its control connection. Immutable.
 class ServerTls {
  public:
   enum class Versions { both, only_1_0, only_1_1, only_1_2, only_1_3 };
-  explicit ServerTls(ServerCertificate certificate, Versions versions = Versions::both);
-  explicit ServerTls(const ServerTlsFiles& files, Versions versions = Versions::both);
+  explicit ServerTls(ServerCertificate certificate, Versions versions = Versions::both,
+                     TicketHabit tickets = {});
+  explicit ServerTls(const ServerTlsFiles& files, Versions versions = Versions::both,
+                     TicketHabit tickets = {});
   ~ServerTls();
   ServerTls(const ServerTls&) = delete;
   ServerTls& operator=(const ServerTls&) = delete;
@@ -50,7 +58,8 @@ class ServerConnection {
   ServerConnection& operator=(const ServerConnection&) = delete;
 
   /// @param number what its tickets carry: the control connection's number.
-  bool start_tls(const ServerTls& tls, std::uint64_t number = 0);
+  /// @param asks the client must show a certificate of the test CA.
+  bool start_tls(const ServerTls& tls, std::uint64_t number = 0, bool asks = false);
   bool resumed() const;
   /// Has the client shown a certificate of the CA that it was asked for?
   bool has_client_certificate() const;
@@ -74,6 +83,7 @@ class ServerConnection {
   void bare_fin();   ///< FIN without close_notify
   void reset();      ///< RST
   void await_end();  ///< reads and discards until the other side hangs up
+  void await_fin();  ///< until the other side has said that it sends no more; reads nothing
 
   /// Wakes the thread that uses this connection, from another: its calls fail from now on.
   /// @param by_reset the connection ends with RST when its thread lets go of it.

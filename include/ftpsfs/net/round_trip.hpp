@@ -12,4 +12,7 @@ namespace ftpsfs::net {
 /// the way is the peer. @return absent where the kernel does not know (tcp(7), TCP_INFO).
 std::optional<std::chrono::microseconds> round_trip(int fd) noexcept;
 
+/// Has the peer not answered our SYN yet?
+bool awaits_peer(int fd) noexcept;
+
 }  // namespace ftpsfs::net

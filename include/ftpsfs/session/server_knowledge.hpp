@@ -65,6 +65,8 @@ class ServerKnowledge {
   };
   bool allows(Way way) const;
   void note(Way way, bool worked);
+  /// It cannot work here: left alone for a while at once.
+  void rule_out(Way way);
 
   /// Has the short login worked, or has it failed where the long one worked?
   enum class Login : std::uint8_t { unproved, short_works, long_only };
@@ -72,6 +74,8 @@ class ServerKnowledge {
   void note_login(Login login);
 
  private:
+  void pause(Way way) FTPSFS_REQUIRES(mutex_);
+
   mutable Mutex mutex_;
   std::optional<ftp::ServerProfile> profile_ FTPSFS_GUARDED_BY(mutex_);
   std::string greeting_ FTPSFS_GUARDED_BY(mutex_);

@@ -109,6 +109,8 @@ struct PoolSettings {
   Duration limit_memory = std::chrono::minutes(5);
   /// For the replies that a session still owes when it comes back.
   Duration settle_timeout = std::chrono::seconds(3);
+  /// For how long others wait for such a session, and dial none in its place.
+  Duration settle_soon = std::chrono::milliseconds(500);
   /// How long a session that has transferred is getting ready to do so again: until its next data
   /// connection stands. Empty: no time at all.
   std::function<SteadyClock::duration()> turnaround{};
@@ -232,7 +234,7 @@ class SessionPool {
   Result<void> dial(Member* member, const Wait& wait, Verdict& verdict);
   void take_in(Member* member) FTPSFS_REQUIRES(mutex_);
   Verdict judge_failed_dial(Error& error, const Wait& wait) FTPSFS_REQUIRES(mutex_);
-  void learn_limit(const Error& error, unsigned live) FTPSFS_REQUIRES(mutex_);
+  void learn_limit(const Error& error, unsigned others) FTPSFS_REQUIRES(mutex_);
   void note_outage(const Error& error) FTPSFS_REQUIRES(mutex_);
   [[nodiscard]] std::vector<Request> try_refused_again() FTPSFS_REQUIRES(mutex_);
 

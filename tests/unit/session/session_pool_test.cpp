@@ -161,6 +161,22 @@ TEST_F(Pool, ASessionThatOwesRepliesIsNotLentBeforeTheyHaveCome) {
   EXPECT_EQ(server_.dials, 1);
 }
 
+/// Its server may hang.
+TEST_F(Pool, ASessionThatIsLateWithItsRepliesHoldsUpNobody) {
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::read, soon());
+    fake(*lease).owes = true;
+  }
+  pool.tend();
+  auto waiting = wait_in_queue(Purpose::metadata);
+  EXPECT_EQ(server_.dials, 1);
+  clock_.advance(settings_.settle_soon);
+  pool.tend();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(server_.dials, 2);
+}
+
 TEST_F(Pool, ASessionThatIsLateWithItsRepliesIsDropped) {
   SessionPool& pool = make(1);
   {
