@@ -22,7 +22,8 @@ def series_of(data):
         if name in cell["values"]:
             lines = found.setdefault((row["series"], cell["server"], cell["place"]), {})
             lines.setdefault(cell["way"], {}).setdefault(row["x"], []).append(cell["values"][name])
-    return found
+    order = list(data["ways"])  # each run begins with another one
+    return {plot: dict(sorted(lines.items(), key=lambda line: order.index(line[0]))) for plot, lines in found.items()}
 
 
 def file_name(series, server, place):

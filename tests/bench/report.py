@@ -116,7 +116,7 @@ class Report:
                     bound = value["bound"]
                     words.append("" if bound is None else f"{bound:g}")
                     words.append(f"{own / (bound * rtt):.2f}" if bound and own else "")
-                name = ", ".join(filter(None, [row["title"], value["name"], value["unit"]]))
+                name = ", ".join(filter(None, ["growth" if row["series"] else "", row["title"], value["name"], value["unit"]]))
                 self.lines.append(f"| {name} | {' | '.join(words)} |")
 
     def left_out(self):

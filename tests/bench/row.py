@@ -109,8 +109,7 @@ class Row:
     group = ""
     title = ""
     values = (Value(""),)
-    limit_s = 300  # for one program's turn, without mounting
-    loopback_only = False
+    limit_s = 300.0  # for one program's turn, without mounting
     series = None  # growth: the plot that this row is a point of,
     x = None  # and where
     connections = None  # that the program may have; None: its default
@@ -158,7 +157,8 @@ class Row:
                               stdout=subprocess.PIPE if output else subprocess.DEVNULL, stderr=subprocess.PIPE)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise Failed(f"{words[0].split()[0]}: " + (said[-1][-120:] if said else f"exit {done.returncode}"))
+            reason = said[-1].rsplit(": ", 1)[-1][:100] if said else f"exit {done.returncode}"  # without the path
+            raise Failed(reason if shell else f"{words[0]}: {reason}")
         return done.stdout
 
     def new_slot(self):

@@ -12,8 +12,8 @@ build/bench-results: results.json, tables.md and a plot (SVG) for each way to gr
 import argparse
 import json
 import os
-import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -59,7 +59,7 @@ def arguments_of(words):
     parser.add_argument("--tls", choices=("1.2", "1.3"), default="1.3")
     parser.add_argument("--rows", metavar="PATTERN", default="", help="those whose title matches the regular expression")
     parser.add_argument("--limit", type=float, metavar="S",
-                        help="for a program's turn, when it takes longer it is ended, and has no further turn in that row (300)")
+                        help="for a program's turn, when it takes longer it is ended, and has no further turn in that row (300; --quick: 60)")
     parser.add_argument("--out", type=Path, default=Path("build/bench-results"), metavar="DIR",
                         help="for the results (build/bench-results)")
     parser.add_argument("--list", action="store_true", help="say which rows there are, and measure nothing")
@@ -69,6 +69,7 @@ def arguments_of(words):
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     arguments.groups = arguments.groups or [*GROUPS, MICRO]
+    arguments.limit = arguments.limit or (60 if arguments.quick else 300)
     arguments.runs = arguments.runs or (1 if arguments.quick else 5)
     links = arguments.wan if arguments.wan is not None else WANS[:1] if arguments.quick else WANS
     arguments.places = [*([] if arguments.no_loopback else [None]), *links]
@@ -138,8 +139,7 @@ class Whole:
         ways = self.ways(bench)
         rows = self.chosen(bench)
         for number, row in enumerate(rows, 1):
-            if self.arguments.limit:
-                row.limit_s = self.arguments.limit
+            row.limit_s = self.arguments.limit
             self.say(f"{bench.server_name}, {bench.place}: row {number} of {len(rows)}: {row.title}")
             self.results.tell_row(row)
             self.measure_row(bench, row, ways)
@@ -205,7 +205,8 @@ def main():
         return
     if os.geteuid() != 0:
         raise SystemExit("run.sh: real servers and links want to be started by root")
-    random.seed(1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # mounts, servers and links go with us
+        signal.signal(number, lambda *_: sys.exit("run.sh: broken off; --resume goes on"))
     command = ["tests/bench/run.sh", *(word for word in words if word != "--resume")]
     Whole(arguments, command).run()
 

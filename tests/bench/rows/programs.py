@@ -54,7 +54,7 @@ class Clone(WritingRow):
                 if not name.startswith(".git/")} == self.files
 
     def by_mount(self, mnt, way):
-        taken = self.write(way, lambda: self.run("git", "clone", "-q", "--no-hardlinks", self.source,
+        taken = self.write(way, lambda: self.run("git", "clone", "-q", f"file://{self.source}",  # as one pack
                                                  mnt / self.name / "clone"), self.arrived)
         try:
             self.run("git", "fsck", "--full", cwd=self.copy)
