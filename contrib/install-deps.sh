@@ -3,10 +3,12 @@
 #
 # Installs what is needed to build or to test ftpsfs on Debian 12, Ubuntu 24.04, or a later release of either.
 #
-#   contrib/install-deps.sh [build|test|full]
+#   contrib/install-deps.sh [build|test|bench|full]
 #
 #   build   compilers and libraries: enough to build and to mount (the default)
 #   test    also what tests/run.sh runs
+#   bench   build and test, and what tests/bench/run.sh runs: Google Benchmark, gnuplot, and programs to
+#           compare with, as far as the distribution has them
 #   full    also what tests/run.sh --full runs: linters and the like
 #
 # Asks dpkg first: when nothing is missing it uses neither the network nor sudo.
@@ -17,11 +19,12 @@ build_packages=(
     fuse3 libfuse3-dev libssl-dev libboost-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libinih-dev
 )
 test_packages=(
-    libgtest-dev libgmock-dev libbenchmark-dev ccache clang
+    libgtest-dev libgmock-dev ccache clang
     python3 python3-pytest python3-pyftpdlib python3-openssl
     curl rsync git sqlite3 tar vim-tiny util-linux procps iproute2
     scdoc man-db mandoc bash-completion zsh fish systemd
 )
+bench_packages=(libbenchmark-dev gnuplot-nox curl lftp rclone sshfs openssh-client bindfs git rsync)
 full_packages=(clang-tidy clang-format shellcheck dpkg-dev debhelper lintian)
 
 installed() {
@@ -77,9 +80,10 @@ main() {
     case "$what" in
         build) ensure "${build_packages[@]}" ;;
         test) ensure "${build_packages[@]}" "${test_packages[@]}" ;;
+        bench) ensure "${build_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}" ;;
         full) ensure "${build_packages[@]}" "${test_packages[@]}" "${full_packages[@]}" ;;
         *)
-            echo "usage: $0 [build|test|full]" >&2
+            echo "usage: $0 [build|test|bench|full]" >&2
             exit 1
             ;;
     esac
