@@ -80,7 +80,11 @@ Result<SizeMeter::Measured> SizeMeter::ask_or_read(Ino file, std::uint64_t numbe
   /// Whatever happens, nobody waits for it any longer than for this.
   const std::shared_ptr<void> end(
       nullptr, [&](void*) { services_.files_ahead.abandon_unkept(file, place); });
-  FTPSFS_TRY_ASSIGN(Read read, this->read(file, *place, listed, stop));
+  auto done = this->read(file, *place, listed, stop);
+  if (!done && !is_closed_to_us(done.error(), path, stop)) {
+    return std::move(done).error();
+  }
+  Read read = done ? *std::move(done) : Read{};
   const auto now = where();
   const bool is_overtaken =
       !now || *now != path || !services_.sizes.note(file, number, read.bytes, listed);
@@ -92,6 +96,19 @@ Result<SizeMeter::Measured> SizeMeter::ask_or_read(Ino file, std::uint64_t numbe
     }
   }
   return Measured{read.bytes, std::nullopt, is_overtaken};
+}
+
+/// stat(2) needs no right to read. Of a file that is there and cannot be opened nobody can miss a
+/// byte: whoever tries to read it is refused.
+bool SizeMeter::is_closed_to_us(const Error& why, const remote::RemotePath& path,
+                                const std::stop_token& stop) {
+  if (why.code != Errc::not_found) {
+    return why.code == Errc::access_denied || why.code == Errc::not_permitted;
+  }
+  // Data sets of z/OS are listed under names that are no paths.
+  return services_.remote
+      .stat(path, Wait::for_at_most(services_.limits.stall_timeout, stop))
+      .has_value();
 }
 
 Result<SizeMeter::Read> SizeMeter::read(Ino file, FileAhead& room,

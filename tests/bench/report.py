@@ -165,7 +165,11 @@ def micro_rows(benchmark_json):
 def main():
     if len(sys.argv) != 2:
         raise SystemExit(f"usage: {sys.argv[0]} RESULTS.json")
-    sys.stdout.write(Report(json.loads(Path(sys.argv[1]).read_text())).write())
+    try:
+        results = json.loads(Path(sys.argv[1]).read_text())
+    except (OSError, ValueError) as reason:
+        raise SystemExit(f"{sys.argv[0]}: these are no results: {reason}") from None
+    sys.stdout.write(Report(results).write())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 DOCUMENTS = ["README.md", *sorted(f"contrib/doc/{path.name}" for path in (SOURCE / "contrib/doc").glob("*.md")),
              *sorted(f"contrib/man/{path.name}" for path in (SOURCE / "contrib/man").glob("*.scd"))]
 PROGRAMS = ("ftpsfs", "mount", "openssl", "umask", "mkdir", "cat", "chmod", "grep", "rsync", "systemctl", "journalctl", "cmake",
-            "sudo", "cp", "dpkg-buildpackage", "contrib/quickstart.sh", "tests/run.sh")
+            "sudo", "cp", "dpkg-buildpackage", "contrib/quickstart.sh", "tests/run.sh", "tests/bench/run.sh", "tests/bench/report.py")
 MOUNT = "/mnt/partner"
 URL = "ftpes://alice@ftp.partner.example/orders"
 USUAL = f"ftpsfs -o credentials=/etc/ftpsfs/partner.cred,cacert=/etc/ftpsfs/partner-ca.pem {URL} {MOUNT}"
@@ -310,6 +310,15 @@ def is_run_elsewhere(town, command):
     assert words in runs or takes_it_from_here, words
 
 
+def names_rows(_town, command):
+    """The benchmark runs for hours: its arguments must be good, and name rows."""
+    program, *arguments = shlex.split(re.sub(r"\s+#.*", "", command))
+    assert os.access(SOURCE / program, os.X_OK)
+    if program.endswith("run.sh"):
+        listed = subprocess.run([SOURCE / program, *arguments, "--list"], check=True, capture_output=True, text=True, timeout=30)
+        assert listed.stdout.strip()
+
+
 WAYS = [
     (r"ftpsfs check ", checks),
     (r"ftpsfs help ", prints_itself),
@@ -321,6 +330,7 @@ WAYS = [
     (r"journalctl ", reads_the_journal),
     (r"(sudo )?cmake ", builds),
     (r"contrib/quickstart.sh", starts_quickly),
+    (r"tests/bench/", names_rows),
     (r"(tests/run.sh|cp -r contrib/debian debian|dpkg-buildpackage)", is_run_elsewhere),
 ]
 
