@@ -68,9 +68,9 @@ bool ServerKnowledge::allows(Way way) const {
 void ServerKnowledge::note(Way way, bool worked) {
   constexpr int kEnough = 3;
   constexpr std::chrono::minutes kPause{10};
-  constexpr std::array<const char*, 3> kNames{"data connections made ahead of need",
-                                              "listings over two connections at a time",
-                                              "downloads whose end is announced"};
+  constexpr std::array<const char*, 4> kNames{
+      "data connections made ahead of need", "listings over two connections at a time",
+      "downloads whose end is announced", "handshakes that await the 1xx"};
   const auto which = static_cast<std::size_t>(way);
   const MutexLock lock(mutex_);
   Trial& trial = trials_[which];
