@@ -116,7 +116,9 @@ bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
   }
   const bool times_follow =
       tree_.needs_exact_time(*known.entry) && !services_.remote.traits().exact_listing;
-  const bool with_entry = plus && is_believed && !handle.names_alone && !times_follow;
+  const bool is_unknown = tree_.needs_following(*known.entry);  // whoever cares looks it up
+  const bool with_entry =
+      plus && is_believed && !handle.names_alone && !times_follow && !is_unknown;
   DirectoryItem item{name};
   item.next_offset = position + 1;
   EntryReply reply;
@@ -125,6 +127,8 @@ bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
     item.entry = &reply;
     item.ino = reply.attributes.ino;
     item.mode = reply.attributes.mode;
+  } else if (is_unknown) {
+    item.ino = inodes_.number_of(handle.ino, name);
   } else {
     item.ino = inodes_.acquire(handle.ino, name, known.entry->type, 0);
     item.mode = shown_mode(known.entry->type, known.entry->mode);

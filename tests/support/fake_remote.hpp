@@ -121,6 +121,8 @@ class FakeRemote final : public remote::Remote {
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
+  Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,
+                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
                                const remote::ListingHints& hints = {}) override;

@@ -72,6 +72,8 @@ class FaultyDialogue {
   void rnto(const std::string& argument);
   void site(const std::string& argument);
   std::string path_of(const std::string& argument) const;
+  /// The same, and through the link that lies there.
+  std::string target_of(const std::string& argument) const;
   std::optional<std::string> unix_listing(const std::string& argument) const;
   std::optional<std::string> machine_listing(const std::string& argument) const;
   void answer(const std::string& argument, const FaultyTree::Refusal& refusal,

@@ -88,6 +88,14 @@ std::string FaultyDialogue::path_of(const std::string& argument) const {
   return shared_.options.ibm_i ? in_any_case(path) : path;
 }
 
+std::string FaultyDialogue::target_of(const std::string& argument) const {
+  const std::string path = path_of(argument);
+  const auto found = shared_.tree.find(path);
+  // Where it leads nowhere: a path at which there is nothing.
+  return found && !found->node.link_target.empty() ? shared_.tree.follow(path).value_or(path + "/")
+                                                   : path;
+}
+
 void FaultyDialogue::answer(const std::string& argument, const FaultyTree::Refusal& refusal,
                             const std::string& success) {
   if (refusal) {
@@ -104,7 +112,7 @@ void FaultyDialogue::pwd(const std::string& /*argument*/) {
 }
 
 void FaultyDialogue::cwd(const std::string& argument) {
-  const std::string path = path_of(argument);
+  const std::string path = target_of(argument);
   const auto found = shared_.tree.find(path);
   if (!found) {
     return refuse(argument, "No such file or directory");
@@ -124,7 +132,7 @@ void FaultyDialogue::mlst(const std::string& argument) {
   if (!shared_.options.mlst) {
     return say("500 MLST not understood");
   }
-  const std::string path = path_of(argument);
+  const std::string path = shared_.options.mlst_follows ? target_of(argument) : path_of(argument);
   const auto found = shared_.tree.find(path);
   if (!found) {
     return refuse(argument, "No such file or directory");
@@ -184,7 +192,7 @@ void FaultyDialogue::stat(const std::string& argument) {
 }
 
 void FaultyDialogue::size(const std::string& argument) {
-  const auto found = shared_.tree.find(path_of(argument));
+  const auto found = shared_.tree.find(target_of(argument));
   if (!found) {
     return refuse(argument, "No such file or directory");
   }
@@ -195,7 +203,7 @@ void FaultyDialogue::size(const std::string& argument) {
 }
 
 void FaultyDialogue::mdtm(const std::string& argument) {
-  const auto found = shared_.tree.find(path_of(argument));
+  const auto found = shared_.tree.find(target_of(argument));
   if (!found || found->node.directory) {
     return refuse(argument, found ? "not a plain file." : "No such file or directory");
   }

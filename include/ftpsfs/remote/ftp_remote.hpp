@@ -88,6 +88,7 @@ class FtpRemote final : public Remote {
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
   Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) override;
+  Result<Entry> follow(const RemotePath& path, const Entry& link, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
   Result<Listing> list(const RemotePath& path, const Wait& wait,
                        const ListingHints& hints = {}) override;
