@@ -71,27 +71,6 @@ fuzz_briefly() {
     build asan && ctest --preset asan -L fuzz -j "$jobs" --no-tests=error
 }
 
-fuzz_one() { # TARGET SECONDS
-    local name corpus result=0
-    name="$(basename "$1" _fuzz)"
-    corpus="$(mktemp -d)"
-    local -a seeds=()
-    [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
-    "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-        -artifact_prefix="build/asan/$name-" "$corpus" "${seeds[@]}" || result=1
-    rm -rf "$corpus"
-    echo "--- $name, $2 s: $([ "$result" -eq 0 ] && echo good || echo FAILED)"
-    return "$result"
-}
-
-fuzz() { # SECONDS for each target
-    build asan || return 1
-    export -f fuzz_one
-    # shellcheck disable=SC2016  # the inner bash expands them
-    printf '%s\0' build/asan/tests/fuzz/*_fuzz |
-        xargs -0 -P "$jobs" -I TARGET bash -c 'fuzz_one "$1" "$2"' bash TARGET "$1"
-}
-
 sources() { find src include tests -name '*.cpp' -o -name '*.hpp'; }
 
 format() {
@@ -136,7 +115,7 @@ case "$mode" in
             stage "formatting" format
             stage "shell scripts" shell_scripts
             stage "clang-tidy" tidy
-            stage "fuzzing" fuzz 60
+            stage "fuzzing" tests/fuzz/run.sh 60
             stage "integration tests, AddressSanitizer" asan_integration
             stage "Debian package" tests/package/run.sh
         else

@@ -92,6 +92,10 @@ _ftpsfs()
             COMPREPLY=($(compgen -W 'auto ymd mdy dmy' -- "$cur"))
             return
             ;;
+        --symlinks)
+            COMPREPLY=($(compgen -W 'show follow transform' -- "$cur"))
+            return
+            ;;
         --times)
             COMPREPLY=($(compgen -W 'exact listing' -- "$cur"))
             return
@@ -139,7 +143,7 @@ _ftpsfs()
         -o)
             # The last item of the list; what stands in front of it stays.
             local begun="${cur%"${cur##*,}"}"
-            COMPREPLY=($(compgen -P "$begun" -W 'profile= credentials= username= account= password_stdin password_command= key_password_command= netrc cert= key= pkcs12= cacert= capath= verify= pin= crlfile= prot= ocsp= tls_min= tls_max= tls_legacy ciphers= ciphersuites= session_reuse= eof= max_conns= warm_conns= connect_timeout= timeout= pipelining= warm= stat_list= ipv4 ipv6 proxy= active interface= port_range= server= disable_mlsd disable_epsv list_command= site= charset= timezone= date_order= dir_cache_timeout= attr_timeout= entry_timeout= negative_timeout= times= cto= prefetch= buffer_size= readahead= cache_size= staging_dir= staging_size= upload= uid= gid= umask= fmask= dmask= ro rw allow_other allow_root auto_unmount setuid= fsname= nodev _netdev' -- "${cur##*,}"))
+            COMPREPLY=($(compgen -P "$begun" -W 'profile= credentials= username= account= password_stdin password_command= key_password_command= netrc cert= key= pkcs12= cacert= capath= verify= pin= crlfile= prot= ocsp= tls_min= tls_max= tls_legacy ciphers= ciphersuites= session_reuse= eof= max_conns= warm_conns= connect_timeout= timeout= pipelining= warm= stat_list= ipv4 ipv6 proxy= active interface= port_range= server= disable_mlsd disable_epsv list_command= site= charset= timezone= date_order= symlinks= dir_cache_timeout= attr_timeout= entry_timeout= negative_timeout= times= cto= prefetch= buffer_size= readahead= cache_size= staging_dir= staging_size= upload= uid= gid= umask= fmask= dmask= ro rw allow_other allow_root auto_unmount setuid= fsname= nodev _netdev' -- "${cur##*,}"))
             compopt -o nospace
             return
             ;;

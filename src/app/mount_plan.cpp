@@ -447,6 +447,7 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.staging_bytes = options.staging_size;
   settings.source = plan.url.fsname();
   settings.upload_mode = options.upload_mode;
+  settings.symlinks = options.symlinks;
   return settings;
 }
 

@@ -93,6 +93,12 @@ void store_upload(Options& options, const OptionValue& value) {
                                            : fs::UploadMode::direct;
 }
 
+fs::SymlinkView symlink_view(std::string_view word) {
+  return word == "show"     ? fs::SymlinkView::show
+         : word == "follow" ? fs::SymlinkView::follow
+                            : fs::SymlinkView::transform;
+}
+
 void store_protection(Options& options, const OptionValue& value) {
   options.protection = std::get<std::string>(value) == "private" ? session::Protection::private_data
                                                                  : session::Protection::clear_data;
@@ -302,6 +308,16 @@ const OptionRow kRows[] = {
   {.name = "date_order", .kind = K::choice, .group = G::server, .value_name = "auto|ymd|mdy|dmy", .default_text = "auto",
    .help = "order of year, month and day in listings that write numbers alone (IBM i, Windows); auto: what fits all lines",
    .store = store_date_order, .choices = "auto|ymd|mdy|dmy"},
+  {.name = "symlinks", .kind = K::choice, .group = G::server, .value_name = "show|follow|transform", .default_text = "show",
+   .help = "symbolic links: with targets as the server tells them; as what they lead to on the server; or with absolute targets made relative, so that they stay inside the mount",
+   .store = [](Options& o, const OptionValue& v) { o.symlinks = symlink_view(std::get<std::string>(v)); },
+   .choices = "show|follow|transform"},
+
+  // Words of sshfs for the values of the option above.
+  {.name = "follow_symlinks", .group = G::server,
+   .store = [](Options& o, const OptionValue&) { o.symlinks = fs::SymlinkView::follow; }},
+  {.name = "transform_symlinks", .group = G::server,
+   .store = [](Options& o, const OptionValue&) { o.symlinks = fs::SymlinkView::transform; }},
 
   // What is remembered.
   {.name = "dir_cache_timeout", .aliases = "dcache_timeout cache_timeout dir_cache_time", .kind = K::duration, .group = G::cache, .value_name = "TIME", .default_text = "30s",

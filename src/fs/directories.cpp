@@ -118,8 +118,9 @@ bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
       tree_.needs_exact_time(*known.entry) && !services_.remote.traits().exact_listing;
   // Nor is a file read for its size unless somebody looks at it.
   const bool size_follows = lacks_size(handle.ino, name, *known.entry);
+  const bool is_unknown = tree_.needs_following(*known.entry);  // whoever cares looks it up
   const bool with_entry =
-      plus && is_believed && !handle.names_alone && !times_follow && !size_follows;
+      plus && is_believed && !handle.names_alone && !times_follow && !size_follows && !is_unknown;
   DirectoryItem item{name};
   item.next_offset = position + 1;
   EntryReply reply;
@@ -128,6 +129,8 @@ bool Filesystem::Impl::show(const DirectoryHandle& handle, std::size_t position,
     item.entry = &reply;
     item.ino = reply.attributes.ino;
     item.mode = reply.attributes.mode;
+  } else if (is_unknown) {
+    item.ino = inodes_.number_of(handle.ino, name);
   } else {
     item.ino = inodes_.acquire(handle.ino, name, known.entry->type, 0);
     item.mode = shown_mode(known.entry->type, known.entry->mode);

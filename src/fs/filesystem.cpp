@@ -9,6 +9,7 @@
 
 #include "filesystem_impl.hpp"
 #include "ftpsfs/base/random_number.hpp"
+#include "link_target.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -104,7 +105,7 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, mil
   result.nlink = entry.type == remote::FileType::directory ? 2 : 1;
   result.size = entry.type == remote::FileType::directory ? 0 : entry.size.value_or(0);
   if (entry.type == remote::FileType::symlink && entry.symlink_target) {
-    result.size = entry.symlink_target->size();
+    result.size = shown_target(ino, *entry.symlink_target).size();
   }
   result.mtime_seconds = entry.mtime ? entry.mtime->unix_seconds : 0;
   result.valid_for = std::min(valid_for, settings_.attr_timeout);
@@ -133,6 +134,16 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, mil
   }
   result.mode = shown_mode(entry.type, mode);
   return result;
+}
+
+/// Also of links that lead nowhere on the server: here an absolute one might lead somewhere.
+std::string Filesystem::Impl::shown_target(Ino link, const std::string& target) const {
+  const auto location = inodes_.locate(link);
+  if (settings_.symlinks == SymlinkView::show || !location) {
+    return target;
+  }
+  const auto directory = tree_.path(location->parent);
+  return directory ? mounted_target(settings_.root, *directory, target) : target;
 }
 
 /// The kernel is not told to remember absence: asking us costs it little, and what others create
@@ -328,9 +339,9 @@ Result<std::string> Filesystem::Impl::read_link(Ino ino, const Request& request)
     if (found == nullptr || !found->entry.symlink_target) {
       return make_error(Errc::unsupported, "the server does not tell where the link leads");
     }
-    return *found->entry.symlink_target;
+    return shown_target(ino, *found->entry.symlink_target);
   }
-  return *known.entry->symlink_target;
+  return shown_target(ino, *known.entry->symlink_target);
 }
 
 Result<FilesystemSpace> Filesystem::Impl::space(const Request& request) {

@@ -100,6 +100,8 @@ class Filesystem::Impl {
   EntryReply reply_for(Ino parent, const std::string& name, const Tree::Known& known,
                        std::uint64_t lookups);
   static EntryReply negative();
+  /// What a link is said to lead to.
+  std::string shown_target(Ino link, const std::string& target) const;
   std::uint32_t shown_mode(remote::FileType type, std::optional<std::uint16_t> mode) const;
   /// A file of this name that is open here and not on the server yet.
   std::optional<OpenFile::LocalView> find_pending(Ino parent, std::string_view name) const;
@@ -149,6 +151,7 @@ class Filesystem::Impl {
 
   Result<void> remove_open_file(const std::shared_ptr<OpenFile>& file, Ino parent,
                                 const std::string& name, const Request& request);
+  Result<void> remove_followed_directory(const remote::RemotePath& path, const Request& request);
   Result<void> remove_leftovers(Ino directory, const Request& request);
   std::vector<std::shared_ptr<OpenFile>> files_below(Ino ino) const;
   Result<void> settle_below(Ino ino, const Request& request);

@@ -25,7 +25,9 @@ class InodeTable::Impl {
   }
 
   Ino acquire(Ino parent, std::string_view name, remote::FileType type, std::uint64_t lookups);
-  Ino acquire_locked(Ino parent, std::string_view name, remote::FileType type,
+  Ino number_of(Ino parent, std::string_view name);
+  /// @param type absent: not known.
+  Ino acquire_locked(Ino parent, std::string_view name, std::optional<remote::FileType> type,
                      std::uint64_t lookups) FTPSFS_REQUIRES(mutex_);
   std::optional<Ino> foresee(Ino parent, std::string_view name, remote::FileType type);
   std::optional<Ino> find(Ino parent, std::string_view name) const;
@@ -45,7 +47,7 @@ class InodeTable::Impl {
     Ino ino = kNoIno;
     Ino parent = kNoIno;  ///< kNoIno: nameless; then `name` is made unique from the number
     std::string name;
-    remote::FileType type = remote::FileType::regular;
+    mutable std::optional<remote::FileType> type;  ///< absent: nobody has asked yet
     mutable std::uint64_t lookups = 0;
     mutable std::uint64_t references = 0;  ///< children and pins
     mutable std::list<Ino>::iterator idle;
@@ -103,19 +105,25 @@ std::optional<Ino> InodeTable::Impl::foresee(Ino parent, std::string_view name,
   const MutexLock lock(mutex_);
   const auto found = by_name(parent, name);
   if (found != nodes_.get<ByName>().end()) {
-    return found->type == type ? std::optional<Ino>(found->ino) : std::nullopt;
+    return found->type == type || !found->type ? std::optional<Ino>(found->ino) : std::nullopt;
   }
   return acquire_locked(parent, name, type, 0);
 }
 
-Ino InodeTable::Impl::acquire_locked(Ino parent, std::string_view name, remote::FileType type,
-                                     std::uint64_t lookups) {
+Ino InodeTable::Impl::number_of(Ino parent, std::string_view name) {
+  const MutexLock lock(mutex_);
+  return acquire_locked(parent, name, std::nullopt, 0);
+}
+
+Ino InodeTable::Impl::acquire_locked(Ino parent, std::string_view name,
+                                     std::optional<remote::FileType> type, std::uint64_t lookups) {
   auto found = by_name(parent, name);
-  if (found != nodes_.get<ByName>().end() && found->type != type) {
+  if (found != nodes_.get<ByName>().end() && type && found->type && found->type != type) {
     detach_node(*found);
     found = nodes_.get<ByName>().end();
   }
   if (found != nodes_.get<ByName>().end()) {
+    found->type = type ? type : found->type;
     found->lookups += lookups;
     wake(*found);
     settle(*found);
@@ -331,6 +339,9 @@ InodeTable::~InodeTable() = default;
 Ino InodeTable::acquire(Ino parent, std::string_view name, remote::FileType type,
                         std::uint64_t lookups) {
   return impl_->acquire(parent, name, type, lookups);
+}
+Ino InodeTable::number_of(Ino parent, std::string_view name) {
+  return impl_->number_of(parent, name);
 }
 std::optional<Ino> InodeTable::foresee(Ino parent, std::string_view name, remote::FileType type) {
   return impl_->foresee(parent, name, type);

@@ -89,7 +89,16 @@ Result<EntryReply> Filesystem::Impl::make_symlink(const std::string& target, Ino
   if (!shown.entry) {
     return make_error(Errc::io_error, "the server made the link, but does not show it");
   }
-  return reply_for(parent, name, shown, 1);
+  if (settings_.symlinks != SymlinkView::follow) {
+    return reply_for(parent, name, shown, 1);
+  }
+  // The kernel wants a link for an answer. Whoever looks again is shown what it leads to.
+  Tree::Known link;
+  link.entry.emplace();
+  link.entry->name = name;
+  link.entry->type = remote::FileType::symlink;
+  link.entry->symlink_target = target;
+  return reply_for(parent, name, link, 1);
 }
 
 Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
@@ -173,8 +182,9 @@ Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& n
   if (ino) {
     FTPSFS_TRY(settle_below(*ino, request));
   }
-  auto removed = services_.remote.remove_directory(path, request.wait);
-  if (!removed && ino &&
+  auto removed = found.entry->followed ? remove_followed_directory(path, request)
+                                       : services_.remote.remove_directory(path, request.wait);
+  if (!removed && ino && !found.entry->followed &&
       (removed.error().code == Errc::not_empty || removed.error().code == Errc::access_denied)) {
     FTPSFS_TRY(remove_leftovers(*ino, request));
     removed = services_.remote.remove_directory(path, request.wait);
@@ -189,6 +199,17 @@ Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& n
   cache_.note_removed(parent, name);
   inodes_.detach(parent, name);
   return removed;
+}
+
+/// A link that is shown as the directory it leads to: it is the link that goes, but only where
+/// rmdir(2) of a directory with these names would succeed.
+Result<void> Filesystem::Impl::remove_followed_directory(const remote::RemotePath& path,
+                                                         const Request& request) {
+  FTPSFS_TRY_ASSIGN(const remote::Listing listing, services_.remote.list(path, request.wait));
+  if (!listing.entries.empty()) {
+    return make_error(Errc::not_empty, "directory not empty");
+  }
+  return services_.remote.remove_file(path, request.wait);
 }
 
 /// Our own hidden files must not make rmdir(2) fail: nobody sees them. Anything else does.
@@ -329,6 +350,13 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   inodes_.rename(parent, name, new_parent, new_name);
   ++services_.renames;
   cache_.note_renamed(parent, name, new_parent, new_name);
+  if (source.entry->followed) {
+    // Seen from its new place a link may lead elsewhere.
+    cache_.invalidate_entry(new_parent, new_name);
+    if (const auto ino = inodes_.find(new_parent, new_name)) {
+      cache_.invalidate_directory(*ino);
+    }
+  }
   return {};
 }
 

@@ -66,10 +66,11 @@ bool FileHandle::publishes() const {
   return writable() || created || (flags & O_TRUNC) != 0;
 }
 
-OpenFile::OpenFile(Services& services, Ino ino) : services_(services), ino_(ino) {}
+OpenFile::OpenFile(Services& services, Ino ino, bool behind_link)
+    : services_(services), ino_(ino), behind_link_(behind_link) {}
 
 OpenFile::OpenFile(Services& services, Ino ino, const remote::Entry& entry)
-    : OpenFile(services, ino) {
+    : OpenFile(services, ino, entry.followed) {
   const MutexLock lock(mutex_);
   version_ = remote::version_of(entry);
   version_seen_ = services.clock.now();
@@ -78,7 +79,7 @@ OpenFile::OpenFile(Services& services, Ino ino, const remote::Entry& entry)
 }
 
 std::shared_ptr<OpenFile> OpenFile::make_new(Services& services, Ino ino, std::uint16_t mode) {
-  std::shared_ptr<OpenFile> file(new OpenFile(services, ino));
+  std::shared_ptr<OpenFile> file(new OpenFile(services, ino, false));
   file->begin_replacement();
   const MutexLock lock(file->mutex_);
   file->gives_pages_ = false;
@@ -249,7 +250,8 @@ std::string OpenFile::temporary_for(bool on_server) const {
     return {};
   }
   const UploadMode mode = services_.settings.upload_mode;
-  const bool hides = mode == UploadMode::atomic || (mode == UploadMode::automatic && on_server);
+  const bool hides =
+      !behind_link_ && (mode == UploadMode::atomic || (mode == UploadMode::automatic && on_server));
   return hides ? services_.hidden_names.upload() : std::string();
 }
 

@@ -193,7 +193,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   };
   using Content = std::variant<OnServer, Streaming, Staged>;
 
-  OpenFile(Services& services, Ino ino);
+  OpenFile(Services& services, Ino ino, bool behind_link);
 
   transfer::PathProvider own_path() const;
   transfer::PathProvider sibling_path(std::string name) const;
@@ -272,6 +272,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   Services& services_;
   const Ino ino_;
+  /// The name is a link's: a rename over it would replace the link, and not the file.
+  const bool behind_link_;
   Gate gate_;
 
   mutable Mutex mutex_;

@@ -167,6 +167,7 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
   services_.files_ahead.drop(ino_);  // begun before, it may be the old content
   remote::Entry entry;
   entry.type = remote::FileType::regular;
+  entry.followed = behind_link_;
   entry.size = version.size;
   entry.mtime = version.mtime;
   entry.unique = version.unique;

@@ -32,6 +32,11 @@ bool Tree::needs_exact_time(const remote::Entry& entry) const {
   return services_.settings.exact_times && remote::has_coarse_time(entry);
 }
 
+bool Tree::needs_following(const remote::Entry& entry) const {
+  return services_.settings.symlinks == SymlinkView::follow &&
+         entry.type == remote::FileType::symlink && !entry.followed;
+}
+
 remote::Entry Tree::root_entry() {
   remote::Entry entry;
   entry.type = remote::FileType::directory;
@@ -40,7 +45,7 @@ remote::Entry Tree::root_entry() {
 
 std::optional<Tree::Known> Tree::find(Ino parent, std::string_view name) {
   auto found = services_.cache.find(parent, name);
-  if (!found) {
+  if (!found || (found->entry && needs_following(*found->entry))) {
     return std::nullopt;
   }
   if (found->entry && needs_exact_time(*found->entry) && !services_.remote.traits().exact_listing) {
@@ -53,22 +58,43 @@ Result<Tree::Known> Tree::fetch(Ino parent, const std::string& name, const Wait&
   if (auto known = find(parent, name)) {
     return *std::move(known);
   }
-  const auto coarse = services_.cache.find(parent, name);
-  if (coarse && coarse->entry) {
+  const auto known_in_part = services_.cache.find(parent, name);
+  if (known_in_part && known_in_part->entry && needs_following(*known_in_part->entry)) {
+    return follow(parent, *known_in_part->entry, wait);
+  }
+  if (known_in_part && known_in_part->entry) {
     FTPSFS_TRY(refine(parent, name, wait));
     if (auto known = find(parent, name)) {
       return *std::move(known);
     }
-    return Known{coarse->entry, coarse->valid_for, coarse->fetched_at};
+    return Known{known_in_part->entry, known_in_part->valid_for, known_in_part->fetched_at};
   }
   return fetch_anew(parent, name, wait);
 }
 
 Result<Tree::Known> Tree::fetch_anew(Ino parent, const std::string& name, const Wait& wait) {
-  if (services_.remote.traits().stat_is_cheap) {
-    return stat_one(parent, name, wait);
+  FTPSFS_TRY_ASSIGN(Known known, services_.remote.traits().stat_is_cheap
+                                     ? stat_one(parent, name, wait)
+                                     : find_in_listing(parent, name, wait));
+  if (known.entry && needs_following(*known.entry)) {
+    return follow(parent, *known.entry, wait);
   }
-  return find_in_listing(parent, name, wait);
+  return known;
+}
+
+Result<Tree::Known> Tree::follow(Ino parent, const remote::Entry& link, const Wait& wait) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, path(parent));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(link.name));
+  const auto ticket = services_.cache.begin_fetch(parent);
+  remote::Entry entry = link;
+  if (auto target = services_.remote.follow(path, link, wait)) {
+    entry = *std::move(target);
+    entry.name = link.name;
+  } else if (target.error().code != Errc::not_found) {
+    return std::move(target).error();
+  }
+  entry.followed = true;
+  return keep_answer(ticket, link.name, std::move(entry));
 }
 
 Result<Tree::Known> Tree::stat_one(Ino parent, const std::string& name, const Wait& wait) {

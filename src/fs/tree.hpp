@@ -45,7 +45,8 @@ class Tree {
   using HiddenSeen = std::function<void(Ino directory, const std::vector<std::string>& names)>;
   void on_hidden(HiddenSeen seen) { on_hidden_ = std::move(seen); }
 
-  /// From memory; nullopt when the server must be asked, or when only a coarse time is known.
+  /// From memory; nullopt when the server must be asked, or when only a coarse time is known, or
+  /// only a link that is to be followed.
   std::optional<Known> find(Ino parent, std::string_view name);
   /// @errors those of Remote::stat and Remote::list, but not_found is an answer (`entry` absent).
   Result<Known> fetch(Ino parent, const std::string& name, const Wait& wait);
@@ -79,11 +80,14 @@ class Tree {
 
   /// Must be asked of the server: a coarse time of a file whose exact one MDTM can tell.
   bool needs_exact_time(const remote::Entry& entry) const;
+  /// Must be asked of the server: a symbolic link that is shown as what it leads to.
+  bool needs_following(const remote::Entry& entry) const;
 
   /// The root of the mount, which no listing shows.
   static remote::Entry root_entry();
 
  private:
+  Result<Known> follow(Ino parent, const remote::Entry& link, const Wait& wait);
   Result<Known> stat_one(Ino parent, const std::string& name, const Wait& wait);
   Result<Known> stat_unlisted(Ino parent, const std::string& name, const Wait& wait);
   Result<Known> keep_answer(const cache::NamespaceCache::Ticket& ticket, const std::string& name,

@@ -80,6 +80,12 @@ FileVersion to_version(const session::FileStamp& stamp);
 Result<FileVersion> fetch_version(session::Session& session, const RemotePath& path,
                                   const Wait& wait);
 
+// ---- ftp_follow.cpp ----
+
+/// See Remote::follow.
+Result<Entry> fetch_target(session::Session& session, const RemotePath& path, const Entry& link,
+                           const Wait& wait);
+
 // ---- ftp_settle.cpp: what a refusal means, told by what is there ----
 // Those of changes return a refusal whose words are clear as it is. A link failure, as of any look,
 // says nothing of the refusal: ask again.

@@ -238,11 +238,20 @@ Result<Entry> FtpRemote::look_up(const RemotePath& path, const Wait& wait) {
   });
 }
 
+Result<Entry> FtpRemote::follow(const RemotePath& path, const Entry& link, const Wait& wait) {
+  return core_->repeat(Purpose::metadata, wait,
+                       [&path, &link](Session& session, const Wait& limit) {
+                         return fetch_target(session, path, link, limit);
+                       });
+}
+
 Result<FileVersion> FtpRemote::version(const RemotePath& path, const Wait& wait) {
   const log::PathScope about(path.str());
   if (answers_mlst(core_->knowledge().profile(), path)) {
     FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));
-    return version_of(entry);
+    if (entry.type != FileType::symlink) {
+      return version_of(entry);
+    }
   }
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
     return fetch_version(session, path, limit);

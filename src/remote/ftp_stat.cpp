@@ -190,7 +190,11 @@ Result<FileVersion> fetch_version(session::Session& session, const RemotePath& p
     }
   }
   FTPSFS_TRY_ASSIGN(const auto entry, fetch_entry(session, path, wait));
-  return version_of(entry);
+  if (entry.type != FileType::symlink) {
+    return version_of(entry);
+  }
+  FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), wait));
+  return to_version(stamp);
 }
 
 }  // namespace ftpsfs::remote

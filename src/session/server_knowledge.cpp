@@ -82,9 +82,9 @@ void ServerKnowledge::rule_out(Way way) {
 
 void ServerKnowledge::pause(Way way) {
   constexpr std::chrono::minutes kPause{10};
-  constexpr std::array<const char*, 3> kNames{"data connections made ahead of need",
-                                              "listings over two connections at a time",
-                                              "downloads whose end is announced"};
+  constexpr std::array<const char*, 4> kNames{
+      "data connections made ahead of need", "listings over two connections at a time",
+      "downloads whose end is announced", "handshakes that await the 1xx"};
   const auto which = static_cast<std::size_t>(way);
   log::info("{} fail here; none is made for {} minutes", kNames[which], kPause.count());
   trials_[which] = {0, SteadyClock::now() + kPause};

@@ -6,6 +6,7 @@
 // questions, the request for the next port and the ClientHello leave together. The slow way asks
 // for a port first. Each step back is remembered for the server.
 
+#include <algorithm>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
@@ -19,8 +20,9 @@ namespace {
 
 /// Servers were seen to keep an idle port for 300 s; NAT boxes forget earlier.
 constexpr Duration kWarmFor = std::chrono::seconds(120);
-/// How long the ClientHello waits for a 1xx, where it waits.
-constexpr Duration kPoliteness = std::chrono::seconds(3);
+/// How long the ClientHello waits for a 1xx that never came before the handshake: until the verb
+/// has arrived, as some servers reset what speaks before it.
+constexpr Duration kBriefPatience = std::chrono::milliseconds(50);
 /// "EPSV" with its line end.
 constexpr std::size_t kPortBytes = 6;
 /// Did the data connection fail, and not the verb? 425 and 426 are its codes.
@@ -40,6 +42,10 @@ bool is_data_trouble(const Error& error) {
 
 bool Session::may_ask_ahead() const {
   return settings_.may_warm_data() && knowledge_.allows(ServerKnowledge::Way::warm_start);
+}
+
+Duration Session::warm_for() const {
+  return profile().habits_tried ? kWarmFor : std::min(kWarmFor, settings_.untried_port_age);
 }
 
 Result<ftp::Command> Session::port_command() const {
@@ -113,7 +119,7 @@ Readiness Session::ask_ahead() {
     return Readiness::ready;
   }
   if (port_.state == DataPort::State::ready && !port_.socket.readable_now() &&
-      SteadyClock::now() - port_.since < kWarmFor / 2) {
+      SteadyClock::now() - port_.since < warm_for() / 2) {
     return Readiness::ready;
   }
   const auto ask = next_port_command();
@@ -135,7 +141,7 @@ Result<std::optional<net::Socket>> Session::take_warm(const Wait& wait) {
     return std::optional<net::Socket>();
   }
   DataPort port = std::exchange(port_, DataPort());
-  const bool fresh = SteadyClock::now() - port.since < kWarmFor;
+  const bool fresh = SteadyClock::now() - port.since < warm_for();
   // Input before its time is the server's end of it.
   if (!may_ask_ahead() || !fresh || port.socket.readable_now()) {
     return std::optional<net::Socket>();
@@ -204,6 +210,14 @@ Result<net::Socket> Session::dial_data(std::uint16_t port, const Wait& wait) {
 
 Session::Greeting Session::hello_time() const {
   return profile().early_data_handshake ? Greeting::at_once : Greeting::after_1xx;
+}
+
+Duration Session::hello_patience() const {
+  if (knowledge_.allows(ServerKnowledge::Way::polite_hello)) {
+    return settings_.hello_patience;
+  }
+  const auto there_and_back = std::chrono::duration_cast<Duration>(2 * knowledge_.round_trip());
+  return std::min(settings_.hello_patience, kBriefPatience + there_and_back);
 }
 
 Result<StartedTransfer> Session::start_transfer(const TransferOrder& order, const Wait& wait) {
@@ -373,6 +387,7 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
                                 const Wait& wait) {
   net::ByteStream& data = *start.result.data;
   bool secured = settings_.protection == Protection::clear_data;
+  bool is_overdue = false;  // the 1xx, when the handshake began
   while (!start.result.over && (!secured || !start.begun)) {
     if (secured) {
       FTPSFS_TRY_ASSIGN(auto reply, control_->receive(wait));
@@ -380,11 +395,15 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
       continue;
     }
     if (greeting == Greeting::after_1xx && !start.begun) {
-      FTPSFS_TRY_ASSIGN(auto reply, control_->receive_within(kPoliteness, wait));
-      if (reply) {
-        FTPSFS_TRY(take_reply(order, start, *std::move(reply)));
-      } else {
+      FTPSFS_TRY_ASSIGN(auto reply, control_->receive_within(hello_patience(), wait));
+      if (!reply) {
         greeting = Greeting::at_once;  // ftp-srv waits for the handshake before its 150
+        is_overdue = true;
+        continue;
+      }
+      FTPSFS_TRY(take_reply(order, start, *std::move(reply)));
+      if (start.begun) {
+        knowledge_.note(ServerKnowledge::Way::polite_hello, true);
       }
       continue;
     }
@@ -402,6 +421,9 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
       return explain_broken_start(order, start, std::move(done).error());
     }
     secured = *done;
+    if (secured && is_overdue && !start.begun) {
+      knowledge_.note(ServerKnowledge::Way::polite_hello, false);
+    }
     counters_.full_handshakes += secured && !transport_.is_resumed(data) ? 1 : 0;
     if (secured && order.only_reads && profile().early_data_end &&
         knowledge_.allows(ServerKnowledge::Way::announced_end)) {

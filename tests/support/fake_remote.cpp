@@ -219,6 +219,13 @@ Result<std::optional<Entry>> FakeRemote::glance(const RemotePath& path, const Wa
   return std::optional<Entry>(std::move(seen));
 }
 
+Result<Entry> FakeRemote::follow(const RemotePath& path, const Entry& /*link*/, const Wait& wait) {
+  return call(Op::follow, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<Entry> {
+    FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
+    return entry_of(std::string(path.name()), *node, true);
+  });
+}
+
 Result<FileVersion> FakeRemote::version(const RemotePath& path, const Wait& wait) {
   return call(Op::version, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<FileVersion> {
     FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));

@@ -125,6 +125,8 @@ class FakeRemote final : public remote::Remote {
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
+  Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,
+                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::FileVersion> stamp(const remote::RemotePath& path, const Wait& wait) override;
   bool takes_any_name_beside(const remote::RemotePath& path) const override;

@@ -99,7 +99,8 @@ constexpr std::array<const char*, kOps> kNames = {"stat",
                                                   "space",
                                                   "list_ahead",
                                                   "read_ahead",
-                                                  "stamp"};
+                                                  "stamp",
+                                                  "follow"};
 
 /// Once sent, its outcome must be known: the caller's stop is ignored.
 bool is_mutation(Op op) {

@@ -42,8 +42,9 @@ enum class Op : std::uint8_t {
   list_ahead,  ///< a call for each directory
   read_ahead,
   stamp,
+  follow,
 };
-constexpr std::size_t kOps = 20;
+constexpr std::size_t kOps = 21;
 const char* to_string(Op op);
 
 /// Before the call has done anything; or when it has done all, but its reply is late or lost.

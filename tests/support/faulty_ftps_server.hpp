@@ -99,6 +99,7 @@ struct FaultyServerOptions {
   bool clear_data_allowed = true;   ///< PROT C
   bool require_resumption = false;  ///< 522 and the control connection ends, as vsftpd does
   bool mlst = true;                 ///< MLST and MLSD, in FEAT too
+  bool mlst_follows = false;        ///< MLST tells what a link leads to, as pyftpdlib does
   bool epsv = true;                 ///< else 500
   bool pasv_lies = false;           ///< 227 names 192.0.2.1 with the right port
   bool mfmt = true;

@@ -277,7 +277,7 @@ void FaultyDialogue::rest(const std::string& argument) {
 
 void FaultyDialogue::retr(const std::string& argument) {
   const std::uint64_t start = std::exchange(restart_, 0);
-  const std::string path = path_of(argument);
+  const std::string path = target_of(argument);
   const auto found = shared_.tree.find(path);
   if (!found || found->node.directory) {
     return refuse(argument, found ? "Not a regular file" : "No such file or directory");

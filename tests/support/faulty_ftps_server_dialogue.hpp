@@ -81,6 +81,8 @@ class FaultyDialogue {
   void site(const std::string& argument);
   ServerRequest asked(const std::string& argument) const;
   std::string path_of(const std::string& argument) const;
+  /// The same, and through the link that lies there.
+  std::string target_of(const std::string& argument) const;
   std::optional<std::string> machine_listing(const std::string& argument) const;
   void answer(const std::string& argument, const FaultyTree::Refusal& refusal,
               const std::string& success);

@@ -52,6 +52,14 @@ std::string FaultyDialogue::path_of(const std::string& argument) const {
   return manner_->path_of(asked(argument));
 }
 
+std::string FaultyDialogue::target_of(const std::string& argument) const {
+  const std::string path = path_of(argument);
+  const auto found = shared_.tree.find(path);
+  // Where it leads nowhere: a path at which there is nothing.
+  return found && !found->node.link_target.empty() ? shared_.tree.follow(path).value_or(path + "/")
+                                                   : path;
+}
+
 void FaultyDialogue::answer(const std::string& argument, const FaultyTree::Refusal& refusal,
                             const std::string& success) {
   if (refusal) {
@@ -65,7 +73,7 @@ void FaultyDialogue::pwd(const std::string& /*argument*/) {
 }
 
 void FaultyDialogue::cwd(const std::string& argument) {
-  const std::string path = path_of(argument);
+  const std::string path = target_of(argument);
   const auto found = shared_.tree.find(path);
   if (!found) {
     return refuse(argument, "No such file or directory");
@@ -85,7 +93,7 @@ void FaultyDialogue::mlst(const std::string& argument) {
   if (!shared_.options.mlst) {
     return say("500 MLST not understood");
   }
-  const std::string path = path_of(argument);
+  const std::string path = shared_.options.mlst_follows ? target_of(argument) : path_of(argument);
   const auto found = shared_.tree.find(path);
   if (!found) {
     return refuse(argument, "No such file or directory");
@@ -120,7 +128,7 @@ void FaultyDialogue::stat(const std::string& argument) {
 }
 
 void FaultyDialogue::size(const std::string& argument) {
-  const auto found = shared_.tree.find(path_of(argument));
+  const auto found = shared_.tree.find(target_of(argument));
   if (!found) {
     return refuse(argument, "No such file or directory");
   }
@@ -131,7 +139,7 @@ void FaultyDialogue::size(const std::string& argument) {
 }
 
 void FaultyDialogue::mdtm(const std::string& argument) {
-  const auto found = shared_.tree.find(path_of(argument));
+  const auto found = shared_.tree.find(target_of(argument));
   if (!found || found->node.directory) {
     return refuse(argument, found ? "not a plain file." : "No such file or directory");
   }

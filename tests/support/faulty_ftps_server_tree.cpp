@@ -72,7 +72,9 @@ void FaultyTree::add_file(const std::string& path, std::string content, std::tim
 
 void FaultyTree::add_link(const std::string& path, std::string target) {
   const MutexLock lock(mutex_);
-  put(normal(path), false).link_target = std::move(target);
+  Node& node = put(normal(path), false);
+  node.mode = 0777;
+  node.link_target = std::move(target);
 }
 
 std::optional<std::string> FaultyTree::content(const std::string& path) const {
@@ -112,6 +114,23 @@ std::optional<FaultyTree::Named> FaultyTree::find(const std::string& path) const
     return std::nullopt;
   }
   return without_content(at->first, at->second);
+}
+
+std::optional<std::string> FaultyTree::follow(const std::string& path) const {
+  constexpr int kMostLinks = 8;
+  const MutexLock lock(mutex_);
+  std::string at = normal(path);
+  for (int links = 0; links <= kMostLinks; ++links) {
+    const auto found = nodes_.find(at);
+    if (found == nodes_.end()) {
+      return std::nullopt;
+    }
+    if (found->second.link_target.empty()) {
+      return at.empty() ? "/" : at;
+    }
+    at = normal(absolute_path(parent_of(at), found->second.link_target));
+  }
+  return std::nullopt;
 }
 
 std::optional<std::vector<FaultyTree::Named>> FaultyTree::list(const std::string& path) const {

@@ -23,7 +23,7 @@ class FaultyTree {
     unsigned mode = 0644;
     std::time_t mtime = 0;
     std::string content;      ///< of a file
-    std::string link_target;  ///< not empty: a symbolic link, shown in listings only
+    std::string link_target;  ///< not empty: a symbolic link; followed by CWD, SIZE, MDTM and RETR
     std::uint64_t unique = 0;
   };
   struct Named {
@@ -46,6 +46,9 @@ class FaultyTree {
 
   // For the server's dialogue.
   std::optional<Named> find(const std::string& path) const;
+  /// What the last name of a path leads to: the path itself where that is no link.
+  /// @return nullopt: nowhere.
+  std::optional<std::string> follow(const std::string& path) const;
   std::optional<std::vector<Named>> list(const std::string& path) const;
   /// Empty (new or truncated) file, ready for append().
   Refusal create(const std::string& path, std::uint64_t keep_bytes);

@@ -75,6 +75,11 @@ Result<remote::Entry> FaultyRemote::stat(const RemotePath& path, const Wait& wai
   return call(Op::stat, [&] { return inner_.stat(path, wait); });
 }
 
+Result<remote::Entry> FaultyRemote::follow(const RemotePath& path, const remote::Entry& link,
+                                           const Wait& wait) {
+  return call(Op::follow, [&] { return inner_.follow(path, link, wait); });
+}
+
 Result<FileVersion> FaultyRemote::version(const RemotePath& path, const Wait& wait) {
   return call(Op::version, [&] { return inner_.version(path, wait); });
 }

@@ -56,6 +56,8 @@ class FaultyRemote final : public remote::Remote {
 
   remote::RemoteTraits traits() const override { return inner_.traits(); }
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,
+                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::FileVersion> stamp(const remote::RemotePath& path, const Wait& wait) override;
   bool takes_any_name_beside(const remote::RemotePath& path) const override {

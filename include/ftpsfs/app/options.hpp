@@ -110,6 +110,9 @@ struct Options {
   // How files are written.
   fs::UploadMode upload_mode = fs::UploadMode::automatic;
 
+  // What symbolic links are shown as.
+  fs::SymlinkView symlinks = fs::SymlinkView::show;
+
   // Who serves the mount once it stands; none: who mounts.
   std::optional<std::uint32_t> run_as;
 

@@ -40,6 +40,8 @@ class InodeTable {
   /// @param lookups how many to count.
   Ino acquire(Ino parent, std::string_view name, remote::FileType type, std::uint64_t lookups);
   std::optional<Ino> find(Ino parent, std::string_view name) const;
+  /// The number that (parent, name) has or will have, where nobody knows yet what it stands for.
+  Ino number_of(Ino parent, std::string_view name);
   /// As acquire() without a lookup, for who only guesses: takes no number away from what the name
   /// stands for. @return nullopt: it stands for another type of file.
   std::optional<Ino> foresee(Ino parent, std::string_view name, remote::FileType type);

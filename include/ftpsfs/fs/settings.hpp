@@ -20,6 +20,13 @@ enum class UploadMode : std::uint8_t {
   direct,     ///< straight to the name, for directories that allow nothing else
 };
 
+/// What a symbolic link on the server is here.
+enum class SymlinkView : std::uint8_t {
+  show,       ///< a link, its target as the server tells it
+  follow,     ///< what it leads to, as the server sees it; a link that leads nowhere is a link
+  transform,  ///< a link; an absolute target inside the mounted tree made relative
+};
+
 struct Settings {
   remote::RemotePath root;  ///< the directory on the server that the mount shows
 
@@ -52,6 +59,7 @@ struct Settings {
   bool prefetch = false;
 
   UploadMode upload_mode = UploadMode::automatic;
+  SymlinkView symlinks = SymlinkView::show;
   /// Unlike that of any other mount, for the names of hidden files; 0: by chance.
   std::uint64_t mount_id = 0;
   /// Mounts that are known to be dead: what they left on the server is cleared away.

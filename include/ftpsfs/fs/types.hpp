@@ -93,7 +93,7 @@ using ftpsfs::Slices;
 struct DirectoryItem {
   const std::string& name;
   Ino ino = kNoIno;               ///< for d_ino
-  std::uint32_t mode = 0;         ///< S_IFMT bits for d_type
+  std::uint32_t mode = 0;         ///< S_IFMT bits for d_type; 0: not known (DT_UNKNOWN)
   std::uint64_t next_offset = 0;  ///< where reading goes on behind this name
   /// readdirplus only: the lookup answer, already counted. Absent when attributes would cost a
   /// round trip: the kernel then asks by lookup if anybody cares.

@@ -47,6 +47,9 @@ class UniqueFact {
 struct Entry {
   std::string name;  ///< last component; empty for the root
   FileType type = FileType::regular;
+  /// The name is that of a symbolic link which was followed: all else is what it leads to. Still a
+  /// symlink: it leads nowhere.
+  bool followed = false;
   /// Bytes; absent when the server cannot tell. Of a directory: what its names take on the server's
   /// disk; says no more than whether it is large.
   std::optional<std::uint64_t> size;

@@ -90,6 +90,7 @@ class FtpRemote final : public Remote {
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
   Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) override;
+  Result<Entry> follow(const RemotePath& path, const Entry& link, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;
   Result<FileVersion> stamp(const RemotePath& path, const Wait& wait) override;
   bool takes_any_name_beside(const RemotePath& path) const override;

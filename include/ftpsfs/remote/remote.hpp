@@ -169,7 +169,15 @@ class Remote {
     return std::optional<Entry>(std::move(entry));
   }
 
-  /// Size and time of a regular file alone, as cheaply as this server can tell them.
+  /// What the symbolic link at `path` leads to, through others if need be, as the server sees it.
+  /// @param link what stat() or list() said of it; its target may be unknown.
+  /// @return bears the link's name. Of mode and of a directory's time: as far as can be learned.
+  /// @errors not_found: it leads nowhere, in a circle, or to where the login may not look; link
+  /// failures.
+  virtual Result<Entry> follow(const RemotePath& path, const Entry& link, const Wait& wait) = 0;
+
+  /// Size and time of a regular file alone, or of the one behind a symbolic link, as cheaply as
+  /// this server can tell them.
   virtual Result<FileVersion> version(const RemotePath& path, const Wait& wait) {
     FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));
     return version_of(entry);

@@ -62,6 +62,7 @@ class ServerKnowledge {
     warm_start,     ///< data connections made ahead of need: idle ones may be cut
     list_beside,    ///< listings by two connections at a time: only some ports may be let through
     announced_end,  ///< downloads whose end is announced before their data
+    polite_hello,   ///< handshakes that await the 1xx: some servers await the handshake
   };
   bool allows(Way way) const;
   void note(Way way, bool worked);
@@ -88,7 +89,7 @@ class ServerKnowledge {
     int failures = 0;
     SteadyTime again;
   };
-  std::array<Trial, 3> trials_ FTPSFS_GUARDED_BY(mutex_){};  ///< by Way
+  std::array<Trial, 4> trials_ FTPSFS_GUARDED_BY(mutex_){};  ///< by Way
   Login login_ FTPSFS_GUARDED_BY(mutex_) = Login::unproved;
 };
 

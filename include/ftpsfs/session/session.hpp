@@ -180,6 +180,10 @@ class Session final : public PooledSession {
 
   // session_data.cpp
   bool may_ask_ahead() const;
+  /// How long a port that was made ahead is good.
+  Duration warm_for() const;
+  /// How long the ClientHello waits for the 1xx.
+  Duration hello_patience() const;
   std::optional<ftp::Command> next_port_command();
   Readiness ask_ahead();
   Result<ftp::Command> port_command() const;

@@ -60,6 +60,12 @@ struct SessionSettings {
   /// After this much silence in place of a greeting we look whether the server waits for TLS. Some
   /// servers resolve our name first, so silence alone proves nothing.
   Duration greeting_patience = std::chrono::seconds(3);
+  /// How long a data connection's handshake waits for the 1xx, where it waits.
+  Duration hello_patience = std::chrono::seconds(3);
+  /// How long a data connection that was made ahead is good on a server that nobody has tried. Some
+  /// forget the port after 30 s, and then refuse the transfer as if the file were to blame
+  /// (ftp-srv).
+  Duration untried_port_age = std::chrono::seconds(20);
   /// For each operation, and for each stall of a transfer.
   Duration timeout = std::chrono::seconds(30);
   // Ways to save round trips; each may be switched off for a server that does not bear it.

@@ -91,6 +91,8 @@ class Server:
     has_chmod = True
     has_set_mtime = True
     hides_dot_files_from_plain_list = False
+    stores_through_links = True
+    chroots = True  # absolute links start at the served directory, for the server itself, too
 
     def __init__(self, folder, pki, tls="1.3", implicit=False, certificate=None, listing_limit=30000, extra=None,
                  host="localhost", address="127.0.0.1", network=None, disk_mib=None):

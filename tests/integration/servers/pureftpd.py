@@ -9,6 +9,7 @@ from .base import PASSWORD, SERVER_UID, USER, Server, library_path, unpacked_roo
 
 class PureFtpd(Server):
     name = "pureftpd"
+    stores_through_links = False  # 553: Too many levels of symbolic links
 
     def needs_openssl_conf(self):
         return True

@@ -10,6 +10,7 @@ from .base import PASSWORD, USER, Server
 class Pyftpdlib(Server):
     name = "pyftpdlib"
     implicit_capable = True
+    chroots = False
 
     def command(self):
         return [sys.executable, str(Path(__file__).with_name("pyftpdlib_main.py")), "--address", self.address,

@@ -300,6 +300,63 @@ TEST_F(WarmData, AnEndedConnectionIsNotUsed) {
   finish();
 }
 
+constexpr const char* kStranger = "220 ready";
+
+/// ftp-srv sends its 150 when the handshake is done. That is found out, and not waited for again.
+TEST_F(WarmData, A1xxThatAwaitsTheHandshakeIsAwaitedInVainOnlySomeTimes) {
+  constexpr int kMany = 4;
+  std::vector<std::unique_ptr<ScriptedPeer>> peers;
+  std::vector<std::unique_ptr<Gate>> gates;
+  std::vector<std::unique_ptr<Gate>> shakes;
+  settings_.hello_patience = std::chrono::milliseconds(5);
+  begin(kStranger);
+  for (int i = 0; i < kMany; ++i) {
+    gates.push_back(std::make_unique<Gate>());
+    shakes.push_back(std::make_unique<Gate>());
+    if (i == 0) {
+      control_.expect_bytes("SIZE /f\r\nMDTM /f\r\nRETR /f\r\n").send(kStamp);
+    } else {
+      control_.expect_bytes("SIZE /f\r\nMDTM /f\r\nEPSV\r\n").send(kStamp);
+      control_.reply("229 (|||1002|)").expect("RETR /f");
+    }
+    control_.run(shakes.back()->waiter()).reply("150 here");
+    control_.run(gates.back()->opener()).reply("226 done");
+    if (i == 0) {
+      serve(data_, *gates.back(), "hello");
+      continue;
+    }
+    peers.push_back(std::make_unique<ScriptedPeer>());
+    serve(*peers.back(), *gates.back(), "hello");
+    transport_.add_data(peers.back().get());
+  }
+  control_.expect_end();
+  int handshakes = 0;
+  transport_.on_handshake = [&] { shakes.at(static_cast<std::size_t>(handshakes++))->open(); };
+  log_in();
+  for (int i = 0; i < kMany; ++i) {
+    EXPECT_EQ(knowledge_.allows(ServerKnowledge::Way::polite_hello), i < 3) << i;
+    EXPECT_EQ(fetch("/f"), "hello") << i;
+  }
+  EXPECT_EQ(handshakes, kMany);
+  finish();
+}
+
+/// Some forget a port after a while, and refuse the verb for it.
+TEST_F(WarmData, AnOldPortOfAServerThatNobodyHasTriedIsNotUsed) {
+  ScriptedPeer second;
+  settings_.untried_port_age = Duration{0};
+  begin(kStranger);
+  control_.expect_bytes("SIZE /f\r\nMDTM /f\r\nEPSV\r\n").send(kStamp).reply("229 (|||1002|)");
+  control_.expect("RETR /f").reply("150 here").run(begun_.opener()).reply("226 done").expect_end();
+  data_.expect_end();
+  serve(second, begun_, "hello");
+  transport_.add_data(&second);
+  log_in();
+  EXPECT_EQ(fetch("/f"), "hello");
+  EXPECT_EQ(counters_.warm_starts, 0U);
+  finish();
+}
+
 Error reset_by_peer() {
   return make_error(Errc::closed, "connection reset by the server");
 }
