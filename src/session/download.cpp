@@ -199,7 +199,8 @@ Result<std::string> read_all(Session& session, net::ByteStream& data, const List
   for (;;) {
     if (text.size() - used < kStep / 2) {
       if (text.size() >= kMaxListingBytes) {
-        return make_broken(Errc::protocol_error, "the server's listing has no end");
+        // No link failure: the next attempt would bring as much.
+        return make_broken(Errc::io_error, "the server's listing has no end");
       }
       text.resize(text.size() < kStep ? kStep : text.size() * 2);
     }
@@ -245,6 +246,9 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
       text.error().text = "the listing was cut off (no close_notify)";
     }
     data->reset();
+    if (text.error().code == Errc::io_error) {
+      return std::move(text).error();  // our own verdict
+    }
     return session.explain_broken_data(verb, std::move(text).error());
   }
   body.text = session.to_utf8(*std::move(text));

@@ -219,7 +219,7 @@ void FaultyDialogue::send_listing(const std::string& listing) {
     return send_transfer([](std::uint64_t offset, std::size_t limit) {
       std::string lines;
       do {
-        lines += fmt::format("type=file;size=1; {:0>{}}\r\n", offset + lines.size(), 200);
+        lines += fmt::format("type=file;size=1; {:0>{}}\r\n", offset + lines.size(), 1000);
       } while (lines.size() < limit);
       return lines;
     });
