@@ -189,8 +189,9 @@ RemoteTraits FtpRemote::traits() const {
 std::string FtpRemote::description() const {
   const bool is_private = core_->settings().session.protection == session::Protection::private_data;
   const std::string& charset = core_->settings().session.server.charset;
+  const std::string zone = core_->knowledge().describe_zone();
   return core_->knowledge().profile().describe() + "; " + tls_ +
-         (charset.empty() ? "" : ", names in " + charset) +
+         (charset.empty() ? "" : ", names in " + charset) + (zone.empty() ? "" : ", " + zone) +
          (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");
 }
 

@@ -67,6 +67,7 @@ struct FaultyServerOptions {
   std::string user = "user";
   std::string password = "secret";
   std::string home = "/";
+  int list_east = 0;  ///< LIST and STAT show times of a clock so many seconds ahead of UTC
   std::string unlistable = {};  ///< LIST shows this name in a line that nobody can read, as ls does
   ServerCertificate certificate = ServerCertificate::good;
   bool ibm_i = false;         ///< in the manner of QTCP: see of_ibm_i()

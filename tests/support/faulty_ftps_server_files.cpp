@@ -54,7 +54,8 @@ std::string mode_text(const FaultyTree::Node& node) {
   return text;
 }
 
-std::string unix_line(const FaultyTree::Named& entry, const std::string& unlistable) {
+std::string unix_line(const FaultyTree::Named& entry, const FaultyServerOptions& options) {
+  const std::string& unlistable = options.unlistable;
   if (!unlistable.empty() && entry.name == unlistable) {
     return "-????????? ? ? ? ? ? " + entry.name + "\r\n";
   }
@@ -62,10 +63,11 @@ std::string unix_line(const FaultyTree::Named& entry, const std::string& unlista
   constexpr std::time_t kHalfYear = 182L * 24 * 3600;
   const std::time_t now = std::time(nullptr);
   const bool recent = entry.node.mtime > now - kHalfYear && entry.node.mtime <= now;
-  std::string line =
-      fmt::format("{} {:3} user     group    {:12} {} {}", mode_text(entry.node),
-                  entry.node.directory ? 2 : 1, entry.node.directory ? 4096 : entry.size,
-                  format_time(entry.node.mtime, recent ? "%b %e %H:%M" : "%b %e  %Y"), entry.name);
+  std::string line = fmt::format(
+      "{} {:3} user     group    {:12} {} {}", mode_text(entry.node), entry.node.directory ? 2 : 1,
+      entry.node.directory ? 4096 : entry.size,
+      format_time(entry.node.mtime + options.list_east, recent ? "%b %e %H:%M" : "%b %e  %Y"),
+      entry.name);
   if (!entry.node.link_target.empty()) {
     line += " -> " + entry.node.link_target;
   }
@@ -148,12 +150,12 @@ std::optional<std::string> FaultyDialogue::unix_listing(const std::string& argum
     return ibm_i_listing(path);
   }
   if (!found->node.directory) {
-    return unix_line(*found, shared_.options.unlistable);
+    return unix_line(*found, shared_.options);
   }
   std::string text;
   for (const FaultyTree::Named& entry :
        shared_.tree.list(path).value_or(std::vector<FaultyTree::Named>())) {
-    text += unix_line(entry, shared_.options.unlistable);
+    text += unix_line(entry, shared_.options);
   }
   return text;
 }
