@@ -43,6 +43,17 @@ Result<bool> is_gone(Session& session, const RemotePath& path, const Wait& wait)
   return !there;
 }
 
+Result<bool> is_renamed(Session& session, const RemotePath& from, const RemotePath& to,
+                        const Wait& wait) {
+  if (from.parent() == to.parent() && is_name(session.profile(), from.name(), to.name())) {
+    FTPSFS_TRY_ASSIGN(const Entry entry, fetch_entry(session, to, wait));  // one file: its spelling
+    return entry.name == to.name();
+  }
+  FTPSFS_TRY_ASSIGN(const bool source_gone, is_gone(session, from, wait));
+  FTPSFS_TRY_ASSIGN(const bool target, exists(session, to, wait));
+  return source_gone && target;
+}
+
 /// A session that the server has forgotten answers 530 to everything; one 530 among others is about
 /// its own question.
 Result<std::vector<ftp::Reply>> demand_login(Result<std::vector<ftp::Reply>> replies) {
@@ -221,6 +232,15 @@ Result<Entry> FtpRemote::stat(const RemotePath& path, const Wait& wait) {
   return seen ? Result<Entry>(*std::move(seen)) : look_up(path, wait);
 }
 
+Result<Entry> FtpRemote::stat_unlisted(const RemotePath& path, const Wait& wait) {
+  if (answers_mlst(core_->knowledge().profile(), path)) {
+    return stat(path, wait);
+  }
+  return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
+    return feel_for(session, path, not_listed(path), limit);
+  });
+}
+
 /// By whatever it takes.
 Result<Entry> FtpRemote::look_up(const RemotePath& path, const Wait& wait) {
   return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
@@ -381,10 +401,8 @@ Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, con
                    [&from, &to, &begun](Session& session, const Error& refusal, const Wait& limit) {
                      return settle_rename(session, from, to, begun, refusal, limit);
                    },
-                   [&from, &to](Session& session, const Wait& limit) -> Result<bool> {
-                     FTPSFS_TRY_ASSIGN(const bool source_gone, is_gone(session, from, limit));
-                     FTPSFS_TRY_ASSIGN(const bool target, exists(session, to, limit));
-                     return source_gone && target;
+                   [&from, &to](Session& session, const Wait& limit) {
+                     return is_renamed(session, from, to, limit);
                    }});
 }
 

@@ -164,11 +164,14 @@ Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, cons
   }
   Facts& facts = listing->facts;
   FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&parent, &facts}}, wait));
-  const auto found = std::find_if(facts.begin(), facts.end(), [&path](const ftp::FileFacts& each) {
-    return each.name == path.name();
-  });
+  const auto found =
+      std::find_if(facts.begin(), facts.end(), [&known, &path](const ftp::FileFacts& each) {
+        return is_name(known, each.name, path.name());
+      });
   if (found == facts.end()) {
-    return make_error(Errc::not_found, path.str() + ": no such name in its directory");
+    // Where names are folded, a listing does not prove that one is absent.
+    return known.folds_case ? Result<std::optional<Entry>>(std::optional<Entry>())
+                            : Result<std::optional<Entry>>(not_listed(path));
   }
   Entry entry = to_entry(*found, found->name);
   if (listing->timed && entry.type == FileType::regular) {

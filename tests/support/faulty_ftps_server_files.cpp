@@ -243,8 +243,10 @@ void FaultyDialogue::rnto(const std::string& argument) {
     return say("503 Bad sequence of commands");
   }
   const std::string from = std::exchange(rename_from_, {});
-  const std::string to = path_of(argument);
-  if (!shared_.options.rename_overwrites && shared_.tree.exists(to)) {
+  std::string to = path_of(argument);
+  if (to == from) {  // the same name, perhaps in another case
+    to.replace(to.rfind('/') + 1, std::string::npos, argument.substr(argument.rfind('/') + 1));
+  } else if (!shared_.options.rename_overwrites && shared_.tree.exists(to)) {
     return say("550 Rename " + argument + ": File exists");
   }
   const auto refusal = shared_.tree.rename(from, to);
