@@ -14,7 +14,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 if(FTPSFS_SANITIZE)
   target_compile_options(ftpsfs_options INTERFACE
-    -fsanitize=${FTPSFS_SANITIZE} -fno-omit-frame-pointer)
+    -fsanitize=${FTPSFS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(ftpsfs_options INTERFACE -fsanitize=${FTPSFS_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC 12 sees false overruns inside the standard library under sanitizers.

@@ -195,10 +195,11 @@ Result<void> check_server(const Options& options) {
   }
   const std::string& list = options.server.list_command;
   FTPSFS_TRY(check_one_line("list_command", list));
-  if (!list.empty() && list != "LIST" && !list.starts_with("LIST ")) {
+  if (!list.empty() && list != "LIST" && !list.starts_with("LIST ") &&
+      !ftp::lists_names_alone(list)) {
     return unusable(Errc::invalid_argument,
-                    fmt::format("list_command={}: only LIST, with or without arguments, shows "
-                                "what a file system must know",
+                    fmt::format("list_command={}: it must be LIST, or, where that is of no use, "
+                                "NLST, with or without arguments",
                                 list));
   }
   if (!options.charset.empty()) {

@@ -62,10 +62,10 @@ class Reading {
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     if (line.size() + 2 > size) {
       refuse(fmt::format("longer than {} bytes", size - 2));
-      line = {};
+      line = "";
     } else if (line.find('\0') != std::string_view::npos) {
       refuse("a NUL byte in it");
-      line = {};
+      line = "";
     }
     std::memcpy(into, line.data(), line.size());
     std::memcpy(into + line.size(), "\n", 2);

@@ -282,7 +282,7 @@ const OptionRow kRows[] = {
    .help = "use PASV in place of EPSV",
    .store = [](Options& o, const OptionValue& v) { o.server.disable_epsv = std::get<bool>(v); }},
   {.name = "list_command", .kind = K::text, .group = G::server, .value_name = "CMD",
-   .help = "list directories by this, sent behind a CWD: LIST, LIST -a, LIST -al; in place of MLSD, STAT and what ftpsfs would choose",
+   .help = "list directories by this, sent behind a CWD: LIST, LIST -a, LIST -al, or NLST as the last resort; in place of MLSD, STAT and what ftpsfs would choose",
    .store = [](Options& o, const OptionValue& v) { o.server.list_command = std::get<std::string>(v); }},
   {.name = "site", .kind = K::text, .group = G::server, .value_name = "CMD",
    .help = "send SITE CMD at each login; may be given several times",

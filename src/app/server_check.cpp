@@ -265,8 +265,9 @@ void Check::tell_of_server() {
 bool Check::open_data() {
   const ftp::ServerProfile profile = line_->session->profile();
   const Watch watch;
-  const auto listed = session::fetch_listing(
-      *line_->session, {}, profile.has_mlsd ? "MLSD" : profile.list_command, wait());
+  const std::string& classic = profile.lists ? profile.list_command : profile.names_command;
+  const auto listed =
+      session::fetch_listing(*line_->session, {}, profile.has_mlsd ? "MLSD" : classic, wait());
   const std::string name = "data connection";
   if (!listed) {
     const Errc code = listed.error().code;

@@ -141,17 +141,20 @@ constexpr std::array kDialects = {Dialect::unix_ls, Dialect::dos,  Dialect::os40
                                   Dialect::mvs,     Dialect::vms,  Dialect::nonstop,
                                   Dialect::vm,      Dialect::eplf, Dialect::numeric};
 
-/// The expected dialect where it reads every line; else the one that reads the most lines: some
-/// servers are set to a grammar that is not their system's.
+/// The expected dialect where it reads every line; else the one that reads the most lines, and of
+/// those the one that leaves the fewest ("total 0" is all of an empty directory of HFS on z/OS):
+/// some servers are set to a grammar that is not their system's.
 /// @param best what the expected one makes of them
 Dialect choose_dialect(Lines lines, const ListContext& context, Dialect expected, Tally best) {
   Dialect chosen = expected;
   for (std::size_t i = 0; i < kDialects.size() && best.left() > 0; ++i) {
-    Tally tally;
-    if (kDialects[i] != expected) {
-      read_lines(kDialects[i], lines, context, tally);
+    if (kDialects[i] == expected) {
+      continue;
     }
-    if (tally.taken() > best.taken()) {
+    Tally tally;
+    read_lines(kDialects[i], lines, context, tally);
+    if (tally.taken() > best.taken() ||
+        (tally.taken() == best.taken() && tally.left() < best.left())) {
       best = tally;
       chosen = kDialects[i];
     }
@@ -261,6 +264,56 @@ Result<std::vector<FileFacts>> parse_list(std::string_view body, const ListConte
     read_lines(chosen, lines, context, *collector);
   }
   auto result = std::move(*collector).finish();
+  if (notes != nullptr) {
+    *notes = std::move(own);
+  }
+  return result;
+}
+
+namespace {
+
+/// Is `prefix` the directory's path, or its last components?
+bool leads_to(std::string_view prefix, std::string_view directory) noexcept {
+  if (prefix == ".") {
+    return true;
+  }
+  if (prefix.empty() || prefix.size() > directory.size()) {
+    return prefix.empty() && directory == "/";
+  }
+  const std::size_t begin = directory.size() - prefix.size();
+  return ascii::equal_ignoring_case(directory.substr(begin), prefix) &&
+         (begin == 0 || (prefix.front() != '/' && directory[begin - 1] == '/'));
+}
+
+/// @return nullopt: a name in another directory.
+std::optional<std::string_view> name_on(std::string_view line, std::string_view directory) {
+  if (line.size() > 1 && line.back() == '/') {
+    line.remove_suffix(1);  // some mark directories so
+  }
+  const std::size_t slash = line.rfind('/');
+  if (slash == std::string_view::npos) {
+    return line;
+  }
+  return leads_to(line.substr(0, slash), directory) ? std::optional(line.substr(slash + 1))
+                                                    : std::nullopt;
+}
+
+}  // namespace
+
+Result<std::vector<FileFacts>> parse_names(std::string_view body, std::string_view directory,
+                                           ListingNotes* notes, std::size_t most_entries) {
+  ListingNotes own = start_notes(body);
+  Collector collector(own, most_entries);
+  for_each_line(body, [&](std::string_view line) {
+    if (const auto name = name_on(line, directory)) {
+      FileFacts facts;
+      facts.name = *name;
+      collector.take(std::move(facts));
+    } else {
+      collector.leave(line);
+    }
+  });
+  auto result = std::move(collector).finish();
   if (notes != nullptr) {
     *notes = std::move(own);
   }

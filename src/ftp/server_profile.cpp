@@ -111,7 +111,11 @@ void apply_overrides(ServerProfile& profile, const ProfileOverrides& overrides) 
   if (overrides.disable_epsv) {
     profile.epsv = false;
   }
-  if (!overrides.list_command.empty()) {
+  if (lists_names_alone(overrides.list_command)) {
+    profile.lists = false;
+    profile.names_command = overrides.list_command;
+    profile.stat_lists = false;
+  } else if (!overrides.list_command.empty()) {
     if (shows_dot_names(profile.list_command) && !shows_dot_names(overrides.list_command)) {
       profile.whole_list_command = profile.list_command;
     }
@@ -174,7 +178,7 @@ void apply_habits(ServerProfile& profile) {
   profile.rename_replaces = is_known;
   profile.rest_stor_keeps_tail = is_known;
   profile.early_data_handshake = is_known;
-  profile.next_epsv_behind_transfer = is_known;
+  profile.commands_behind_transfer = is_known;
   switch (profile.kind) {
     case ServerKind::vsftpd:
       // ProFTPD leaves the close_notify unread, and so resets the connection behind its last bytes.
@@ -211,7 +215,7 @@ void apply_habits(ServerProfile& profile) {
       profile.list_command = "LIST";  // shows dot files; "-a" would be a name
       profile.stat_command = "STAT .";
       profile.early_data_handshake = false;
-      profile.next_epsv_behind_transfer = false;
+      profile.commands_behind_transfer = false;
       break;
     case ServerKind::ibmi:
       profile.login_sites = {"NAMEFMT 1", "LISTFMT 1"};  // where 1 is refused, 0 is understood
@@ -237,6 +241,10 @@ void apply_habits(ServerProfile& profile) {
 }
 
 }  // namespace
+
+bool lists_names_alone(std::string_view list_command) {
+  return list_command.substr(0, list_command.find(' ')) == "NLST";
+}
 
 bool shows_dot_names(std::string_view list_command) {
   const auto words = ascii::split(list_command, " ");
@@ -335,7 +343,8 @@ std::string ServerProfile::describe() const {
   const Item items[] = {
       {has_mlsd, "MLSD"},
       {has_mlst, "MLST"},
-      {!has_mlsd, list_command},
+      {!has_mlsd && lists, list_command},
+      {!has_mlsd && !lists, names_command},
       {stat_lists, stat_command},
       {utf8, "UTF-8"},
       {rest, "REST"},

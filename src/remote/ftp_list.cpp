@@ -11,12 +11,12 @@
 
 #include "beside.hpp"
 #include "ftp_list_arriving.hpp"
+#include "ftp_list_names.hpp"
+#include "ftp_list_verdict.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_stat_list.hpp"
 #include "ftp_zone.hpp"
 #include "ftpsfs/base/log.hpp"
-#include "ftpsfs/ftp/ascii.hpp"
-#include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/listing.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
 #include "ftpsfs/remote/ftp_entry.hpp"
@@ -24,55 +24,6 @@
 
 namespace ftpsfs::remote {
 namespace {
-
-/// A 2xx is not always a success.
-Result<void> check_verdict(const ftp::Reply& verdict) {
-  switch (ftp::judge_listing_reply(verdict)) {
-    case ftp::ListingVerdict::denied:
-      return make_error(Errc::access_denied, "the directory may not be read: " + verdict.text(),
-                        verdict.code);
-    case ftp::ListingVerdict::truncated:
-      return make_error(Errc::io_error,
-                        "the server does not list the whole directory: " + verdict.text(),
-                        verdict.code);
-    case ftp::ListingVerdict::whole:
-      break;
-  }
-  return {};
-}
-
-/// Some call an empty directory a failure: "450 No files found" (ProFTPD), "550 No members found".
-/// @param known where CWD proves nothing, "550 No data sets found" may mean that there is no such
-/// directory.
-bool says_empty(const ftp::ServerProfile& known, const Error& error) {
-  constexpr std::array<std::string_view, 5> kPhrases = {"no files found", "no members found",
-                                                        "no data sets found", "no file found",
-                                                        "directory is empty"};
-  const std::string text = ftp::ascii::lower(error.text);
-  if (!known.cwd_proves_directory) {
-    return error.reply_code == 450 && text.find(kPhrases.front()) != std::string::npos;
-  }
-  return (error.reply_code == 450 || error.reply_code == 550) &&
-         std::any_of(kPhrases.begin(), kPhrases.end(), [&text](std::string_view phrase) {
-           return text.find(phrase) != std::string::npos;
-         });
-}
-
-/// @param error of CWD and `command`, or of `command` alone.
-Result<ReadListing> settle_refused_list(session::Session& session, const RemotePath& directory,
-                                        bool change, Error error, const Wait& wait) {
-  if (!says_empty(session.profile(), error)) {
-    return error;
-  }
-  // Was it the CWD that was refused in these words?
-  if (change) {
-    FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", directory.str(), wait));
-    if (!changed.is_completion()) {
-      return ftp::make_refusal("CWD", changed);
-    }
-  }
-  return ReadListing();
-}
 
 Result<ReadListing> fetch_list_by(session::Session& session, const std::string& command,
                                   const RemotePath& directory, bool change, const Wait& wait,
@@ -91,11 +42,20 @@ Result<ReadListing> fetch_list_by(session::Session& session, const std::string& 
   return ReadListing{std::move(facts), notes.unparsed_lines == 0, std::nullopt};
 }
 
+/// @errors also unsupported: there is no LIST; the profile's `lists` says so then.
 Result<ReadListing> fetch_list(session::Session& session, const RemotePath& directory, bool change,
                                const Wait& wait, const session::ListingTap& tap = {}) {
   const ftp::ServerProfile known = session.profile();
-  FTPSFS_TRY_ASSIGN(auto listing,
-                    fetch_list_by(session, known.list_command, directory, change, wait, tap));
+  if (!known.lists) {
+    return make_error(Errc::unsupported, "the server has no LIST");
+  }
+  auto fetched = fetch_list_by(session, known.list_command, directory, change, wait, tap);
+  if (!fetched && ftp::is_unknown_command(fetched.error().reply_code)) {
+    // If it was the CWD that was refused so, LIST was not tried.
+    FTPSFS_TRY(enter(session, directory, wait));
+    session.knowledge().forget(&ftp::ServerProfile::lists);
+  }
+  FTPSFS_TRY_ASSIGN(ReadListing listing, std::move(fetched));
   if (known.whole_list_command.empty()) {
     return listing;
   }
@@ -108,6 +68,7 @@ Result<ReadListing> fetch_list(session::Session& session, const RemotePath& dire
 }
 
 /// By STAT where the server lists that way and the directory is not too large for it, else by LIST.
+/// @errors as fetch_list().
 /// @param in_it the session's working directory is `directory` already.
 Result<ReadListing> fetch_classic(session::Session& session, const RemotePath& directory,
                                   bool in_it, bool is_large, std::string_view timed,
@@ -150,6 +111,25 @@ bool needs_list_too(const ftp::ServerProfile& known, const Facts& facts) {
          std::any_of(facts.begin(), facts.end(), [](const ftp::FileFacts& each) {
            return each.kind == ftp::FactKind::symlink && !each.symlink_target;
          });
+}
+
+struct Fetched {
+  ReadListing listing;
+  bool exact_times = false;
+};
+
+/// Without MLSD: by whatever is left.
+Result<Fetched> fetch_without_mlsd(session::Session& session, const RemotePath& directory,
+                                   const Wait& wait, const ListingHints& hints) {
+  const ftp::ServerProfile known = session.profile();
+  const bool may_be_large = known.stat_slow_when_large && !hints.is_small();
+  auto listing = fetch_classic(session, directory, false, may_be_large, hints.timed, wait);
+  if (!listing && listing.error().code == Errc::unsupported && !session.profile().lists) {
+    FTPSFS_TRY_ASSIGN(ReadListing names, fetch_by_names(session, directory, wait));
+    return Fetched{std::move(names), true};
+  }
+  FTPSFS_TRY(listing);
+  return Fetched{*std::move(listing), !known.mdtm};
 }
 
 /// LIST over another session, while MLSD runs. Nothing but a little time is lost when it fails or
@@ -196,11 +176,6 @@ class ListBeside {
   std::optional<Beside<ReadListing>> list_;
 };
 
-struct Fetched {
-  ReadListing listing;
-  bool exact_times = false;
-};
-
 Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directory,
                             const Wait& wait, const ListingAids& aids) {
   const ftp::ServerProfile known = session.profile();
@@ -244,16 +219,13 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
     }
     session.knowledge().forget(&ftp::ServerProfile::has_mlsd);
   }
-  const bool may_be_large = known.stat_slow_when_large && !aids.hints.is_small();
-  FTPSFS_TRY_ASSIGN(auto listing,
-                    fetch_classic(session, directory, false, may_be_large, aids.hints.timed, wait));
-  return Fetched{std::move(listing), !known.mdtm};
+  return fetch_without_mlsd(session, directory, wait, aids.hints);
 }
 
 }  // namespace
 
 bool lists_twice(const ftp::ServerProfile& known) {
-  return known.has_mlsd &&
+  return known.has_mlsd && (known.lists || known.stat_lists) &&
          (known.mlsd_links != ftp::LinkView::shown || known.mlsd_hides_dangling_links);
 }
 

@@ -16,10 +16,15 @@ namespace {
 using session::Purpose;
 using session::Session;
 
-session::PoolSettings pool_settings(const FtpRemoteSettings& settings) {
+session::PoolSettings pool_settings(const FtpRemoteSettings& settings,
+                                    const session::ServerKnowledge& knowledge) {
   session::PoolSettings pool;
   pool.max_sessions = settings.max_conns;
   pool.connect_timeout = settings.session.connect_timeout;
+  // A round trip for the connection, and what is left of the one that brought the port.
+  pool.turnaround = [&knowledge]() -> SteadyClock::duration {
+    return knowledge.round_trip() * 3 / 2;
+  };
   return pool;
 }
 
@@ -78,8 +83,8 @@ FtpRemoteSettings without_secrets(FtpRemoteSettings settings) {
 FtpRemote::Core::Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls)
     : settings_(without_secrets(settings)),
       knowledge_(settings_.warm_conns),
-      pool_(pool_settings(settings_), log_in_as(std::move(settings.session), std::move(tls)),
-            clock_),
+      pool_(pool_settings(settings_, knowledge_),
+            log_in_as(std::move(settings.session), std::move(tls)), clock_),
       questions_(
           [this](const session::MetadataQueue::Load& load, const Wait& wait) {
             return repeat(Purpose::metadata, wait, [&load](Session& session, const Wait& limit) {

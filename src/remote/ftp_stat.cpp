@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ftp_list_names.hpp"
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/mlsx.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
@@ -39,6 +40,9 @@ Result<void> refine_time(session::Session& session, const RemotePath& path, Entr
 Result<Entry> find_in_parent(session::Session& session, const RemotePath& path, const Wait& wait) {
   if (path.is_root()) {
     return unknown_directory(path);
+  }
+  if (lists_by_names(session)) {
+    return fetch_entry_by_names(session, path, wait);
   }
   // A refusal here is settled by the longer way below.
   if (auto child = fetch_child_by_stat(session, path, wait)) {

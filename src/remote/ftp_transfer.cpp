@@ -100,7 +100,7 @@ class FtpWriter final : public RemoteWriter {
       return ended();
     }
     FTPSFS_TRY(pass_on(upload_->finish(wait)));
-    UploadEnding ending(path_, tail);
+    UploadEnding ending(path_, tail, upload_->stamp());
     // Changes, once sent, are deaf to the stop.
     const Wait limit = tail.empty() ? wait : wait.uncancellable();
     auto ran = ending.run(session_of(lease_), limit);

@@ -17,8 +17,9 @@ bool is_unsettled(const Result<void>& done) {
 
 }  // namespace
 
-UploadEnding::UploadEnding(const RemotePath& path, const UploadTail& tail)
-    : path_(path), wanted_mtime_(tail.mtime) {
+UploadEnding::UploadEnding(const RemotePath& path, const UploadTail& tail,
+                           const std::optional<session::FileStamp>& told)
+    : path_(path), wanted_mtime_(tail.mtime), stamp_(told) {
   if (tail.mtime) {
     mtime_.emplace(ways_to_set_mtime(path, *tail.mtime));
   }

@@ -16,7 +16,9 @@ namespace ftpsfs::remote {
 class UploadEnding {
  public:
   /// `path` must outlive it.
-  UploadEnding(const RemotePath& path, const UploadTail& tail);
+  /// @param told what the server has told behind the 226 already
+  UploadEnding(const RemotePath& path, const UploadTail& tail,
+               const std::optional<session::FileStamp>& told);
 
   /// Asks for all that is not known yet: when the link fails, another session goes on.
   /// @errors link failures; cancelled.

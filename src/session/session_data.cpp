@@ -20,6 +20,8 @@ namespace {
 constexpr Duration kWarmFor = std::chrono::seconds(120);
 /// How long the ClientHello waits for a 1xx, where it waits.
 constexpr Duration kPoliteness = std::chrono::seconds(3);
+/// "EPSV" with its line end.
+constexpr std::size_t kPortBytes = 6;
 /// Did the data connection fail, and not the verb? 425 and 426 are its codes.
 bool is_data_trouble(const Error& error) {
   if (error.fate == SessionFate::broken) {
@@ -309,6 +311,26 @@ Result<void> Session::take_data(net::Socket socket, Start& start) {
   return {};
 }
 
+/// What the server is to answer when the transfer has ended. The port comes last: its reply is the
+/// mark that what was owed before it is over.
+Result<void> Session::append_behind(const TransferOrder& order, std::vector<ftp::Command>& record,
+                                    Start& start) {
+  std::vector<ftp::Command> longer = record;
+  longer.insert(longer.end(), order.questions_behind.begin(), order.questions_behind.end());
+  FTPSFS_TRY_ASSIGN(const std::size_t bytes, control_->wire_size(longer));
+  if (!order.questions_behind.empty() && bytes <= ControlChannel::kMaxRecordBytes - kPortBytes) {
+    record = std::move(longer);
+    start.result.asked_behind = true;
+  }
+  if (may_ask_ahead()) {
+    if (auto ask = next_port_command()) {
+      record.push_back(*std::move(ask));
+      port_.state = DataPort::State::asked;
+    }
+  }
+  return {};
+}
+
 /// All in one record where that is allowed and fits; with the request for the next port behind the
 /// verb where the server bears it.
 Result<void> Session::send_start(const TransferOrder& order, Start& start, const Wait& wait) {
@@ -319,7 +341,7 @@ Result<void> Session::send_start(const TransferOrder& order, Start& start, const
   record.push_back(order.verb);
   // A name that cannot be sent fails here, before anything is noted as under way.
   FTPSFS_TRY_ASSIGN(const std::size_t bytes, control_->wire_size(record));
-  if (!settings_.pipelining || bytes > ControlChannel::kMaxRecordBytes - 6) {
+  if (!settings_.pipelining || bytes > ControlChannel::kMaxRecordBytes - kPortBytes) {
     FTPSFS_TRY_ASSIGN(auto answers, exchange(order.questions, wait));
     for (ftp::Reply& answer : answers) {
       FTPSFS_TRY(take_reply(order, start, std::move(answer)));
@@ -331,11 +353,8 @@ Result<void> Session::send_start(const TransferOrder& order, Start& start, const
       record.erase(record.begin());
     }
   }
-  if (settings_.pipelining && may_ask_ahead() && profile().next_epsv_behind_transfer) {
-    if (auto ask = next_port_command()) {
-      record.push_back(*std::move(ask));
-      port_.state = DataPort::State::asked;
-    }
+  if (settings_.pipelining && profile().commands_behind_transfer) {
+    FTPSFS_TRY(append_behind(order, record, start));
   }
   cut_ = true;  // until the replies are in step again
   end_announced_ = false;

@@ -296,20 +296,35 @@ void SessionPool::wake_waiters() {
   }
 }
 
+/// The session used last: the others may grow old and be closed. Who transfers is better off with
+/// the last one whose data connection stands by now.
+SessionPool::Member* SessionPool::choose_idle(Purpose purpose) const {
+  const bool transfers = purpose != Purpose::metadata && settings_.turnaround;
+  const SteadyTime ready_since =
+      clock_.now() - (transfers ? settings_.turnaround() : SteadyClock::duration{0});
+  const auto is_better = [transfers, ready_since](const Member& one, const Member& other) {
+    const bool one_is_ready = one.idle_since <= ready_since;
+    if (transfers && one_is_ready != (other.idle_since <= ready_since)) {
+      return one_is_ready;
+    }
+    return transfers && !one_is_ready ? one.idle_since < other.idle_since
+                                      : one.idle_since > other.idle_since;
+  };
+  Member* best = nullptr;
+  for (const auto& member : members_) {
+    if (!member->leased && !member->retired && (best == nullptr || is_better(*member, *best))) {
+      best = member.get();
+    }
+  }
+  return best;
+}
+
 bool SessionPool::try_grant(Waiter& waiter, bool may_dial) {
   if (is_bulk(waiter.purpose) && count_bulk() >= bulk_limit()) {
     return false;
   }
-  // The session used last is the warmest; the others may grow old and be closed.
-  Member* best = nullptr;
-  for (const auto& member : members_) {
-    if (!member->leased && !member->retired &&
-        (best == nullptr || member->idle_since > best->idle_since)) {
-      best = member.get();
-    }
-  }
-  if (best != nullptr) {
-    grant(waiter, *best);
+  if (Member* const idle = choose_idle(waiter.purpose)) {
+    grant(waiter, *idle);
     return true;
   }
   const bool someone_dials = members_.size() > count_live();

@@ -44,6 +44,7 @@ class Box:
         self.prot = prot
         self.network = network
         self.remote = server.mkdir(name)
+        self.start_path = f"/{name}"  # of the mount
         self.mounts = []
         self.children = []
         self.allow_leftovers = False
@@ -73,7 +74,7 @@ class Box:
     # -- the mount
 
     def url(self):
-        return self.server.url(f"/{self.name}")
+        return self.server.url(self.start_path)
 
     def default_options(self):
         return {"credentials": self.credentials, "cacert": self.server.pki.ca, "prot": self.prot,
@@ -179,7 +180,7 @@ class Box:
                         mount.kill()
             complaints += mount.sanitizer_reports()
         if not failed and not LOCAL and not self.allow_leftovers:
-            leftovers = [str(path) for path in self.remote.rglob(".ftpsfs-*")]
+            leftovers = self.server.leftovers(self.remote)
             if leftovers:
                 complaints.append(f"temporary files were left on the server: {leftovers}")
         return complaints

@@ -25,7 +25,7 @@ from box import Box  # noqa: E402
 from mount import LOCAL, binary, lazy_unmount  # noqa: E402
 from pki import Pki  # noqa: E402
 from program import Program  # noqa: E402
-from servers import SERVERS  # noqa: E402
+from servers import ALL_SERVERS, SERVERS  # noqa: E402
 
 DEFAULT_SECONDS = 90
 
@@ -130,7 +130,7 @@ def make_server(request, workspace, pki):
     def make(name=None, **settings):
         option = request.config.getoption
         settings = {"tls": option("--tls"), "implicit": option("--implicit"), **settings}
-        kind = SERVERS[name or option("--server")]
+        kind = ALL_SERVERS[name or option("--server")]
         server = kind(workspace / f"server{next(_numbers)}", pki, **settings)
         started.append(server)
         return server.start()
@@ -168,7 +168,7 @@ def box_on(request, workspace):
     for box in made:
         box.server.thaw()
         complaints += box.close(failed=report is None or report.failed)
-        shutil.rmtree(box.remote, ignore_errors=True)
+        box.server.clear_away(box.remote)
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)
 

@@ -53,8 +53,9 @@ def test_git_works_where_the_server_never_overwrites(strict_box):
 
 def test_upload_atomic_shows_new_names_whole(box):
     box.mount(upload="atomic")
-    copy = box.start(["bash", "-c", 'head -c 3000000 /dev/zero; sleep 1; head -c 1000 /dev/zero'],
-                     stdout=open(box.here() / "new", "wb"))
+    # The shell itself opens the file: a descriptor of ours would publish what has been written when we close it.
+    copy = box.start(["bash", "-c", '{ head -c 3000000 /dev/zero; sleep 1; head -c 1000 /dev/zero; } > "$0"',
+                      box.here() / "new"])
     assert wait_for(lambda: hidden(box))
     assert not (box.remote / "new").exists()
     assert copy.wait(timeout=30) == 0

@@ -239,8 +239,9 @@ def test_first_byte(far_box):
 
 
 def small_upload_trips(box):
-    """Data and its 226, and then the look at the size: the 226 proves nothing."""
-    return 3 if is_one_of(box, "proftpd", "pureftpd") else 4
+    """Data and its 226. It proves nothing, but the look at the size travels along, where the server bears
+    that. vsftpd holds its 226 until our side's end has been acknowledged."""
+    return {"proftpd": 2, "pureftpd": 2, "vsftpd": 3, "pyftpdlib": 4}[box.server.name]
 
 
 def test_small_upload(far_box):
@@ -253,14 +254,15 @@ def test_small_upload(far_box):
         with open(mount / name, "wb", buffering=0) as file:
             file.write(b"z" * 4096)
 
-    taken = fewest(write, "abcde", enough=3.3)
-    assert taken <= small_upload_trips(box) + SLACK, f"{taken:.1f} round trips"
+    expected = small_upload_trips(box)
+    taken = fewest(write, "abcde", enough=expected + 0.3)
+    assert taken <= expected + SLACK, f"{taken:.1f} round trips"
     assert (box.remote / "a").stat().st_size == 4096
 
 
 def test_small_upload_with_its_time_and_mode(far_box, tmp_path):
-    """As cp -p, tar x and install -m leave files: what they set before the close travels with the question for
-    the size."""
+    """As cp -p, tar x and install -m leave files: what they set before the close travels in one flight behind
+    the 226, with the question for what has come of it."""
     box = far_box
     source = tmp_path / "source"
     source.write_bytes(b"z" * 4096)
@@ -269,8 +271,9 @@ def test_small_upload_with_its_time_and_mode(far_box, tmp_path):
     mount = box.mount()
     os.listdir(mount)
     (mount / "first").write_bytes(b"learns the mode of new files")
-    taken = fewest(lambda name: box.run(["cp", "-p", source, mount / name]), "abcde", enough=3.3)
-    assert taken <= small_upload_trips(box) + SLACK, f"{taken:.1f} round trips"
+    expected = small_upload_trips(box) + (0 if is_one_of(box, "pyftpdlib") else 1)
+    taken = fewest(lambda name: box.run(["cp", "-p", source, mount / name]), "abcde", enough=expected + 0.3)
+    assert taken <= expected + SLACK, f"{taken:.1f} round trips"
     arrived = (box.remote / "a").stat()
     assert (arrived.st_size, arrived.st_mtime) == (4096, 1_600_000_000)
     assert arrived.st_mode & 0o7777 == 0o640

@@ -7,6 +7,7 @@
 
 #include "support/faulty_ftps_server_dialogue.hpp"
 #include "support/faulty_ftps_server_faults.hpp"
+#include "support/faulty_ftps_server_manner.hpp"
 
 namespace ftpsfs::test {
 
@@ -63,14 +64,29 @@ int CommandLog::count(const std::string& verb) const {
 
 // ------------------------------------------------------------------------ FaultyFtpsServer
 
+namespace {
+
+ServerTlsFiles tls_files(const FaultyServerOptions& options) {
+  if (!options.own_files.certificate.empty()) {
+    return options.own_files;
+  }
+  const TestCertificates& made = TestCertificates::instance();
+  return {made.certificate_file(options.certificate), made.key_file(options.certificate),
+          options.own_files.client_ca};
+}
+
+}  // namespace
+
 FaultyFtpsServer::Shared::Shared(FaultyServerOptions wanted)
     : options(std::move(wanted)),
-      tls(options.certificate,
+      tls(tls_files(options),
           options.tls1_2_only ? ServerTls::Versions::only_1_2 : ServerTls::Versions::both),
       listener([this](ServerConnection& control) { FaultyDialogue(*this, control).run(); }) {}
 
 FaultyFtpsServer::FaultyFtpsServer(FaultyServerOptions options)
-    : shared_(std::make_unique<Shared>(std::move(options))) {}
+    : shared_(std::make_unique<Shared>(std::move(options))) {
+  furnish(shared_->tree, shared_->options.manner);
+}
 
 FaultyFtpsServer::~FaultyFtpsServer() {
   shared_->listener.stop();

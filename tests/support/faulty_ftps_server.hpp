@@ -2,8 +2,9 @@
 //
 // A true FTPS server inside the test process: real TLS on a loopback port, a tree in memory, one
 // thread for each connection, and a plan of faults. It answers in the manner of ProFTPD (texts,
-// MLST facts, "Opening BINARY mode data connection"). The destructor ends every connection and
-// joins every thread. Thread-safe: tests may add faults and read counts while it serves.
+// MLST facts, "Opening BINARY mode data connection"), or in that of another kind of server (see
+// Manner). The destructor ends every connection and joins every thread. Thread-safe: tests may add
+// faults and read counts while it serves.
 //
 //   FaultyFtpsServer server;
 //   server.tree().add_file("/hello.txt", "hello\n");
@@ -12,11 +13,13 @@
 //       TestCertificates::instance().ca_file() ...
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "support/faulty_ftps_server_tls_files.hpp"
 #include "support/faulty_ftps_server_tree.hpp"
 #include "support/test_certificates.hpp"
 
@@ -49,6 +52,22 @@ struct Fault {
   std::uint64_t bytes{};  ///< of a transfer
 };
 
+/// Which kind of server it answers like, after public documents and transcripts of the real ones.
+enum class Manner : std::uint8_t {
+  proftpd,
+  /// IBM i's QTCP: SITE NAMEFMT for each connection, paths only in format 1, lists in format 0 or
+  /// 1, 125/150 and 250 around transfers, names in any case, no SIZE, MDTM, REST, MLST and STAT,
+  /// and no rename onto a name that exists.
+  ibm_i,
+  /// Microsoft IIS: DOS listings, which ignore options; SIZE, MDTM and REST, no MLSD, MLST and
+  /// STAT; names in any case, kept as they were made; no rename onto a name that exists.
+  iis,
+  /// IBM's server on z/OS: FEAT of AUTH, PBSZ and PROT only; no SIZE, MDTM, REST, MLST and STAT;
+  /// paths with '/' are files of HFS, listed by `ls -l`; all other names are data sets (see
+  /// data_set()); 125 and 250 around transfers.
+  zos,
+};
+
 struct FaultyServerOptions {
   bool implicit_tls = false;
   bool tls1_2_only = false;
@@ -67,17 +86,28 @@ struct FaultyServerOptions {
   std::string user = "user";
   std::string password = "secret";
   std::string home = "/";
-  int list_east = 0;  ///< LIST and STAT show times of a clock so many seconds ahead of UTC
+  /// Listings (not those of IBM i and z/OS) show times of a clock so many seconds east of UTC.
+  int list_east = 0;
+  bool names_with_path = false;  ///< NLST puts the directory's path in front of each name
   std::string unlistable = {};  ///< LIST shows this name in a line that nobody can read, as ls does
   ServerCertificate certificate = ServerCertificate::good;
-  bool ibm_i = false;         ///< in the manner of QTCP: see of_ibm_i()
-  bool list_format_1 = true;  ///< SITE LISTFMT 1; else only format 0 is known
+  /// PEM files in place of `certificate`, where `own_files.certificate` is not empty; the clients'
+  /// CA is taken in any case.
+  ServerTlsFiles own_files{};
+  /// Who shows a certificate of the clients' CA is logged in by USER alone (232).
+  bool certificate_login = false;
+  /// After so long without a command: 421, and the end of the connection. Zero: never.
+  std::chrono::milliseconds idle_limit{0};
+  Manner manner = Manner::proftpd;
+  bool list_format_1 = true;  ///< IBM i: SITE LISTFMT 1; else only format 0 is known
 
-  /// IBM i: SITE NAMEFMT for each connection, paths only in format 1, lists in format 0 or 1,
-  /// 125/150 and 250 around transfers, names in any case, no SIZE, MDTM, REST, MLST and STAT, and
-  /// no rename onto a name that exists.
-  static FaultyServerOptions of_ibm_i();
+  /// With the greeting, SYST and all else that goes with the manner.
+  static FaultyServerOptions of(Manner manner);
 };
+
+/// Where the tree of a server in z/OS's manner has the data set, or the member, of this name:
+/// data_set("TESTER.LOG"), data_set("TESTER.CNTL(JOB)"). A partitioned one is a directory.
+std::string data_set(const std::string& name);
 
 class FaultyFtpsServer {
  public:

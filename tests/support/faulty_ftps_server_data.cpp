@@ -233,25 +233,28 @@ void FaultyDialogue::appe(const std::string& argument) {
 }
 
 void FaultyDialogue::list(const std::string& argument) {
-  const auto listing = unix_listing(argument);
+  const auto listing = manner_->listing(asked(argument));
   if (!listing) {
     return say("450 " + argument + ": No such file or directory");
   }
-  lists_now_ = true;
   send_transfer([&](std::uint64_t offset, std::size_t limit) {
     return listing->substr(std::min<std::size_t>(offset, listing->size()), limit);
   });
-  lists_now_ = false;
 }
 
 void FaultyDialogue::nlst(const std::string& argument) {
-  const auto entries = shared_.tree.list(path_of(argument));
+  const bool shows_itself = argument.starts_with("-a");
+  const std::string path = path_of(argument.starts_with("-") ? "" : argument);
+  const auto entries = shared_.tree.list(path);
   if (!entries) {
     return say("450 " + argument + ": No such file or directory");
   }
-  std::string names;
+  const std::string front = shared_.options.names_with_path ? path + "/" : "";
+  std::string names = shows_itself ? front + ".\r\n" + front + "..\r\n" : "";
   for (const FaultyTree::Named& entry : *entries) {
-    names += entry.name + "\r\n";
+    if (shows_itself || !entry.name.starts_with(".")) {
+      names += front + entry.name + "\r\n";
+    }
   }
   send_transfer([&](std::uint64_t offset, std::size_t limit) {
     return names.substr(std::min<std::size_t>(offset, names.size()), limit);

@@ -4,7 +4,6 @@
 #include "support/faulty_ftps_server_dialogue.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 namespace ftpsfs::test {
@@ -14,7 +13,8 @@ FaultyDialogue::FaultyDialogue(FaultyFtpsServer::Shared& shared, ServerConnectio
       control_(control),
       number_(shared.next_number++),
       data_encrypted_(shared.options.implicit_tls),
-      directory_(shared.options.home) {}
+      directory_(shared.options.home),
+      manner_(make_manner(shared.options, shared.tree)) {}
 
 FaultyDialogue::~FaultyDialogue() {
   close_data();
@@ -28,8 +28,12 @@ void FaultyDialogue::run() {
     return;
   }
   while (!over_) {
-    std::string line = control_.read_line();
+    std::string line = control_.read_line(shared_.options.idle_limit);
     if (line.empty()) {
+      if (control_.timed_out()) {
+        say_so("421 Connection timed out");
+        control_.finish();
+      }
       return;
     }
     line.erase(line.find_last_not_of("\r\n") + 1);
@@ -57,11 +61,11 @@ bool FaultyDialogue::greet() {
   }
   const int most = shared_.options.max_connections;
   if (fault || (most > 0 && connections > most)) {
-    say(fault && !fault->reply.empty() ? fault->reply : "421 Too many connections.");
+    say_so(fault && !fault->reply.empty() ? fault->reply : "421 Too many connections.");
     control_.finish();
     return false;
   }
-  say(shared_.options.banner);
+  say_so(shared_.options.banner);
   return true;
 }
 
@@ -87,24 +91,22 @@ const FaultyDialogue::Row* FaultyDialogue::find_row(const std::string& verb) {
 
 void FaultyDialogue::obey(const std::string& line) {
   const std::size_t blank = std::min(line.find(' '), line.size());
-  std::string verb = line.substr(0, blank);
-  std::transform(verb.begin(), verb.end(), verb.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  const std::string argument = blank < line.size() ? line.substr(blank + 1) : std::string();
-  shared_.log.add(verb == "PASS" ? "PASS ***" : line);
-  fault_ = shared_.faults.next(verb);
+  verb_ = upper_case(line.substr(0, blank));
+  argument_ = blank < line.size() ? line.substr(blank + 1) : std::string();
+  shared_.log.add(verb_ == "PASS" ? "PASS ***" : line);
+  fault_ = shared_.faults.next(verb_);
   if (fault_ && meet_fault_before(*fault_)) {
     return;
   }
-  const Row* const row = find_row(verb);
+  const Row* const row = find_row(verb_);
   if (row == nullptr) {
-    say("500 " + verb + " not understood");
+    say("500 " + verb_ + " not understood");
   } else if (row->needs_login && !logged_in_) {
     say("530 Please login with USER and PASS");
-  } else if (shared_.options.ibm_i && refuse_as_ibm_i(verb)) {
-    // said
+  } else if (const auto answer = manner_->answer(asked(argument_))) {
+    say_so(*answer);
   } else {
-    (this->*row->command)(argument);
+    (this->*row->command)(argument_);
   }
   fault_.reset();
 }
@@ -115,7 +117,7 @@ bool FaultyDialogue::meet_fault_before(const Fault& fault) {
     case Fault::Kind::refuse: {
       const std::string reply = fault.reply.empty() ? "550 No." : fault.reply;
       fault_.reset();
-      say(reply);
+      say_so(reply);
       if (reply.starts_with("421")) {
         control_.finish();
         over_ = true;
@@ -147,10 +149,14 @@ void FaultyDialogue::stall() {
 }
 
 void FaultyDialogue::say(const std::string& text) {
+  say_so(manner_->in_words(asked(argument_), text));
+}
+
+void FaultyDialogue::say_so(const std::string& text) {
   if (over_) {
     return;
   }
-  std::string out = shared_.options.ibm_i ? words_of_ibm_i(text, lists_now_) : text;
+  std::string out = text;
   if (fault_ && !text.starts_with("1")) {
     if (fault_->kind == Fault::Kind::drop_reply) {
       close_data();
@@ -191,13 +197,20 @@ void FaultyDialogue::user(const std::string& argument) {
     return say("550 SSL/TLS required on the control channel");
   }
   user_ = argument;
-  logged_in_ = false;
+  by_certificate_ = shared_.options.certificate_login && control_.has_client_certificate();
+  logged_in_ = by_certificate_ && user_ == shared_.options.user;
+  if (logged_in_) {
+    return say("232 User " + user_ + " logged in, authorized by security data exchange");
+  }
   say("331 Password required for " + argument);
 }
 
 void FaultyDialogue::pass(const std::string& argument) {
   if (user_.empty()) {
     return say("503 Login with USER first");
+  }
+  if (by_certificate_) {
+    return say("503 No password is needed");
   }
   logged_in_ = user_ == shared_.options.user && argument == shared_.options.password;
   say(logged_in_ ? "230 User " + user_ + " logged in" : "530 Login incorrect.");
@@ -237,9 +250,6 @@ void FaultyDialogue::opts(const std::string& argument) {
 
 void FaultyDialogue::feat(const std::string& /*argument*/) {
   const FaultyServerOptions& options = shared_.options;
-  if (options.ibm_i) {  // less than it can
-    return say("211-Extensions supported:\r\n AUTH TLS\r\n CCC\r\n PBSZ\r\n PROT\r\n211 End");
-  }
   std::string text = "211-Features:\r\n AUTH TLS\r\n";
   text += options.epsv ? " EPSV\r\n" : "";
   text += " MDTM\r\n";

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "support/faulty_ftps_server_faults.hpp"
+#include "support/faulty_ftps_server_manner.hpp"
 
 namespace ftpsfs::test {
 
@@ -39,6 +40,8 @@ class FaultyDialogue {
   /// A reply of one line or (with CRLFs inside) several. 1xx go out as they are; any other is the
   /// final one, and meets the fault of the command.
   void say(const std::string& text);
+  /// The same as it is, not in the manner's words.
+  void say_so(const std::string& text);
   void refuse(const std::string& argument, const std::string& why);
   void stall();
 
@@ -71,18 +74,11 @@ class FaultyDialogue {
   void rnfr(const std::string& argument);
   void rnto(const std::string& argument);
   void site(const std::string& argument);
+  ServerRequest asked(const std::string& argument) const;
   std::string path_of(const std::string& argument) const;
-  std::optional<std::string> unix_listing(const std::string& argument) const;
   std::optional<std::string> machine_listing(const std::string& argument) const;
   void answer(const std::string& argument, const FaultyTree::Refusal& refusal,
               const std::string& success);
-
-  // The manner of IBM i: faulty_ftps_server_ibmi.cpp
-  bool refuse_as_ibm_i(const std::string& verb);
-  void site_of_ibm_i(const std::string& argument);
-  std::string ibm_i_listing(const std::string& path) const;
-  std::string in_any_case(const std::string& path) const;
-  static std::string words_of_ibm_i(const std::string& reply, bool of_list);
 
   // Data: faulty_ftps_server_data.cpp
   void epsv(const std::string& argument);
@@ -117,11 +113,12 @@ class FaultyDialogue {
   std::string directory_;
   std::string rename_from_;
   std::uint64_t restart_ = 0;
-  int name_format_ = 0;  // IBM i
-  int list_format_ = 0;
-  bool lists_now_ = false;
+  bool by_certificate_ = false;
+  const std::unique_ptr<ServerManner> manner_;
 
-  std::optional<Fault> fault_;  // of the command that is being obeyed
+  std::string verb_;  // of the command that is being obeyed
+  std::string argument_;
+  std::optional<Fault> fault_;  // of the same
   UniqueFd passive_;
   std::unique_ptr<ServerConnection> data_;
 };

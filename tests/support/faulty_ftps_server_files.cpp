@@ -3,8 +3,6 @@
 // See faulty_ftps_server_dialogue.hpp: the commands about files that need no data connection.
 #include <fmt/core.h>
 
-#include <array>
-#include <cctype>
 #include <cstdlib>
 #include <ctime>
 
@@ -13,16 +11,9 @@
 namespace ftpsfs::test {
 namespace {
 
-std::string format_time(std::time_t time, const char* format) {
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  std::array<char, 64> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
-}
-
 /// RFC 3659's YYYYMMDDHHMMSS.
 std::string wire_time(std::time_t time) {
-  return format_time(time, "%Y%m%d%H%M%S");
+  return time_text(time, "%Y%m%d%H%M%S");
 }
 
 std::optional<std::time_t> parse_wire_time(const std::string& text) {
@@ -42,38 +33,6 @@ std::string quoted(const std::string& path) {
   return text + "\"";
 }
 
-std::string mode_text(const FaultyTree::Node& node) {
-  std::string text = node.directory ? "d" : "-";
-  if (!node.link_target.empty()) {
-    text = "l";
-  }
-  constexpr const char* kLetters = "rwxrwxrwx";
-  for (unsigned bit = 0; bit < 9; ++bit) {
-    text += (node.mode >> (8 - bit) & 1U) != 0 ? kLetters[bit] : '-';
-  }
-  return text;
-}
-
-std::string unix_line(const FaultyTree::Named& entry, const FaultyServerOptions& options) {
-  const std::string& unlistable = options.unlistable;
-  if (!unlistable.empty() && entry.name == unlistable) {
-    return "-????????? ? ? ? ? ? " + entry.name + "\r\n";
-  }
-  // Half a year is where ls, and every server, goes from the time of day to the year.
-  constexpr std::time_t kHalfYear = 182L * 24 * 3600;
-  const std::time_t now = std::time(nullptr);
-  const bool recent = entry.node.mtime > now - kHalfYear && entry.node.mtime <= now;
-  std::string line = fmt::format(
-      "{} {:3} user     group    {:12} {} {}", mode_text(entry.node), entry.node.directory ? 2 : 1,
-      entry.node.directory ? 4096 : entry.size,
-      format_time(entry.node.mtime + options.list_east, recent ? "%b %e %H:%M" : "%b %e  %Y"),
-      entry.name);
-  if (!entry.node.link_target.empty()) {
-    line += " -> " + entry.node.link_target;
-  }
-  return line + "\r\n";
-}
-
 std::string facts(const FaultyTree::Named& entry, const char* directory_type) {
   const bool directory = entry.node.directory;
   std::string text = "modify=" + wire_time(entry.node.mtime) + ";";
@@ -85,9 +44,12 @@ std::string facts(const FaultyTree::Named& entry, const char* directory_type) {
 
 }  // namespace
 
+ServerRequest FaultyDialogue::asked(const std::string& argument) const {
+  return {verb_, argument, directory_};
+}
+
 std::string FaultyDialogue::path_of(const std::string& argument) const {
-  const std::string path = absolute_path(directory_, argument);
-  return shared_.options.ibm_i ? in_any_case(path) : path;
+  return manner_->path_of(asked(argument));
 }
 
 void FaultyDialogue::answer(const std::string& argument, const FaultyTree::Refusal& refusal,
@@ -99,9 +61,6 @@ void FaultyDialogue::answer(const std::string& argument, const FaultyTree::Refus
 }
 
 void FaultyDialogue::pwd(const std::string& /*argument*/) {
-  if (shared_.options.ibm_i && name_format_ == 0) {
-    return say("257 \"QGPL\" is current library.");
-  }
   say("257 " + quoted(directory_) + " is the current directory");
 }
 
@@ -135,31 +94,6 @@ void FaultyDialogue::mlst(const std::string& argument) {
                   facts(*found, "dir"), path));
 }
 
-std::optional<std::string> FaultyDialogue::unix_listing(const std::string& argument) const {
-  std::string rest = argument;
-  while (rest.starts_with("-")) {
-    const auto blank = rest.find(' ');
-    rest = blank == std::string::npos ? "" : rest.substr(blank + 1);
-  }
-  const std::string path = path_of(rest);
-  const auto found = shared_.tree.find(path);
-  if (!found) {
-    return std::nullopt;
-  }
-  if (shared_.options.ibm_i && list_format_ == 0 && found->node.directory) {
-    return ibm_i_listing(path);
-  }
-  if (!found->node.directory) {
-    return unix_line(*found, shared_.options);
-  }
-  std::string text;
-  for (const FaultyTree::Named& entry :
-       shared_.tree.list(path).value_or(std::vector<FaultyTree::Named>())) {
-    text += unix_line(entry, shared_.options);
-  }
-  return text;
-}
-
 std::optional<std::string> FaultyDialogue::machine_listing(const std::string& argument) const {
   const std::string path = path_of(argument);
   const auto own = shared_.tree.find(path);
@@ -178,7 +112,7 @@ void FaultyDialogue::stat(const std::string& argument) {
   if (argument.empty()) {
     return say("211-Status of 'Faulty'\r\n Connected\r\n211 End of status");
   }
-  const auto listing = unix_listing(argument);
+  const auto listing = manner_->listing(asked(argument));
   if (!listing) {
     return say("450 " + argument + ": No such file or directory");
   }
@@ -243,10 +177,9 @@ void FaultyDialogue::rnto(const std::string& argument) {
     return say("503 Bad sequence of commands");
   }
   const std::string from = std::exchange(rename_from_, {});
-  std::string to = path_of(argument);
-  if (to == from) {  // the same name, perhaps in another case
-    to.replace(to.rfind('/') + 1, std::string::npos, argument.substr(argument.rfind('/') + 1));
-  } else if (!shared_.options.rename_overwrites && shared_.tree.exists(to)) {
+  const std::string to = manner_->new_path_of(asked(argument));
+  const std::string there = path_of(argument);
+  if (!shared_.options.rename_overwrites && there != from && shared_.tree.exists(there)) {
     return say("550 Rename " + argument + ": File exists");
   }
   const auto refusal = shared_.tree.rename(from, to);
@@ -254,13 +187,7 @@ void FaultyDialogue::rnto(const std::string& argument) {
 }
 
 void FaultyDialogue::site(const std::string& argument) {
-  if (shared_.options.ibm_i) {
-    return site_of_ibm_i(argument);
-  }
-  std::string word = argument.substr(0, argument.find(' '));
-  for (char& c : word) {
-    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
+  const std::string word = upper_case(argument.substr(0, argument.find(' ')));
   const auto mode_end = argument.find(' ', word.size() + 1);
   if ((word != "CHMOD" && word != "UTIME") || mode_end == std::string::npos) {
     return say("500 'SITE " + word + "' not understood");

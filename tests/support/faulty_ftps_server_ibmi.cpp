@@ -1,27 +1,41 @@
 // SPDX-License-Identifier: MIT
 //
-// See faulty_ftps_server.hpp, of_ibm_i(): the ways of IBM i's QTCP, after public transcripts.
+// The ways of IBM i's QTCP, after public transcripts.
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <ctime>
 
-#include "support/faulty_ftps_server_dialogue.hpp"
+#include "support/faulty_ftps_server_manner.hpp"
 
 namespace ftpsfs::test {
 namespace {
 
-bool ends_in(const std::string& name, std::string_view suffix) {
-  return name.size() > suffix.size() &&
-         name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+constexpr std::string_view kLibraries = "/QSYS.LIB";
+
+bool is_in_library(const std::string& path) {
+  return upper_case(path).starts_with(std::string(kLibraries) + "/");
 }
 
-std::string upper_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return text;
+/// Names in libraries: at most ten characters and the type of the object.
+bool is_object_name(std::string_view name) {
+  constexpr std::size_t kLongest = 10;
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || dot > kLongest) {
+    return false;
+  }
+  const auto is_letter = [](char c) {
+    return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '#' || c == '$' || c == '@';
+  };
+  const std::string_view object = name.substr(0, dot);
+  return is_letter(object.front()) &&
+         std::all_of(object.begin(), object.end(),
+                     [&is_letter](char c) {
+                       return is_letter(c) || std::isdigit(static_cast<unsigned char>(c)) != 0 ||
+                              c == '_';
+                     }) &&
+         is_one_of(upper_case(std::string(name.substr(dot + 1))),
+                   {"LIB", "FILE", "MBR", "SAVF", "PGM", "DTAARA", "OUTQ", "JOBQ", "USRSPC"});
 }
 
 const char* object_type(const FaultyTree::Named& entry) {
@@ -37,11 +51,136 @@ const char* object_type(const FaultyTree::Named& entry) {
   return entry.node.directory ? "*DIR" : "*STMF";
 }
 
+/// A member takes whole pages, however short it is.
+std::uint64_t shown_size(const FaultyTree::Named& entry) {
+  constexpr std::uint64_t kPage = 4096;
+  const bool in_pages = ends_in(entry.name, ".MBR");
+  return entry.node.directory ? 8192 : in_pages ? (entry.size / kPage + 1) * kPage : entry.size;
+}
+
+std::string format_0_line(const FaultyTree::Named& entry, const std::string& name) {
+  if (ends_in(entry.name, ".MBR")) {
+    return fmt::format("{:<10}{:30}{:<10} {}\r\n", "QPGMR", "", "*MEM", name);
+  }
+  return fmt::format("{:<10}{:10} {} {:<10} {}\r\n", "QPGMR", shown_size(entry),
+                     time_text(entry.node.mtime, "%d.%m.%y %T"), object_type(entry), name);
+}
+
+/// The owner's bits are empty: who logs in has his rights by other ways.
+std::string format_1_line(const FaultyTree::Named& entry) {
+  return fmt::format("{}---rwxr-x   {} QPGMR    0  {:12} {} {}\r\n",
+                     entry.node.directory ? 'd' : '-', entry.node.directory ? 2 : 1,
+                     shown_size(entry), ls_time(entry.node.mtime), entry.name);
+}
+
+class IbmI final : public ServerManner {
+ public:
+  using ServerManner::ServerManner;
+
+  std::optional<std::string> answer(const ServerRequest& request) override {
+    const std::string& verb = request.verb;
+    if (verb == "FEAT") {  // less than it can
+      return "211-Extensions supported:\r\n AUTH TLS\r\n CCC\r\n PBSZ\r\n PROT\r\n211 End";
+    }
+    if (is_one_of(verb, {"SIZE", "MDTM", "MFMT", "REST", "MLST", "MLSD", "STAT"})) {
+      return "500 Subcommand " + verb + " not valid.";
+    }
+    if (verb == "SITE") {
+      return obey_site(request.argument);
+    }
+    if (name_format_ == 0 && verb == "PWD") {
+      return "257 \"QGPL\" is current library.";
+    }
+    const bool makes = is_one_of(verb, {"STOR", "APPE", "RNTO", "MKD"});
+    if (!makes && !is_one_of(verb, {"CWD", "RETR", "DELE", "RNFR", "RMD"})) {
+      return std::nullopt;
+    }
+    if (name_format_ == 0) {
+      return "501 File must be specified by library/file.member.";
+    }
+    const std::string path = path_of(request);
+    if (makes && is_in_library(path) && !is_object_name(path.substr(path.rfind('/') + 1))) {
+      return "550 Name " + request.argument + " not valid.";
+    }
+    return std::nullopt;
+  }
+
+  std::string in_words(const ServerRequest& request, const std::string& reply) const override {
+    return reworded({{"LIST", "150", "", "125 List started."},
+                     {"LIST", "226", "", "250 List completed."},
+                     {"NLST", "150", "", "125 List started."},
+                     {"NLST", "226", "", "250 List completed."},
+                     {"RETR", "150", "", "150-NAMEFMT set to 1.\r\n150 Retrieving file %s"},
+                     {"STOR", "150", "", "150-NAMEFMT set to 1.\r\n150 Sending file to %s"},
+                     {"APPE", "150", "", "150-NAMEFMT set to 1.\r\n150 Sending file to %s"},
+                     {"*", "226 Transfer", "", "250 File transfer completed successfully."}},
+                    request, reply);
+  }
+
+  std::string path_of(const ServerRequest& request) const override {
+    return in_any_case(ServerManner::path_of(request));
+  }
+  std::string new_path_of(const ServerRequest& request) const override {
+    return with_own_name(ServerManner::path_of(request));
+  }
+
+  std::optional<std::string> listing(const ServerRequest& request) const override {
+    const std::string path = path_of(request);
+    const auto own = tree().find(path);
+    if (!own) {
+      return std::nullopt;
+    }
+    if (!own->node.directory) {
+      return list_format_ == 0 ? format_0_line(*own, own->name) : format_1_line(*own);
+    }
+    return list_format_ == 0 ? format_0_listing(*own, path) : format_1_listing(path);
+  }
+
+ private:
+  std::string obey_site(const std::string& argument) {
+    if (argument == "NAMEFMT 1" || argument == "NAMEFMT 0") {
+      name_format_ = argument.back() - '0';
+      return fmt::format("250  Now using naming format \"{}\".", name_format_);
+    }
+    if (argument == "LISTFMT 0" || (argument == "LISTFMT 1" && options().list_format_1)) {
+      list_format_ = argument.back() - '0';
+      return fmt::format("250 List format set to {}.", list_format_);
+    }
+    return "501 SITE subcommand " + argument + " not valid.";
+  }
+
+  /// A file of a library is followed by its members, and a file begins with itself.
+  std::string format_0_listing(const FaultyTree::Named& own, const std::string& path) const {
+    std::string text = ends_in(path, ".FILE") ? format_0_line(own, "") : "";
+    for (const FaultyTree::Named& entry : children_of(path)) {
+      const bool is_file = ends_in(entry.name, ".FILE");
+      text += format_0_line(entry, entry.name + (entry.node.directory && !is_file ? "/" : ""));
+      if (is_file) {
+        for (const FaultyTree::Named& member : children_of(path + "/" + entry.name)) {
+          text += format_0_line(member, entry.name + "/" + member.name);
+        }
+      }
+    }
+    return text;
+  }
+
+  std::string format_1_listing(const std::string& path) const {
+    std::string text;
+    for (const FaultyTree::Named& entry : children_of(path)) {
+      text += format_1_line(entry);
+    }
+    return text;
+  }
+
+  int name_format_ = 0;
+  int list_format_ = 0;
+};
+
 }  // namespace
 
-FaultyServerOptions FaultyServerOptions::of_ibm_i() {
+FaultyServerOptions options_of_ibm_i() {
   FaultyServerOptions options;
-  options.ibm_i = true;
+  options.manner = Manner::ibm_i;
   options.mlst = false;
   options.mfmt = false;
   options.rename_overwrites = false;
@@ -51,97 +190,9 @@ FaultyServerOptions FaultyServerOptions::of_ibm_i() {
   return options;
 }
 
-/// What it does not know, and paths in the wrong format.  @return was something said?
-bool FaultyDialogue::refuse_as_ibm_i(const std::string& verb) {
-  constexpr std::array<std::string_view, 7> kUnknown = {"SIZE", "MDTM", "MFMT", "REST",
-                                                        "MLST", "MLSD", "STAT"};
-  constexpr std::array<std::string_view, 9> kWithPath = {"CWD",  "RETR", "STOR", "APPE", "DELE",
-                                                         "RNFR", "RNTO", "MKD",  "RMD"};
-  if (std::find(kUnknown.begin(), kUnknown.end(), verb) != kUnknown.end()) {
-    say("500 Subcommand " + verb + " not valid.");
-    return true;
-  }
-  if (name_format_ == 0 && std::find(kWithPath.begin(), kWithPath.end(), verb) != kWithPath.end()) {
-    say("501 File must be specified by library/file.member.");
-    return true;
-  }
-  return false;
-}
-
-void FaultyDialogue::site_of_ibm_i(const std::string& argument) {
-  if (argument == "NAMEFMT 1" || argument == "NAMEFMT 0") {
-    name_format_ = argument.back() - '0';
-    return say(fmt::format("250  Now using naming format \"{}\".", name_format_));
-  }
-  if (argument == "LISTFMT 0" || (argument == "LISTFMT 1" && shared_.options.list_format_1)) {
-    list_format_ = argument.back() - '0';
-    return say(fmt::format("250 List format set to {}.", list_format_));
-  }
-  say("501 SITE subcommand " + argument + " not valid.");
-}
-
-/// LISTFMT 0: a file of a library is followed by its members, and a file begins with itself.
-std::string FaultyDialogue::ibm_i_listing(const std::string& path) const {
-  const auto line = [](const FaultyTree::Named& entry, const std::string& name) {
-    if (ends_in(entry.name, ".MBR")) {
-      return fmt::format("{:<10}{:30}{:<10} {}\r\n", "QPGMR", "", "*MEM", name);
-    }
-    std::tm parts{};
-    ::gmtime_r(&entry.node.mtime, &parts);
-    std::array<char, 32> date{};
-    const std::size_t length = std::strftime(date.data(), date.size(), "%d.%m.%y %T", &parts);
-    return fmt::format("{:<10}{:10} {} {:<10} {}\r\n", "QPGMR",
-                       entry.node.directory ? 8192 : entry.size, std::string(date.data(), length),
-                       object_type(entry), name);
-  };
-  std::string text;
-  const auto own = shared_.tree.find(path);
-  if (own && ends_in(path, ".FILE")) {
-    text += line(*own, "");
-  }
-  for (const FaultyTree::Named& entry :
-       shared_.tree.list(path).value_or(std::vector<FaultyTree::Named>())) {
-    const bool is_file = ends_in(entry.name, ".FILE");
-    const bool slash = entry.node.directory && !is_file;
-    text += line(entry, entry.name + (slash ? "/" : ""));
-    if (is_file) {
-      for (const FaultyTree::Named& member :
-           shared_.tree.list(path + "/" + entry.name).value_or(std::vector<FaultyTree::Named>())) {
-        text += line(member, entry.name + "/" + member.name);
-      }
-    }
-  }
-  return text;
-}
-
-/// The path in the tree's own spelling, as far as it exists.
-std::string FaultyDialogue::in_any_case(const std::string& path) const {
-  std::string found;
-  for (std::size_t begin = 1; begin < path.size();) {
-    const std::size_t end = std::min(path.find('/', begin), path.size());
-    std::string name = path.substr(begin, end - begin);
-    for (const FaultyTree::Named& entry : shared_.tree.list(found.empty() ? "/" : found)
-                                              .value_or(std::vector<FaultyTree::Named>())) {
-      if (upper_case(entry.name) == upper_case(name)) {
-        name = entry.name;
-        break;
-      }
-    }
-    found += "/" + name;
-    begin = end + 1;
-  }
-  return found.empty() ? "/" : found;
-}
-
-/// Its own words around transfers.
-std::string FaultyDialogue::words_of_ibm_i(const std::string& reply, bool of_list) {
-  if (reply.starts_with("150 ")) {
-    return of_list ? "125 List started." : "150-NAMEFMT set to 1.\r\n150 Transfer started.";
-  }
-  if (reply.starts_with("226 Transfer")) {
-    return of_list ? "250 List completed." : "250 File transfer completed successfully.";
-  }
-  return reply;
+std::unique_ptr<ServerManner> make_ibm_i(const FaultyServerOptions& options,
+                                         const FaultyTree& tree) {
+  return std::make_unique<IbmI>(options, tree);
 }
 
 }  // namespace ftpsfs::test

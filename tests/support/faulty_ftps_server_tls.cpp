@@ -77,6 +77,23 @@ std::pair<int, int> range_of(ServerTls::Versions versions) {
   return {TLS1_2_VERSION, TLS1_3_VERSION};
 }
 
+ServerTlsFiles files_of(ServerCertificate certificate) {
+  const TestCertificates& made = TestCertificates::instance();
+  return {made.certificate_file(certificate), made.key_file(certificate), {}};
+}
+
+/// Clients without a certificate are welcome all the same.
+void ask_for_certificates(SSL_CTX* context, const std::string& client_ca) {
+  STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(client_ca.c_str());
+  require(
+      names != nullptr && SSL_CTX_load_verify_locations(context, client_ca.c_str(), nullptr) == 1,
+      "the clients' CA");
+  SSL_CTX_set_client_CA_list(context, names);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  constexpr unsigned char kContext[] = "doubles";  // without it nothing is resumed
+  SSL_CTX_set_session_id_context(context, kContext, sizeof kContext);
+}
+
 int choose_alpn(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
                 const unsigned char* offered, unsigned offered_size, void* /*unused*/) {
   // As FileZilla Server does: "ftp" alone, or the handshake fails.
@@ -96,14 +113,17 @@ int choose_alpn(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
 // ------------------------------------------------------------------------------- ServerTls
 
 ServerTls::ServerTls(ServerCertificate certificate, Versions versions)
+    : ServerTls(files_of(certificate), versions) {}
+
+ServerTls::ServerTls(const ServerTlsFiles& files, Versions versions)
     : context_(SSL_CTX_new(TLS_server_method())) {
   std::signal(SIGPIPE, SIG_IGN);
-  const TestCertificates& files = TestCertificates::instance();
-  require(SSL_CTX_use_certificate_chain_file(context_,
-                                             files.certificate_file(certificate).c_str()) == 1 &&
-              SSL_CTX_use_PrivateKey_file(context_, files.key_file(certificate).c_str(),
-                                          SSL_FILETYPE_PEM) == 1,
+  require(SSL_CTX_use_certificate_chain_file(context_, files.certificate.c_str()) == 1 &&
+              SSL_CTX_use_PrivateKey_file(context_, files.key.c_str(), SSL_FILETYPE_PEM) == 1,
           "certificate");
+  if (!files.client_ca.empty()) {
+    ask_for_certificates(context_, files.client_ca);
+  }
   const auto [lowest, highest] = range_of(versions);
   if (highest < TLS1_2_VERSION) {
     SSL_CTX_set_security_level(context_, 0);
@@ -144,6 +164,11 @@ bool ServerConnection::resumed() const {
   return ssl_ != nullptr && SSL_session_reused(ssl_) == 1;
 }
 
+bool ServerConnection::has_client_certificate() const {
+  return ssl_ != nullptr && SSL_get0_peer_certificate(ssl_) != nullptr &&
+         SSL_get_verify_result(ssl_) == X509_V_OK;
+}
+
 std::uint64_t ServerConnection::resumed_number() const {
   return resumed() ? reinterpret_cast<std::uintptr_t>(SSL_get_ex_data(ssl_, resumed_slot())) : 0;
 }
@@ -154,7 +179,11 @@ bool ServerConnection::await_input() {
     return true;
   }
   pollfd polled{fd_.get(), POLLIN | POLLRDHUP, 0};
-  ::poll(&polled, 1, -1);
+  const int patience = limit_.count() > 0 ? static_cast<int>(limit_.count()) : -1;
+  timed_out_ = ::poll(&polled, 1, patience) == 0;
+  if (timed_out_) {
+    return false;
+  }
   const MutexLock lock(closing_);
   return !interrupted_;
 }
@@ -198,7 +227,8 @@ bool ServerConnection::write(std::string_view bytes) {
   return true;
 }
 
-std::string ServerConnection::read_line() {
+std::string ServerConnection::read_line(std::chrono::milliseconds limit) {
+  limit_ = limit;
   while (true) {
     const auto end = buffered_.find('\n');
     if (end != std::string::npos) {

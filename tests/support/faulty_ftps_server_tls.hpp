@@ -5,6 +5,7 @@
 // the other side hangs up or the listener is stopped. SIGPIPE is ignored in the process.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@
 
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/unique_fd.hpp"
+#include "support/faulty_ftps_server_tls_files.hpp"
 #include "support/test_certificates.hpp"
 
 struct ssl_ctx_st;
@@ -29,6 +31,7 @@ class ServerTls {
  public:
   enum class Versions { both, only_1_0, only_1_1, only_1_2, only_1_3 };
   explicit ServerTls(ServerCertificate certificate, Versions versions = Versions::both);
+  explicit ServerTls(const ServerTlsFiles& files, Versions versions = Versions::both);
   ~ServerTls();
   ServerTls(const ServerTls&) = delete;
   ServerTls& operator=(const ServerTls&) = delete;
@@ -49,6 +52,8 @@ class ServerConnection {
   /// @param number what its tickets carry: the control connection's number.
   bool start_tls(const ServerTls& tls, std::uint64_t number = 0);
   bool resumed() const;
+  /// Has the client shown a certificate of the CA that it was asked for?
+  bool has_client_certificate() const;
   /// The number in the ticket that was resumed; 0 when none was.
   std::uint64_t resumed_number() const;
 
@@ -58,7 +63,10 @@ class ServerConnection {
   bool clean_end() const { return clean_end_; }
   bool write(std::string_view bytes);
   /// Reads up to and with LF. Empty at the end.
-  std::string read_line();
+  /// @param limit how long to wait for more of it; zero: for ever. See timed_out().
+  std::string read_line(std::chrono::milliseconds limit = {});
+  /// Did the last read_line() end because nothing came?
+  bool timed_out() const { return timed_out_; }
   /// Throws away what has been read beyond the last line.
   void discard_buffered() { buffered_.clear(); }
 
@@ -79,6 +87,8 @@ class ServerConnection {
  private:
   bool await_input();
 
+  std::chrono::milliseconds limit_{0};  // of the read_line() under way
+  bool timed_out_ = false;
   mutable Mutex closing_;  // between the owner's close and another thread's interrupt
   ServerConnection* companion_ FTPSFS_GUARDED_BY(closing_) = nullptr;
   bool interrupted_ FTPSFS_GUARDED_BY(closing_) = false;

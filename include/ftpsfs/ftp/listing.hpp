@@ -59,6 +59,14 @@ Result<std::vector<FileFacts>> parse_list(std::string_view body, const ListConte
                                           ListingNotes* notes = nullptr,
                                           std::size_t most_entries = kMostEntries);
 
+/// As parse_mlsd() for NLST, which tells names alone: each is said to be a file. The directory's
+/// path may stand in front of them, whole or in part; with another path it is a line that cannot
+/// be read.
+/// @param directory its absolute path
+Result<std::vector<FileFacts>> parse_names(std::string_view body, std::string_view directory,
+                                           ListingNotes* notes = nullptr,
+                                           std::size_t most_entries = kMostEntries);
+
 /// What the final 2xx of a listing confesses.
 enum class ListingVerdict : std::uint8_t {
   whole,

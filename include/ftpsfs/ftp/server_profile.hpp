@@ -48,7 +48,8 @@ struct ProfileOverrides {
   std::optional<Dialect> dialect{};
   bool disable_mlsd = false;  ///< neither MLSD nor MLST
   bool disable_epsv = false;
-  std::string list_command{};  ///< in place of every other way to list; empty: none
+  /// LIST or NLST, with or without arguments, in place of every other way to list; empty: none.
+  std::string list_command{};
 };
 /// "auto", "unix", "iis", "ibmi", "mvs", "vms", "vm", "nonstop", and the names of servers.
 /// @return false: no such word.
@@ -95,6 +96,8 @@ struct ServerProfile {
 
   // Listing without MLSD. Both follow a CWD; no path stands in their argument.
   std::string list_command = "LIST -a";  ///< verb and argument
+  bool lists = true;                     ///< else all that is left are names, by names_command
+  std::string names_command = "NLST";
   /// Where the user's list_command leaves names out: the one of this kind. Else empty.
   std::string whole_list_command{};
   std::string stat_command = "STAT -a .";  ///< lists over the control connection
@@ -113,10 +116,12 @@ struct ServerProfile {
   /// What closes a download is the client's close_notify, and may come before the data: in TLS 1.3,
   /// where it leaves the other direction open. Else it is waited for behind them, one round trip.
   bool early_data_end = false;
-  bool next_epsv_behind_transfer = false;  ///< EPSV may stand in the record of RETR or STOR
-  bool rest_stor_keeps_tail = false;       ///< REST n + STOR leaves what is behind
-  bool rename_replaces = false;            ///< RNTO over an existing file is known to replace it
-  bool mangles_trailing_blank = false;     ///< what is made as "x " gets the name "x_"
+  /// Questions and the next EPSV may stand in the record of RETR or STOR, behind it: they are
+  /// answered behind its end. In a record of their own the same commands may be refused meanwhile.
+  bool commands_behind_transfer = false;
+  bool rest_stor_keeps_tail = false;    ///< REST n + STOR leaves what is behind
+  bool rename_replaces = false;         ///< RNTO over an existing file is known to replace it
+  bool mangles_trailing_blank = false;  ///< what is made as "x " gets the name "x_"
 
   /// Is the size that the server tells of the file at `path` its length when it is read? Not that
   /// of IBM i's members, which are padded to records, and of its save files.
@@ -128,6 +133,9 @@ struct ServerProfile {
   /// One line for status and logs: "vsftpd 3.0.3: LIST -a, SIZE, MDTM, …".
   std::string describe() const;
 };
+
+/// Does it list names alone ("NLST", "NLST -a")?
+bool lists_names_alone(std::string_view list_command);
 
 /// Has "LIST -al" a flag that shows names with a dot in front, "." among them?
 bool shows_dot_names(std::string_view list_command);

@@ -56,15 +56,20 @@ struct TransferOrder {
   std::optional<ftp::Command> restart;  ///< REST
   ftp::Command verb;                    ///< RETR, STOR, APPE, LIST, MLSD
   bool only_reads = false;              ///< RETR, LIST, MLSD
+  /// What is asked when the transfer has ended, if the server takes it along: SIZE, MDTM.
+  std::vector<ftp::Command> questions_behind{};
 
   /// When they have been answered on the way.
-  TransferOrder without_questions() const { return {{}, false, restart, verb, only_reads}; }
+  TransferOrder without_questions() const {
+    return {{}, false, restart, verb, only_reads, questions_behind};
+  }
 };
 
 struct StartedTransfer {
   std::unique_ptr<net::ByteStream> data;
   std::vector<ftp::Reply> answers;  ///< to the questions
   bool over = false;                ///< the final 2xx came at once: there is no data
+  bool asked_behind = false;        ///< the questions behind it are under way: take_answers()
 };
 
 /// When a session should be lent no more whose TLS session expires then: a transfer may begin a
@@ -114,6 +119,10 @@ class Session final : public PooledSession {
   /// The final reply of the transfer. @errors as ControlChannel::receive.
   Result<ftp::Reply> await_verdict(const Wait& wait);
 
+  /// The answers to the questions that were asked behind the transfer.
+  /// @pre asked_behind; its verdict has come. @errors as ControlChannel::receive.
+  Result<std::vector<ftp::Reply>> take_answers(std::size_t count, const Wait& wait);
+
   /// What became of a download whose end was announced, if it was. A short one proves nothing: all
   /// of it may have been on its way before the server heard of it.
   void judge_announced_end(bool is_whole, std::uint64_t bytes);
@@ -155,6 +164,8 @@ class Session final : public PooledSession {
     std::vector<ftp::Reply> answers;
   };
 
+  /// The next reply that is not preliminary.
+  Result<ftp::Reply> receive_final(const Wait& wait);
   /// Does the server owe more than the answer to the request for the next port?
   bool owes_transfer() const {
     return control_->owed() > (port_.state == DataPort::State::asked ? 1U : 0U);
@@ -192,6 +203,8 @@ class Session final : public PooledSession {
                                      const Wait& wait);
   Result<StartedTransfer> start_on(net::Socket socket, const TransferOrder& order,
                                    Greeting greeting, const Wait& wait);
+  Result<void> append_behind(const TransferOrder& order, std::vector<ftp::Command>& record,
+                             Start& start);
   Result<void> send_start(const TransferOrder& order, Start& start, const Wait& wait);
   Result<void> run_start(const TransferOrder& order, Greeting greeting, Start& start,
                          const Wait& wait);

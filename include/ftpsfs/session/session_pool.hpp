@@ -107,6 +107,9 @@ struct PoolSettings {
   Duration limit_memory = std::chrono::minutes(5);
   /// For the replies that a session still owes when it comes back.
   Duration settle_timeout = std::chrono::seconds(3);
+  /// How long a session that has transferred is getting ready to do so again: until its next data
+  /// connection stands. Empty: no time at all.
+  std::function<SteadyClock::duration()> turnaround{};
   bool threads =
       true;  ///< the keeper and the dialler; tests call tend() and keep_house() themselves
 };
@@ -232,6 +235,7 @@ class SessionPool {
   [[nodiscard]] std::vector<Request> try_refused_again() FTPSFS_REQUIRES(mutex_);
 
   std::vector<Request> serve_queue() FTPSFS_REQUIRES(mutex_);
+  Member* choose_idle(Purpose purpose) const FTPSFS_REQUIRES(mutex_);
   bool try_grant(Waiter& waiter, bool may_dial) FTPSFS_REQUIRES(mutex_);
   void grant(Waiter& waiter, Member& member) FTPSFS_REQUIRES(mutex_);
   void wake_waiters() FTPSFS_REQUIRES(mutex_);

@@ -11,7 +11,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "ftpsfs/session/download.hpp"
 #include "ftpsfs/session/session.hpp"
 
 namespace ftpsfs::session {
@@ -32,15 +34,22 @@ class Upload {
   /// @errors the server's negative verdict, classified; link failures: the outcome is unknown.
   Result<void> finish(const Wait& wait);
 
+  /// Size and time behind the verdict, where the server was asked along with the verb and told the
+  /// size. Absent: still to be asked.
+  const std::optional<FileStamp>& stamp() const noexcept { return stamp_; }
+
  private:
   Upload(Session& session, bool append) : session_(session), append_(append) {}
   const char* verb() const noexcept { return append_ ? "APPE" : "STOR"; }
   Error fail(Error error);
+  void take_stamp(const Wait& wait);
 
   Session& session_;
   const bool append_;
   std::unique_ptr<net::ByteStream> data_;
   TransferBoard::Entry shown_;
+  std::vector<ftp::Command> asked_;  ///< what will be answered behind the verdict
+  std::optional<FileStamp> stamp_;
   std::optional<Error> failure_;
 };
 

@@ -234,6 +234,14 @@ class Server:
 
     stop = kill
 
+    def clear_away(self, path):
+        """Removes a test's own directory."""
+        shutil.rmtree(path, ignore_errors=True)
+
+    def leftovers(self, path):
+        """What ftpsfs has left below it."""
+        return [str(name) for name in path.rglob(".ftpsfs-*")]
+
     def clear(self):
         """Empties the served directory between scenarios."""
         for entry in list(self.root.iterdir()):

@@ -74,12 +74,14 @@ TEST_F(Plan, RefusesWhatNoServerCouldBeTold) {
   EXPECT_THAT(failure(), HasSubstr("control characters"));
   options_.sites = {"UMASK 022"};
   EXPECT_TRUE(make());
-  for (const char* list : {"NLST", "LISTING", "DELE x"}) {
+  for (const char* list : {"NLSTING", "LISTING", "DELE x"}) {
     options_.server.list_command = list;
     EXPECT_THAT(failure(), HasSubstr(std::string("list_command=") + list));
   }
-  options_.server.list_command = "LIST -al";
-  EXPECT_TRUE(make());
+  for (const char* list : {"LIST -al", "NLST", "NLST -a"}) {
+    options_.server.list_command = list;
+    EXPECT_TRUE(make()) << list;
+  }
   options_.charset = "UTF-16";
   EXPECT_THAT(failure(), HasSubstr("charset=UTF-16"));
   options_.charset = "utf-8";

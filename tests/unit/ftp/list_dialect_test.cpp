@@ -101,6 +101,19 @@ TEST(ListDialect, WordsAloneAreNoMembers) {
   EXPECT_FALSE(parse_list("Permission\r\ndenied\r\n", kNoContext));
 }
 
+TEST(ListDialect, AHeadingAloneIsAnEmptyDirectory) {
+  for (const Dialect expected : {Dialect::mvs, Dialect::dos, Dialect::os400, Dialect::unix_ls}) {
+    ListContext context = kNoContext;
+    context.expected = expected;
+    ListingNotes notes;
+    const auto files = parse_list("total 0\r\n", context, &notes);
+    ASSERT_TRUE(files) << to_string(expected) << ": " << files.error().text;
+    EXPECT_TRUE(files->empty());
+    EXPECT_EQ(notes.unparsed_lines, 0U);
+    EXPECT_FALSE(parse_list("total 0\r\nls: Permission denied\r\n", context));
+  }
+}
+
 TEST(DateOrder, IsProvedByOneLine) {
   ListingNotes notes;
   const std::string body =

@@ -105,6 +105,45 @@ TEST(Listing, OfAStatReply) {
               ElementsAre("inner.txt"));
 }
 
+TEST(NameListing, IsNamesAlone) {
+  ListingNotes notes;
+  const auto entries =
+      parse_names("b\r\n a \r\n.\r\n..\r\n.dot\n\r\nb\r\ndir/\r\nlast", "/x", &notes);
+  ASSERT_TRUE(entries);
+  EXPECT_THAT(names(*entries), ElementsAre("b", " a ", ".dot", "dir", "last"));
+  EXPECT_TRUE(notes.self);
+  EXPECT_TRUE(notes.unterminated);
+  EXPECT_EQ(notes.duplicates, 1U);
+  EXPECT_EQ(notes.unparsed_lines + notes.hostile_names, 0U);
+}
+
+TEST(NameListing, MayHaveThePathOfTheDirectoryInFront) {
+  for (const char* body : {"/a/b/x\r\n", "a/b/x\r\n", "b/x\r\n", "./x\r\n", "/A/b/x\r\n"}) {
+    const auto entries = parse_names(body, "/a/b");
+    ASSERT_TRUE(entries) << body;
+    EXPECT_THAT(names(*entries), ElementsAre("x")) << body;
+  }
+  EXPECT_THAT(names(*parse_names("/x\n./y\n", "/")), ElementsAre("x", "y"));
+}
+
+TEST(NameListing, LeavesOutWhatIsElsewhere) {
+  for (const char* line :
+       {"/a/c/x", "/b/x", "ab/x", "../x", "/x", "/a/b/../x", "//x", "/a/b/y/x"}) {
+    ListingNotes notes;
+    const auto entries = parse_names(std::string("good\n") + line + "\n", "/a/b", &notes);
+    ASSERT_TRUE(entries) << line;
+    EXPECT_THAT(names(*entries), ElementsAre("good")) << line;
+    EXPECT_EQ(notes.unparsed_lines, 1U) << line;
+    EXPECT_FALSE(parse_names(line, "/a/b")) << line;
+  }
+  ListingNotes notes;
+  const std::string zero("a\0b\nx\ry\n", 8);
+  EXPECT_TRUE(parse_names(zero + std::string(2000, 'n'), "/", &notes)->empty());
+  EXPECT_EQ(notes.hostile_names, 3U);
+  EXPECT_TRUE(parse_names("", "/")->empty());
+  EXPECT_FALSE(parse_names("a\nb\nc\n", "/", nullptr, 2));
+}
+
 TEST(Listing, EmptyIsASuccess) {
   for (const char* body : {"", "\r\n", "\n\n", "total 0\r\n"}) {
     ListingNotes notes;

@@ -52,7 +52,7 @@ TEST(ServerProfile, OfPureFtpd) {
   EXPECT_FALSE(profile.opts_utf8 || profile.site_symlink || profile.rest_stor_keeps_tail);
   EXPECT_TRUE(profile.utf8);
   EXPECT_EQ(profile.listing_limit, 10'000U);
-  EXPECT_TRUE(profile.next_epsv_behind_transfer && profile.early_data_handshake);
+  EXPECT_TRUE(profile.commands_behind_transfer && profile.early_data_handshake);
 }
 
 TEST(ServerProfile, OfPyftpdlib) {
@@ -61,7 +61,7 @@ TEST(ServerProfile, OfPyftpdlib) {
   EXPECT_EQ(profile.list_command, "LIST");
   EXPECT_EQ(profile.stat_command, "STAT .");
   EXPECT_EQ(profile.mlst_links, LinkView::followed);
-  EXPECT_FALSE(profile.early_data_handshake || profile.next_epsv_behind_transfer);
+  EXPECT_FALSE(profile.early_data_handshake || profile.commands_behind_transfer);
   EXPECT_FALSE(profile.sets_directory_times || profile.opts_utf8);
   EXPECT_TRUE(profile.pipelines && profile.mlsd_hides_dangling_links);
 }
@@ -166,6 +166,21 @@ TEST(ServerProfile, IsWhatTheUserSays) {
   EXPECT_EQ(profile.list_command, "LIST -al");
   EXPECT_EQ(profile.whole_list_command, "");
   EXPECT_FALSE(profile.has_mlsd || profile.has_mlst || profile.stat_lists);
+}
+
+TEST(ServerProfile, ListsByNamesAloneWhereTheUserSaysSo) {
+  ProfileOverrides says;
+  says.list_command = "NLST -a";
+  const ServerProfile profile =
+      recognise_server(reply_of("220 ProFTPD"), reply_of("215 UNIX"),
+                       parse_features(answer_to("proftpd.dialogue", "FEAT")), says);
+  EXPECT_FALSE(profile.lists || profile.has_mlsd || profile.has_mlst || profile.stat_lists);
+  EXPECT_EQ(profile.names_command, "NLST -a");
+  EXPECT_EQ(profile.list_command, "LIST -a .");
+  EXPECT_NE(profile.describe().find("NLST -a"), std::string::npos) << profile.describe();
+  EXPECT_EQ(profile.describe().find(" LIST"), std::string::npos) << profile.describe();
+  EXPECT_TRUE(lists_names_alone("NLST"));
+  EXPECT_FALSE(lists_names_alone("NLSTX") || lists_names_alone("LIST") || lists_names_alone(""));
 }
 
 TEST(ServerProfile, KnowsWhenTheUsersListLeavesNamesOut) {

@@ -35,7 +35,8 @@ class Tail : public RemoteFixture {
     return end;
   }
 
-  /// What came behind the last STOR, but for ports asked ahead.
+  /// What came behind the last STOR, but for ports asked ahead. Size and time are asked along with
+  /// it.
   std::vector<std::string> tail_commands() const {
     std::vector<std::string> commands = server_->commands();
     const auto is_stor = [](const std::string& line) { return line.starts_with("STOR"); };
@@ -69,19 +70,83 @@ TEST_F(Tail, TravelsInOneFlight) {
   std::uint64_t flights = 0;
   expect_set("/two words", upload_counting("/two words", kTail, flights));
   EXPECT_EQ(flights, 1U);
-  EXPECT_THAT(tail_commands(), ElementsAre("MFMT 20010909014647 /two words", "SIZE /two words",
-                                           "MDTM /two words", "SITE CHMOD 640 /two words"));
+  EXPECT_THAT(tail_commands(),
+              ElementsAre("SIZE /two words", "MDTM /two words", "MFMT 20010909014647 /two words",
+                          "SIZE /two words", "MDTM /two words", "SITE CHMOD 640 /two words"));
 }
 
-TEST_F(Tail, AnUploadWithoutOneAsksAsEver) {
+TEST_F(Tail, AnUploadWithoutOneIsOverWithItsVerdict) {
   begin();
   std::uint64_t flights = 0;
   const auto end = upload_counting("/f", {}, flights);
   ASSERT_TRUE(end);
   EXPECT_FALSE(end->mtime_set);
   EXPECT_FALSE(end->mode_set);
+  EXPECT_EQ(end->version.size, 7U);
+  EXPECT_EQ(end->version.mtime->unix_seconds, tree().find("/f")->node.mtime);
+  EXPECT_EQ(flights, 0U);
+  EXPECT_THAT(tail_commands(), ElementsAre("SIZE /f", "MDTM /f"));
+}
+
+TEST_F(Tail, WhereNothingMayStandBehindATransferSizeAndTimeAreAskedThen) {
+  begin({.banner = "220 ready"});
+  std::uint64_t flights = 0;
+  const auto end = upload_counting("/f", {}, flights);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->version.size, 7U);
   EXPECT_EQ(flights, 1U);
   EXPECT_THAT(tail_commands(), ElementsAre("SIZE /f", "MDTM /f"));
+}
+
+/// Whatever a server says to a question that came too early: it knows the command.
+TEST_F(Tail, AQuestionRefusedBehindTheTransferIsAskedAgain) {
+  begin();
+  for (const char* refusal : {"450 A transfer is running.", "500 ?", "550 No."}) {
+    server_->add_fault({.verb = "SIZE", .kind = Fault::Kind::refuse, .reply = refusal});
+    std::uint64_t flights = 0;
+    const auto end = upload_counting("/f", {}, flights);
+    ASSERT_TRUE(end) << end.error().text;
+    EXPECT_EQ(end->version.size, 7U) << refusal;
+    EXPECT_EQ(flights, 1U) << refusal;
+  }
+  std::uint64_t flights = 0;
+  EXPECT_TRUE(upload_counting("/f", {}, flights));
+  EXPECT_EQ(flights, 0U);
+}
+
+/// The answers to what was asked along with a refused STOR are nobody's.
+TEST_F(Tail, ARefusedUploadLeavesTheDialogueInStep) {
+  begin();
+  tree().add_file("/there", "1234");
+  for (const char* refusal : {"550 No.", "553 No.", "452 No."}) {
+    server_->add_fault({.verb = "STOR", .kind = Fault::Kind::refuse, .reply = refusal});
+    EXPECT_FALSE(upload("/f", "content", {}));
+    const auto there = remote_->stat(at("/there"), soon());
+    ASSERT_TRUE(there) << there.error().text;
+    EXPECT_EQ(there->size, 4U);
+  }
+  EXPECT_EQ(server_->count("USER"), 1);
+}
+
+/// Neither are those to what was asked along with one that was cut.
+TEST_F(Tail, ACutUploadLeavesTheDialogueInStep) {
+  begin();
+  settings_.max_conns = 1;
+  connect();
+  tree().add_file("/there", "1234");
+  {
+    const auto writer = remote_->open_writer(at("/f"), WriteMode::replace, {}, soon());
+    ASSERT_TRUE(writer) << writer.error().text;
+    ASSERT_TRUE((*writer)->write(std::as_bytes(std::span("content", 7)), soon()));
+  }
+  for (int i = 0; i < 3; ++i) {
+    const auto there = remote_->stat(at("/there"), soon());
+    ASSERT_TRUE(there) << there.error().text;
+    EXPECT_EQ(there->size, 4U);
+  }
+  const auto end = upload("/f", "content", {});
+  ASSERT_TRUE(end) << end.error().text;
+  EXPECT_EQ(end->version.size, 7U);
 }
 
 TEST_F(Tail, TheNextWayIsTriedAndRemembered) {
@@ -90,9 +155,9 @@ TEST_F(Tail, TheNextWayIsTriedAndRemembered) {
   std::uint64_t flights = 0;
   expect_set("/a", upload_counting("/a", kTail, flights));
   EXPECT_EQ(flights, 2U);
-  EXPECT_THAT(tail_commands(),
-              ElementsAre("MFMT 20010909014647 /a", "SIZE /a", "MDTM /a", "SITE CHMOD 640 /a",
-                          "SITE UTIME 20010909014647 /a", "SIZE /a", "MDTM /a"));
+  EXPECT_THAT(tail_commands(), ElementsAre("SIZE /a", "MDTM /a", "MFMT 20010909014647 /a",
+                                           "SIZE /a", "MDTM /a", "SITE CHMOD 640 /a",
+                                           "SITE UTIME 20010909014647 /a", "SIZE /a", "MDTM /a"));
   expect_set("/b", upload_counting("/b", kTail, flights));
   EXPECT_EQ(flights, 1U);
   EXPECT_EQ(server_->count("MFMT"), 1);

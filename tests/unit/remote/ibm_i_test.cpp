@@ -22,7 +22,7 @@ using ::testing::UnorderedElementsAre;
 class IbmI : public RemoteFixture, public ::testing::WithParamInterface<int> {
  protected:
   void SetUp() override {
-    FaultyServerOptions options = FaultyServerOptions::of_ibm_i();
+    FaultyServerOptions options = FaultyServerOptions::of(test::Manner::ibm_i);
     options.list_format_1 = GetParam() == 1;
     options.home = "/home/user";
     start(options);

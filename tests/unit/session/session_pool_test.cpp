@@ -224,6 +224,33 @@ TEST_F(Pool, ADeadIdleSessionIsReplacedUnnoticed) {
   EXPECT_EQ(server_.dials, 2);
 }
 
+/// A session that has just transferred waits for its next data connection.
+TEST_F(Pool, WhoTransfersGetsASessionThatIsReadyForIt) {
+  settings_.turnaround = [] { return std::chrono::milliseconds(30); };
+  SessionPool& pool = make(3);
+  auto oldest = pool.acquire(Purpose::metadata, soon());
+  auto middle = pool.acquire(Purpose::metadata, soon());
+  auto latest = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(oldest && middle && latest);
+  const PooledSession* const first = &oldest->session();
+  const PooledSession* const second = &middle->session();
+  const PooledSession* const third = &latest->session();
+  oldest->give_back();
+  clock_.advance(std::chrono::milliseconds(20));
+  middle->give_back();
+  clock_.advance(std::chrono::milliseconds(20));
+  latest->give_back();
+  const auto lent = [&pool](Purpose purpose) { return &pool.acquire(purpose, soon())->session(); };
+  // 40, 20 and 0 ms have passed; whoever is lent is the last used again.
+  EXPECT_EQ(lent(Purpose::metadata), third) << "the last used";
+  EXPECT_EQ(lent(Purpose::write), first) << "the only one that is ready";
+  EXPECT_EQ(lent(Purpose::read), second) << "none is: the one that is the nearest to it";
+  clock_.advance(std::chrono::milliseconds(10));
+  EXPECT_EQ(lent(Purpose::metadata), first);  // of those given back together
+  clock_.advance(std::chrono::milliseconds(40));
+  EXPECT_EQ(lent(Purpose::write), first) << "all are: the last used";
+}
+
 TEST_F(Pool, ADeadSessionGivesWayToAnotherIdleOne) {
   SessionPool& pool = make(2);
   {

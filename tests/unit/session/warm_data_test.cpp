@@ -51,16 +51,20 @@ TEST_P(NextPortBehind, ADownloadIsOneRecord) {
 
 TEST_P(NextPortBehind, AnUploadIsOneRecord) {
   begin(GetParam());
-  control_.expect_bytes("STOR /f\r\nEPSV\r\n").reply("150 send");
+  const std::string record = "STOR /f\r\nSIZE /f\r\nMDTM /f\r\nEPSV\r\n";
+  control_.expect_bytes(record).reply("150 send");
   data_.expect_bytes("hello").expect_end().close();
-  control_.send("226 thanks\r\n229 (|||1002|)\r\n").expect_end();
+  control_.send("226 thanks\r\n213 5\r\n213 20200913122640\r\n229 (|||1002|)\r\n").expect_end();
   log_in();
   auto upload = Upload::open(*session_, "/f", false, soon());
   ASSERT_TRUE(upload) << upload.error().text;
   EXPECT_TRUE((*upload)->write(bytes("hello"), soon()));
   EXPECT_TRUE((*upload)->finish(soon()));
+  ASSERT_TRUE((*upload)->stamp());
+  EXPECT_EQ((*upload)->stamp()->size, 5U);
+  EXPECT_EQ((*upload)->stamp()->mtime, 1600000000);
   upload->reset();
-  EXPECT_EQ(transport_.records, std::vector<std::string>{"STOR /f\r\nEPSV\r\n"});
+  EXPECT_EQ(transport_.records, std::vector<std::string>{record});
   EXPECT_TRUE(session_->settle(soon()));
   EXPECT_TRUE(session_->is_quiet());
   finish();
