@@ -34,8 +34,8 @@ bool is_comparable(const ftp::FileFacts& facts) {
 /// Those whose exact times would tell most.
 class Comparison {
  public:
-  void add(const RemotePath* directory, const Facts& facts) {
-    for (const ftp::FileFacts& each : facts) {
+  void add(const RemotePath* directory, Facts& facts) {
+    for (ftp::FileFacts& each : facts) {
       if (is_comparable(each)) {
         shown_.push_back(each.modify->unix_seconds);
         files_.push_back({directory, &each});
@@ -45,7 +45,7 @@ class Comparison {
 
   struct File {
     const RemotePath* directory;
-    const ftp::FileFacts* facts;
+    ftp::FileFacts* facts;
   };
   std::vector<File> choose(const ftp::ZoneFinder& finder, std::size_t most) const {
     std::vector<File> chosen;
@@ -82,7 +82,11 @@ Result<bool> ask_for_times(session::Session& session, const Comparison& comparis
   }
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     if (const auto& exact = (*times)[i]) {
-      knowledge.note_time(chosen[i].facts->modify->unix_seconds, exact->unix_seconds, "MDTM");
+      ftp::FactTime& shown = *chosen[i].facts->modify;
+      knowledge.note_time(shown.unix_seconds, exact->unix_seconds, "MDTM");
+      if (!session.settings().coarse_times) {
+        shown = {exact->unix_seconds, ftp::FactGrain::second};
+      }
     } else {
       knowledge.note_times_unanswered(1);
     }
@@ -127,8 +131,7 @@ void apply_zone(const session::Session& session, Facts& facts) {
   }
 }
 
-void compare_times(session::Session& session, const Facts& shown, const Facts& exact,
-                   const char* verb) {
+void compare_times(session::Session& session, Facts& shown, const Facts& exact, const char* verb) {
   if (is_zone_given(session)) {
     return;
   }

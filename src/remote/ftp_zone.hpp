@@ -24,7 +24,8 @@ struct ShownTimes {
 
 /// The step between a listing's text and what is told of it. Where files of a season are shown of
 /// which no exact time has been seen yet, and the server has MDTM, it is asked for some of them, in
-/// one flight (times=listing: in two, so that the nights in which clocks are changed are found).
+/// one flight (times=listing: in two, so that the nights in which clocks are changed are found;
+/// else what it answers is told as the exact time that it is).
 /// @errors the session's. After two the server is not asked again.
 Result<void> settle_times(session::Session& session, std::span<const ShownTimes> listings,
                           const Wait& wait);
@@ -34,8 +35,7 @@ void apply_zone(const session::Session& session, Facts& facts);
 
 /// Exact times that came anyway: of some of the files in `shown`, which is not settled yet.
 /// @param verb that told them.
-void compare_times(session::Session& session, const Facts& shown, const Facts& exact,
-                   const char* verb);
+void compare_times(session::Session& session, Facts& shown, const Facts& exact, const char* verb);
 /// By MDTM, of one file. @param exact Unix seconds.
 void compare_time(session::Session& session, const Facts& shown, std::string_view name,
                   std::int64_t exact);

@@ -61,11 +61,20 @@ TEST_F(ServerTime, IsFoundBehindTheFirstListing) {
   connect();
   EXPECT_THAT(remote_->description(), Not(HasSubstr("server time")));
   auto times = times_in("/");
-  EXPECT_EQ(times["a"], minute_of(recent_));
+  EXPECT_EQ(times["a"], (FileTime{recent_, TimeGrain::second})) << "it was asked for";
   EXPECT_EQ(times["d"], minute_of(recent_ - 7'200)) << "directories have no MDTM";
   EXPECT_EQ(times["old"], (FileTime{1'599'955'200 - kEast, TimeGrain::day}));
   EXPECT_THAT(remote_->description(), HasSubstr("server time UTC+02:00, found by MDTM"));
   EXPECT_EQ(times_in("/d")["b"], minute_of(recent_ - 3'600));
+  EXPECT_EQ(times_in("/")["a"], minute_of(recent_));
+  EXPECT_EQ(server_->count("MDTM"), 1);
+}
+
+TEST_F(ServerTime, CoarseTimesStayCoarse) {
+  start_plain();
+  settings_.session.coarse_times = true;
+  connect();
+  EXPECT_EQ(times_in("/")["a"], minute_of(recent_)) << "as the next listing will show it";
   EXPECT_EQ(times_in("/")["a"], minute_of(recent_));
   EXPECT_EQ(server_->count("MDTM"), 1);
 }
@@ -134,8 +143,8 @@ TEST_F(ServerTime, ListingsAheadShareOneQuestion) {
         times[listing->entries.at(0).name] = *listing->entries[0].mtime;
       },
       soon());
-  EXPECT_EQ(times["b"], minute_of(recent_ - 3'600));
-  EXPECT_EQ(times["c"], minute_of(recent_ - 60));
+  EXPECT_TRUE(may_be_equal(times["b"], {recent_ - 3'600, TimeGrain::second}));
+  EXPECT_TRUE(may_be_equal(times["c"], {recent_ - 60, TimeGrain::second}));
   EXPECT_EQ(server_->count("MDTM"), 1);
 }
 
