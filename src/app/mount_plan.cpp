@@ -210,9 +210,6 @@ Result<void> check_server(const Options& options) {
 
 /// An offset, or a zone's name: those that this machine knows.
 Result<ftp::ServerZone> find_zone(const std::string& name) {
-  if (name.empty()) {
-    return ftp::ServerZone();
-  }
   if (auto offset = ftp::ServerZone::from_offset(name)) {
     return offset;
   }
@@ -336,7 +333,9 @@ Result<MountPlan> make_server_plan(const Options& options, const std::string& so
   FTPSFS_TRY(check_tls(options));
   FTPSFS_TRY(check_identity_options(options));
   FTPSFS_TRY(check_server(options));
-  FTPSFS_TRY_ASSIGN(plan.zone, find_zone(options.timezone));
+  if (!options.timezone.empty()) {
+    FTPSFS_TRY_ASSIGN(plan.zone, find_zone(options.timezone));
+  }
   collect_warnings(plan);
   return plan;
 }

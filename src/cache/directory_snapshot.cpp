@@ -5,14 +5,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "ftpsfs/base/fnv1a.hpp"
-
 namespace ftpsfs::cache {
 namespace {
-
-char folded(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 std::size_t cost(const CachedEntry& entry) {
   // The node with its three links, its places in the array and among the buckets, and what malloc
@@ -29,30 +23,15 @@ std::size_t cost(const CachedEntry& entry) {
 
 }  // namespace
 
-std::size_t DirectorySnapshot::NameHash::operator()(std::string_view text) const noexcept {
-  // FNV-1a: a good spread for short names, and folding costs nothing on the way.
-  Fnv1a hash;
-  for (const char c : text) {
-    hash.add(folded(c));
-  }
-  return static_cast<std::size_t>(hash.value());
-}
-
-bool DirectorySnapshot::SameFoldedName::operator()(std::string_view a,
-                                                   std::string_view b) const noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return folded(x) == folded(y); });
-}
-
 const CachedEntry* DirectorySnapshot::find(std::string_view name) const {
   const auto& names = entries_.get<ByName>();
-  const auto found = names.find(name, NameHash{}, SameName{});
+  const auto found = names.find(name, remote::FoldedNameHash{}, remote::SameName{});
   return found == names.end() ? nullptr : &*found;
 }
 
 const CachedEntry* DirectorySnapshot::find_folded(std::string_view name) const {
   const auto& names = entries_.get<ByName>();
-  const auto found = names.find(name, NameHash{}, SameFoldedName{});
+  const auto found = names.find(name, remote::FoldedNameHash{}, remote::SameFoldedName{});
   return found == names.end() ? nullptr : &*found;
 }
 
@@ -68,7 +47,8 @@ void DirectorySnapshot::discount(const CachedEntry& entry) {
 
 void DirectorySnapshot::put(CachedEntry entry) {
   auto& names = entries_.get<ByName>();
-  const auto found = names.find(std::string_view(entry.entry.name), NameHash{}, SameName{});
+  const auto found =
+      names.find(std::string_view(entry.entry.name), remote::FoldedNameHash{}, remote::SameName{});
   if (found == names.end()) {
     count(*entries_.push_back(std::move(entry)).first);
     return;
@@ -80,7 +60,7 @@ void DirectorySnapshot::put(CachedEntry entry) {
 
 bool DirectorySnapshot::erase(std::string_view name) {
   auto& names = entries_.get<ByName>();
-  const auto found = names.find(name, NameHash{}, SameName{});
+  const auto found = names.find(name, remote::FoldedNameHash{}, remote::SameName{});
   if (found == names.end()) {
     return false;
   }

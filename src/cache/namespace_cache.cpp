@@ -28,16 +28,6 @@ void keep_finer_time(remote::Entry& fresh, const remote::Entry& known) {
   }
 }
 
-/// A long listing ends long after it began: what was learnt of a name meanwhile is newer.
-void keep_newer_entries(DirectorySnapshot& fresh, const DirectorySnapshot& known,
-                        SteadyTime begun_at) {
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    if (known.at(i).fetched_at > begun_at) {
-      fresh.put(known.at(i));
-    }
-  }
-}
-
 /// As keep_finer_time() for a whole directory that is not shared yet.
 void keep_finer_times(DirectorySnapshot& fresh, const DirectorySnapshot& known) {
   if (fresh.coarse_times() == 0 || known.size() == 0) {
@@ -61,7 +51,14 @@ struct NamespaceCache::State {
   State(const Settings& chosen, const Clock& source)
       : settings(chosen), clock(source), records(chosen.max_bytes) {}
 
+  const CachedEntry* find_in(const DirectorySnapshot& entries, std::string_view name) const
+      FTPSFS_REQUIRES(mutex);
   const CachedEntry* find_entry(const DirectoryRecord& record, std::string_view name) const
+      FTPSFS_REQUIRES(mutex) {
+    return find_in(record.entries.get(), name);
+  }
+  /// What was learnt since then is newer than a listing that took long.
+  void keep_newer(DirectorySnapshot& fresh, DirectoryRecord& record, SteadyTime begun_at) const
       FTPSFS_REQUIRES(mutex);
   void forget_absent(DirectoryRecord& record, std::string_view name) const FTPSFS_REQUIRES(mutex);
   void remember_absent(DirectoryRecord& record, std::string_view name) const FTPSFS_REQUIRES(mutex);
@@ -87,11 +84,32 @@ struct NamespaceCache::State {
   std::uint64_t misses FTPSFS_GUARDED_BY(mutex) = 0;
 };
 
-const CachedEntry* NamespaceCache::State::find_entry(const DirectoryRecord& record,
-                                                     std::string_view name) const {
-  const DirectorySnapshot& entries = record.entries.get();
+const CachedEntry* NamespaceCache::State::find_in(const DirectorySnapshot& entries,
+                                                  std::string_view name) const {
   const CachedEntry* exact = entries.find(name);
   return exact != nullptr || case_sensitive ? exact : entries.find_folded(name);
+}
+
+void NamespaceCache::State::keep_newer(DirectorySnapshot& fresh, DirectoryRecord& record,
+                                       SteadyTime begun_at) const {
+  const DirectorySnapshot& known = record.entries.get();
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known.at(i).fetched_at > begun_at) {
+      CachedEntry newer = known.at(i);
+      if (const CachedEntry* listed = find_in(fresh, newer.name())) {
+        newer.entry.name = listed->name();
+      }
+      fresh.put(std::move(newer));
+    }
+  }
+  std::erase_if(record.absent, [&](const auto& absent) FTPSFS_NO_ANALYSIS {
+    const bool is_newer = absent.second.fetched_at > begun_at;
+    if (const CachedEntry* listed = is_newer ? find_in(fresh, absent.first) : nullptr) {
+      const std::string spelling = listed->name();
+      fresh.erase(spelling);
+    }
+    return !is_newer;
+  });
 }
 
 void NamespaceCache::State::forget_absent(DirectoryRecord& record, std::string_view name) const {
@@ -171,6 +189,13 @@ std::optional<NamespaceCache::Found> NamespaceCache::find(DirectoryId directory,
   }
   ++s.misses;
   return std::nullopt;
+}
+
+const CachedEntry* NamespaceCache::find_in(const DirectorySnapshot& listing,
+                                           std::string_view name) const {
+  const State& s = *state_;
+  const MutexLock lock(s.mutex);
+  return s.find_in(listing, name);
 }
 
 NamespaceCache::Snapshot NamespaceCache::find_listing(DirectoryId directory) {
@@ -257,14 +282,7 @@ NamespaceCache::Snapshot NamespaceCache::store_listing(const Ticket& ticket,
     return std::make_shared<const DirectorySnapshot>(std::move(fresh));
   }
   DirectoryRecord& record = s.records.obtain(directory);
-  keep_newer_entries(fresh, record.entries.get(), ticket.begun_at);
-  std::erase_if(record.absent, [&](const auto& absent) {
-    const bool is_newer = absent.second.fetched_at > ticket.begun_at;
-    if (is_newer) {
-      fresh.erase(absent.first);
-    }
-    return !is_newer;
-  });
+  s.keep_newer(fresh, record, ticket.begun_at);
   record.entries.replace(std::move(fresh), dropped);
   record.complete = true;
   record.told_exact_times = listing.exact_times;

@@ -198,11 +198,11 @@ Result<CreateReply> Filesystem::Impl::create(Ino parent, const std::string& name
     if ((flags & O_EXCL) != 0) {
       return make_error(Errc::already_exists, "file exists");
     }
-    const Ino ino = inodes_.acquire(parent, name, found.entry->type, 0);
+    const Ino ino = inodes_.acquire(parent, spelling(name, found), found.entry->type, 0);
     auto opened = open_known(ino, *found.entry, flags, request);
     if (!opened && opened.error().code == Errc::stale) {
-      opened = open_known(inodes_.acquire(parent, name, found.entry->type, 0), *found.entry, flags,
-                          request);
+      opened = open_known(inodes_.acquire(parent, spelling(name, found), found.entry->type, 0),
+                          *found.entry, flags, request);
     }
     FTPSFS_TRY_ASSIGN(reply.open, std::move(opened));
     reply.entry = reply_for(parent, name, found, 1);

@@ -61,7 +61,9 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
   services_.limits.readahead = settings_.readahead_bytes;
   // Some are left to other programs, and to work ahead of need.
   services_.limits.lanes = std::clamp(settings_.connections, 4U, 7U) - 3;
-  cache_.set_case_sensitive(remote.traits().case_sensitive);
+  services_.case_sensitive = remote.traits().case_sensitive;
+  cache_.set_case_sensitive(services_.case_sensitive);
+  inodes_.set_case_sensitive(services_.case_sensitive);
   tree_.on_question(
       [this](Ino parent, std::string_view name) { prefetch_.note_question(parent, name); });
   tree_.on_hidden([this](Ino directory, const std::vector<std::string>& names) {
@@ -152,15 +154,31 @@ EntryReply Filesystem::Impl::negative() {
   return EntryReply{};
 }
 
+const std::string& Filesystem::Impl::spelling(const std::string& name,
+                                              const Tree::Known& known) const {
+  return services_.case_sensitive || !known.entry || known.entry->name.empty() ? name
+                                                                               : known.entry->name;
+}
+
+Result<remote::RemotePath> Filesystem::Impl::path_of(Ino parent, const std::string& name) const {
+  if (const auto ino = inodes_.find(parent, name)) {
+    return tree_.path(*ino);
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
+  return directory.child(name);
+}
+
 EntryReply Filesystem::Impl::reply_for(Ino parent, const std::string& name,
                                        const Tree::Known& known, std::uint64_t lookups) {
   if (!known.entry) {
     return negative();
   }
-  const Ino ino = inodes_.acquire(parent, name, known.entry->type, lookups);
+  const Ino ino = inodes_.acquire(parent, spelling(name, known), known.entry->type, lookups);
   EntryReply reply;
   reply.attributes = attributes(ino, *known.entry, known.valid_for);
-  reply.valid_for = std::min(known.valid_for, settings_.entry_timeout);
+  // The kernel would remember each spelling by itself, also when the name has gone under another.
+  reply.valid_for = services_.case_sensitive ? std::min(known.valid_for, settings_.entry_timeout)
+                                             : milliseconds(0);
   return reply;
 }
 
@@ -335,7 +353,7 @@ Result<std::string> Filesystem::Impl::read_link(Ino ino, const Request& request)
   if (!known.entry->symlink_target) {
     // MLST need not tell targets; a listing may.
     FTPSFS_TRY_ASSIGN(const auto listing, tree_.fetch_listing(location.parent, request.wait));
-    const auto* found = listing->find(location.name);
+    const auto* found = cache_.find_in(*listing, location.name);
     if (found == nullptr || !found->entry.symlink_target) {
       return make_error(Errc::unsupported, "the server does not tell where the link leads");
     }

@@ -97,6 +97,10 @@ class Filesystem::Impl {
   Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for);
   Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for,
                         const std::optional<OpenFile::LocalView>& local) const;
+  /// The listed one, where another case of the name was asked for.
+  const std::string& spelling(const std::string& name, const Tree::Known& known) const;
+  /// In the spelling that is used of it here.
+  Result<remote::RemotePath> path_of(Ino parent, const std::string& name) const;
   EntryReply reply_for(Ino parent, const std::string& name, const Tree::Known& known,
                        std::uint64_t lookups);
   static EntryReply negative();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/fs/inode_table.hpp"
 
+#include <algorithm>
 #include <boost/multi_index/composite_key.hpp>
 #include <boost/multi_index/hashed_index.hpp>
 #include <boost/multi_index/member.hpp>
@@ -8,6 +9,7 @@
 #include <list>
 
 #include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/remote/folded_name.hpp"
 
 namespace ftpsfs::fs {
 
@@ -24,6 +26,10 @@ class InodeTable::Impl {
     nodes_.insert(root);
   }
 
+  void set_case_sensitive(bool sensitive) {
+    const MutexLock lock(mutex_);
+    case_sensitive_ = sensitive;
+  }
   Ino acquire(Ino parent, std::string_view name, remote::FileType type, std::uint64_t lookups);
   Ino number_of(Ino parent, std::string_view name);
   /// @param type absent: not known.
@@ -54,31 +60,24 @@ class InodeTable::Impl {
     mutable bool is_idle = false;
   };
 
-  struct NameHash {
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-  struct NameEqual {
-    bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-  };
-
   struct ByIno {};
   struct ByName {};
 
   using NameKey = bmi::composite_key<Node, bmi::member<Node, Ino, &Node::parent>,
                                      bmi::member<Node, std::string, &Node::name>>;
+  using KeyHash = bmi::composite_key_hash<std::hash<Ino>, remote::FoldedNameHash>;
+  using SameKey = bmi::composite_key_equal_to<std::equal_to<Ino>, remote::SameName>;
+  using SameFoldedKey = bmi::composite_key_equal_to<std::equal_to<Ino>, remote::SameFoldedName>;
   using Nodes = bmi::multi_index_container<
-      Node, bmi::indexed_by<
-                bmi::hashed_unique<bmi::tag<ByIno>, bmi::member<Node, Ino, &Node::ino>>,
-                bmi::hashed_unique<bmi::tag<ByName>, NameKey,
-                                   bmi::composite_key_hash<std::hash<Ino>, NameHash>,
-                                   bmi::composite_key_equal_to<std::equal_to<Ino>, NameEqual>>>>;
+      Node, bmi::indexed_by<bmi::hashed_unique<bmi::tag<ByIno>, bmi::member<Node, Ino, &Node::ino>>,
+                            bmi::hashed_unique<bmi::tag<ByName>, NameKey, KeyHash, SameKey>>>;
 
   using Position = Nodes::iterator;
 
   auto by_name(Ino parent, std::string_view name) const FTPSFS_REQUIRES(mutex_) {
-    return nodes_.get<ByName>().find(std::make_tuple(parent, name));
+    const auto& names = nodes_.get<ByName>();
+    const auto key = std::make_tuple(parent, name);
+    return case_sensitive_ ? names.find(key) : names.find(key, KeyHash(), SameFoldedKey());
   }
   void detach_node(const Node& node) FTPSFS_REQUIRES(mutex_);
   void settle(const Node& node) FTPSFS_REQUIRES(mutex_);
@@ -89,6 +88,7 @@ class InodeTable::Impl {
 
   const std::size_t idle_limit_;
   mutable Mutex mutex_;
+  bool case_sensitive_ FTPSFS_GUARDED_BY(mutex_) = true;
   Nodes nodes_ FTPSFS_GUARDED_BY(mutex_);
   std::list<Ino> idle_ FTPSFS_GUARDED_BY(mutex_);  ///< forgotten, the longest ago first
   Ino next_ FTPSFS_GUARDED_BY(mutex_) = kRootIno + 1;
@@ -336,6 +336,9 @@ std::vector<Ino> InodeTable::Impl::known_to_kernel() const {
 InodeTable::InodeTable(std::size_t idle_limit) : impl_(std::make_unique<Impl>(idle_limit)) {}
 InodeTable::~InodeTable() = default;
 
+void InodeTable::set_case_sensitive(bool sensitive) {
+  impl_->set_case_sensitive(sensitive);
+}
 Ino InodeTable::acquire(Ino parent, std::string_view name, remote::FileType type,
                         std::uint64_t lookups) {
   return impl_->acquire(parent, name, type, lookups);

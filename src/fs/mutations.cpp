@@ -9,6 +9,7 @@
 
 #include "filesystem_impl.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/remote/folded_name.hpp"
 #include "rename_over.hpp"
 
 namespace ftpsfs::fs {
@@ -114,8 +115,7 @@ Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
       return remove_open_file(file, parent, name, request);
     }
   }
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_of(parent, name));
   auto removed = services_.remote.remove_file(path, request.wait);
   if (!removed && removed.error().code != Errc::not_found) {
     cache_.invalidate_entry(parent, name);
@@ -136,8 +136,7 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
   FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
   const bool local = file->owes_upload();
   FTPSFS_TRY_ASSIGN(const bool on_server, file->prepare_orphan(request.wait.stop));
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, tree_.path(parent));
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_of(parent, name));
   const bool hides = !local && services_.remote.takes_any_name_beside(path);
   if (on_server && !hides) {
     auto removed = services_.remote.remove_file(path, request.wait);
@@ -147,7 +146,7 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
   }
   if (on_server && hides) {
     const std::string hidden = services_.hidden_names.removed();
-    FTPSFS_TRY_ASSIGN(const remote::RemotePath aside, directory.child(hidden));
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath aside, path.parent().child(hidden));
     FTPSFS_TRY(services_.remote.rename(path, aside, request.wait));
     inodes_.rename(parent, name, parent, hidden);
     file->mark_orphan(true);
@@ -176,8 +175,7 @@ Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& n
   if (found.entry->type != remote::FileType::directory) {
     return make_error(Errc::not_directory, "not a directory");
   }
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath above, tree_.path(parent));
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, above.child(name));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_of(parent, name));
   const auto ino = inodes_.find(parent, name);
   if (ino) {
     FTPSFS_TRY(settle_below(*ino, request));
@@ -311,7 +309,10 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   const LateOutcome late_to(services_.kernel, request, new_parent, new_name);
   FTPSFS_TRY_ASSIGN(const Tree::Known source, existing(parent, name, request));
   FTPSFS_TRY_ASSIGN(const Tree::Known target, known(new_parent, new_name, request));
-  if (target.entry && (flags & RENAME_NOREPLACE) != 0) {
+  // Where the server folds case, another spelling is no other file that could be in the way.
+  const bool respells =
+      !services_.case_sensitive && parent == new_parent && remote::SameFoldedName()(name, new_name);
+  if (target.entry && !respells && (flags & RENAME_NOREPLACE) != 0) {
     return make_error(Errc::already_exists, "file exists");
   }
   if (parent == new_parent && name == new_name) {
@@ -324,17 +325,20 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
     FTPSFS_TRY(settle_below(*ino, request));
   }
   Displaced displaced;
-  if (target.entry) {
+  if (target.entry && !respells) {
     FTPSFS_TRY_ASSIGN(displaced, clear_target(source, target, new_parent, new_name, request));
   }
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath from_directory, tree_.path(parent));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath to_directory, tree_.path(new_parent));
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath from, from_directory.child(name));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath to, to_directory.child(new_name));
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath from,
+                    respells ? to_directory.child(spelling(name, source)) : path_of(parent, name));
+  if (from == to) {
+    return {};
+  }
   // Settling and staging may have used up the time that the program had.
   const Wait wait = Wait::for_at_most(services_.limits.stall_timeout, request.wait.stop);
   ++services_.renames;
-  const bool replaces = (flags & RENAME_NOREPLACE) == 0;
+  const bool replaces = !respells && (flags & RENAME_NOREPLACE) == 0;
   auto renamed =
       replaces ? rename_over(services_, from, to, wait) : services_.remote.rename(from, to, wait);
   if (!renamed) {

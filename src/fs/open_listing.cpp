@@ -86,7 +86,11 @@ bool OpenListing::contains(std::string_view name) const {
   if (!arrived_.empty()) {
     return names_.contains(name);
   }
-  return end_ && *end_ && (**end_)->find(name) != nullptr;
+  if (!end_ || !*end_) {
+    return false;
+  }
+  const cache::DirectorySnapshot& whole = ***end_;
+  return (case_sensitive_ ? whole.find(name) : whole.find_folded(name)) != nullptr;
 }
 
 }  // namespace ftpsfs::fs

@@ -26,8 +26,7 @@ class OpenListing {
   using Snapshot = std::shared_ptr<const cache::DirectorySnapshot>;
 
   /// One that is still to arrive.
-  OpenListing() = default;
-  explicit OpenListing(Snapshot whole) : end_(std::move(whole)) {}
+  explicit OpenListing(bool case_sensitive = true) : case_sensitive_(case_sensitive) {}
 
   // For whoever asks the server.
   /// Adds those whose names are new.
@@ -58,6 +57,7 @@ class OpenListing {
   bool contains(std::string_view name) const;
 
  private:
+  const bool case_sensitive_;
   mutable Mutex mutex_;
   mutable ConditionVariable changed_;
   /// Empty when the listing came whole. A deque leaves its elements where they are.

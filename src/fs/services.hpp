@@ -38,6 +38,8 @@ struct Services {
   transfer::Limits limits;
   FilesAhead& files_ahead;
 
+  bool case_sensitive = true;  ///< else names that differ in ASCII case are one
+
   /// The mode that the server gives to new files, once it was seen; 0 before.
   std::atomic<std::uint16_t> new_file_mode{0};
   std::atomic<std::uint64_t> failed_uploads{0};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/remote/folded_name.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -69,6 +70,13 @@ Result<Tree::Known> Tree::fetch(Ino parent, const std::string& name, const Wait&
     }
     return Known{known_in_part->entry, known_in_part->valid_for, known_in_part->fetched_at};
   }
+  // Where names are folded, no listing proves one absent; nor need it be fetched again.
+  if (!services_.case_sensitive && !services_.remote.traits().stat_is_cheap) {
+    const Snapshot listing = services_.cache.peek_listing(parent);
+    if (listing && services_.cache.find_in(*listing, name) == nullptr) {
+      return stat_unlisted(parent, name, wait);
+    }
+  }
   return fetch_anew(parent, name, wait);
 }
 
@@ -117,7 +125,7 @@ Result<Tree::Known> Tree::stat_unlisted(Ino parent, const std::string& name, con
   FTPSFS_TRY_ASSIGN(const remote::RemotePath directory, path(parent));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(name));
   const auto ticket = services_.cache.begin_fetch(parent);
-  return keep_answer(ticket, name, services_.remote.stat(path, wait));
+  return keep_answer(ticket, name, services_.remote.stat_unlisted(path, wait));
 }
 
 Result<Tree::Known> Tree::keep_answer(const cache::NamespaceCache::Ticket& ticket,
@@ -130,7 +138,9 @@ Result<Tree::Known> Tree::keep_answer(const cache::NamespaceCache::Ticket& ticke
     services_.cache.store_absent(ticket, name);
     return Known{std::nullopt, services_.settings.negative_timeout, now};
   }
-  entry->name = name;
+  if (services_.case_sensitive || !remote::SameFoldedName()(entry->name, name)) {
+    entry->name = name;
+  }
   services_.cache.store_entry(ticket, *entry);
   // The cache may know a finer time, or a local change may have overtaken the answer.
   if (auto known = find(ticket.version.directory, name)) {
@@ -145,9 +155,9 @@ Result<Tree::Known> Tree::find_in_listing(Ino parent, const std::string& name, c
       const Snapshot listing,
       fetch_listing(parent, wait,
                     services_.settings.exact_times ? std::string_view(name) : std::string_view()));
-  const cache::CachedEntry* found = listing->find(name);
+  const cache::CachedEntry* found = services_.cache.find_in(*listing, name);
   if (found == nullptr) {
-    if (!listing->shows_all()) {
+    if (!listing->shows_all() || !services_.case_sensitive) {
       return stat_unlisted(parent, name, wait);
     }
     return Known{std::nullopt, services_.settings.negative_timeout, services_.clock.now()};
@@ -278,7 +288,7 @@ Result<std::shared_ptr<OpenListing>> Tree::open_listing(Ino directory, const Wai
       const MutexLock lock(mutex_);
       auto [place, is_first] = arriving_.try_emplace(version);
       if (is_first) {
-        place->second = std::make_shared<OpenListing>();
+        place->second = std::make_shared<OpenListing>(services_.case_sensitive);
       }
       listing = place->second;
       is_mine = is_first;
@@ -306,7 +316,7 @@ remote::ListingHints Tree::hints(Ino directory) const {
     return hints;
   }
   const Snapshot above = services_.cache.recall_listing(location->parent);
-  const cache::CachedEntry* own = above ? above->find(location->name) : nullptr;
+  const cache::CachedEntry* own = above ? services_.cache.find_in(*above, location->name) : nullptr;
   hints.directory_bytes = own != nullptr ? own->entry.size : std::nullopt;
   return hints;
 }

@@ -68,7 +68,8 @@ int full_year(unsigned two_digits) noexcept {
 std::optional<FactTime> to_fact_time(const CivilTime& shown, FactGrain grain,
                                      const ListContext& context) {
   const auto seconds = to_unix_seconds(shown);
-  return seconds ? std::optional(FactTime{context.zone.to_utc(*seconds), grain}) : std::nullopt;
+  return seconds ? std::optional(FactTime{context.zone.to_utc(*seconds), grain, true})
+                 : std::nullopt;
 }
 
 std::optional<CivilTime> read_named_day(std::string_view text) {

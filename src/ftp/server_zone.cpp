@@ -214,6 +214,10 @@ std::optional<ZoneRule> read_rule(std::string_view text) {
 
 }  // namespace
 
+ServerZone::ServerZone(std::int64_t east_seconds, std::vector<Change> changes)
+    : east_(east_seconds),
+      changes_(std::make_shared<const std::vector<Change>>(std::move(changes))) {}
+
 Result<ServerZone> ServerZone::from_tzif(std::string_view file) {
   const Error malformed = make_error(Errc::invalid_argument, "not a time zone file");
   ZoneBytes bytes(file);
@@ -247,7 +251,6 @@ Result<ServerZone> ServerZone::from_tzif(std::string_view file) {
     }
     changes[i].east = easts[kind];
   }
-  ServerZone zone(easts.front());
   bytes.take(counts->letters + counts->leaps * (width + 4) + counts->standard_marks +
              counts->utc_marks);
   std::string_view footer = width == 8 ? bytes.rest() : std::string_view();
@@ -275,8 +278,7 @@ Result<ServerZone> ServerZone::from_tzif(std::string_view file) {
       }
     }
   }
-  zone.changes_ = std::make_shared<const std::vector<Change>>(std::move(changes));
-  return zone;
+  return ServerZone(easts.front(), std::move(changes));
 }
 
 Result<ServerZone> ServerZone::from_offset(std::string_view text) {

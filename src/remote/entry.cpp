@@ -20,11 +20,6 @@ std::int64_t grain_seconds(TimeGrain grain) noexcept {
   return 1;
 }
 
-std::int64_t floor_to(std::int64_t value, std::int64_t step) noexcept {
-  const std::int64_t rest = value % step;
-  return value - (rest < 0 ? rest + step : rest);
-}
-
 }  // namespace
 
 UniqueFact::UniqueFact(std::string_view fact) noexcept {
@@ -38,8 +33,9 @@ UniqueFact::UniqueFact(std::string_view fact) noexcept {
 }
 
 bool may_be_equal(const FileTime& a, const FileTime& b) noexcept {
-  const std::int64_t step = std::max(grain_seconds(a.grain), grain_seconds(b.grain));
-  return floor_to(a.unix_seconds, step) == floor_to(b.unix_seconds, step);
+  // A day of the server's clock need not begin with one of UTC.
+  return a.unix_seconds < b.unix_seconds + grain_seconds(b.grain) &&
+         b.unix_seconds < a.unix_seconds + grain_seconds(a.grain);
 }
 
 bool has_coarse_time(const Entry& entry) noexcept {

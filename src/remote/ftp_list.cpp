@@ -4,6 +4,7 @@
 // server, and a path in a listing's argument is read as options (vsftpd) or as a pattern (ProFTPD,
 // Pure-FTPd).
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "ftp_list_verdict.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_stat_list.hpp"
+#include "ftp_zone.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/ftp/listing.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
@@ -211,6 +213,7 @@ Result<Fetched> fetch_facts(session::Session& session, const RemotePath& directo
                                          fetched->is_told ? keep_on(aids.hints.arriving) : nullptr);
       if (listed) {
         const bool shows_all = listed->shows_all && mlsd.shows_all;
+        compare_times(session, listed->facts, mlsd.facts, "MLSD");
         Facts merged = merge_listings(std::move(listed->facts), std::move(mlsd.facts));
         return Fetched{{std::move(merged), shows_all, std::nullopt}, true};
       }
@@ -245,7 +248,9 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
     return is_ambiguous(error) ? settle_change_directory(session, directory, std::move(error), wait)
                                : error;
   }
-  drop_untrue_sizes(session.profile(), directory, fetched->listing.facts);
+  Facts& facts = fetched->listing.facts;
+  FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&directory, &facts}}, wait));
+  drop_untrue_sizes(session.profile(), directory, facts);
   return to_listing(fetched->listing, aids.hints.timed, fetched->exact_times);
 }
 

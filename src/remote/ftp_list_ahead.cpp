@@ -12,6 +12,7 @@
 #include "ftp_operations.hpp"
 #include "ftp_seal.hpp"
 #include "ftp_stat_list.hpp"
+#include "ftp_zone.hpp"
 
 namespace ftpsfs::remote {
 namespace {
@@ -77,12 +78,26 @@ Result<void> fetch_stat_lists(session::Session& session, std::span<const RemoteP
 
 Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath> directories,
                            const ListingSink& sink, const Wait& wait) {
-  const bool exact = !session.profile().mdtm;
-  const auto take = [&](std::size_t index, const Result<ReadListing>& read) {
-    sink(index,
-         read ? Result<Listing>(to_listing(*read, {}, exact)) : Result<Listing>(read.error()));
+  std::vector<std::optional<Result<ReadListing>>> listed(directories.size());
+  const auto take = [&listed](std::size_t index, Result<ReadListing> read) {
+    listed[index] = std::move(read);
   };
-  return fetch_stat_lists(session, directories, take, wait);
+  FTPSFS_TRY(fetch_stat_lists(session, directories, take, wait));
+  std::vector<ShownTimes> shown;
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    if (listed[i] && *listed[i]) {
+      shown.push_back({&directories[i], &(*listed[i])->facts});
+    }
+  }
+  FTPSFS_TRY(settle_times(session, shown, wait));
+  const bool exact = !session.profile().mdtm;
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    if (listed[i]) {
+      sink(i, *listed[i] ? Result<Listing>(to_listing(**listed[i], {}, exact))
+                         : Result<Listing>(listed[i]->error()));
+    }
+  }
+  return {};
 }
 
 /// A transfer for each that is not sooner asked for name by name; what else must be asked of all

@@ -11,6 +11,7 @@
 #include "ftp_core.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_seal.hpp"
+#include "ftp_zone.hpp"
 #include "ftpsfs/ftp/mlsx.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
 #include "ftpsfs/remote/ftp_entry.hpp"
@@ -85,7 +86,9 @@ Result<bool> complete(session::Session& session, std::span<const RemotePath> dir
   }
   for (const std::size_t each : chosen) {
     ReadListing whole = *std::exchange(listed[each], std::nullopt);
+    compare_times(session, whole.facts, exact[each], "MLST");
     whole.facts = merge_listings(std::move(whole.facts), std::move(exact[each]));
+    apply_zone(session, whole.facts);
     sink(each, to_listing(whole, {}, true));
   }
   return true;

@@ -159,11 +159,12 @@ Result<Entry> fetch_entry_by_names(session::Session& session, const RemotePath& 
     return is_ambiguous(error) ? settle_change_directory(session, directory, std::move(error), wait)
                                : error;
   }
-  const bool is_listed =
-      std::any_of(names->begin(), names->end(),
-                  [&facts](const ftp::FileFacts& each) { return each.name == facts.name; });
-  return is_listed ? Result<Entry>(to_entry(facts, facts.name))
-                   : make_error(Errc::not_found, path.str() + ": no such name in its directory");
+  const ftp::ServerProfile known = session.profile();
+  const auto listed =
+      std::find_if(names->begin(), names->end(), [&known, &path](const ftp::FileFacts& each) {
+        return is_name(known, each.name, path.name());
+      });
+  return listed != names->end() ? Result<Entry>(to_entry(facts, listed->name)) : not_listed(path);
 }
 
 }  // namespace ftpsfs::remote

@@ -46,6 +46,10 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
 Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, const RemotePath& path,
                                                  const Wait& wait);
 
+/// Is it the name that was asked for, as this server compares names? Of non-ASCII letters it is not
+/// known which ones it takes for the same.
+bool is_name(const ftp::ServerProfile& known, std::string_view listed, std::string_view asked);
+
 /// @return nullopt: no name that could stand in a path.
 inline std::optional<RemotePath> child_of(const RemotePath& directory, std::string_view name) {
   auto path = directory.child(name);
@@ -68,6 +72,14 @@ Result<Times> fetch_times_by_two(FtpRemote::Core& core, session::Session& sessio
 // ---- ftp_stat.cpp ----
 
 Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, const Wait& wait);
+
+/// That a name does not stand in its directory's listing.
+Error not_listed(const RemotePath& path);
+
+/// What can be learned of a name that its directory's listing does not show.
+/// @param error what it means when nothing can.
+Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error error,
+                       const Wait& wait);
 
 /// Does MLST tell all of this path?
 bool answers_mlst(const ftp::ServerProfile& known, const RemotePath& path);

@@ -50,6 +50,17 @@ Result<bool> is_gone(Session& session, const RemotePath& path, const Wait& wait)
   return !there;
 }
 
+Result<bool> is_renamed(Session& session, const RemotePath& from, const RemotePath& to,
+                        const Wait& wait) {
+  if (from.parent() == to.parent() && is_name(session.profile(), from.name(), to.name())) {
+    FTPSFS_TRY_ASSIGN(const Entry entry, fetch_entry(session, to, wait));  // one file: its spelling
+    return entry.name == to.name();
+  }
+  FTPSFS_TRY_ASSIGN(const bool source_gone, is_gone(session, from, wait));
+  FTPSFS_TRY_ASSIGN(const bool target, exists(session, to, wait));
+  return source_gone && target;
+}
+
 /// A session that the server has forgotten answers 530 to everything; one 530 among others is about
 /// its own question.
 Result<std::vector<ftp::Reply>> demand_login(Result<std::vector<ftp::Reply>> replies) {
@@ -198,8 +209,9 @@ RemoteTraits FtpRemote::traits() const {
 std::string FtpRemote::description() const {
   const bool is_private = core_->settings().session.protection == session::Protection::private_data;
   const std::string& charset = core_->settings().session.server.charset;
+  const std::string zone = core_->knowledge().describe_zone();
   return core_->knowledge().profile().describe() + "; " + tls_ +
-         (charset.empty() ? "" : ", names in " + charset) +
+         (charset.empty() ? "" : ", names in " + charset) + (zone.empty() ? "" : ", " + zone) +
          (is_private ? ", data encrypted" : ", data NOT encrypted (prot=clear)");
 }
 
@@ -228,6 +240,15 @@ Result<std::optional<Entry>> FtpRemote::glance(const RemotePath& path, const Wai
 Result<Entry> FtpRemote::stat(const RemotePath& path, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(auto seen, glance(path, wait));
   return seen ? Result<Entry>(*std::move(seen)) : look_up(path, wait);
+}
+
+Result<Entry> FtpRemote::stat_unlisted(const RemotePath& path, const Wait& wait) {
+  if (answers_mlst(core_->knowledge().profile(), path)) {
+    return stat(path, wait);
+  }
+  return core_->repeat(Purpose::metadata, wait, [&path](Session& session, const Wait& limit) {
+    return feel_for(session, path, not_listed(path), limit);
+  });
 }
 
 /// By whatever it takes.
@@ -427,10 +448,8 @@ Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, con
                    [&from, &to, &begun](Session& session, const Error& refusal, const Wait& limit) {
                      return settle_rename(session, from, to, begun, refusal, limit);
                    },
-                   [&from, &to](Session& session, const Wait& limit) -> Result<bool> {
-                     FTPSFS_TRY_ASSIGN(const bool source_gone, is_gone(session, from, limit));
-                     FTPSFS_TRY_ASSIGN(const bool target, exists(session, to, limit));
-                     return source_gone && target;
+                   [&from, &to](Session& session, const Wait& limit) {
+                     return is_renamed(session, from, to, limit);
                    }});
 }
 

@@ -10,6 +10,7 @@
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/mlsx.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
+#include "ftpsfs/remote/folded_name.hpp"
 #include "ftpsfs/remote/ftp_entry.hpp"
 #include "ftpsfs/session/download.hpp"
 
@@ -20,26 +21,6 @@ Entry unknown_directory(const RemotePath& path) {
   Entry entry;
   entry.name = std::string(path.name());
   entry.type = FileType::directory;
-  return entry;
-}
-
-/// Nobody lists the parent for us: what can be learned without.
-Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error error,
-                       const Wait& wait) {
-  FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", path.str(), wait));
-  if (changed.is_completion()) {
-    return unknown_directory(path);
-  }
-  FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), wait));
-  if (!stamp.size) {
-    return error;
-  }
-  Entry entry;
-  entry.name = std::string(path.name());
-  entry.size = stamp.size;
-  if (stamp.mtime) {
-    entry.mtime = FileTime{*stamp.mtime, TimeGrain::second};
-  }
   return entry;
 }
 
@@ -73,6 +54,7 @@ Result<Entry> find_in_parent(session::Session& session, const RemotePath& path, 
   } else if (is_link_failure(child.error().code) || child.error().code == Errc::cancelled) {
     return std::move(child).error();
   }
+  const ftp::ServerProfile known = session.profile();
   auto listing = fetch_children(session, path.parent(), wait);
   if (!listing) {
     if (listing.error().code == Errc::access_denied || listing.error().code == Errc::io_error) {
@@ -80,14 +62,16 @@ Result<Entry> find_in_parent(session::Session& session, const RemotePath& path, 
     }
     return std::move(listing).error();
   }
-  const auto found =
-      std::find_if(listing->entries.begin(), listing->entries.end(),
-                   [&path](const Entry& entry) { return entry.name == path.name(); });
+  const auto found = std::find_if(
+      listing->entries.begin(), listing->entries.end(),
+      [&known, &path](const Entry& entry) { return is_name(known, entry.name, path.name()); });
   if (found == listing->entries.end()) {
-    Error missing = make_error(Errc::not_found, path.str() + ": no such name in its directory");
-    // It may stand in a line that could not be read: a create would empty it.
-    return listing->shows_all ? Result<Entry>(std::move(missing))
-                              : feel_for(session, path, std::move(missing), wait);
+    Error missing = not_listed(path);
+    // It may stand in a line that could not be read, or under another spelling: a create would
+    // empty it.
+    return listing->shows_all && !known.folds_case
+               ? Result<Entry>(std::move(missing))
+               : feel_for(session, path, std::move(missing), wait);
   }
   Entry entry = std::move(*found);
   FTPSFS_TRY(refine_time(session, path, entry, wait));
@@ -121,6 +105,35 @@ Result<Entry> ask_parent(session::Session& session, const RemotePath& path,
 }
 
 }  // namespace
+
+bool is_name(const ftp::ServerProfile& known, std::string_view listed, std::string_view asked) {
+  return listed == asked || (known.folds_case && SameFoldedName()(listed, asked));
+}
+
+Error not_listed(const RemotePath& path) {
+  return make_error(Errc::not_found, path.str() + ": no such name in its directory");
+}
+
+Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error error,
+                       const Wait& wait) {
+  if (session.profile().cwd_proves_directory) {
+    FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", path.str(), wait));
+    if (changed.is_completion()) {
+      return unknown_directory(path);
+    }
+  }
+  FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), wait));
+  if (!stamp.size) {
+    return error;
+  }
+  Entry entry;
+  entry.name = std::string(path.name());
+  entry.size = stamp.size;
+  if (stamp.mtime) {
+    entry.mtime = FileTime{*stamp.mtime, TimeGrain::second};
+  }
+  return entry;
+}
 
 FileVersion to_version(const session::FileStamp& stamp) {
   FileVersion version;

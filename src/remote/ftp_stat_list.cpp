@@ -2,10 +2,12 @@
 #include "ftp_stat_list.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
 #include "ftp_operations.hpp"
+#include "ftp_zone.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
@@ -32,7 +34,8 @@ ftp::ListContext list_context(const session::Session& session) {
   ftp::ListContext context;
   context.now = std::chrono::system_clock::now();
   context.expected = session.profile().dialect;
-  context.zone = session.settings().server.zone;
+  // Where it is still to be found, times stay as they are shown until settle_times().
+  context.zone = session.settings().server.zone.value_or(ftp::ServerZone());
   context.date_order = session.settings().server.date_order;
   context.usual_order = session.knowledge().date_order();
   return context;
@@ -142,6 +145,7 @@ Result<std::optional<ReadListing>> fetch_stat_list(session::Session& session,
   if (listing && replies->size() > kStatListCommands) {
     if (const auto seconds = ftp::parse_mdtm(replies->back())) {
       listing->timed = FileTime{*seconds, TimeGrain::second};
+      compare_time(session, listing->facts, timed, *seconds);
     }
   }
   return listing;
@@ -153,16 +157,21 @@ Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, cons
   if (known.has_mlsd || known.stat_slow_when_large || !lists_by_stat(session)) {
     return std::optional<Entry>();
   }
-  FTPSFS_TRY_ASSIGN(const auto listing, fetch_stat_list(session, path.parent(), path.name(), wait));
+  const RemotePath parent = path.parent();
+  FTPSFS_TRY_ASSIGN(auto listing, fetch_stat_list(session, parent, path.name(), wait));
   if (!listing) {
     return std::optional<Entry>();
   }
-  const Facts& facts = listing->facts;
-  const auto found = std::find_if(facts.begin(), facts.end(), [&path](const ftp::FileFacts& each) {
-    return each.name == path.name();
-  });
+  Facts& facts = listing->facts;
+  FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&parent, &facts}}, wait));
+  const auto found =
+      std::find_if(facts.begin(), facts.end(), [&known, &path](const ftp::FileFacts& each) {
+        return is_name(known, each.name, path.name());
+      });
   if (found == facts.end()) {
-    return make_error(Errc::not_found, path.str() + ": no such name in its directory");
+    // Where names are folded, a listing does not prove that one is absent.
+    return known.folds_case ? Result<std::optional<Entry>>(std::optional<Entry>())
+                            : Result<std::optional<Entry>>(not_listed(path));
   }
   Entry entry = to_entry(*found, found->name);
   if (listing->timed && entry.type == FileType::regular) {

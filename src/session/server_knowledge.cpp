@@ -14,6 +14,7 @@ void ServerKnowledge::learn(ftp::ServerProfile profile, std::string greeting) {
   if (!same) {
     forgotten_.clear();
     date_order_ = ftp::DateOrder::unknown;
+    zone_finder_ = {};
   }
   for (const Capability capability : forgotten_) {
     profile.*capability = false;
@@ -58,6 +59,36 @@ void ServerKnowledge::note_date_order(ftp::DateOrder order, bool proved) {
         "dates in the server's listings may be meant in more than one order; if files have "
         "wrong dates, give date_order=ymd, mdy or dmy");
   }
+}
+
+ftp::ZoneFinder ServerKnowledge::zone_finder() const {
+  const MutexLock lock(mutex_);
+  return zone_finder_;
+}
+
+void ServerKnowledge::note_time(std::int64_t shown, std::int64_t exact, const char* verb) {
+  const MutexLock lock(mutex_);
+  const std::string before = zone_finder_.describe();
+  const bool is_first = !zone_finder_.found();
+  if (!zone_finder_.note(shown, exact)) {
+    return;
+  }
+  zone_found_by_ = verb;
+  if (const std::string now = zone_finder_.describe(); is_first || now != before) {
+    log::info("the server's listings show times in {}, as {} tells", now, verb);
+  }
+}
+
+void ServerKnowledge::note_times_unanswered(unsigned questions) {
+  const MutexLock lock(mutex_);
+  zone_finder_.note_unanswered(questions);
+}
+
+std::string ServerKnowledge::describe_zone() const {
+  const MutexLock lock(mutex_);
+  return zone_finder_.found()
+             ? "server time " + zone_finder_.describe() + ", found by " + zone_found_by_
+             : std::string();
 }
 
 bool ServerKnowledge::allows(Way way) const {

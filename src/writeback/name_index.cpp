@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
+#include "ftpsfs/remote/folded_name.hpp"
+
 namespace ftpsfs::writeback {
 
 std::string NameIndex::key(const remote::RemotePath& path) const {
   std::string key = path.is_root() ? std::string() : path.str();
   if (case_ == NameCase::folded) {
-    for (char& c : key) {
-      c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
+    std::transform(key.begin(), key.end(), key.begin(), remote::folded);
   }
   return key;
 }

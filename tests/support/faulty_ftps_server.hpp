@@ -112,6 +112,8 @@ struct FaultyServerOptions {
   std::string password = "secret";
   std::string user_enough = {};  ///< "232 …" in place of 331: the certificate was enough
   std::string home = "/";
+  /// Listings (not those of IBM i and z/OS) show times of a clock so many seconds east of UTC.
+  int list_east = 0;
   bool names_with_path = false;  ///< NLST puts the directory's path in front of each name
   std::string unlistable = {};  ///< LIST shows this name in a line that nobody can read, as ls does
   ServerCertificate certificate = ServerCertificate::good;

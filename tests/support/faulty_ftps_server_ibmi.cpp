@@ -120,6 +120,9 @@ class IbmI final : public ServerManner {
   std::string path_of(const ServerRequest& request) const override {
     return in_any_case(ServerManner::path_of(request));
   }
+  std::string new_path_of(const ServerRequest& request) const override {
+    return with_own_name(ServerManner::path_of(request));
+  }
 
   std::optional<std::string> listing(const ServerRequest& request) const override {
     const std::string path = path_of(request);

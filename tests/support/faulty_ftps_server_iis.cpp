@@ -9,11 +9,11 @@
 namespace ftpsfs::test {
 namespace {
 
-std::string dos_line(const FaultyTree::Named& entry) {
+std::string dos_line(const FaultyTree::Named& entry, int east) {
   const std::string what =
       entry.node.directory ? fmt::format("{:<14}", "<DIR>") : fmt::format("{}", entry.size);
-  return fmt::format("{}{:>21} {}\r\n", time_text(entry.node.mtime, "%m-%d-%y  %I:%M%p"), what,
-                     entry.name);
+  return fmt::format("{}{:>21} {}\r\n", time_text(entry.node.mtime + east, "%m-%d-%y  %I:%M%p"),
+                     what, entry.name);
 }
 
 class Iis final : public ServerManner {
@@ -69,12 +69,8 @@ class Iis final : public ServerManner {
     return in_any_case(ServerManner::path_of(request));
   }
 
-  /// A file may get its own name in another case.
   std::string new_path_of(const ServerRequest& request) const override {
-    const std::string path = ServerManner::path_of(request);
-    const std::size_t slash = path.rfind('/');
-    const std::string parent = in_any_case(path.substr(0, slash));
-    return (parent == "/" ? "" : parent) + path.substr(slash);
+    return with_own_name(ServerManner::path_of(request));
   }
 
   /// Names with a dot in front are as others, and options are none: "-a" is no name either.
@@ -89,11 +85,11 @@ class Iis final : public ServerManner {
       return std::nullopt;
     }
     if (!own->node.directory) {
-      return dos_line(*own);
+      return dos_line(*own, options().list_east);
     }
     std::string text;
     for (const FaultyTree::Named& entry : children_of(path)) {
-      text += dos_line(entry);
+      text += dos_line(entry, options().list_east);
     }
     return text;
   }

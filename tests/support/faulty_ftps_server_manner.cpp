@@ -13,8 +13,8 @@
 namespace ftpsfs::test {
 namespace {
 
-std::string proftpd_line(const FaultyTree::Named& entry, const std::string& unlistable) {
-  if (!unlistable.empty() && entry.name == unlistable) {
+std::string proftpd_line(const FaultyTree::Named& entry, const FaultyServerOptions& options) {
+  if (!options.unlistable.empty() && entry.name == options.unlistable) {
     return "-????????? ? ? ? ? ? " + entry.name + "\r\n";
   }
   const bool is_link = !entry.node.link_target.empty();
@@ -22,7 +22,7 @@ std::string proftpd_line(const FaultyTree::Named& entry, const std::string& unli
   std::string line =
       fmt::format("{}{} {:3} user     group    {:12} {} {}", kind, permission_text(entry.node.mode),
                   entry.node.directory ? 2 : 1, entry.node.directory ? 4096 : entry.size,
-                  ls_time(entry.node.mtime), entry.name);
+                  ls_time(entry.node.mtime, options.list_east), entry.name);
   if (is_link) {
     line += " -> " + entry.node.link_target;
   }
@@ -84,7 +84,7 @@ std::optional<std::string> ServerManner::listing(const ServerRequest& request) c
     return std::nullopt;
   }
   if (!found->node.directory) {
-    return proftpd_line(*found, options_.unlistable);
+    return proftpd_line(*found, options_);
   }
   std::string text;
   if (shows_itself && options_.lists_itself) {
@@ -93,7 +93,7 @@ std::optional<std::string> ServerManner::listing(const ServerRequest& request) c
     text += proftpd_line(self, {});
   }
   for (const FaultyTree::Named& entry : children_of(path)) {
-    text += proftpd_line(entry, options_.unlistable);
+    text += proftpd_line(entry, options_);
   }
   return text;
 }
@@ -117,6 +117,12 @@ std::string ServerManner::in_any_case(const std::string& path) const {
     begin = end + 1;
   }
   return found.empty() ? "/" : found;
+}
+
+std::string ServerManner::with_own_name(const std::string& path) const {
+  const std::size_t slash = path.rfind('/');
+  const std::string parent = in_any_case(path.substr(0, slash));
+  return (parent == "/" ? "" : parent) + path.substr(slash);
 }
 
 std::string reworded(std::initializer_list<Wording> table, const ServerRequest& request,
@@ -157,12 +163,12 @@ std::string time_text(std::time_t time, const char* format) {
   return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
 }
 
-std::string ls_time(std::time_t time) {
+std::string ls_time(std::time_t time, int east) {
   // Half a year is where ls, and every server, goes from the time of day to the year.
   constexpr std::time_t kHalfYear = 182L * 24 * 3600;
   const std::time_t now = std::time(nullptr);
   const bool recent = time > now - kHalfYear && time <= now;
-  return time_text(time, recent ? "%b %e %H:%M" : "%b %e  %Y");
+  return time_text(time + east, recent ? "%b %e %H:%M" : "%b %e  %Y");
 }
 
 std::string permission_text(unsigned mode) {

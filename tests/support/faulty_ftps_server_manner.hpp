@@ -58,6 +58,8 @@ class ServerManner {
   std::vector<FaultyTree::Named> children_of(const std::string& path) const;
   /// The path in the tree's own spelling, as far as it exists.
   std::string in_any_case(const std::string& path) const;
+  /// The same, but for the last component: a file may get its own name in another case.
+  std::string with_own_name(const std::string& path) const;
 
  private:
   const FaultyServerOptions& options_;
@@ -98,7 +100,8 @@ std::string upper_case(std::string text);
 /// `format` as strftime(3) has it, in UTC.
 std::string time_text(std::time_t time, const char* format);
 /// The time as `ls -l` shows it: with the hour, or, after half a year, with the year.
-std::string ls_time(std::time_t time);
+/// @param east of UTC, in seconds: where the clock is that it shows.
+std::string ls_time(std::time_t time, int east = 0);
 /// "rwxr-xr-x"
 std::string permission_text(unsigned mode);
 

@@ -29,7 +29,7 @@ struct MountPlan {
   std::shared_ptr<const net::ClientIdentity> identity;  ///< none: no certificate is shown
   std::string mount_point;                              ///< absolute, links resolved
   std::string staging_directory;
-  ftp::ServerZone zone;                           ///< of timezone=
+  std::optional<ftp::ServerZone> zone;            ///< of timezone=
   std::optional<RunAs> run_as;                    ///< setuid=
   std::shared_ptr<session::DialogueTrace> trace;  ///< to be opened before the fork; none: not asked
   std::shared_ptr<UniqueFd> log_file;  ///< opened before the fork; none: syslog or stderr

@@ -17,6 +17,7 @@
 
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/remote/entry.hpp"
+#include "ftpsfs/remote/folded_name.hpp"
 
 namespace ftpsfs::cache {
 
@@ -57,16 +58,6 @@ class DirectorySnapshot {
   void set_time(const CachedEntry& entry, remote::FileTime time);
 
  private:
-  /// Folds ASCII letters, so that one index serves both ways of looking.
-  struct NameHash {
-    std::size_t operator()(std::string_view text) const noexcept;
-  };
-  struct SameName {
-    bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
-  };
-  struct SameFoldedName {
-    bool operator()(std::string_view a, std::string_view b) const noexcept;
-  };
   struct ByOrder {};
   struct ByName {};
   using Entries = boost::multi_index_container<
@@ -76,7 +67,7 @@ class DirectorySnapshot {
                            boost::multi_index::tag<ByName>,
                            boost::multi_index::const_mem_fun<CachedEntry, const std::string&,
                                                              &CachedEntry::name>,
-                           NameHash, SameName>>>;
+                           remote::FoldedNameHash, remote::SameName>>>;
 
   void count(const CachedEntry& entry);
   void discount(const CachedEntry& entry);

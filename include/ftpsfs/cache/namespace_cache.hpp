@@ -66,6 +66,9 @@ class NamespaceCache {
   /// nullopt: not known, or no longer fresh.
   std::optional<Found> find(DirectoryId directory, std::string_view name);
 
+  /// The entry of this name, as the server compares names.
+  const CachedEntry* find_in(const DirectorySnapshot& listing, std::string_view name) const;
+
   using Snapshot = std::shared_ptr<const DirectorySnapshot>;
   /// Only when complete and fresh.
   Snapshot find_listing(DirectoryId directory);

@@ -3,7 +3,9 @@
 // Inode numbers and the names they stand for. A node is (parent, name), so that renaming a
 // directory moves everything below it at once; paths are built by climbing. A node lives while the
 // kernel holds lookups of it, while a child or an open file pins it, and then some: forgotten nodes
-// keep their numbers until there are too many of them. No number is used twice.
+// keep their numbers until there are too many of them. No number is used twice. Where the server
+// folds case, names that differ in the case of ASCII letters are one, and keep the spelling in
+// which they came first.
 //
 // Thread-safe: one leaf mutex. Knows nothing of attributes.
 #pragma once
@@ -34,6 +36,8 @@ class InodeTable {
   ~InodeTable();
   InodeTable(const InodeTable&) = delete;
   InodeTable& operator=(const InodeTable&) = delete;
+
+  void set_case_sensitive(bool sensitive);
 
   /// The number of (parent, name), made when there is none. When the name now stands for another
   /// type of file, it gets a new number: the kernel does not let an inode change its type.

@@ -25,8 +25,13 @@ enum class FactGrain : std::uint8_t { second, minute, day };
 struct FactTime {
   std::int64_t unix_seconds = 0;  ///< UTC as the server shows it; the start of the grain
   FactGrain grain = FactGrain::second;
+  /// As a clock in the server's zone shows it, of which ListContext::zone says what is known; no
+  /// part of the value.
+  bool in_server_zone = false;
 
-  friend bool operator==(const FactTime&, const FactTime&) = default;
+  friend bool operator==(const FactTime& a, const FactTime& b) noexcept {
+    return a.unix_seconds == b.unix_seconds && a.grain == b.grain;
+  }
 };
 
 struct FileFacts {

@@ -19,6 +19,13 @@ class ServerZone {
   ServerZone() = default;  ///< UTC
   explicit ServerZone(std::int64_t east_seconds) : east_(east_seconds) {}
 
+  struct Change {
+    std::int64_t at;    ///< Unix seconds
+    std::int64_t east;  ///< from then on
+  };
+  /// @param east_seconds before the first change. @param changes in order.
+  ServerZone(std::int64_t east_seconds, std::vector<Change> changes);
+
   /// A compiled zone file.  @errors invalid_argument: it is none.  @source RFC 8536
   static Result<ServerZone> from_tzif(std::string_view file);
   /// "UTC", "Z", "+2", "+0200", "-03:30".  @errors invalid_argument
@@ -29,11 +36,6 @@ class ServerZone {
   std::int64_t to_utc(std::int64_t shown) const noexcept;
 
  private:
-  struct Change {
-    std::int64_t at;    ///< Unix seconds
-    std::int64_t east;  ///< from then on
-  };
-
   std::int64_t east_at(std::int64_t unix_seconds) const noexcept;
 
   std::int64_t east_ = 0;  ///< before the first change

@@ -26,7 +26,7 @@ struct FileTime {
   friend bool operator==(const FileTime&, const FileTime&) = default;
 };
 
-/// Could both be the same instant? Compared at the coarser grain of the two.
+/// Could both be the same instant, each lying anywhere within its grain?
 bool may_be_equal(const FileTime& a, const FileTime& b) noexcept;
 
 /// RFC 3659's "unique" fact: which file this is, whatever it is called. It is only ever compared,

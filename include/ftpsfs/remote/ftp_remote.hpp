@@ -89,6 +89,7 @@ class FtpRemote final : public Remote {
   void forget_refusals() override;
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
+  Result<Entry> stat_unlisted(const RemotePath& path, const Wait& wait) override;
   Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) override;
   Result<Entry> follow(const RemotePath& path, const Entry& link, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;

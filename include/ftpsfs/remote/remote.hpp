@@ -161,7 +161,13 @@ class Remote {
   /// @errors not_found, access_denied, not_directory (a parent is a file), link failures.
   virtual Result<Entry> stat(const RemotePath& path, const Wait& wait) = 0;
 
-  /// The same, as far as one question tells.
+  /// The same for a name that its directory's listing, which the caller has, does not show: it may
+  /// be there all the same, in a line that could not be read or under another spelling.
+  virtual Result<Entry> stat_unlisted(const RemotePath& path, const Wait& wait) {
+    return stat(path, wait);
+  }
+
+  /// The same as stat(), as far as one question tells.
   /// @return nullopt: only the directory's listing can tell what the name is, or that it is not
   /// there. Whoever keeps listings lists then, once for all names.
   virtual Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) {

@@ -16,6 +16,7 @@
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/ftp/server_profile.hpp"
+#include "ftpsfs/ftp/zone_finder.hpp"
 #include "ftpsfs/session/data_port.hpp"
 
 namespace ftpsfs::session {
@@ -45,6 +46,14 @@ class ServerKnowledge {
   ftp::DateOrder date_order() const;
   /// Where no listing proves it, that is said once.
   void note_date_order(ftp::DateOrder order, bool proved);
+
+  /// What was found of the zone in which its listings show times.
+  ftp::ZoneFinder zone_finder() const;
+  /// See ZoneFinder::note(). @param verb that told the exact time.
+  void note_time(std::int64_t shown, std::int64_t exact, const char* verb);
+  void note_times_unanswered(unsigned questions);
+  /// "server time UTC+02:00, found by MDTM"; empty until it is found.
+  std::string describe_zone() const;
 
   /// How far away the server is; zero before the first login.
   std::chrono::microseconds round_trip() const noexcept {
@@ -83,6 +92,8 @@ class ServerKnowledge {
   std::vector<Capability> forgotten_ FTPSFS_GUARDED_BY(mutex_);
   ftp::DateOrder date_order_ FTPSFS_GUARDED_BY(mutex_) = ftp::DateOrder::unknown;
   bool date_order_guessed_ FTPSFS_GUARDED_BY(mutex_) = false;
+  ftp::ZoneFinder zone_finder_ FTPSFS_GUARDED_BY(mutex_);
+  std::string zone_found_by_ FTPSFS_GUARDED_BY(mutex_);
   WarmSlots warm_slots_;
   std::atomic<std::chrono::microseconds> round_trip_{};
   struct Trial {

@@ -36,7 +36,7 @@ struct ServerSettings {
   ftp::ProfileOverrides profile{};
   std::vector<std::string> sites{};  ///< what stands behind SITE, sent at each login
   std::string charset{};             ///< of the names on the wire; empty: UTF-8, or as they are
-  ftp::ServerZone zone{};            ///< of the times in listings
+  std::optional<ftp::ServerZone> zone{};  ///< of the times in listings; absent: it is found
   ftp::DateOrder date_order = ftp::DateOrder::unknown;
 };
 

@@ -59,7 +59,7 @@ TEST_F(Plan, KnowsTheServersZone) {
   options_.timezone = "+02:00";
   const auto plan = make();
   ASSERT_TRUE(plan) << plan.error().text;
-  EXPECT_EQ(remote_settings(*plan).session.server.zone.to_utc(7'200), 0);
+  EXPECT_EQ(remote_settings(*plan).session.server.zone.value().to_utc(7'200), 0);
   for (const char* zone : {"Atlantis/Poseidonis", "../../etc/passwd", "/etc/passwd", "+99"}) {
     options_.timezone = zone;
     EXPECT_THAT(failure(), HasSubstr(std::string("timezone=") + zone));

@@ -383,6 +383,20 @@ TEST_F(NamespaceCacheTest, CreatedNameEndsTheNegativesOfAllItsSpellings) {
   EXPECT_EQ(known(kDir, "readme"), "present");
 }
 
+TEST_F(NamespaceCacheTest, WhatIsNewerThanAListingTakesItsSpelling) {
+  cache_.set_case_sensitive(false);
+  list(kDir, {file("GONE")});
+  const auto begun = cache_.begin_fetch(kDir);
+  clock_.advance(std::chrono::milliseconds(10));
+  cache_.store_entry(cache_.begin_fetch(kDir), file("README", 4));
+  cache_.store_absent(cache_.begin_fetch(kDir), "gone");
+  const auto snapshot = cache_.store_listing(begun, listing({file("Readme", 3), file("Gone", 1)}));
+  ASSERT_EQ(snapshot->size(), 1U);
+  EXPECT_EQ(snapshot->at(0).name(), "Readme");
+  EXPECT_EQ(snapshot->at(0).entry.size, 4U);
+  EXPECT_EQ(cache_.find_in(*snapshot, "README"), &snapshot->at(0));
+}
+
 TEST_F(NamespaceCacheTest, NamesThatDifferInCaseAreTwoElsewhere) {
   list(kDir, {file("a", 1), file("A", 2)});
   EXPECT_EQ(size_of(kDir, "a"), 1U);

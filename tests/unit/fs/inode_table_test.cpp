@@ -18,6 +18,25 @@ TEST(InodeTable, GivesEachNameOneNumber) {
   EXPECT_FALSE(table.find(kRootIno, "c"));
 }
 
+TEST(InodeTable, NamesThatDifferInCaseAreOneWhereTheServerSaysSo) {
+  InodeTable table;
+  table.set_case_sensitive(false);
+  const Ino a = table.acquire(kRootIno, "Readme", FileType::regular, 1);
+  EXPECT_EQ(table.acquire(kRootIno, "README", FileType::regular, 1), a);
+  EXPECT_EQ(table.find(kRootIno, "readme"), a);
+  EXPECT_EQ(table.foresee(kRootIno, "readmE", FileType::regular), a);
+  EXPECT_EQ(table.locate(a)->name, "Readme");
+  table.rename(kRootIno, "readme", kRootIno, "README");
+  EXPECT_EQ(table.find(kRootIno, "Readme"), a) << "it does not take its own place";
+  EXPECT_EQ(table.locate(a)->name, "README");
+  const Ino other = table.acquire(kRootIno, "other", FileType::regular, 1);
+  table.rename(kRootIno, "OTHER", kRootIno, "readme");
+  EXPECT_EQ(table.find(kRootIno, "README"), other);
+  EXPECT_FALSE(table.locate(a)) << "its name was taken";
+  EXPECT_EQ(table.detach(kRootIno, "ReadMe"), other);
+  EXPECT_FALSE(table.find(kRootIno, "readme"));
+}
+
 TEST(InodeTable, BuildsPathsByClimbing) {
   InodeTable table;
   const Ino dir = table.acquire(kRootIno, "dir", FileType::directory, 1);

@@ -14,6 +14,7 @@
 namespace ftpsfs::remote {
 namespace {
 
+using test::Fault;
 using test::FaultyServerOptions;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
@@ -84,6 +85,43 @@ TEST_P(IbmI, FilesAreReadWrittenAndRemoved) {
   EXPECT_FALSE(tree().exists("/home/user/newer.txt"));
   EXPECT_TRUE(remote_->make_directory(at("/home/user/d2"), soon()));
   EXPECT_TRUE(remote_->remove_directory(at("/home/user/d2"), soon()));
+}
+
+TEST_P(IbmI, NamesAreFoundInAnyCase) {
+  connect();
+  const auto file = remote_->stat(at("/home/user/HELLO.TXT"), soon());
+  ASSERT_TRUE(file) << file.error().text;
+  EXPECT_EQ(file->name, "Hello.txt") << "as it is listed";
+  EXPECT_EQ(file->type, FileType::regular);
+  const auto directory = remote_->stat(at("/HOME/User/DIR"), soon());
+  ASSERT_TRUE(directory) << directory.error().text;
+  EXPECT_EQ(directory->name, "dir");
+  EXPECT_EQ(directory->type, FileType::directory);
+  expect_error(remote_->stat(at("/home/user/Hello"), soon()), Errc::not_found);
+}
+
+/// Nobody knows how it folds other letters.
+TEST_P(IbmI, WhatAListingDoesNotShowIsAskedForWithoutAnother) {
+  connect();
+  server_->add_fault({.verb = "CWD", .reply = "250 Directory changed."});
+  const auto other = remote_->stat_unlisted(at("/home/user/ÃPFEL"), soon());
+  ASSERT_TRUE(other) << other.error().text;
+  EXPECT_EQ(other->type, FileType::directory);
+  expect_error(remote_->stat_unlisted(at("/home/user/none"), soon()), Errc::not_found);
+  EXPECT_EQ(server_->count("LIST"), 0);
+}
+
+TEST_P(IbmI, ANameGetsAnotherCase) {
+  connect();
+  const auto renamed =
+      remote_->rename(at("/home/user/Hello.txt"), at("/home/user/HELLO.txt"), soon());
+  ASSERT_TRUE(renamed) << renamed.error().text;
+  EXPECT_THAT(names_in("/home/user"), UnorderedElementsAre("f HELLO.txt", "d dir"));
+  // The reply is lost: the old spelling is found as well, and says nothing.
+  server_->add_fault({.verb = "RNTO", .kind = Fault::Kind::drop_reply});
+  EXPECT_TRUE(remote_->rename(at("/home/user/dir"), at("/home/user/Dir"), soon()));
+  EXPECT_EQ(server_->count("RNTO"), 2);
+  EXPECT_THAT(names_in("/home/user"), UnorderedElementsAre("f HELLO.txt", "d Dir"));
 }
 
 /// Members are padded to records: their size on the disk is not their length.

@@ -90,6 +90,24 @@ TEST_F(Iis, NamesAreTheSameInAnyCase) {
               UnorderedElementsAre("f HELLO WORLD.TXT", "f .dot", "d Dir", "d empty"));
 }
 
+/// Its listings are in local time, and its MDTM is not.
+TEST_F(Iis, TheZoneOfItsClockIsFound) {
+  FaultyServerOptions options = FaultyServerOptions::of(Manner::iis);
+  options.list_east = -8 * 3'600;
+  remote_.reset();
+  start(options);
+  tree().add_file("/f", "1");
+  tree().add_directory("/d");
+  connect();
+  const auto listing = remote_->list(at("/"), soon());
+  ASSERT_TRUE(listing) << listing.error().text;
+  for (const Entry& entry : listing->entries) {
+    ASSERT_TRUE(entry.mtime) << entry.name;
+    EXPECT_TRUE(may_be_equal(*entry.mtime, {1'600'000'000, TimeGrain::second})) << entry.name;
+  }
+  EXPECT_THAT(remote_->description(), HasSubstr("server time UTC-08:00, found by MDTM"));
+}
+
 TEST_F(Iis, WhatItLacksIsNotAskedForAgain) {
   EXPECT_FALSE(remote_->set_mode(at("/.dot"), 0600, soon()));
   EXPECT_FALSE(remote_->set_mode(at("/.dot"), 0600, soon()));

@@ -51,6 +51,16 @@ TEST(FileTime, IsComparedAtTheCoarserGrain) {
   EXPECT_TRUE(may_be_equal({-1, TimeGrain::second}, {-60, TimeGrain::minute}));
 }
 
+TEST(FileTime, ADayMayBeginAtAnyHour) {
+  constexpr std::int64_t kHour = 3'600;
+  const FileTime day{22 * kHour, TimeGrain::day};  // in a zone two hours east
+  EXPECT_TRUE(may_be_equal(day, {22 * kHour, TimeGrain::second}));
+  EXPECT_TRUE(may_be_equal({46 * kHour - 1, TimeGrain::second}, day));
+  EXPECT_FALSE(may_be_equal(day, {46 * kHour, TimeGrain::second}));
+  EXPECT_FALSE(may_be_equal(day, {22 * kHour - 1, TimeGrain::second}));
+  EXPECT_FALSE(may_be_equal(day, {46 * kHour, TimeGrain::day}));
+}
+
 TEST(FileVersion, IsAnotherWhenAnythingKnownDiffers) {
   const FileVersion known{10, FileTime{5, TimeGrain::second}, UniqueFact("u1")};
   EXPECT_TRUE(may_be_same(known, known));

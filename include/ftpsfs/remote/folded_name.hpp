@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+//
+// How names are compared on servers that take those which differ in case for one file. ASCII
+// letters alone are folded: of others each server, and each of its file systems, has its own idea.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include "ftpsfs/base/fnv1a.hpp"
+
+namespace ftpsfs::remote {
+
+constexpr char folded(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+struct SameName {
+  bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
+};
+
+struct SameFoldedName {
+  bool operator()(std::string_view a, std::string_view b) const noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return folded(x) == folded(y); });
+  }
+};
+
+/// Fits both ways of comparing, so that one index serves them.
+struct FoldedNameHash {
+  std::size_t operator()(std::string_view text) const noexcept {
+    Fnv1a hash;
+    for (const char c : text) {
+      hash.add(folded(c));
+    }
+    return static_cast<std::size_t>(hash.value());
+  }
+};
+
+}  // namespace ftpsfs::remote

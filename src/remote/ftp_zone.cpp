@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include "ftp_zone.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "ftp_operations.hpp"
+#include "ftpsfs/ftp/zone_finder.hpp"
+#include "ftpsfs/session/server_knowledge.hpp"
+
+namespace ftpsfs::remote {
+namespace {
+
+/// A round trip for all, where the server answers flights; else one for each.
+constexpr std::size_t kMostQuestions = 60;
+constexpr std::size_t kMostInTurn = 4;
+
+/// After two flights that broke the connection the third try lists without one.
+constexpr unsigned kBrokenFlight = 4;
+
+bool is_zone_given(const session::Session& session) {
+  return session.settings().server.zone.has_value();
+}
+
+/// The time of a regular file by the server's clock, to the minute at least.
+bool is_comparable(const ftp::FileFacts& facts) {
+  return facts.kind == ftp::FactKind::file && facts.modify && facts.modify->in_server_zone &&
+         facts.modify->grain != ftp::FactGrain::day;
+}
+
+/// Those whose exact times would tell most.
+class Comparison {
+ public:
+  void add(const RemotePath* directory, Facts& facts) {
+    for (ftp::FileFacts& each : facts) {
+      if (is_comparable(each)) {
+        shown_.push_back(each.modify->unix_seconds);
+        files_.push_back({directory, &each});
+      }
+    }
+  }
+
+  struct File {
+    const RemotePath* directory;
+    ftp::FileFacts* facts;
+  };
+  std::vector<File> choose(const ftp::ZoneFinder& finder, std::size_t most) const {
+    std::vector<File> chosen;
+    for (const std::size_t index : finder.choose(shown_, most)) {
+      chosen.push_back(files_[index]);
+    }
+    return chosen;
+  }
+
+ private:
+  std::vector<ftp::ZoneFinder::Shown> shown_;
+  std::vector<File> files_;
+};
+
+/// @return false: there is nothing to ask for.
+Result<bool> ask_for_times(session::Session& session, const Comparison& comparison,
+                           const Wait& wait) {
+  const ftp::ServerProfile known = session.profile();
+  session::ServerKnowledge& knowledge = session.knowledge();
+  const auto chosen = known.mdtm ? comparison.choose(knowledge.zone_finder(),
+                                                     known.pipelines ? kMostQuestions : kMostInTurn)
+                                 : std::vector<Comparison::File>();
+  if (chosen.empty()) {
+    return false;
+  }
+  std::vector<std::optional<RemotePath>> paths;
+  for (const Comparison::File& each : chosen) {
+    paths.push_back(child_of(*each.directory, each.facts->name));
+  }
+  const auto times = fetch_exact_times(session, paths, wait);
+  if (!times) {
+    knowledge.note_times_unanswered(kBrokenFlight);
+    return times.error();
+  }
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    if (const auto& exact = (*times)[i]) {
+      ftp::FactTime& shown = *chosen[i].facts->modify;
+      knowledge.note_time(shown.unix_seconds, exact->unix_seconds, "MDTM");
+      if (!session.settings().coarse_times) {
+        shown = {exact->unix_seconds, ftp::FactGrain::second};
+      }
+    } else {
+      knowledge.note_times_unanswered(1);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<void> settle_times(session::Session& session, std::span<const ShownTimes> listings,
+                          const Wait& wait) {
+  if (is_zone_given(session)) {
+    return {};
+  }
+  Comparison comparison;
+  for (const ShownTimes& each : listings) {
+    comparison.add(each.directory, *each.facts);
+  }
+  const int flights = session.settings().coarse_times ? 2 : 1;
+  for (int i = 0; i < flights; ++i) {
+    FTPSFS_TRY_ASSIGN(const bool asked, ask_for_times(session, comparison, wait));
+    if (!asked) {
+      break;
+    }
+  }
+  for (const ShownTimes& each : listings) {
+    apply_zone(session, *each.facts);
+  }
+  return {};
+}
+
+void apply_zone(const session::Session& session, Facts& facts) {
+  if (is_zone_given(session)) {
+    return;
+  }
+  const ftp::ZoneFinder finder = session.knowledge().zone_finder();
+  for (ftp::FileFacts& each : facts) {
+    if (each.modify && each.modify->in_server_zone) {
+      each.modify->unix_seconds = finder.zone().to_utc(each.modify->unix_seconds);
+      each.modify->in_server_zone = false;
+    }
+  }
+}
+
+void compare_times(session::Session& session, Facts& shown, const Facts& exact, const char* verb) {
+  if (is_zone_given(session)) {
+    return;
+  }
+  Comparison comparison;
+  comparison.add(nullptr, shown);
+  std::unordered_map<std::string_view, std::int64_t> wanted;
+  for (const auto& each : comparison.choose(session.knowledge().zone_finder(), kMostQuestions)) {
+    wanted.emplace(each.facts->name, each.facts->modify->unix_seconds);
+  }
+  if (wanted.empty()) {
+    return;
+  }
+  for (const ftp::FileFacts& each : exact) {
+    const auto found = wanted.find(each.name);
+    if (found != wanted.end() && each.kind == ftp::FactKind::file && each.modify &&
+        each.modify->grain == ftp::FactGrain::second) {
+      session.knowledge().note_time(found->second, each.modify->unix_seconds, verb);
+    }
+  }
+}
+
+void compare_time(session::Session& session, const Facts& shown, std::string_view name,
+                  std::int64_t exact) {
+  const auto found = std::find_if(shown.begin(), shown.end(),
+                                  [name](const ftp::FileFacts& each) { return each.name == name; });
+  if (!is_zone_given(session) && found != shown.end() && is_comparable(*found)) {
+    session.knowledge().note_time(found->modify->unix_seconds, exact, "MDTM");
+  }
+}
+
+}  // namespace ftpsfs::remote
