@@ -96,7 +96,7 @@ def inline_commands(document):
     text = (SOURCE / document).read_text()
     text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     told = re.findall(r"`((?:ftpsfs|openssl) [^`…]+)`", text)
-    names = r"ftpsfs (status|umount|reload|refresh|check|log-level)|openssl (genpkey|req -new|x509 -outform DER)"
+    names = r"ftpsfs (status|umount|reload|refresh|check|check --write|log-level)|openssl (genpkey|req -new|x509 -outform DER)"
     return [command for command in told if not re.fullmatch(names, command)]
 
 
