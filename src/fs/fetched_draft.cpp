@@ -10,6 +10,8 @@
 namespace ftpsfs::fs {
 namespace {
 
+constexpr std::uint64_t kBetweenLooks = 16ULL << 20;
+
 /// Nobody has asked for this copy: it leaves half of the disk's free space to others.
 std::uint64_t room_on_disk(const std::string& directory) {
   struct statvfs disk {};
@@ -44,12 +46,15 @@ void FetchedDraft::move_to_disk() {
   }
   place_ = Place::disk;
   copy_ = *std::move(created);
-  most_on_disk_ = room_on_disk(settings_.staging_directory);
   write(std::exchange(bytes_, {}));
   room_.give_back();
 }
 
 void FetchedDraft::write(const Slices& slices) {
+  if (place_ == Place::disk && size_ >= looks_again_at_) {
+    looks_again_at_ = size_ + kBetweenLooks;  // others use the disk, too
+    most_on_disk_ = size_ + room_on_disk(settings_.staging_directory);
+  }
   if (place_ == Place::disk && size_ > most_on_disk_) {
     give_up(make_error(Errc::no_space, "too large for the free space"));
   }
@@ -79,7 +84,7 @@ std::shared_ptr<const FetchedFile> FetchedDraft::finish(remote::FileVersion vers
   version.size = size_;
   listed.size.reset();
   return std::make_shared<const FetchedFile>(
-      FetchedFile{std::move(version), std::move(listed), std::move(bytes_), std::move(copy_)});
+      FetchedFile{version, listed, std::move(bytes_), std::move(copy_)});
 }
 
 }  // namespace ftpsfs::fs

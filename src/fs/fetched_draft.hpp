@@ -40,6 +40,7 @@ class FetchedDraft {
   Place place_ = Place::memory;
   std::uint64_t size_ = 0;
   std::uint64_t most_on_disk_ = 0;
+  std::uint64_t looks_again_at_ = 0;
   Slices bytes_;
   std::shared_ptr<transfer::StagedFile> copy_;
 };

@@ -160,6 +160,11 @@ const std::string& Filesystem::Impl::spelling(const std::string& name,
                                                                                : known.entry->name;
 }
 
+bool Filesystem::Impl::is_other_spelling(Ino parent, const std::string& name) const {
+  const auto listing = services_.case_sensitive ? nullptr : cache_.peek_listing(parent);
+  return listing && listing->shows_all() && cache_.find_in(*listing, name) == nullptr;
+}
+
 Result<remote::RemotePath> Filesystem::Impl::path_of(Ino parent, const std::string& name) const {
   if (const auto ino = inodes_.find(parent, name)) {
     return tree_.path(*ino);

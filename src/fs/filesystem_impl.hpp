@@ -99,6 +99,9 @@ class Filesystem::Impl {
                         const std::optional<OpenFile::LocalView>& local) const;
   /// The listed one, where another case of the name was asked for.
   const std::string& spelling(const std::string& name, const Tree::Known& known) const;
+  /// Does the directory's listing, where it is known, show no such name? A name that the server has
+  /// all the same is another one in a case that is not ASCII.
+  bool is_other_spelling(Ino parent, const std::string& name) const;
   /// In the spelling that is used of it here.
   Result<remote::RemotePath> path_of(Ino parent, const std::string& name) const;
   EntryReply reply_for(Ino parent, const std::string& name, const Tree::Known& known,

@@ -55,14 +55,14 @@ bool MeasuredSizes::note(Ino file, std::uint64_t number, std::uint64_t bytes,
     return false;
   }
   begun_.erase(begun);
-  keep(file, bytes, std::move(listed));
+  keep(file, bytes, listed);
   return true;
 }
 
 void MeasuredSizes::note_written(Ino file, std::uint64_t bytes, remote::FileVersion version) {
   const MutexLock lock(mutex_);
   begun_.erase(file);
-  keep(file, bytes, std::move(version));
+  keep(file, bytes, version);
 }
 
 void MeasuredSizes::keep(Ino file, std::uint64_t bytes, remote::FileVersion listed) {
@@ -70,7 +70,7 @@ void MeasuredSizes::keep(Ino file, std::uint64_t bytes, remote::FileVersion list
     sizes_.clear();
   }
   listed.size.reset();
-  sizes_[file] = {bytes, std::move(listed), clock_.now()};
+  sizes_[file] = {bytes, listed, clock_.now()};
 }
 
 void MeasuredSizes::retime(Ino file, remote::FileTime mtime) {

@@ -315,6 +315,9 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   if (target.entry && !respells && (flags & RENAME_NOREPLACE) != 0) {
     return make_error(Errc::already_exists, "file exists");
   }
+  if (target.entry && !respells && is_other_spelling(new_parent, new_name)) {
+    return make_error(Errc::already_exists, "the server has a file of that name in another case");
+  }
   if (parent == new_parent && name == new_name) {
     return {};
   }
@@ -354,7 +357,10 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   inodes_.rename(parent, name, new_parent, new_name);
   ++services_.renames;
   cache_.note_renamed(parent, name, new_parent, new_name);
-  if (source.entry->followed) {
+  if (services_.settings.symlinks == SymlinkView::follow &&
+      source.entry->type == remote::FileType::directory) {
+    cache_.clear();  // below it links lead elsewhere now
+  } else if (source.entry->followed) {
     // Seen from its new place a link may lead elsewhere.
     cache_.invalidate_entry(new_parent, new_name);
     if (const auto ino = inodes_.find(new_parent, new_name)) {

@@ -244,6 +244,11 @@ Result<void> OpenFile::begin_append(WritePlace place, std::optional<std::uint64_
   return {};
 }
 
+bool OpenFile::is_padded() const {
+  const auto path = own_path()();
+  return path && !services_.remote.takes_any_name_beside(*path);
+}
+
 std::string OpenFile::temporary_for(bool on_server) const {
   const auto path = own_path()();
   if (path && !services_.remote.takes_any_name_beside(*path)) {
@@ -257,8 +262,10 @@ std::string OpenFile::temporary_for(bool on_server) const {
 
 OpenFile::Streaming OpenFile::make_stream(remote::WriteMode mode, std::optional<std::uint64_t> base,
                                           std::string temporary) {
-  auto stream = std::make_shared<transfer::WriteStream>(
-      services_.remote, target_path(temporary), mode, base, services_.budget, services_.limits);
+  transfer::Limits limits = services_.limits;
+  limits.parks = !is_padded();
+  auto stream = std::make_shared<transfer::WriteStream>(services_.remote, target_path(temporary),
+                                                        mode, base, services_.budget, limits);
   return Streaming{std::move(stream), mode, base, std::move(temporary)};
 }
 

@@ -231,6 +231,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool owes_locked() const FTPSFS_REQUIRES(mutex_);
   void note_written() FTPSFS_REQUIRES(mutex_);
   /// The name under which content is uploaded; empty: the file's own.
+  /// Does the file lie where content is padded to records (a library of IBM i)? What is appended
+  /// there does not stand behind the bytes that were sent, but behind the padding.
+  bool is_padded() const;
   std::string temporary_for(bool on_server) const;
   Streaming make_stream(remote::WriteMode mode, std::optional<std::uint64_t> base,
                         std::string temporary);

@@ -178,10 +178,11 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
     services_.sizes.forget(ino_);
     if (!version_.size) {
       // What a server makes of our bytes, it does not say: whoever opens the file reads to its end.
-      version_.size = size_locked();
-      if (version_.size) {
-        services_.sizes.note_written(ino_, *version_.size, version);
+      const std::optional<std::uint64_t> ours = size_locked();
+      if (ours) {
+        services_.sizes.note_written(ino_, *ours, version);
       }
+      version_.size = is_padded() ? std::nullopt : ours;
     }
     version_seen_ = services_.clock.now();
     on_server_ = true;

@@ -12,7 +12,8 @@ namespace {
 /// Each step has a deadline of its own; a large file on a slow link takes hours. This only keeps
 /// the wait from being unbounded.
 constexpr std::chrono::hours kLongestReading{24};
-constexpr std::size_t kReadAtOnce = 1ULL << 20;
+/// Little enough to come in time over the slowest link that is of any use.
+constexpr std::size_t kReadAtOnce = 64ULL << 10;
 /// A file that changes while it is read is read anew so often.
 constexpr int kReadings = 3;
 
@@ -80,11 +81,7 @@ Result<SizeMeter::Measured> SizeMeter::ask_or_read(Ino file, std::uint64_t numbe
   /// Whatever happens, nobody waits for it any longer than for this.
   const std::shared_ptr<void> end(
       nullptr, [&](void*) { services_.files_ahead.abandon_unkept(file, place); });
-  auto done = this->read(file, *place, listed, stop);
-  if (!done && !is_closed_to_us(done.error(), path, stop)) {
-    return std::move(done).error();
-  }
-  Read read = done ? *std::move(done) : Read{};
+  FTPSFS_TRY_ASSIGN(Read read, this->read(file, *place, listed, stop));
   const auto now = where();
   const bool is_overtaken =
       !now || *now != path || !services_.sizes.note(file, number, read.bytes, listed);
@@ -96,19 +93,6 @@ Result<SizeMeter::Measured> SizeMeter::ask_or_read(Ino file, std::uint64_t numbe
     }
   }
   return Measured{read.bytes, std::nullopt, is_overtaken};
-}
-
-/// stat(2) needs no right to read. Of a file that is there and cannot be opened nobody can miss a
-/// byte: whoever tries to read it is refused.
-bool SizeMeter::is_closed_to_us(const Error& why, const remote::RemotePath& path,
-                                const std::stop_token& stop) {
-  if (why.code != Errc::not_found) {
-    return why.code == Errc::access_denied || why.code == Errc::not_permitted;
-  }
-  // Data sets of z/OS are listed under names that are no paths.
-  return services_.remote
-      .stat(path, Wait::for_at_most(services_.limits.stall_timeout, stop))
-      .has_value();
 }
 
 Result<SizeMeter::Read> SizeMeter::read(Ino file, FileAhead& room,

@@ -30,8 +30,7 @@ class SizeMeter {
     /// The file was changed here meanwhile, or has another name now: it may be another one's size.
     bool is_overtaken = false;
   };
-  /// May take as long as reading the file; each step has its own deadline. A file that may not be
-  /// read has no bytes.
+  /// May take as long as reading the file; each step has its own deadline.
   /// @param listed what is known of the file.
   /// @errors those of Remote::open_reader and RemoteReader::read; stale: the name was removed, or
   /// the file changes all the time; cancelled.
@@ -47,8 +46,6 @@ class SizeMeter {
   };
   Result<Read> read(Ino file, FileAhead& room, const remote::FileVersion& listed,
                     const std::stop_token& stop);
-  bool is_closed_to_us(const Error& why, const remote::RemotePath& path,
-                       const std::stop_token& stop);
   void sweep(const std::stop_token& stop);
 
   Services& services_;

@@ -106,7 +106,6 @@ bool ZoneFinder::note(Shown shown, std::int64_t exact) {
     note_unanswered(1);
     return false;
   }
-  unanswered_ = 0;
   const std::int64_t season = season_of(shown);
   if (found()) {
     const Surroundings known = around(season);
@@ -118,6 +117,7 @@ bool ZoneFinder::note(Shown shown, std::int64_t exact) {
         return false;
       }
       nearest = {nearest.season, east};
+      unanswered_ = 0;
       zone_ = make_zone();
       return true;
     }
@@ -130,6 +130,7 @@ bool ZoneFinder::note(Shown shown, std::int64_t exact) {
       std::lower_bound(observations_.begin(), observations_.end(), season,
                        [](const Observation& each, std::int64_t at) { return each.season < at; });
   observations_.insert(place, Observation{season, east});
+  unanswered_ = 0;
   zone_ = make_zone();
   return true;
 }

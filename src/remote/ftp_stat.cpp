@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ftp_core.hpp"
 #include "ftp_list_names.hpp"
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/mlsx.hpp"
@@ -104,6 +105,14 @@ Result<Entry> ask_parent(session::Session& session, const RemotePath& path,
   return is_ambiguous(why) ? settle_change_directory(session, parent, std::move(why), wait) : why;
 }
 
+/// A session that the server has forgotten, or one that is busy, says nothing of a name: taken for
+/// "not there", an upload would empty the file.
+Result<void> check_answer(std::string_view verb, const ftp::Reply& reply) {
+  return reply.code == FtpRemote::Core::kLoggedOut || reply.is_transient_negative()
+             ? Result<void>(ftp::make_refusal(verb, reply))
+             : Result<void>();
+}
+
 }  // namespace
 
 bool is_name(const ftp::ServerProfile& known, std::string_view listed, std::string_view asked) {
@@ -121,9 +130,15 @@ Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error 
     if (changed.is_completion()) {
       return unknown_directory(path);
     }
+    FTPSFS_TRY(check_answer("CWD", changed));
   }
-  FTPSFS_TRY_ASSIGN(const auto stamp, session::fetch_stamp(session, path.str(), wait));
-  if (!stamp.size) {
+  FTPSFS_TRY_ASSIGN(const auto questions, session::stamp_commands(session, path.str()));
+  FTPSFS_TRY_ASSIGN(const auto answers, session.exchange(questions, wait));
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    FTPSFS_TRY(check_answer(questions[i].verb(), answers[i]));
+  }
+  const auto stamp = session::read_stamp(session, questions, answers);
+  if (!stamp.size && !stamp.mtime) {
     return error;
   }
   Entry entry;

@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t kMostQuestions = 60;
 constexpr std::size_t kMostInTurn = 4;
 
+/// For what nobody has asked for.
+constexpr Duration kPatience = std::chrono::seconds(5);
+
 /// After two flights that broke the connection the third try lists without one.
 constexpr unsigned kBrokenFlight = 4;
 
@@ -72,13 +75,18 @@ Result<bool> ask_for_times(session::Session& session, const Comparison& comparis
     return false;
   }
   std::vector<std::optional<RemotePath>> paths;
+  paths.reserve(chosen.size());
   for (const Comparison::File& each : chosen) {
     paths.push_back(child_of(*each.directory, each.facts->name));
   }
-  const auto times = fetch_exact_times(session, paths, wait);
-  if (!times) {
-    knowledge.note_times_unanswered(kBrokenFlight);
+  const auto times = fetch_exact_times(session, paths, wait.no_longer_than(kPatience));
+  if (!times && times.error().code == Errc::cancelled) {
     return times.error();
+  }
+  if (!times) {
+    // The listing is whole all the same; whoever uses the session next learns what became of it.
+    knowledge.note_times_unanswered(kBrokenFlight);
+    return false;
   }
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     if (const auto& exact = (*times)[i]) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/ftp/refusal.hpp"
 #include "session_start.hpp"
 
 namespace ftpsfs::session {
@@ -54,7 +55,7 @@ Result<std::vector<ftp::Reply>> Session::tell_port(const TransferOrder& order,
                       fmt::format("the server does not take the address {} for its data "
                                   "connection (active mode): {}",
                                   address.to_string(), answer.text()),
-                      answer.code);
+                      ftp::is_unknown_command(answer.code) ? 0 : answer.code);
   }
   return replies;
 }

@@ -166,9 +166,11 @@ Result<Session::OpenPort> Session::request_port(std::vector<ftp::Command> ahead,
     }
   }
   if (!port) {
-    // Whatever the words, they say nothing of a file.
+    // Whatever the words, they say nothing of a file; and a code that means "no such command" says
+    // nothing of the one that was to follow.
     Error error = std::move(port).error();
     error.code = is_link_failure(error.code) ? error.code : Errc::io_error;
+    error.reply_code = ftp::is_unknown_command(error.reply_code) ? 0 : error.reply_code;
     return error;
   }
   return OpenPort{*port, std::move(replies)};

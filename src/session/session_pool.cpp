@@ -62,10 +62,10 @@ void Lease::give_back() noexcept {
 // ---- SessionPool: life ----
 
 SessionPool::SessionPool(PoolSettings settings, SessionFactory factory, const Clock& clock)
-    : settings_(settings),
+    : settings_(std::move(settings)),
       clock_(clock),
       factory_(std::move(factory)),
-      limit_(std::max(1U, settings.max_sessions)) {
+      limit_(std::max(1U, settings_.max_sessions)) {
   if (settings_.threads) {
     keeper_ = std::jthread([this](const std::stop_token& stop) { run_keeper(stop); });
     dialler_ = std::jthread([this](const std::stop_token& stop) { run_dialler(stop); });

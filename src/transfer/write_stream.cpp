@@ -628,9 +628,16 @@ Slice WriteStream::Core::pop_piece() {
 
 Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end) {
   MutexLock lock(mutex_);
-  changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
-                [&]() FTPSFS_NO_ANALYSIS { return !queue_.empty() || finishing_ || yield_; });
-  if (queue_.empty() || (yield_ && sent_ >= quantum_end) || stop.stop_requested()) {
+  const auto gives_way = [&]() FTPSFS_NO_ANALYSIS { return yield_ && limits_.parks; };
+  bool is_idle = false;
+  while (queue_.empty() && !finishing_ && !gives_way() && !is_idle && !stop.stop_requested()) {
+    is_idle = !changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
+                             [&]() FTPSFS_NO_ANALYSIS {
+                               return !queue_.empty() || finishing_ || gives_way();
+                             }) &&
+              limits_.parks;
+  }
+  if (queue_.empty() || (gives_way() && sent_ >= quantum_end) || stop.stop_requested()) {
     return {};
   }
   Slice piece = pop_piece();

@@ -117,10 +117,10 @@ std::optional<FaultyTree::Named> FaultyTree::find(const std::string& path) const
 }
 
 std::optional<std::string> FaultyTree::follow(const std::string& path) const {
-  constexpr int kMostLinks = 8;
+  constexpr int kMostHops = 8;
   const MutexLock lock(mutex_);
   std::string at = normal(path);
-  for (int links = 0; links <= kMostLinks; ++links) {
+  for (int links = 0; links <= kMostHops; ++links) {
     const auto found = nodes_.find(at);
     if (found == nodes_.end()) {
       return std::nullopt;

@@ -19,6 +19,9 @@ struct Limits {
   /// A transfer that nobody has used for this long gives its session back. Below the shortest data
   /// timeout of the servers that we know (60 s).
   Duration idle_timeout{15'000};
+  /// May an upload end its transfer before its time, and go on by APPE? Else it keeps its session
+  /// until it is finished.
+  bool parks = true;
   /// Kept behind the reading position: the kernel's parallel reads arrive out of order.
   std::uint64_t retain_bytes = 1ULL << 20;
   /// The most that is read ahead of a program; 0: about twice what is on its way at a time, as the

@@ -73,6 +73,19 @@ TEST_F(PlainNames, AShellsRedirectReplacesAMember) {
   expect_nothing_hidden();
 }
 
+/// What is appended to a member stands behind the padding of its last record.
+TEST_F(PlainNames, AMemberIsSentWholeAndNeverContinued) {
+  const HandleId handle = create("N.MBR", O_WRONLY, file());
+  ASSERT_TRUE(write(handle, 0, "one"));
+  ASSERT_TRUE(fs->sync(handle, request()));
+  ASSERT_TRUE(write(handle, 3, "two"));
+  ASSERT_TRUE(close(handle));
+  EXPECT_EQ(remote.content("/QSYS.LIB/A.FILE/N.MBR"), "onetwo");
+  for (const std::string& call : remote.log()) {
+    EXPECT_THAT(call, Not(HasSubstr("append")));
+  }
+}
+
 TEST_F(PlainNames, ElsewhereOnTheServerHiddenNamesAreUsed) {
   remote.put("/home/f", "old");
   const HandleId handle = open(walk("home/f"), O_WRONLY | O_TRUNC);

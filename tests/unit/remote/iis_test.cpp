@@ -46,6 +46,17 @@ TEST_F(Iis, IsRecognised) {
   EXPECT_FALSE(remote_->traits().can_set_mtime);
 }
 
+/// Taken for "not there", an upload would empty the file.
+TEST_F(Iis, WhatASessionCannotSayIsNoAbsence) {
+  server_->add_fault({.verb = "CWD", .reply = "530 Please login with USER and PASS."});
+  const auto found = remote_->stat_unlisted(at("/HELLO WORLD.TXT"), soon());
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(found->size, 7U);
+  server_->add_fault({.verb = "SIZE", .reply = "450 Busy."});
+  expect_error(remote_->stat_unlisted(at("/HELLO WORLD.TXT"), soon()), Errc::busy);
+  expect_error(remote_->stat_unlisted(at("/missing"), soon()), Errc::not_found);
+}
+
 TEST_F(Iis, ListsAsDosDoes) {
   EXPECT_THAT(names_in("/"),
               UnorderedElementsAre("f Hello World.txt", "f .dot", "d Dir", "d empty"));
