@@ -239,6 +239,9 @@ Result<void> OpenFile::begin_append(WritePlace place, std::optional<std::uint64_
 }
 
 std::string OpenFile::temporary_for(bool on_server) const {
+  if (services_.remote.traits().writes_back) {
+    return {};  // what was there is replaced whole in any case
+  }
   const UploadMode mode = services_.settings.upload_mode;
   const bool hides = mode == UploadMode::atomic || (mode == UploadMode::automatic && on_server);
   return hides ? services_.hidden_names.upload() : std::string();

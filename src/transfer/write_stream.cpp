@@ -616,9 +616,14 @@ Slice WriteStream::Core::pop_piece() {
 }
 
 Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end) {
+  // One that is accepted whole holds no connection, and is not to be seen in parts.
+  const bool may_park = mode_ != remote::WriteMode::replace || !remote_.traits().writes_back;
   MutexLock lock(mutex_);
-  changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
-                [&]() FTPSFS_NO_ANALYSIS { return !queue_.empty() || finishing_ || yield_; });
+  while (!changed_.wait(
+             mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
+             [&]() FTPSFS_NO_ANALYSIS { return !queue_.empty() || finishing_ || yield_; }) &&
+         !may_park && !stop.stop_requested()) {
+  }
   if (queue_.empty() || (yield_ && sent_ >= quantum_end) || stop.stop_requested()) {
     return {};
   }

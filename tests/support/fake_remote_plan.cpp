@@ -98,7 +98,8 @@ constexpr std::array<const char*, kOps> kNames = {"stat",
                                                   "set_mtime",
                                                   "space",
                                                   "list_ahead",
-                                                  "read_ahead"};
+                                                  "read_ahead",
+                                                  "settle"};
 
 /// Once sent, its outcome must be known: the caller's stop is ignored.
 bool is_mutation(Op op) {

@@ -41,8 +41,9 @@ enum class Op : std::uint8_t {
   space,
   list_ahead,  ///< a call for each directory
   read_ahead,
+  settle,  ///< only where it writes back
 };
-constexpr std::size_t kOps = 19;
+constexpr std::size_t kOps = 20;
 const char* to_string(Op op);
 
 /// Before the call has done anything; or when it has done all, but its reply is late or lost.
