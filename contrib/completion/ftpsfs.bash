@@ -8,7 +8,7 @@ _ftpsfs()
 
     local command=mount options
     case "${words[1]}" in
-        mount | check | umount | unmount | status | refresh | reload | log-level | help | version) [ "$cword" -gt 1 ] && command="${words[1]}" ;;
+        mount | check | umount | unmount | status | refresh | reload | uploads | log-level | help | version) [ "$cword" -gt 1 ] && command="${words[1]}" ;;
     esac
 
     case "$prev" in
@@ -116,6 +116,10 @@ _ftpsfs()
             COMPREPLY=($(compgen -W 'auto atomic direct' -- "$cur"))
             return
             ;;
+        --journal_dir)
+            _filedir -d
+            return
+            ;;
         --uid)
             COMPREPLY=($(compgen -u -- "$cur"))
             return
@@ -140,23 +144,28 @@ _ftpsfs()
             _filedir
             return
             ;;
+        --save)
+            _filedir -d
+            return
+            ;;
         -o)
             # The last item of the list; what stands in front of it stays.
             local begun="${cur%"${cur##*,}"}"
-            COMPREPLY=($(compgen -P "$begun" -W 'profile= credentials= username= account= password_stdin password_command= key_password_command= netrc cert= key= pkcs12= cacert= capath= verify= pin= crlfile= prot= ocsp= tls_min= tls_max= tls_legacy ciphers= ciphersuites= session_reuse= eof= max_conns= warm_conns= connect_timeout= timeout= pipelining= warm= stat_list= ipv4 ipv6 proxy= active interface= port_range= server= disable_mlsd disable_epsv list_command= site= charset= timezone= date_order= symlinks= dir_cache_timeout= attr_timeout= entry_timeout= negative_timeout= times= cto= prefetch= buffer_size= readahead= cache_size= staging_dir= staging_size= upload= uid= gid= umask= fmask= dmask= ro rw allow_other allow_root auto_unmount setuid= fsname= nodev _netdev' -- "${cur##*,}"))
+            COMPREPLY=($(compgen -P "$begun" -W 'profile= credentials= username= account= password_stdin password_command= key_password_command= netrc cert= key= pkcs12= cacert= capath= verify= pin= crlfile= prot= ocsp= tls_min= tls_max= tls_legacy ciphers= ciphersuites= session_reuse= eof= max_conns= warm_conns= connect_timeout= timeout= pipelining= warm= stat_list= ipv4 ipv6 proxy= active interface= port_range= server= disable_mlsd disable_epsv list_command= site= charset= timezone= date_order= symlinks= dir_cache_timeout= attr_timeout= entry_timeout= negative_timeout= times= cto= prefetch= buffer_size= readahead= cache_size= staging_dir= staging_size= upload= writeback journal_dir= journal_size= uid= gid= umask= fmask= dmask= ro rw allow_other allow_root auto_unmount setuid= fsname= nodev _netdev' -- "${cur##*,}"))
             compopt -o nospace
             return
             ;;
     esac
 
     case "$command" in
-        mount) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --server= --disable_mlsd --disable_epsv --list_command= --site= --charset= --timezone= --date_order= --symlinks= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --staging_size= --upload= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version' ;;
-        check) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --server= --disable_mlsd --disable_epsv --list_command= --site= --charset= --timezone= --date_order= --symlinks= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --staging_size= --upload= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version --json --write' ;;
+        mount) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --server= --disable_mlsd --disable_epsv --list_command= --site= --charset= --timezone= --date_order= --symlinks= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --staging_size= --upload= --writeback --journal_dir= --journal_size= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version' ;;
+        check) options='--profile= --credentials= --username= --account= --password_stdin --password_command= --key_password_command= --netrc --cert= --key= --pkcs12= --cacert= --capath= --verify= --pin= --crlfile= --prot= --ocsp= --tls_min= --tls_max= --tls_legacy --ciphers= --ciphersuites= --session_reuse= --eof= --max_conns= --warm_conns= --connect_timeout= --timeout= --pipelining= --warm= --stat_list= --ipv4 --ipv6 --proxy= --active --interface= --port_range= --server= --disable_mlsd --disable_epsv --list_command= --site= --charset= --timezone= --date_order= --symlinks= --dir_cache_timeout= --attr_timeout= --entry_timeout= --negative_timeout= --times= --cto= --prefetch= --buffer_size= --readahead= --cache_size= --staging_dir= --staging_size= --upload= --writeback --journal_dir= --journal_size= --uid= --gid= --umask= --fmask= --dmask= --ro --rw --allow_other --allow_root --auto_unmount --setuid= --fsname= --nodev --_netdev --foreground --debug --verbose --log_level= --log= --trace= --help --version --json --write' ;;
         umount) options='--help --version --wait --timeout=' ;;
         unmount) options='--help --version --wait --timeout=' ;;
         status) options='--help --version --json --watch' ;;
         refresh) options='--help --version' ;;
         reload) options='--help --version' ;;
+        uploads) options='--help --version --retry --save= --discard' ;;
         log-level) options='--help --version' ;;
         help) options='--help --version' ;;
         version) options='--help --version' ;;
@@ -168,7 +177,7 @@ _ftpsfs()
     fi
 
     local -a mine=()
-    [ "$cword" -eq 1 ] && mine+=(mount check umount status refresh reload log-level help version)
+    [ "$cword" -eq 1 ] && mine+=(mount check umount status refresh reload uploads log-level help version)
     case "$command" in
         mount | check)
             mine+=($(sed -n 's/^\[\([^]]*\)\].*/\1:/p' "${XDG_CONFIG_HOME:-$HOME/.config}/ftpsfs.conf" /etc/ftpsfs/ftpsfs.conf 2>/dev/null))
@@ -177,7 +186,7 @@ _ftpsfs()
         log-level)
             mine+=(trace debug info warning error off)
             ;;&
-        umount | unmount | status | refresh | reload | log-level)
+        umount | unmount | status | refresh | reload | uploads | log-level)
             mine+=($(awk '$3 == "fuse.ftpsfs" { print $2 }' /proc/self/mounts 2>/dev/null))
             ;;
     esac

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The commands that speak to a running mount: umount, status, refresh, reload,
+// The commands that speak to a running mount: umount, status, uploads, refresh, reload,
 // log-level.
 #include <fmt/format.h>
 #include <poll.h>
@@ -29,6 +29,21 @@ namespace {
 constexpr auto kAnswerLimit = std::chrono::seconds(10);
 /// A reload may run a command for the password first.
 constexpr auto kReloadLimit = kPasswordCommandLimit + kAnswerLimit;
+/// Large files may have to be copied.
+constexpr auto kUploadsLimit = std::chrono::minutes(10);
+
+std::chrono::milliseconds limit_of(ControlVerb verb) {
+  switch (verb) {
+    case ControlVerb::reload:
+      return kReloadLimit;
+    case ControlVerb::retry_uploads:
+    case ControlVerb::save_uploads:
+    case ControlVerb::discard_uploads:
+      return kUploadsLimit;
+    default:
+      return kAnswerLimit;
+  }
+}
 
 ExitCode failed(ExitCode code, std::string_view text) {
   print_error(text);
@@ -57,9 +72,7 @@ std::optional<std::string> path_in_mount(const std::string& mount_point, const s
 
 Result<ControlReply> ask(const MountEntry& mount, const ControlRequest& request) {
   FTPSFS_TRY_ASSIGN(ControlConnection connection, ControlConnection::open(mount));
-  return connection.ask(
-      request,
-      Wait::for_at_most(request.verb == ControlVerb::reload ? kReloadLimit : kAnswerLimit));
+  return connection.ask(request, Wait::for_at_most(limit_of(request.verb)));
 }
 
 /// A command that names one mount and asks it for one thing.
@@ -165,7 +178,10 @@ class Farewell {
     if (process_ && !process_->wait_for_end(wait) && !speaks_) {
       return not_finished();
     }
-    return end.lost_files == 0 ? Result<void>() : lost(end.lost_files);
+    if (end.lost_files > 0) {
+      return lost(end.lost_files);
+    }
+    return end.waiting + end.refused == 0 ? Result<void>() : owed(end);
   }
 
  private:
@@ -180,6 +196,13 @@ class Farewell {
                       fmt::format("{} is unmounted, but its process ({}) ended without a word of "
                                   "its uploads; its log tells more",
                                   mount_.mount_point, connection_->server_process()));
+  }
+  Error owed(const EndReport& end) const {
+    return make_error(
+        Errc::io_error,
+        fmt::format("{} is unmounted, but its journal holds changes that are not on the server: {} "
+                    "wait for the next mount, {} were refused",
+                    mount_.mount_point, end.waiting, end.refused));
   }
   Error lost(std::uint64_t files) const {
     return make_error(
@@ -305,6 +328,45 @@ ExitCode status_command(const CommandLine& line, const std::string& working_dire
     }
   }
   return worst;
+}
+
+ExitCode uploads_command(const CommandLine& line, const std::string& working_directory) {
+  if (line.positionals.size() != 1) {
+    return failed(kExitUsage,
+                  "one mount point is needed: ftpsfs uploads [--retry] [--save=DIR] [--discard] "
+                  "MOUNTPOINT");
+  }
+  const auto mount = named_mount(line.positionals[0], working_directory);
+  if (!mount) {
+    return failed(kExitUsage, mount.error().text);
+  }
+  const Options& options = line.options;
+  if (options.retry_uploads && options.discard_uploads) {
+    return failed(kExitUsage, "what is tried again cannot be given up: --retry or --discard");
+  }
+  std::vector<ControlRequest> requests;
+  if (!options.save_uploads_to.empty()) {
+    const std::string directory =
+        (std::filesystem::path(working_directory) / options.save_uploads_to).string();
+    requests.push_back({ControlVerb::save_uploads, {}, directory});
+  }
+  if (options.retry_uploads) {
+    requests.push_back({ControlVerb::retry_uploads, {}, {}});
+  }
+  if (options.discard_uploads) {
+    requests.push_back({ControlVerb::discard_uploads, {}, {}});
+  }
+  requests.push_back({ControlVerb::uploads, {}, {}});
+  for (const ControlRequest& request : requests) {
+    const auto reply = ask(*mount, request);
+    if (!reply) {
+      return failed(kExitFailure, reply.error().text);
+    }
+    if (request.verb == ControlVerb::uploads && reply->uploads) {
+      std::cout << as_text(*reply->uploads) << std::flush;
+    }
+  }
+  return kExitDone;
 }
 
 ExitCode refresh_command(const CommandLine& line, const std::string& working_directory) {

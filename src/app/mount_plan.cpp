@@ -364,6 +364,17 @@ Result<MountPlan> make_mount_plan(const Options& options, const std::string& sou
       plan.run_as
           ? make_staging_directory_for(*plan.run_as, options.staging_directory, plan.mount_point)
           : make_staging_directory(options.staging_directory, plan.mount_point));
+  if (options.writeback && !options.read_only) {
+    if (options.upload_mode != fs::UploadMode::automatic) {
+      return make_error(Errc::invalid_argument,
+                        "writeback has its own way to replace files: leave upload= out");
+    }
+    FTPSFS_TRY_ASSIGN(
+        plan.journal_directory,
+        plan.run_as
+            ? make_journal_directory_for(*plan.run_as, options.journal_directory, plan.mount_point)
+            : make_journal_directory(options.journal_directory, plan.mount_point));
+  }
   return plan;
 }
 
@@ -447,6 +458,23 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.source = plan.url.fsname();
   settings.upload_mode = options.upload_mode;
   settings.symlinks = options.symlinks;
+  return settings;
+}
+
+writeback::WritebackSettings writeback_settings(const MountPlan& plan,
+                                                const remote::RemotePath& root,
+                                                std::uint64_t mount) {
+  writeback::WritebackSettings settings;
+  settings.journal.directory = plan.journal_directory;
+  settings.journal.identity =
+      fmt::format("{}@{}{}", plan.credentials.username, plan.url.authority(), root.str());
+  settings.courier.mount = mount;
+  settings.courier.limits.timeout = plan.options.timeout;
+  settings.courier.most_content_bytes = plan.options.journal_size;
+  // Programs come first: they ask for attributes and content meanwhile.
+  constexpr unsigned kMostThreads = 6;
+  settings.courier.threads =
+      std::clamp(plan.options.max_conns > 2 ? plan.options.max_conns - 2 : 1U, 1U, kMostThreads);
   return settings;
 }
 

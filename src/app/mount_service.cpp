@@ -8,6 +8,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <random>
 #include <stop_token>
 #include <utility>
 
@@ -19,12 +20,14 @@
 #include "ftpsfs/app/service_manager.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
 #include "ftpsfs/app/status_socket.hpp"
+#include "ftpsfs/app/writeback_service.hpp"
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/fs/filesystem.hpp"
 #include "ftpsfs/fuse/mounted_session.hpp"
 #include "ftpsfs/fuse/notifier.hpp"
+#include "ftpsfs/writeback/writeback_remote.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -135,9 +138,15 @@ class SignalTarget {
 /// Answers the control socket from the objects of a mount.
 class MountHandler final : public ControlHandler {
  public:
+  /// @param courier null: no writeback.
   MountHandler(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem& filesystem,
-               fuse::MountedSession& session, IdentityReload& reload)
-      : plan_(plan), remote_(remote), filesystem_(filesystem), session_(session), reload_(reload) {}
+               fuse::MountedSession& session, IdentityReload& reload, writeback::Courier* courier)
+      : plan_(plan),
+        remote_(remote),
+        filesystem_(filesystem),
+        session_(session),
+        reload_(reload),
+        courier_(courier) {}
 
   StatusReport status() override;
   void refresh(const std::string& path) override { filesystem_.refresh(path); }
@@ -146,6 +155,12 @@ class MountHandler final : public ControlHandler {
     log::set_level(level);
     log::info("log level {}", level_name(level));
   }
+  Result<UploadsReport> uploads(ControlVerb verb, const std::string& path) override {
+    if (courier_ == nullptr) {
+      return make_error(Errc::unsupported, plan_.mount_point + " is mounted without writeback");
+    }
+    return answer_uploads(*courier_, verb, path, Wait::for_at_most(plan_.options.timeout));
+  }
 
  private:
   const MountPlan& plan_;
@@ -153,6 +168,7 @@ class MountHandler final : public ControlHandler {
   fs::Filesystem& filesystem_;
   fuse::MountedSession& session_;
   IdentityReload& reload_;
+  writeback::Courier* const courier_;
   const SteadyTime started_ = SteadyClock::now();
 };
 
@@ -251,6 +267,9 @@ StatusReport MountHandler::status() {
   const auto in_us = [](session::VerbTimes::Microseconds time) {
     return static_cast<std::uint64_t>(time.count());
   };
+  if (courier_ != nullptr) {
+    report_writeback(*courier_, report);
+  }
   report.trouble = remote.pool.trouble;
   report_transfers(remote.transfers, report);
   for (const auto& verb : remote.verbs) {
@@ -339,10 +358,11 @@ std::unique_ptr<StatusSocket> open_control_socket(const MountPlan& plan, Control
 }
 
 /// Serves a mount that stands, until it ends.
+/// @param courier null: no writeback.
 ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem& filesystem,
-               fuse::MountedSession& session, IdentityReload& reload, const std::string& manager,
-               const Announce& announce) {
-  MountHandler handler(plan, remote, filesystem, session, reload);
+               fuse::MountedSession& session, IdentityReload& reload, writeback::Courier* courier,
+               const std::string& manager, const Announce& announce) {
+  MountHandler handler(plan, remote, filesystem, session, reload, courier);
   const auto control = open_control_socket(plan, handler);
   if (!announce({kExitDone, {}})) {
     log::error("whoever asked for this mount has gone; unmounting");
@@ -355,6 +375,12 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   const auto ended = session.serve([&](const Wait& wait) {
     notify(manager, "STOPPING=1\nSTATUS=Finishing uploads");
     unfinished = filesystem.finish_uploads(wait);
+    if (courier != nullptr) {
+      courier->hurry();
+      if (const auto settled = courier->await_all(wait); !settled) {
+        log::warning("{}; the next mount goes on with them", settled.error().text);
+      }
+    }
   });
   reload.cancel();
   if (unfinished > 0) {
@@ -362,9 +388,17 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   }
   // Not the same number: a failure that its program was told of is no news, and one that happened
   // behind a last close long ago is.
-  const EndReport end{filesystem.counters().lost_files};
+  EndReport end{filesystem.counters().lost_files};
+  if (courier != nullptr) {
+    end.waiting = courier->counters().waiting;
+    end.refused = courier->counters().refused;
+  }
   if (end.lost_files > 0) {
     log::error("{} files are not whole on the server, and no program was told", end.lost_files);
+  }
+  if (end.waiting + end.refused > 0) {
+    log::error("{} changes wait in the journal {} for the next mount, {} were refused", end.waiting,
+               courier->journal().path(), end.refused);
   }
   if (control) {
     control->tell_end(end);
@@ -373,7 +407,9 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
     log::error("{}: {}", plan.mount_point, ended.error().text);
   }
   log::info("{} is unmounted", plan.mount_point);
-  return ended && unfinished == 0 && end.lost_files == 0 ? kExitDone : kExitFailure;
+  const bool all_there =
+      unfinished == 0 && end.lost_files == 0 && end.waiting == 0 && end.refused == 0;
+  return ended && all_there ? kExitDone : kExitFailure;
 }
 
 /// From the plan that stays: the connections and the reload have their own.
@@ -442,18 +478,37 @@ ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const std::strin
     if (mark) {
       settings.mount_id = mark->id();
       settings.dead_mounts = mark->dead();
+    } else {
+      std::random_device random;
+      settings.mount_id = (std::uint64_t{random()} << 32U) | random() | 1U;
     }
-    fs::Filesystem filesystem(remote, std::move(settings), notifier, clock);
+    const std::uint64_t mount_id = settings.mount_id;
+    Surprises surprises;
+    std::optional<writeback::WritebackRemote> written_back;
+    if (!plan.journal_directory.empty()) {
+      written_back.emplace(remote, clock);
+    }
+    fs::Filesystem filesystem(written_back ? static_cast<remote::Remote&>(*written_back) : remote,
+                              std::move(settings), notifier, clock);
     auto session = mount_as_planned(plan, filesystem, notifier);
+    if (session && written_back) {
+      surprises.attach(&filesystem);
+      if (auto begun = begin_writeback(plan, connected->root, mount_id, surprises, *written_back);
+          !begun) {
+        session = std::move(begun).error();
+      }
+    }
     if (session) {
       target.attach(&filesystem, session->get(), &reload);
       if (plan.options.prefetch) {
         remote.prepare();
       }
-      code = serve(plan, remote, filesystem, **session, reload, manager, announce);
+      code = serve(plan, remote, filesystem, **session, reload,
+                   written_back ? written_back->courier() : nullptr, manager, announce);
       target.detach();
       if (const auto left = filesystem.counters();
-          mark && left.left_behind == 0 && left.dirty_files == 0) {
+          mark && left.left_behind == 0 && left.dirty_files == 0 &&
+          (!written_back || is_clean(*written_back->courier()))) {
         mark->end_clean();
       }
     } else {
@@ -462,6 +517,7 @@ ExitCode mount_and_serve(MountPlan& plan, SignalTarget& target, const std::strin
       }
       announce({kExitFailure, session.error().text});
     }
+    surprises.attach(nullptr);
   }
   remote.close(Wait::for_at_most(kGoodbyeLimit));
   return code;

@@ -251,7 +251,7 @@ _ftpsfs()
         log-level)
             mine+=(trace debug info warning error off)
             ;;&
-        umount | unmount | status | refresh | reload | log-level)
+        umount | unmount | status | refresh | reload | uploads | log-level)
             mine+=($({}))
             ;;
     esac

@@ -30,28 +30,45 @@ bool lies_inside(const std::string& path, const std::string& directory) {
                                (directory.ends_with('/') || path[directory.size()] == '/'));
 }
 
-std::vector<std::string> staging_candidates() {
+/// A place of the user's own, and the option that names another one.
+struct Place {
+  const char* option;
+  const char* what;
+  const char* for_root;
+  const char* variable;    ///< of the environment
+  const char* below_home;  ///< where that is not set
+  bool may_be_temporary;
+};
+constexpr Place kStagingPlace{"staging_dir",    "local copies", "/var/cache/ftpsfs",
+                              "XDG_CACHE_HOME", "/.cache",      true};
+constexpr Place kJournalPlace{"journal_dir",    "the journal",   "/var/lib/ftpsfs",
+                              "XDG_STATE_HOME", "/.local/state", false};
+
+std::vector<std::string> candidates_for(const Place& place) {
   std::vector<std::string> candidates;
   if (::geteuid() == 0) {
-    candidates.emplace_back("/var/cache/ftpsfs");
+    candidates.emplace_back(place.for_root);
   } else {
-    const std::string cache = environment_path("XDG_CACHE_HOME");
+    const std::string named = environment_path(place.variable);
     const std::string home = home_directory();
-    if (!cache.empty()) {
-      candidates.push_back(cache + "/ftpsfs");
+    if (!named.empty()) {
+      candidates.push_back(named + "/ftpsfs");
     }
     if (!home.empty()) {
-      candidates.push_back(home + "/.cache/ftpsfs");
+      candidates.push_back(home + place.below_home + "/ftpsfs");
     }
   }
-  candidates.push_back(fmt::format("{}/ftpsfs-staging-{}", temporary_directory(), ::geteuid()));
+  if (place.may_be_temporary) {
+    candidates.push_back(fmt::format("{}/ftpsfs-staging-{}", temporary_directory(), ::geteuid()));
+  }
   return candidates;
 }
 
-Result<std::string> check_asked_staging(const std::string& asked, const std::string& mount_point) {
+Result<std::string> check_asked(const Place& place, const std::string& asked,
+                                const std::string& mount_point) {
   struct stat status {};
   const auto refusal = [&](Errc code, const char* why) {
-    return make_error(code, fmt::format("staging_dir={}: {}", asked, why));
+    return make_error(code, fmt::format("{}={}: {}", place.option, asked, why));
   };
   if (::stat(asked.c_str(), &status) != 0) {
     return refusal(Errc::not_found, std::strerror(errno));
@@ -68,6 +85,43 @@ Result<std::string> check_asked_staging(const std::string& asked, const std::str
     return refusal(Errc::invalid_argument, "lies inside the mount point; choose another place");
   }
   return real;
+}
+
+Result<std::string> make_place(const Place& place, const std::string& asked,
+                               const std::string& mount_point) {
+  if (!asked.empty()) {
+    return check_asked(place, asked, mount_point);
+  }
+  Error last = make_error(Errc::io_error, fmt::format("no place for {}", place.what));
+  for (const std::string& directory : candidates_for(place)) {
+    if (lies_inside(directory, mount_point)) {
+      continue;
+    }
+    auto made = ensure_private_directory(directory);
+    if (made && ::access(directory.c_str(), W_OK | X_OK) == 0) {
+      return directory;
+    }
+    if (!made) {
+      last = std::move(made).error();
+    }
+  }
+  last.text += fmt::format("; name another place with -o {}=DIR", place.option);
+  return last;
+}
+
+Result<std::string> make_place_for(const RunAs& user, const Place& place, const std::string& asked,
+                                   const std::string& mount_point) {
+  if (!asked.empty()) {
+    const RunAs::Lending lending(user);
+    return check_asked(place, asked, mount_point);
+  }
+  // Nobody but root can have put anything beside it.
+  std::string directory = fmt::format("{}-{}", place.for_root, user.user());
+  if (auto given = give_private_directory(directory, user); !given) {
+    given.error().text += fmt::format("; name another place with -o {}=DIR", place.option);
+    return given.error();
+  }
+  return directory;
 }
 
 Result<void> check_private_directory(const std::string& path, uid_t owner) {
@@ -144,39 +198,22 @@ Result<void> make_control_directory_for(const RunAs& user) {
 
 Result<std::string> make_staging_directory(const std::string& asked,
                                            const std::string& mount_point) {
-  if (!asked.empty()) {
-    return check_asked_staging(asked, mount_point);
-  }
-  Error last = make_error(Errc::io_error, "no place for local copies");
-  for (const std::string& directory : staging_candidates()) {
-    if (lies_inside(directory, mount_point)) {
-      continue;
-    }
-    auto made = ensure_private_directory(directory);
-    if (made && ::access(directory.c_str(), W_OK | X_OK) == 0) {
-      return directory;
-    }
-    if (!made) {
-      last = std::move(made).error();
-    }
-  }
-  last.text += "; name another place with -o staging_dir=DIR";
-  return last;
+  return make_place(kStagingPlace, asked, mount_point);
 }
 
 Result<std::string> make_staging_directory_for(const RunAs& user, const std::string& asked,
                                                const std::string& mount_point) {
-  if (!asked.empty()) {
-    const RunAs::Lending lending(user);
-    return check_asked_staging(asked, mount_point);
-  }
-  // Nobody but root can have put anything into /var/cache.
-  std::string directory = fmt::format("/var/cache/ftpsfs-{}", user.user());
-  if (auto given = give_private_directory(directory, user); !given) {
-    given.error().text += "; name another place with -o staging_dir=DIR";
-    return given.error();
-  }
-  return directory;
+  return make_place_for(user, kStagingPlace, asked, mount_point);
+}
+
+Result<std::string> make_journal_directory(const std::string& asked,
+                                           const std::string& mount_point) {
+  return make_place(kJournalPlace, asked, mount_point);
+}
+
+Result<std::string> make_journal_directory_for(const RunAs& user, const std::string& asked,
+                                               const std::string& mount_point) {
+  return make_place_for(user, kJournalPlace, asked, mount_point);
 }
 
 }  // namespace ftpsfs::app

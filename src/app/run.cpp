@@ -70,6 +70,8 @@ int dispatch(CommandLine& line, const std::string& working_directory) {
       return refresh_command(line, working_directory);
     case Command::reload:
       return reload_command(line, working_directory);
+    case Command::uploads:
+      return uploads_command(line, working_directory);
     case Command::log_level:
       return log_level_command(line, working_directory);
     case Command::mount:

@@ -55,6 +55,13 @@ void for_each_field(Report& report, Visitor visit) {
   visit("failed_uploads", report.failed_uploads);
   visit("lost_files", report.lost_files);
   visit("rescued_files", report.rescued_files);
+  visit("writeback", report.writeback);
+  visit("waiting_changes", report.waiting_changes);
+  visit("refused_changes", report.refused_changes);
+  visit("given_up_changes", report.given_up_changes);
+  visit("conflicts", report.conflicts);
+  visit("journal_bytes", report.journal_bytes);
+  visit("journal_trouble", report.journal_trouble);
   visit("cache_bytes", report.cache_bytes);
   visit("cache_hits", report.cache_hits);
   visit("listed_ahead", report.listed_ahead);
@@ -82,6 +89,22 @@ void for_each_failure_field(Report& report, Visitor visit) {
   visit("path", report.path);
   visit("reason", report.reason);
   visit("seconds_ago", report.seconds_ago);
+}
+
+template <typename Report, typename Visitor>
+void for_each_owed_field(Report& report, Visitor visit) {
+  visit("what", report.what);
+  visit("path", report.path);
+  visit("bytes", report.bytes);
+  visit("accepted", report.accepted);
+  visit("refusal", report.refusal);
+}
+
+template <typename Report, typename Visitor>
+void for_each_uploads_field(Report& report, Visitor visit) {
+  visit("waiting", report.waiting);
+  visit("refused", report.refused);
+  visit("done", report.done);
 }
 
 template <typename Report, typename Visitor>
@@ -169,6 +192,30 @@ StatusReport report_from_json(const json& in) {
   return report;
 }
 
+json uploads_to_json(const UploadsReport& report) {
+  json out = json::object();
+  for_each_uploads_field(report,
+                         [&out](const char* name, const auto& value) { out[name] = value; });
+  json& owed = out["owed"] = json::array();
+  for (const OwedReport& one : report.owed) {
+    json& object = owed.emplace_back(json::object());
+    for_each_owed_field(one,
+                        [&object](const char* name, const auto& value) { object[name] = value; });
+  }
+  return out;
+}
+
+UploadsReport uploads_from_json(const json& in) {
+  UploadsReport report;
+  for_each_uploads_field(report,
+                         [&in](const char* name, auto& value) { read_field(in, name, value); });
+  for (const json& one : objects_in(in, "owed")) {
+    for_each_owed_field(report.owed.emplace_back(),
+                        [&one](const char* name, auto& value) { read_field(one, name, value); });
+  }
+  return report;
+}
+
 /// Parses one object of our version.
 Result<json> parse_object(std::string_view line) {
   json value = json::parse(line.begin(), line.end(), nullptr, false);
@@ -202,6 +249,14 @@ const char* verb_name(ControlVerb verb) {
       return "log-level";
     case ControlVerb::await_end:
       return "await-end";
+    case ControlVerb::uploads:
+      return "uploads";
+    case ControlVerb::retry_uploads:
+      return "retry-uploads";
+    case ControlVerb::save_uploads:
+      return "save-uploads";
+    case ControlVerb::discard_uploads:
+      return "discard-uploads";
   }
   return "";
 }
@@ -212,7 +267,16 @@ Result<EndReport> end_from_json(const json& in) {
   if (lost == in.end() || !lost->is_number_unsigned()) {
     return make_error(Errc::invalid_argument, "an end without the number of lost files");
   }
-  return EndReport{lost->get<std::uint64_t>()};
+  EndReport end{lost->get<std::uint64_t>()};
+  for (const auto& [name, value] :
+       {std::pair("waiting", &end.waiting), std::pair("refused", &end.refused)}) {
+    const auto found = in.find(name);  // older ones do not tell: they have no journal
+    if (found != in.end() && !found->is_number_unsigned()) {
+      return make_error(Errc::invalid_argument, "an end with numbers that are none");
+    }
+    *value = found != in.end() ? found->get<std::uint64_t>() : 0;
+  }
+  return end;
 }
 
 /// Servers, certificates and users chose the words: a terminal must not obey them.
@@ -361,7 +425,12 @@ std::string encode(const ControlReply& reply) {
     out["status"] = report_to_json(*reply.status);
   }
   if (reply.end) {
-    out["end"] = {{"lost_files", reply.end->lost_files}};
+    out["end"] = {{"lost_files", reply.end->lost_files},
+                  {"waiting", reply.end->waiting},
+                  {"refused", reply.end->refused}};
+  }
+  if (reply.uploads) {
+    out["uploads"] = uploads_to_json(*reply.uploads);
   }
   return dumped(out) + "\n";
 }
@@ -380,6 +449,12 @@ Result<ControlRequest> decode_request(std::string_view line) {
   }
   if (verb == verb_name(ControlVerb::await_end)) {
     return ControlRequest{ControlVerb::await_end, {}};
+  }
+  for (const ControlVerb one : {ControlVerb::uploads, ControlVerb::retry_uploads,
+                                ControlVerb::save_uploads, ControlVerb::discard_uploads}) {
+    if (verb == verb_name(one)) {
+      return ControlRequest{one, {}, text_member(object, "path")};
+    }
   }
   if (verb == verb_name(ControlVerb::log_level)) {
     const auto level = log::parse_level(text_member(object, "level"));
@@ -406,6 +481,10 @@ Result<ControlReply> decode_reply(std::string_view line) {
   const auto status = object.find("status");
   if (status != object.end() && status->is_object()) {
     reply.status = report_from_json(*status);
+  }
+  const auto uploads = object.find("uploads");
+  if (uploads != object.end() && uploads->is_object()) {
+    reply.uploads = uploads_from_json(*uploads);
   }
   const auto end = object.find("end");
   if (end != object.end()) {
@@ -458,6 +537,16 @@ std::string as_text(const StatusReport& report) {
       r.rescued_files == 0 ? std::string()
                            : fmt::format(", {} kept for recovery", r.rescued_files));
   out += failures_for_people(r.failures);
+  if (r.writeback) {
+    out += fmt::format(
+        "  writeback    {} changes wait ({} in the journal), {} refused, {} given up, {} "
+        "conflicts\n",
+        r.waiting_changes, bytes_for_people(r.journal_bytes), r.refused_changes, r.given_up_changes,
+        r.conflicts);
+  }
+  if (!r.journal_trouble.empty()) {
+    out += fmt::format("  WARNING      nothing is uploaded now: {}\n", r.journal_trouble);
+  }
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,
                      asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);
@@ -471,6 +560,20 @@ std::string as_text(const StatusReport& report) {
   out += transfers_for_people(r.transfers);
   out += verbs_for_people(r.verbs);
   return out;
+}
+
+std::string as_text(const UploadsReport& report) {
+  std::string out;
+  for (const OwedReport& one : report.owed) {
+    out += fmt::format("{:<9} {:<11} {:>10}  {}{}\n", one.refusal.empty() ? "waiting" : "refused",
+                       log::escaped(one.what), bytes_for_people(one.bytes), log::escaped(one.path),
+                       one.refusal.empty() ? "" : ": " + log::escaped(one.refusal));
+  }
+  const std::uint64_t all = report.waiting + report.refused;
+  if (all > report.owed.size()) {
+    out += fmt::format("and {} more\n", all - report.owed.size());
+  }
+  return out + fmt::format("{} waiting, {} refused\n", report.waiting, report.refused);
 }
 
 std::string as_live_text(const StatusReport& report, const StatusReport* earlier,

@@ -242,6 +242,16 @@ ControlReply StatusSocket::Server::answer(const ControlRequest& request) {
       break;
     case ControlVerb::await_end:
       return grant_waiting();
+    case ControlVerb::uploads:
+    case ControlVerb::retry_uploads:
+    case ControlVerb::save_uploads:
+    case ControlVerb::discard_uploads:
+      if (auto uploads = handler_.uploads(request.verb, request.path)) {
+        reply.uploads = *std::move(uploads);
+      } else {
+        reply.error = uploads.error().text;
+      }
+      break;
   }
   return reply;
 }

@@ -312,6 +312,10 @@ Result<void> Filesystem::Impl::sync(HandleId id, const Request& request) {
     return bad_handle();
   }
   auto published = publish_handle(*handle, request);
+  if (published && !handle->file->is_orphan()) {
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath path, tree_.path(handle->file->ino()));
+    published = services_.remote.settle(path, request.wait);
+  }
   if (!published) {
     note_failure(*handle->file, published.error(), request);
   }

@@ -430,6 +430,30 @@ void Filesystem::Impl::refresh(std::string_view path) {
   }
 }
 
+void Filesystem::Impl::forget_directory(const remote::RemotePath& directory) {
+  const std::string& top = settings_.root.str();
+  const std::string prefix = settings_.root.is_root() ? std::string() : top;
+  if (directory.str() != top && !directory.str().starts_with(prefix + "/")) {
+    return;
+  }
+  const Ino ino = nearest_known(std::string_view(directory.str()).substr(prefix.size()));
+  if (const auto path = tree_.path(ino); !path || *path != directory) {
+    return;  // nobody has seen it
+  }
+  cache_.invalidate_directory(ino);
+  files_ahead_.clear();
+  for (const Ino known : inodes_.known_to_kernel()) {
+    if (known == kRootIno) {
+      continue;
+    }
+    if (const auto location = inodes_.locate(known); location && location->parent == ino) {
+      services_.kernel.invalidate_inode(known, true);
+      services_.kernel.invalidate_entry(ino, location->name);
+    }
+  }
+  services_.kernel.invalidate_inode(ino, true);
+}
+
 Filesystem::Counters Filesystem::Impl::counters() const {
   Counters result;
   const auto cached = cache_.counters();
@@ -573,6 +597,9 @@ Result<FilesystemSpace> Filesystem::space(const Request& request) {
 }
 void Filesystem::refresh(std::string_view path) {
   impl_->refresh(path);
+}
+void Filesystem::forget_directory(const remote::RemotePath& directory) {
+  impl_->forget_directory(directory);
 }
 std::size_t Filesystem::finish_uploads(const Wait& wait) {
   return impl_->finish_uploads(wait);

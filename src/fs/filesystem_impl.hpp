@@ -49,6 +49,7 @@ class Filesystem::Impl {
   Result<std::string> read_link(Ino ino, const Request& request);
   Result<FilesystemSpace> space(const Request& request);
   void refresh(std::string_view path);
+  void forget_directory(const remote::RemotePath& directory);
   Ino nearest_known(std::string_view path) const;
   Counters counters() const;
 

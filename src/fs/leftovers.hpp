@@ -18,7 +18,6 @@
 
 #include "crew.hpp"
 #include "ftpsfs/base/mutex.hpp"
-#include "hidden_names.hpp"
 #include "services.hpp"
 
 namespace ftpsfs::fs {

@@ -52,7 +52,18 @@ Result<EntryReply> Filesystem::Impl::make_directory(Ino parent, const std::strin
     cache_.invalidate_entry(parent, name);
     return std::move(made).error();
   }
-  cache_.invalidate_entry(parent, name);
+  if (services_.remote.traits().writes_back) {
+    // Who has accepted it knows what it is; the parent's listing stays whole.
+    auto entry = services_.remote.stat(path, request.wait.uncancellable());
+    if (!entry) {
+      cache_.invalidate_entry(parent, name);
+      return std::move(entry).error();
+    }
+    entry->name = name;
+    cache_.note_created(parent, *std::move(entry));
+  } else {
+    cache_.invalidate_entry(parent, name);
+  }
   FTPSFS_TRY_ASSIGN(Tree::Known made, tree_.fetch(parent, name, request.wait.uncancellable()));
   if (!made.entry) {
     return make_error(Errc::io_error, "the server made the directory, but does not show it");

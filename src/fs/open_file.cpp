@@ -250,9 +250,8 @@ bool OpenFile::is_padded() const {
 }
 
 std::string OpenFile::temporary_for(bool on_server) const {
-  const auto path = own_path()();
-  if (path && !services_.remote.takes_any_name_beside(*path)) {
-    return {};
+  if (services_.remote.traits().writes_back || is_padded()) {
+    return {};  // what was there is replaced whole in any case; or nothing else may stand there
   }
   const UploadMode mode = services_.settings.upload_mode;
   const bool hides =

@@ -28,7 +28,8 @@ Result<void> OpenFile::publish(const std::stop_token& stop, std::uint64_t failur
 Result<void> OpenFile::begin_upload(const std::stop_token& stop, std::uint64_t failures_before) {
   const Content now = content();
   const auto* streaming = std::get_if<Streaming>(&now);
-  if (streaming == nullptr || streaming->stream->started() || is_orphan()) {
+  if (streaming == nullptr || streaming->stream->started() || is_orphan() ||
+      services_.remote.traits().writes_back) {  // whose verdict comes later in any case
     return verdict(failures_before);
   }
   if (streaming->temporary.empty()) {
@@ -116,7 +117,7 @@ Result<void> OpenFile::install(remote::FinishedUpload end, const remote::UploadT
     FTPSFS_TRY(put_in_place(temporary));
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
-  if (is_new && services_.new_file_mode == 0) {
+  if (is_new && services_.new_file_mode == 0 && !services_.remote.traits().writes_back) {
     learn_mode(path);
   }
   apply_tail(path, is_new || !temporary.empty(), tail, end);

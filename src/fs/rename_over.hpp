@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Renaming over an existing file, also where the server will not: the old file is moved aside under
-// a hidden name, the new one gets the name, and only then the old one is deleted. For the length of
-// a round trip nothing has the name; whoever dies in between leaves a hidden name that tells what
-// it was, and Leftovers puts it back.
+// remote::rename_over with the names, the limits and the counters of a mount. What is left behind
+// when the mount dies in between, Leftovers puts back.
 #pragma once
 
 #include "ftpsfs/base/result.hpp"

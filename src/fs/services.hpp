@@ -13,17 +13,20 @@
 #include "ftpsfs/fs/inode_table.hpp"
 #include "ftpsfs/fs/kernel_cache.hpp"
 #include "ftpsfs/fs/settings.hpp"
+#include "ftpsfs/remote/hidden_names.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
 #include "ftpsfs/transfer/pace.hpp"
 #include "ftpsfs/transfer/staged_file.hpp"
-#include "hidden_names.hpp"
 #include "lost_files.hpp"
 #include "measured_sizes.hpp"
 #include "page_gates.hpp"
 #include "upload_failures.hpp"
 
 namespace ftpsfs::fs {
+
+using remote::HiddenName;
+using remote::HiddenNames;
 
 struct Services {
   remote::Remote& remote;

@@ -66,7 +66,8 @@ remote::UploadTail OpenFile::tail_for(const std::string& temporary) {
   const std::uint16_t given = services_.new_file_mode;
   // While it is not known what mode the server gives to new files, this one must show it. A mode
   // that forbids writing would forbid to send again an upload that proves short.
-  const bool may_travel = on_server_ || (given != 0 && mode_ != given);
+  const bool may_travel = on_server_ || (given != 0 && mode_ != given) ||
+                          services_.remote.traits().writes_back;  // then it costs nothing
   if (mode_owed_ && mode_ && may_travel && (*mode_ & S_IWUSR) != 0) {
     tail.mode = mode_;
   }

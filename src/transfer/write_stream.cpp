@@ -627,6 +627,8 @@ Slice WriteStream::Core::pop_piece() {
 }
 
 Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end) {
+  // One that is accepted whole holds no connection, and is not to be seen in parts.
+  const bool may_park = mode_ != remote::WriteMode::replace || !remote_.traits().writes_back;
   MutexLock lock(mutex_);
   const auto gives_way = [&]() FTPSFS_NO_ANALYSIS { return yield_ && limits_.parks; };
   bool is_idle = false;
@@ -635,7 +637,7 @@ Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t q
                              [&]() FTPSFS_NO_ANALYSIS {
                                return !queue_.empty() || finishing_ || gives_way();
                              }) &&
-              limits_.parks;
+              limits_.parks && may_park;
   }
   if (queue_.empty() || (gives_way() && sent_ >= quantum_end) || stop.stop_requested()) {
     return {};

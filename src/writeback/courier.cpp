@@ -50,7 +50,7 @@ Courier::Courier(std::unique_ptr<Journal> journal, remote::Remote& remote, const
     : journal_(std::move(journal)),
       remote_(remote),
       clock_(clock),
-      settings_(settings),
+      settings_(std::move(settings)),
       queue_(name_case(remote)) {
   {
     const MutexLock lock(mutex_);
@@ -74,16 +74,22 @@ void Courier::note_change() {
 
 Result<void> Courier::accept(Intention intention, std::unique_ptr<ContentDraft> content,
                              const Wait& wait) {
-  if (intention.path.str().size() > kLongestPath || intention.target.str().size() > kLongestPath) {
-    return make_error(Errc::name_too_long, "the path is too long to be kept in the journal");
-  }
-  if (content) {
-    FTPSFS_TRY(await_room(wait));
-  }
+  return accept([&](const Queue&) -> Result<Intention> { return std::move(intention); },
+                std::move(content), wait);
+}
+
+Result<void> Courier::accept(const Choice& choose, std::unique_ptr<ContentDraft> content,
+                             const Wait& wait) {
   Edit edit;
   Journal::Ticket ticket = 0;
   {
     const MutexLock lock(mutex_);
+    FTPSFS_TRY_ASSIGN(Intention intention, choose(queue_));
+    if (intention.path.str().size() > kLongestPath ||
+        intention.target.str().size() > kLongestPath) {
+      return make_error(Errc::name_too_long, "the path is too long to be kept in the journal");
+    }
+    intention.accepted = std::chrono::system_clock::to_time_t(clock_.wall_now());
     edit = queue_.add(std::move(intention));
     FTPSFS_TRY_ASSIGN(ticket, journal_->append(edit, std::move(content)));
   }
@@ -98,35 +104,65 @@ Result<void> Courier::accept(Intention intention, std::unique_ptr<ContentDraft> 
   return committed;
 }
 
-Result<void> Courier::await_room(const Wait& wait) {
-  MutexLock lock(mutex_);
-  for (;;) {
-    const std::uint64_t seen = changes_;
-    if (journal_->content_bytes() <= settings_.most_content_bytes) {
+Result<void> Courier::take_room(std::uint64_t bytes, const Wait& wait) {
+  const MutexLock lock(mutex_);
+  const auto has_room = [&]() FTPSFS_NO_ANALYSIS {
+    return journal_->content_bytes() + reserved_ + bytes <= settings_.most_content_bytes;
+  };
+  // Refused content stays; what others have room for comes to be in the journal.
+  const auto may_come = [&]() FTPSFS_NO_ANALYSIS { return queue_.size() > 0 || reserved_ > 0; };
+  if (has_room() ||
+      (bytes <= settings_.most_content_bytes && may_come() &&
+       await_progress(wait, "room in the journal",
+                      [&]() FTPSFS_NO_ANALYSIS { return has_room() || !may_come(); }) &&
+       has_room())) {
+    reserved_ += bytes;
+    return {};
+  }
+  return wait.stop.stop_requested()
+             ? wait.give_up("room in the journal")
+             : make_error(Errc::no_space, "the journal of what is still to be uploaded is full");
+}
+
+void Courier::give_room_back(std::uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  reserved_ -= bytes;
+  note_change();
+}
+
+template <typename Reached>
+Result<void> Courier::await_progress(const Wait& wait, const char* what, Reached reached) {
+  const auto span = wait.deadline - SteadyClock::now();
+  for (Wait turn = wait;; turn.deadline = SteadyClock::now() + span) {
+    const std::uint64_t seen = progress_;
+    if (changed_.wait(mutex_, turn, reached)) {
       return {};
     }
-    const bool may_shrink = queue_.size() > 0;
-    if (!may_shrink || !changed_.wait(mutex_, wait, [this, seen]() FTPSFS_NO_ANALYSIS {
-          return changes_ != seen;
-        })) {
-      return wait.stop.stop_requested()
-                 ? wait.give_up("room in the journal")
-                 : make_error(Errc::no_space,
-                              "the journal of what is still to be uploaded is full");
+    if (wait.stop.stop_requested() || seen == progress_) {
+      return wait.give_up(what);
     }
   }
 }
 
 Result<void> Courier::await(const remote::RemotePath& path, const Wait& wait) {
   const MutexLock lock(mutex_);
-  if (!changed_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path); })) {
-    return wait.give_up("earlier changes to reach the server");
-  }
-  return {};
+  return await_progress(wait, "earlier changes to reach the server",
+                        [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path); });
 }
 
 Result<void> Courier::await_all(const Wait& wait) {
   return await(remote::RemotePath(), wait);
+}
+
+Result<void> Courier::await_verdict(const remote::RemotePath& path, const Wait& wait) {
+  FTPSFS_TRY(await(path, wait));
+  const MutexLock lock(mutex_);
+  for (const auto& [id, intention] : queue_.refused()) {
+    if (intention.action == Action::upload && intention.path == path) {
+      return make_error(Errc::io_error, intention.refusal);
+    }
+  }
+  return {};
 }
 
 std::map<IntentionId, Intention> Courier::waiting() const {
@@ -140,13 +176,22 @@ std::map<IntentionId, Intention> Courier::refused() const {
 }
 
 Result<std::size_t> Courier::retry_refused(const Wait& wait) {
+  return change_refused([](Queue& queue, IntentionId id) { return queue.retry(id); }, wait);
+}
+
+Result<std::size_t> Courier::discard_refused(const Wait& wait) {
+  return change_refused([](Queue& queue, IntentionId id) { return queue.discard(id); }, wait);
+}
+
+Result<std::size_t> Courier::change_refused(const std::function<Edit(Queue&, IntentionId)>& how,
+                                            const Wait& wait) {
   std::vector<Edit> edits;
   Journal::Ticket ticket = 0;
   {
     const MutexLock lock(mutex_);
     const auto refused = queue_.refused();
     for (const auto& [id, intention] : refused) {
-      edits.push_back(queue_.retry(id));
+      edits.push_back(how(queue_, id));
       FTPSFS_TRY_ASSIGN(ticket, journal_->append(edits.back()));
     }
   }
@@ -176,6 +221,8 @@ Courier::Counters Courier::counters() const {
   counters.refused = queue_.refused().size();
   counters.delivered = delivered_;
   counters.conflicts = conflicts_;
+  counters.given_up = given_up_;
+  counters.left_behind = left_behind_;
   counters.content_bytes = journal_->content_bytes();
   counters.problem = problem_;
   return counters;
@@ -227,10 +274,11 @@ Result<Delivered> Courier::deliver(const Queue::Started& started, const std::sto
   if (started.intention.action == Action::upload) {
     FTPSFS_TRY_ASSIGN(content, journal_->open_content(started.intention.content));
   }
-  // A Weyl sequence over the mount's own start, as for other hidden names.
-  const std::uint64_t number = settings_.name_seed + 0x9e3779b97f4a7c15ULL * started.id;
-  Delivery delivery(remote_, clock_, settings_.limits, started.intention, started.again,
-                    fmt::format(".ftpsfs-{:016x}.part", number), content.get());
+  constexpr std::uint64_t kUncounted = 1ULL << 63U;
+  DeliveryLimits limits = settings_.limits;
+  limits.on_progress = [this] { ++progress_; };
+  Delivery delivery(remote_, clock_, std::move(limits), started.intention, started.again,
+                    {settings_.mount, kUncounted | started.id}, content.get());
   return delivery.run(stop);
 }
 
@@ -241,19 +289,27 @@ void Courier::settle(const Queue::Started& started, Result<Delivered> outcome,
     return;
   }
   const std::string& path = started.intention.path.str();
+  bool is_kept = false;
   Edit edit;
   Journal::Ticket ticket = 0;
   {
     const MutexLock lock(mutex_);
     pausing_.erase(started.id);
+    ++progress_;
     if (outcome) {
-      edit = queue_.finish(started.id, outcome->left);
+      edit = queue_.finish(started.id, outcome->left, outcome->conflict);
       ++delivered_;
-      conflicts_ += outcome->conflict ? 1 : 0;
+      conflicts_ += outcome->conflict || outcome->kept_theirs ? 1 : 0;
+      left_behind_ += outcome->left_behind ? 1 : 0;
       link_pause_ = Duration(0);
       problem_.clear();
     } else {
       edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason));
+      is_kept = queue_.refused().contains(started.id);
+      given_up_ += is_kept ? 0 : 1;
+    }
+    if (settings_.on_end) {
+      settings_.on_end(started.intention, outcome);
     }
     if (const auto appended = journal_->append(edit)) {
       ticket = *appended;
@@ -262,13 +318,18 @@ void Courier::settle(const Queue::Started& started, Result<Delivered> outcome,
     }
   }
   if (!outcome) {
-    log::error("{}: the server refuses what was accepted: {}; it is kept", path,
-               outcome.error().text);
+    log::error("{}: the server refuses what was accepted: {}{}", path, outcome.error().text,
+               is_kept ? "; it is kept" : "");
   } else if (outcome->conflict) {
     log::warning("{} was changed on the server meanwhile; what was written here is in {}", path,
                  outcome->conflict->str());
+  } else if (outcome->kept_theirs) {
+    log::warning("{} was changed on the server meanwhile, and stays as it is there", path);
   }
   end(started.id, edit, ticket, stop);
+  if (settings_.on_surprise && (!outcome || outcome->conflict || outcome->kept_theirs)) {
+    settings_.on_surprise(started.intention);
+  }
 }
 
 void Courier::note_failure(const Queue::Started& started, const Error& why) {

@@ -9,22 +9,30 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/remote/hidden_names.hpp"
+#include "ftpsfs/remote/rename_over.hpp"
 
 namespace ftpsfs::writeback {
 
 Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
-                   const Intention& intention, bool again, std::string temporary,
+                   const Intention& intention, bool again, DeliveryNumber number,
                    const ContentReader* content)
     : remote_(remote),
       clock_(clock),
-      limits_(limits),
+      limits_(std::move(limits)),
       intention_(intention),
       again_(again),
-      temporary_(std::move(temporary)),
+      number_(number),
       content_(content) {}
 
 Result<Delivered> Delivery::run(const std::stop_token& stop) {
   stop_ = stop;
+  FTPSFS_TRY_ASSIGN(Delivered delivered, carry_out());
+  delivered.left_behind = left_behind_;
+  return delivered;
+}
+
+Result<Delivered> Delivery::carry_out() {
   switch (intention_.action) {
     case Action::upload:
       return upload();
@@ -33,54 +41,107 @@ Result<Delivered> Delivery::run(const std::stop_token& stop) {
     case Action::set_attributes:
       return set_attributes();
     case Action::make_directory:
-      FTPSFS_TRY(make_directory());
-      return Delivered{};
+      return make_directory();
     case Action::remove_file:
-      FTPSFS_TRY(remove(remote_.remove_file(intention_.path, wait())));
-      return Delivered{};
+      return remove_file();
     case Action::remove_directory:
-      FTPSFS_TRY(remove(remote_.remove_directory(intention_.path, wait())));
-      return Delivered{};
+      return remove_directory();
   }
   return make_error(Errc::invalid_argument, "an intention of an unknown kind");
 }
 
 /// That somebody else has removed it is as good.
-Result<void> Delivery::remove(Result<void> removed) const {
-  return !removed && removed.error().code == Errc::not_found ? Result<void>() : removed;
+Result<Delivered> Delivery::remove_file() {
+  FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
+  Delivered delivered;
+  if (!there) {
+    return delivered;
+  }
+  FTPSFS_TRY_ASSIGN(delivered.kept_theirs, is_others(intention_.path, intention_.base, *there));
+  if (delivered.kept_theirs) {
+    return delivered;
+  }
+  const auto removed = remote_.remove_file(intention_.path, wait());
+  if (!removed && removed.error().code != Errc::not_found) {
+    return removed.error();
+  }
+  return delivered;
 }
 
-Result<void> Delivery::make_directory() {
-  auto made = remote_.make_directory(intention_.path, wait());
-  if (made || is_link_failure(made.error().code) || made.error().code == Errc::cancelled) {
-    return made;
+Result<Delivered> Delivery::remove_directory() {
+  const auto removed = remote_.remove_directory(intention_.path, wait());
+  if (!removed && removed.error().code != Errc::not_found) {
+    return removed.error();
   }
-  // Servers tell in many ways that it is there already.
-  FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
-  return there && there->type == remote::FileType::directory ? Result<void>() : made;
+  return Delivered{};
+}
+
+Result<Delivered> Delivery::make_directory() {
+  Delivered delivered;
+  auto made = remote_.make_directory(intention_.path, wait());
+  delivered.made_directory = made.has_value();
+  if (!made) {
+    if (is_link_failure(made.error().code) || made.error().code == Errc::cancelled) {
+      return std::move(made).error();
+    }
+    // Servers tell in many ways that it is there already.
+    FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
+    if (!there || there->type != remote::FileType::directory) {
+      return std::move(made).error();
+    }
+  }
+  // One that others have made keeps the mode that they have given it.
+  if (intention_.tail.mode && (made || again_)) {
+    const auto set = remote_.set_mode(intention_.path, *intention_.tail.mode, own_wait());
+    if (!set && is_link_failure(set.error().code)) {
+      return set.error();
+    }
+    if (!set) {
+      log::info("{}: the mode could not be set: {}", intention_.path.str(), set.error().text);
+    }
+  }
+  return delivered;
 }
 
 Result<Delivered> Delivery::rename() {
   Delivered delivered;
   remote::RemotePath target = intention_.target;
+  if (again_) {
+    FTPSFS_TRY(put_back_aside(target));
+  }
   FTPSFS_TRY_ASSIGN(const auto source, look(intention_.path));
   FTPSFS_TRY_ASSIGN(const auto there, look(target));
-  if (!source && again_ && there) {
-    delivered.left = remote::version_of(*there);
+  if (!source) {
+    // Done only if what is there is what the source was.
+    const bool knows_source = intention_.source.kind == Base::Kind::version;
+    if (again_ && there && knows_source) {
+      FTPSFS_TRY_ASSIGN(const bool is_other, is_others(target, intention_.source, *there));
+      if (!is_other) {
+        delivered.left = remote::version_of(*there);
+        return delivered;
+      }
+    }
+    return make_error(Errc::not_found,
+                      fmt::format("{} has gone on the server, and cannot be renamed to {}",
+                                  intention_.path.str(), target.str()));
+  }
+  FTPSFS_TRY_ASSIGN(delivered.kept_theirs, is_others(intention_.path, intention_.source, *source));
+  if (delivered.kept_theirs) {
     return delivered;
   }
-  const Base& base = intention_.base;
-  const bool is_others =
-      there && (base.kind == Base::Kind::absent ||
-                (base.kind == Base::Kind::version &&
-                 !remote::may_be_same(remote::comparable(base.version),
-                                      remote::comparable(remote::version_of(*there)))));
-  if (is_others && source) {
-    FTPSFS_TRY_ASSIGN(target, conflict_path(target));
-    delivered.conflict = target;
+  if (there && there->type == remote::FileType::directory) {
+    return make_error(Errc::is_directory,
+                      fmt::format("{} is a directory on the server", target.str()));
   }
-  FTPSFS_TRY(remote_.rename(intention_.path, target, wait()));
-  if (source && source->type == remote::FileType::regular && !delivered.conflict) {
+  if (there) {
+    FTPSFS_TRY_ASSIGN(const bool is_other, is_others(target, intention_.base, *there));
+    if (is_other) {
+      FTPSFS_TRY_ASSIGN(target, conflict_path(target));
+      delivered.conflict = target;
+    }
+  }
+  FTPSFS_TRY(rename_over(intention_.path, target));
+  if (source->type == remote::FileType::regular) {
     delivered.left = remote::version_of(*source);
   }
   return delivered;
@@ -93,7 +154,56 @@ Result<Delivered> Delivery::set_attributes() {
   if (intention_.tail.mtime) {
     FTPSFS_TRY(remote_.set_mtime(intention_.path, *intention_.tail.mtime, wait()));
   }
-  return Delivered{};
+  Delivered delivered;
+  if (intention_.base.kind == Base::Kind::version) {
+    delivered.left = intention_.base.version;
+    if (intention_.tail.mtime) {
+      delivered.left->mtime = remote::FileTime{*intention_.tail.mtime, remote::TimeGrain::second};
+    }
+  }
+  return delivered;
+}
+
+/// Is it something else than what was there when the change was accepted?
+Result<bool> Delivery::is_others(const remote::RemotePath& path, const Base& base,
+                                 const remote::Entry& there) const {
+  switch (base.kind) {
+    case Base::Kind::absent:
+      return true;
+    case Base::Kind::ours:
+      return false;
+    case Base::Kind::version:
+      break;
+  }
+  remote::FileVersion now = remote::version_of(there);
+  const bool is_coarse = now.mtime && now.mtime->grain != remote::TimeGrain::second;
+  if (is_coarse || !now.mtime || !now.size) {
+    FTPSFS_TRY_ASSIGN(now, remote_.version(path, wait()));
+  }
+  return !remote::may_be_same(remote::comparable(base.version), remote::comparable(now));
+}
+
+Result<void> Delivery::rename_over(const remote::RemotePath& from, const remote::RemotePath& to) {
+  const auto aside_name = [this, &to] {
+    return remote::HiddenNames::aside_name(number_.mount, number_.number, to.name());
+  };
+  auto renamed = remote::rename_over(remote_, from, to, aside_name, wait(), limits_.timeout);
+  left_behind_ = left_behind_ || renamed.left_behind;
+  return std::move(renamed.outcome);
+}
+
+/// An earlier try may have ended between two steps of replacing: what was there has its name again,
+/// or, where something has it, goes.
+Result<void> Delivery::put_back_aside(const remote::RemotePath& path) const {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath aside,
+                    path.parent().child(remote::HiddenNames::aside_name(
+                        number_.mount, number_.number, path.name())));
+  FTPSFS_TRY_ASSIGN(const auto left, look(aside));
+  if (!left) {
+    return {};
+  }
+  FTPSFS_TRY_ASSIGN(const auto there, look(path));
+  return there ? remote_.remove_file(aside, own_wait()) : remote_.rename(aside, path, own_wait());
 }
 
 Result<std::optional<remote::Entry>> Delivery::look(const remote::RemotePath& path) const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/remote/hidden_names.hpp"
 #include "ftpsfs/writeback/delivery.hpp"
 
 namespace ftpsfs::writeback {
@@ -40,50 +41,42 @@ Result<Delivered> Delivery::upload() {
   if (content_ == nullptr) {
     return make_error(Errc::io_error, "its content is not in the journal");
   }
+  if (again_) {
+    FTPSFS_TRY(put_back_aside(intention_.path));
+  }
   FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
   if (!there) {
-    FTPSFS_TRY_ASSIGN(const remote::FileVersion left, send(intention_.path));
-    return Delivered{left, std::nullopt};
+    Delivered delivered;
+    FTPSFS_TRY_ASSIGN(delivered.left, send(intention_.path, intention_.tail));
+    return delivered;
   }
   if (there->type == remote::FileType::directory) {
     return make_error(Errc::is_directory,
                       fmt::format("{} is a directory on the server", intention_.path.str()));
   }
-  FTPSFS_TRY_ASSIGN(const bool others, is_others(*there));
+  remote::UploadTail tail = intention_.tail;
+  if (!tail.mode && remote_.traits().can_set_mode) {
+    tail.mode = there->mode;  // what replaces it keeps it
+  }
+  FTPSFS_TRY_ASSIGN(const bool others, is_others(intention_.path, intention_.base, *there));
   if (!others) {
-    return replace(intention_.path);
+    return replace(intention_.path, tail);
   }
   if (again_) {
     FTPSFS_TRY_ASSIGN(const Likeness likeness, compare(*there));
     if (likeness == Likeness::same) {
-      FTPSFS_TRY_ASSIGN(const remote::FileVersion left, set_tail(intention_.path));
-      return Delivered{left, std::nullopt};
+      Delivered delivered;
+      FTPSFS_TRY_ASSIGN(delivered.left, set_tail(intention_.path));
+      return delivered;
     }
     if (likeness == Likeness::beginning) {
-      return replace(intention_.path);  // whoever wrote it: nothing of it gets lost
+      return replace(intention_.path, tail);  // whoever wrote it: nothing of it gets lost
     }
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath beside, conflict_path(intention_.path));
-  FTPSFS_TRY(replace(beside));
-  return Delivered{std::nullopt, beside};
-}
-
-/// Is it something else than what was there when the content was accepted?
-Result<bool> Delivery::is_others(const remote::Entry& there) const {
-  switch (intention_.base.kind) {
-    case Base::Kind::absent:
-      return true;
-    case Base::Kind::ours:
-      return false;
-    case Base::Kind::version:
-      break;
-  }
-  remote::FileVersion now = remote::version_of(there);
-  const bool is_coarse = now.mtime && now.mtime->grain != remote::TimeGrain::second;
-  if (is_coarse || !now.mtime || !now.size) {
-    FTPSFS_TRY_ASSIGN(now, remote_.version(intention_.path, wait()));
-  }
-  return !remote::may_be_same(remote::comparable(intention_.base.version), remote::comparable(now));
+  FTPSFS_TRY_ASSIGN(Delivered delivered, replace(beside, intention_.tail));
+  delivered.conflict = beside;
+  return delivered;
 }
 
 /// Reads what is there and compares it with our content.
@@ -108,14 +101,16 @@ Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there) const {
   }
 }
 
-Result<Delivered> Delivery::replace(const remote::RemotePath& path) {
+Result<Delivered> Delivery::replace(const remote::RemotePath& path, remote::UploadTail tail) {
   if (!remote_.takes_any_name_beside(path)) {
-    FTPSFS_TRY_ASSIGN(const remote::FileVersion left, send(path));
+    FTPSFS_TRY_ASSIGN(const remote::FileVersion left, send(path, tail));
     return Delivered{left, std::nullopt};
   }
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath part, path.parent().child(temporary_));
-  auto sent = send(part);
-  Result<void> moved = sent ? remote_.rename(part, path, wait()) : Result<void>(sent.error());
+  FTPSFS_TRY_ASSIGN(
+      const remote::RemotePath part,
+      path.parent().child(remote::HiddenNames::upload_name(number_.mount, number_.number)));
+  auto sent = send(part, tail);
+  Result<void> moved = sent ? rename_over(part, path) : Result<void>(sent.error());
   if (!moved) {
     const Errc code = moved.error().code;
     if (!is_link_failure(code) && code != Errc::cancelled) {
@@ -126,11 +121,14 @@ Result<Delivered> Delivery::replace(const remote::RemotePath& path) {
     }
     return std::move(moved).error();
   }
-  return Delivered{*std::move(sent), std::nullopt};
+  Delivered delivered;
+  delivered.left = *std::move(sent);
+  return delivered;
 }
 
-Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path) {
-  remote::UploadTail tail = intention_.tail;
+Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path,
+                                           remote::UploadTail tail) {
+  const std::optional<std::uint16_t> mode = tail.mode;
   const bool mode_comes_last = tail.mode && (*tail.mode & S_IWUSR) == 0;
   if (mode_comes_last) {
     tail.mode.reset();  // an upload that has to be sent again must be able to write
@@ -141,7 +139,7 @@ Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path) {
                                                    *end.version.size, content_->size()));
   }
   if (mode_comes_last) {
-    end.mode_set = remote_.set_mode(path, *intention_.tail.mode, own_wait());
+    end.mode_set = remote_.set_mode(path, *mode, own_wait());
   }
   for (const auto& set : {end.mode_set, end.mtime_set}) {
     if (set) {
@@ -171,6 +169,9 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
     FTPSFS_TRY_ASSIGN(const std::size_t got, content_->read(offset, piece));
     FTPSFS_TRY(writer->write(std::span(piece).first(got), wait()));
     offset += got;
+    if (limits_.on_progress) {
+      limits_.on_progress();
+    }
   }
   return writer->finish(tail, wait());
 }

@@ -7,9 +7,9 @@
 
 namespace ftpsfs::writeback {
 
-std::string NameIndex::key(const remote::RemotePath& path) const {
+std::string name_key(NameCase name_case, const remote::RemotePath& path) {
   std::string key = path.is_root() ? std::string() : path.str();
-  if (case_ == NameCase::folded) {
+  if (name_case == NameCase::folded) {
     std::transform(key.begin(), key.end(), key.begin(), remote::folded);
   }
   return key;
@@ -98,6 +98,33 @@ IntentionId NameIndex::first_at(const remote::RemotePath& path, IntentionId behi
   }
   const auto next = found->second.upper_bound(behind);
   return next != found->second.end() ? *next : 0;
+}
+
+IntentionId NameIndex::last_at(const remote::RemotePath& path, IntentionId before) const {
+  const Ids& ids = at(path);
+  const auto next = ids.lower_bound(before);
+  return next != ids.begin() ? *std::prev(next) : 0;
+}
+
+const NameIndex::Ids& NameIndex::at(const remote::RemotePath& path) const {
+  static const Ids kNone;
+  const auto found = ids_.find(key(path));
+  return found != ids_.end() ? found->second : kNone;
+}
+
+void NameIndex::for_each_in(const remote::RemotePath& directory,
+                            const std::function<void(const std::string&, const Ids&)>& take) const {
+  const std::string below = key(directory) + '/';
+  for (auto next = ids_.lower_bound(below); next != ids_.end() && next->first.starts_with(below);) {
+    const std::size_t slash = next->first.find('/', below.size());
+    if (slash == std::string::npos) {
+      take(next->first, next->second);
+      ++next;
+    } else {
+      // Past all that is below this one: '0' follows '/'.
+      next = ids_.lower_bound(next->first.substr(0, slash) + '0');
+    }
+  }
 }
 
 }  // namespace ftpsfs::writeback

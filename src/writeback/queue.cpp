@@ -25,6 +25,9 @@ void Queue::restore(const std::map<IntentionId, Intention>& left, IntentionId la
 
 Edit Queue::add(Intention intention) {
   Edit edit;
+  if (moves_refused(intention, last_ + 1, edit)) {
+    return edit;
+  }
   drop_superseded(intention, edit);
   place(++last_, std::move(intention), nullptr, edit);
   return edit;
@@ -50,6 +53,7 @@ void Queue::place(IntentionId id, Intention intention, const Item* replaced, Edi
     }
   }
   std::erase(edit.drops, id);  // it is put instead
+  learn_from_finished(intention, id);
   edit.puts.emplace_back(id, intention);
   Item item;
   item.intention = std::move(intention);
@@ -68,8 +72,8 @@ void Queue::drop_superseded(const Intention& intention, Edit& edit) {
     return;
   }
   std::erase_if(refused_, [&](const auto& refused) {
-    const bool is_superseded =
-        refused.second.action == Action::upload && refused.second.path == result_path(intention);
+    const bool is_superseded = refused.second.action == Action::upload &&
+                               same(refused.second.path, result_path(intention));
     if (is_superseded) {
       edit.drops.push_back(refused.first);
     }
@@ -150,39 +154,8 @@ void Queue::put_back(IntentionId id) {
   judge(id);
 }
 
-Edit Queue::finish(IntentionId id, const std::optional<remote::FileVersion>& left) {
-  Item& item = items_.at(id);
-  item.state = State::finished;
-  Edit edit;
-  edit.drops.push_back(id);
-  const remote::RemotePath& path = result_path(item.intention);
-  const auto next = items_.find(index_.first_at(path, id));
-  if (left && next != items_.end()) {
-    Item& behind = next->second;
-    if (result_path(behind.intention) == path && behind.intention.base.kind == Base::Kind::ours) {
-      behind.intention.base.kind = Base::Kind::version;
-      behind.intention.base.version = *left;
-      edit.puts.emplace_back(next->first, behind.intention);
-      ++behind.unkept;
-      judge(next->first);
-    }
-  }
-  return edit;
-}
-
 void Queue::release(IntentionId id) {
   remove(id);
-}
-
-Edit Queue::refuse(IntentionId id, std::string reason) {
-  Item& item = items_.at(id);
-  item.state = State::finished;
-  Intention intention = item.intention;
-  intention.refusal = std::move(reason);
-  Edit edit;
-  edit.puts.emplace_back(id, intention);
-  refused_.emplace(id, std::move(intention));
-  return edit;
 }
 
 Edit Queue::retry(IntentionId id) {
@@ -226,6 +199,26 @@ bool Queue::touches(const remote::RemotePath& path) const {
   question.action = Action::set_attributes;
   question.path = path;
   return index_.has_related(question, last_ + 1);
+}
+
+void Queue::for_each_at(const remote::RemotePath& path, const Each& take) const {
+  for (const IntentionId id : index_.at(path)) {
+    take(id, items_.at(id).intention);
+  }
+}
+
+std::vector<remote::RemotePath> Queue::names_in(const remote::RemotePath& directory) const {
+  std::vector<remote::RemotePath> names;
+  index_.for_each_in(directory, [&](const std::string& key, const NameIndex::Ids& ids) {
+    const Intention& last = items_.at(*ids.rbegin()).intention;
+    const remote::RemotePath& result = result_path(last);
+    names.push_back(name_key(name_case(), result) == key ? result : last.path);
+  });
+  return names;
+}
+
+bool Queue::same(const remote::RemotePath& a, const remote::RemotePath& b) const {
+  return a == b || name_key(name_case(), a) == name_key(name_case(), b);
 }
 
 }  // namespace ftpsfs::writeback

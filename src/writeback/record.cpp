@@ -83,10 +83,12 @@ void put_intention(std::string& to, const Intention& intention) {
   put_text(to, intention.path.str());
   put_text(to, intention.target.str());
   put_base(to, intention.base);
+  put_base(to, intention.source);
   put_integer(to, intention.content);
   put_integer(to, intention.size);
   put_optional(to, intention.tail.mtime);
   put_optional(to, intention.tail.mode);
+  put_integer(to, intention.accepted);
   put_text(to, intention.refusal);
 }
 
@@ -96,10 +98,12 @@ Intention take_intention(ByteReader& from) {
   intention.path = take_path(from);
   intention.target = take_path(from);
   intention.base = take_base(from);
+  intention.source = take_base(from);
   intention.content = from.integer<ContentId>();
   intention.size = from.integer<std::uint64_t>();
   intention.tail.mtime = take_optional<std::int64_t>(from);
   intention.tail.mode = take_optional<std::uint16_t>(from);
+  intention.accepted = from.integer<std::int64_t>();
   intention.refusal = from.text();
   return intention;
 }

@@ -159,6 +159,7 @@ remote::RemoteTraits FakeRemote::traits() const {
   traits.can_set_mtime = options_.can_set_mtime;
   traits.can_set_mode = options_.can_set_mode;
   traits.can_symlink = options_.can_symlink;
+  traits.writes_back = options_.writes_back;
   return traits;
 }
 
@@ -394,6 +395,13 @@ Result<void> FakeRemote::set_mtime(const RemotePath& path, std::int64_t unix_sec
     node->mtime = unix_seconds;
     return {};
   });
+}
+
+Result<void> FakeRemote::settle(const RemotePath& path, const Wait& wait) {
+  if (!options_.writes_back) {
+    return {};
+  }
+  return call(Op::settle, path.str(), wait, {}, []() -> Result<void> { return {}; });
 }
 
 Result<remote::Space> FakeRemote::space(const RemotePath& path, const Wait& wait) {

@@ -48,6 +48,7 @@ struct FakeRemoteOptions {
   bool can_set_mtime = true;
   bool can_set_mode = true;
   bool can_symlink = true;
+  bool writes_back = false;
 
   // Manners.
   bool tells_size = true;  ///< off: sizes of files are unknown everywhere (old IBM i)
@@ -159,6 +160,7 @@ class FakeRemote final : public remote::Remote {
                         const Wait& wait) override;
   Result<void> set_mtime(const remote::RemotePath& path, std::int64_t unix_seconds,
                          const Wait& wait) override;
+  Result<void> settle(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Space> space(const remote::RemotePath& path, const Wait& wait) override;
 
  private:

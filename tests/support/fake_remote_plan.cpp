@@ -100,7 +100,8 @@ constexpr std::array<const char*, kOps> kNames = {"stat",
                                                   "list_ahead",
                                                   "read_ahead",
                                                   "stamp",
-                                                  "follow"};
+                                                  "follow",
+                                                  "settle"};
 
 /// Once sent, its outcome must be known: the caller's stop is ignored.
 bool is_mutation(Op op) {

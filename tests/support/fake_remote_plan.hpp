@@ -43,8 +43,9 @@ enum class Op : std::uint8_t {
   read_ahead,
   stamp,
   follow,
+  settle,  ///< only where it writes back
 };
-constexpr std::size_t kOps = 21;
+constexpr std::size_t kOps = 22;
 const char* to_string(Op op);
 
 /// Before the call has done anything; or when it has done all, but its reply is late or lost.

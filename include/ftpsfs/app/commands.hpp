@@ -30,6 +30,9 @@ ExitCode refresh_command(const CommandLine& line, const std::string& working_dir
 /// `ftpsfs reload MNT`
 ExitCode reload_command(const CommandLine& line, const std::string& working_directory);
 
+/// `ftpsfs uploads [--retry] [--save=DIR] [--discard] MNT`
+ExitCode uploads_command(const CommandLine& line, const std::string& working_directory);
+
 /// `ftpsfs log-level MNT LEVEL`
 ExitCode log_level_command(const CommandLine& line, const std::string& working_directory);
 

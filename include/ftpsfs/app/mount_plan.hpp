@@ -18,6 +18,7 @@
 #include "ftpsfs/fs/settings.hpp"
 #include "ftpsfs/fuse/settings.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
+#include "ftpsfs/writeback/writeback_remote.hpp"
 
 namespace ftpsfs::app {
 
@@ -29,6 +30,7 @@ struct MountPlan {
   std::shared_ptr<const net::ClientIdentity> identity;  ///< none: no certificate is shown
   std::string mount_point;                              ///< absolute, links resolved
   std::string staging_directory;
+  std::string journal_directory;                  ///< empty: no writeback
   std::optional<ftp::ServerZone> zone;            ///< of timezone=
   std::optional<RunAs> run_as;                    ///< setuid=
   std::shared_ptr<session::DialogueTrace> trace;  ///< to be opened before the fork; none: not asked
@@ -57,6 +59,11 @@ Result<remote::RemotePath> remote_root(const MountPlan& plan, const remote::Remo
 
 remote::FtpRemoteSettings remote_settings(const MountPlan& plan);
 fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath& root);
+/// @param mount makes hidden names unlike those of any other mount. @pre there is a journal's
+/// place.
+writeback::WritebackSettings writeback_settings(const MountPlan& plan,
+                                                const remote::RemotePath& root,
+                                                std::uint64_t mount);
 fuse::MountOptions mount_options(const MountPlan& plan);
 fuse::ServeSettings serve_settings(const MountPlan& plan);
 

@@ -43,7 +43,8 @@ enum OptionScope : unsigned {
   kHelpScope = 8U,
   kPlainScope = 16U,  ///< commands without options of their own
   kCheckScope = 32U,  ///< besides kMountScope: check takes what a mount takes
-  kEveryScope = 63U,
+  kUploadsScope = 64U,
+  kEveryScope = 127U,
 };
 
 enum class OptionGroup : std::uint8_t { login, tls, connection, server, cache, owner, mount, run };

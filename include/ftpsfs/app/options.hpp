@@ -26,6 +26,7 @@ enum class Command : std::uint8_t {
   refresh,
   reload,
   log_level,
+  uploads,
   check,
   help,
   version
@@ -109,6 +110,9 @@ struct Options {
 
   // How files are written.
   fs::UploadMode upload_mode = fs::UploadMode::automatic;
+  bool writeback = false;
+  std::string journal_directory;                         ///< empty: the default place
+  std::uint64_t journal_size = std::uint64_t{10} << 30;  ///< bytes of content
 
   // What symbolic links are shown as.
   fs::SymlinkView symlinks = fs::SymlinkView::show;
@@ -146,7 +150,10 @@ struct Options {
 
   // The other commands.
   bool json = false;
-  bool write_test = false;        ///< of check
+  bool write_test = false;     ///< of check
+  bool retry_uploads = false;  ///< of uploads, as the next two
+  bool discard_uploads = false;
+  std::string save_uploads_to;    ///< empty: not asked
   std::optional<Duration> watch;  ///< of status: again and again
   bool lazy = false;              ///< of umount: for umount(8) alone, as the next
   bool force = false;

@@ -43,4 +43,12 @@ Result<std::string> make_staging_directory(const std::string& asked,
 Result<std::string> make_staging_directory_for(const RunAs& user, const std::string& asked,
                                                const std::string& mount_point);
 
+/// Where journals lie, in the same way: $XDG_STATE_HOME/ftpsfs, ~/.local/state/ftpsfs (root:
+/// /var/lib/ftpsfs). No temporary directory will do: what was accepted must outlive a reboot.
+Result<std::string> make_journal_directory(const std::string& asked,
+                                           const std::string& mount_point);
+/// /var/lib/ftpsfs-UID.
+Result<std::string> make_journal_directory_for(const RunAs& user, const std::string& asked,
+                                               const std::string& mount_point);
+
 }  // namespace ftpsfs::app

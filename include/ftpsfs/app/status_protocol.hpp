@@ -33,12 +33,23 @@ constexpr int kProtocolVersion = 1;
 constexpr std::size_t kLongestRequest = 4 * 1024;
 constexpr std::size_t kLongestReply = 64 * 1024;
 
-enum class ControlVerb : std::uint8_t { status, refresh, reload, log_level, await_end };
+enum class ControlVerb : std::uint8_t {
+  status,
+  refresh,
+  reload,
+  log_level,
+  await_end,
+  uploads,  ///< what writeback owes; the next act on what was refused of it
+  retry_uploads,
+  save_uploads,
+  discard_uploads,
+};
 
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;
   log::Level level = log::Level::warning;  ///< of log_level
-  std::string path = {};                   ///< of refresh: below the mount point; empty: all
+  /// Of refresh: below the mount point; empty: all. Of save_uploads: a directory, absolute.
+  std::string path = {};
 };
 
 /// How long the server takes for one verb, from its sending to its final reply, which comes behind
@@ -126,6 +137,14 @@ struct StatusReport {
   std::uint64_t kernel_requests = 0;  ///< not answered yet
   std::uint64_t worker_threads = 0;
 
+  bool writeback = false;
+  std::uint64_t waiting_changes = 0;   ///< accepted, and not on the server yet
+  std::uint64_t refused_changes = 0;   ///< of the server, and kept
+  std::uint64_t given_up_changes = 0;  ///< refused, and not worth keeping
+  std::uint64_t conflicts = 0;
+  std::uint64_t journal_bytes = 0;  ///< of content
+  std::string journal_trouble;      ///< why nothing is brought to the server; empty: it is
+
   std::string trouble;  ///< why no connection can be made now; empty: nothing is wrong
 
   std::vector<VerbReport> verbs;  ///< those first that took most of the time
@@ -135,9 +154,32 @@ struct StatusReport {
   friend bool operator==(const StatusReport&, const StatusReport&) = default;
 };
 
+/// Something that writeback owes to the server.
+struct OwedReport {
+  std::string what;  ///< "upload", "rename", …
+  std::string path;  ///< with its target, of a rename
+  std::uint64_t bytes = 0;
+  std::uint64_t accepted = 0;  ///< Unix seconds
+  std::string refusal;         ///< empty: it waits for its turn
+
+  friend bool operator==(const OwedReport&, const OwedReport&) = default;
+};
+
+/// The answer to all that asks for uploads.
+struct UploadsReport {
+  std::vector<OwedReport> owed;  ///< what was refused first; as much as a reply holds
+  std::uint64_t waiting = 0;     ///< all of them
+  std::uint64_t refused = 0;
+  std::uint64_t done = 0;  ///< retried, saved or discarded just now
+
+  friend bool operator==(const UploadsReport&, const UploadsReport&) = default;
+};
+
 /// What became of a mount's uploads.
 struct EndReport {
   std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
+  std::uint64_t waiting = 0;     ///< in the journal: the next mount brings it
+  std::uint64_t refused = 0;     ///< of the server, and kept in the journal
 
   friend bool operator==(const EndReport&, const EndReport&) = default;
 };
@@ -146,6 +188,7 @@ struct ControlReply {
   std::optional<std::string> error = {};    ///< the mount could not do it
   std::optional<StatusReport> status = {};  ///< of a status request
   std::optional<EndReport> end = {};        ///< the mount has ended
+  std::optional<UploadsReport> uploads = {};
 };
 
 /// The word for a level in requests, options and status.
@@ -163,6 +206,7 @@ Result<ControlReply> decode_reply(std::string_view line);
 /// A report as one JSON object in one line, and as text for people.
 std::string as_json(const StatusReport& report);
 std::string as_text(const StatusReport& report);
+std::string as_text(const UploadsReport& report);
 
 /// For people who watch: the same, with the rates since an earlier picture of the same mount.
 /// @param earlier null: there is none. @param passed since then.

@@ -32,6 +32,9 @@ class ControlHandler {
   /// @errors: the words for who asked.
   virtual Result<void> reload() = 0;
   virtual void set_log_level(log::Level level) = 0;
+  /// What writeback owes; before that, what the verb does to what was refused. May wait for the
+  /// local disk. @errors: the words for who asked.
+  virtual Result<UploadsReport> uploads(ControlVerb verb, const std::string& path) = 0;
 };
 
 /// The socket's file name (no directory) for a mount point.

@@ -111,6 +111,9 @@ class Filesystem {
   /// @param path below the root: the kernel keeps what it has of other places. Empty: nothing is
   /// kept.
   void refresh(std::string_view path = {});
+  /// The server's directory of this path is other than it was told: what is remembered of the names
+  /// in it is forgotten, and of no others. Does not wait.
+  void forget_directory(const remote::RemotePath& directory);
 
   /// Finishes the uploads under way within the wait. @return the number that could not be finished;
   /// those that nobody was told of are among Counters::lost_files.

@@ -30,6 +30,9 @@ struct RemoteTraits {
   bool can_set_mode = false;
   bool can_symlink = false;
   bool tells_space = true;  ///< space() may know something
+  /// Changes are accepted before the server has them. An upload shows when it is finished, and
+  /// replaces what was there in one step.
+  bool writes_back = false;
   /// The time for a listing may grow with the square of the names: none is listed ahead that is not
   /// known to be small.
   bool listing_slow_when_large = false;
@@ -254,6 +257,10 @@ class Remote {
   virtual Result<void> set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) = 0;
   virtual Result<void> set_mtime(const RemotePath& path, std::int64_t unix_seconds,
                                  const Wait& wait) = 0;
+
+  /// Returns when the server has all that was accepted for this path.
+  /// @errors also the server's refusal of the content.
+  virtual Result<void> settle(const RemotePath& /*path*/, const Wait& /*wait*/) { return {}; }
 
   virtual Result<Space> space(const RemotePath& path, const Wait& wait) = 0;
 };

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,7 +33,12 @@ struct CourierSettings {
   Duration longest_pause{60'000};
   /// Content beyond that is accepted only when some has arrived.
   std::uint64_t most_content_bytes = 10ULL << 30;
-  std::uint64_t name_seed = 0;  ///< makes the hidden names of two mounts different
+  std::uint64_t mount = 0;  ///< makes the hidden names of two mounts different
+  /// Called under the courier's mutex when one has ended, before anything that depends on it is
+  /// told or begun: it may note things in memory.
+  std::function<void(const Intention&, const Result<Delivered>&)> on_end = {};
+  /// Called without a mutex when the server turned out to be other than programs were told.
+  std::function<void(const Intention&)> on_surprise = {};
 };
 
 class Courier {
@@ -48,23 +54,45 @@ class Courier {
   /// Room for the bytes of an upload; of no use when the courier has gone.
   std::unique_ptr<ContentDraft> draft() { return journal_->draft(); }
 
+  /// Room in the journal for bytes of an upload that are not accepted yet: to be had before they
+  /// are written, and given back behind the acceptance, or when there will be none.
+  /// @errors no_space: the journal is full, and nothing of it arrives in time; cancelled.
+  Result<void> take_room(std::uint64_t bytes, const Wait& wait);
+  void give_room_back(std::uint64_t bytes);
+
+  /// Decides, from what is owed, what is to be accepted. Under the courier's mutex: from memory.
+  using Choice = std::function<Result<Intention>(const Queue&)>;
+
   /// Returns when the change is safe on this machine's disk.
   /// @param content of an upload, sealed; else null.
-  /// @errors no_space: the disk is full, or the journal, and nothing of it arrives in time;
-  /// name_too_long; io_error: the disk failed; timed_out, cancelled. After an error the change is
-  /// not made, unless it was merged with an earlier one that still waited, or this process is
-  /// killed before the journal says so.
+  /// @errors those of `choose`; no_space: the disk is full; name_too_long; io_error: the disk
+  /// failed; timed_out, cancelled. After an error the change is not made, unless it was merged with
+  /// an earlier one that still waited, or this process is killed before the journal says so.
+  Result<void> accept(const Choice& choose, std::unique_ptr<ContentDraft> content,
+                      const Wait& wait);
   Result<void> accept(Intention intention, std::unique_ptr<ContentDraft> content, const Wait& wait);
 
-  /// Returns when nothing is owed that speaks of this path, or of one above or below it.
+  /// For looking at what is owed.
+  template <typename Look>
+  auto look(Look look) const {
+    const MutexLock lock(mutex_);
+    return look(queue_);
+  }
+
+  /// Return when nothing is owed that speaks of this path, or of one above or below it. As long as
+  /// something moves on, the wait begins anew.
   Result<void> await(const remote::RemotePath& path, const Wait& wait);
   Result<void> await_all(const Wait& wait);
+  /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`.
+  Result<void> await_verdict(const remote::RemotePath& path, const Wait& wait);
 
   /// What is owed, without what was refused.
   std::map<IntentionId, Intention> waiting() const;
   std::map<IntentionId, Intention> refused() const;
   /// Tries what was refused once more. @return how many.
   Result<std::size_t> retry_refused(const Wait& wait);
+  /// Gives up what was refused. @return how many.
+  Result<std::size_t> discard_refused(const Wait& wait);
   /// For looking at content, and for taking it out.
   const Journal& journal() const noexcept { return *journal_; }
 
@@ -76,6 +104,8 @@ class Courier {
     std::uint64_t refused = 0;
     std::uint64_t delivered = 0;
     std::uint64_t conflicts = 0;
+    std::uint64_t given_up = 0;  ///< refused, and not worth keeping: attributes, removals, renames
+    std::uint64_t left_behind = 0;  ///< hidden files that may have stayed on the server
     std::uint64_t content_bytes = 0;
     std::string problem;  ///< why it does not go on; empty while it does
   };
@@ -97,7 +127,11 @@ class Courier {
   void note_failure(const Queue::Started& started, const Error& why);
   /// Brings the edit that ends an intention to the disk, however long that takes.
   void end(IntentionId id, const Edit& edit, Journal::Ticket ticket, const std::stop_token& stop);
-  Result<void> await_room(const Wait& wait);
+  Result<std::size_t> change_refused(const std::function<Edit(Queue&, IntentionId)>& how,
+                                     const Wait& wait);
+  template <typename Reached>
+  Result<void> await_progress(const Wait& wait, const char* what, Reached reached)
+      FTPSFS_REQUIRES(mutex_);
   Duration longer(Duration pause) const;
   void note_change() FTPSFS_REQUIRES(mutex_);
 
@@ -115,6 +149,11 @@ class Courier {
   Duration link_pause_ FTPSFS_GUARDED_BY(mutex_){0};
   std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t given_up_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t left_behind_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t reserved_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< bytes of uploads to come
+  /// Rises with each piece of content and each intention that has arrived.
+  std::atomic<std::uint64_t> progress_{0};
   std::string problem_ FTPSFS_GUARDED_BY(mutex_);
 
   std::vector<std::jthread> threads_;

@@ -8,6 +8,8 @@
 // server that is ours, or the beginning of ours, is told from that of others by reading it.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -21,6 +23,15 @@ namespace ftpsfs::writeback {
 struct DeliveryLimits {
   /// For one question to the server, and for each piece of content.
   Duration timeout{30'000};
+  /// Called whenever something has moved on.
+  std::function<void()> on_progress = {};
+};
+
+/// Chooses the hidden names for content on its way, and for what it replaces: the intention's own.
+/// What is found under them is left over from an earlier try.
+struct DeliveryNumber {
+  std::uint64_t mount = 0;
+  std::uint64_t number = 0;  ///< with the highest bit: see HiddenNames
 };
 
 struct Delivered {
@@ -28,14 +39,19 @@ struct Delivered {
   std::optional<remote::FileVersion> left;
   /// What others had done meanwhile stays; ours has this name.
   std::optional<remote::RemotePath> conflict;
+  /// What others had done meanwhile stays, and this was not carried out at all.
+  bool kept_theirs = false;
+  /// A hidden file may have stayed on the server.
+  bool left_behind = false;
+  /// A directory that nobody had made before: nothing is in it.
+  bool made_directory = false;
 };
 
 class Delivery {
  public:
-  /// @param temporary a hidden name for content on its way, the intention's own: what is found
-  /// under it is left over from an earlier try. @param content of an upload, else null.
+  /// @param content of an upload, else null.
   Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
-           const Intention& intention, bool again, std::string temporary,
+           const Intention& intention, bool again, DeliveryNumber number,
            const ContentReader* content);
 
   /// @errors link failures, cancelled, timed_out: to be tried again; all others: the server will
@@ -43,19 +59,24 @@ class Delivery {
   Result<Delivered> run(const std::stop_token& stop);
 
  private:
+  Result<Delivered> carry_out();
   Result<Delivered> upload();
   Result<Delivered> rename();
   Result<Delivered> set_attributes();
-  Result<void> make_directory();
-  Result<void> remove(Result<void> removed) const;
+  Result<Delivered> make_directory();
+  Result<Delivered> remove_file();
+  Result<Delivered> remove_directory();
 
   enum class Likeness : std::uint8_t { same, beginning, other };
   Result<std::optional<remote::Entry>> look(const remote::RemotePath& path) const;
-  Result<bool> is_others(const remote::Entry& there) const;
+  Result<bool> is_others(const remote::RemotePath& path, const Base& base,
+                         const remote::Entry& there) const;
+  Result<void> rename_over(const remote::RemotePath& from, const remote::RemotePath& to);
+  Result<void> put_back_aside(const remote::RemotePath& path) const;
   Result<Likeness> compare(const remote::Entry& there) const;
   Result<remote::RemotePath> conflict_path(const remote::RemotePath& path) const;
-  Result<Delivered> replace(const remote::RemotePath& path);
-  Result<remote::FileVersion> send(const remote::RemotePath& path);
+  Result<Delivered> replace(const remote::RemotePath& path, remote::UploadTail tail);
+  Result<remote::FileVersion> send(const remote::RemotePath& path, remote::UploadTail tail);
   Result<remote::FinishedUpload> send_pieces(const remote::RemotePath& path,
                                              const remote::UploadTail& tail);
   Result<remote::FileVersion> set_tail(const remote::RemotePath& path);
@@ -68,9 +89,10 @@ class Delivery {
   const DeliveryLimits limits_;
   const Intention& intention_;
   const bool again_;
-  const std::string temporary_;
+  const DeliveryNumber number_;
   const ContentReader* const content_;
   std::stop_token stop_;
+  bool left_behind_ = false;
 };
 
 }  // namespace ftpsfs::writeback

@@ -29,7 +29,7 @@ enum class Action : std::uint8_t {
   set_attributes = 6,
 };
 
-/// What a name was on the server when content for it was accepted, so that what others do meanwhile
+/// What a name was on the server when a change of it was accepted, so that what others do meanwhile
 /// is seen.
 struct Base {
   enum class Kind : std::uint8_t {
@@ -45,10 +45,14 @@ struct Intention {
   Action action = Action::upload;
   remote::RemotePath path;
   remote::RemotePath target;  ///< of a rename
-  Base base;                  ///< of an upload's path, of a rename's target
+  Base base;                  ///< of the path, or of a rename's target; not of directories
+  Base source;                ///< of a rename's path
   ContentId content = 0;      ///< of an upload
-  std::uint64_t size = 0;     ///< of an upload, in bytes
-  remote::UploadTail tail;    ///< of an upload and of set_attributes
+  std::uint64_t size = 0;     ///< of an upload, and of the file that a rename moves, in bytes
+  /// Of an upload, of set_attributes and of make_directory (its mode alone). Of a rename: what
+  /// programs see of the file; nothing that is to be set.
+  remote::UploadTail tail;
+  std::int64_t accepted = 0;  ///< when, in Unix seconds
   /// Why the server will not have it; empty while it is still to be tried. What was refused is kept
   /// until somebody decides.
   std::string refusal;

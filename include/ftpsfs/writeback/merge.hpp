@@ -12,6 +12,9 @@ namespace ftpsfs::writeback {
 /// The path under which an upload or a rename leaves a file; else the path itself.
 const remote::RemotePath& result_path(const Intention& intention) noexcept;
 
+/// What is set in the end when both are.
+remote::UploadTail combined(const remote::UploadTail& earlier, const remote::UploadTail& later);
+
 /// What is left of two.
 struct Merged {
   std::optional<Intention> intention;  ///< absent: nothing

@@ -17,6 +17,9 @@ namespace ftpsfs::writeback {
 
 enum class NameCase : std::uint8_t { sensitive, folded };
 
+/// The same for names that the server does not tell apart. The root's is empty.
+std::string name_key(NameCase name_case, const remote::RemotePath& path);
+
 class NameIndex {
  public:
   explicit NameIndex(NameCase name_case) : case_(name_case) {}
@@ -32,13 +35,22 @@ class NameIndex {
   std::vector<IntentionId> related_behind(const Intention& intention, IntentionId id) const;
   /// The first behind `id` that speaks of this very path; 0: none.
   IntentionId first_at(const remote::RemotePath& path, IntentionId behind) const;
+  /// The last before `id` that speaks of this very path; 0: none.
+  IntentionId last_at(const remote::RemotePath& path, IntentionId before) const;
+
+  using Ids = std::set<IntentionId>;
+  /// All that speak of this very path.
+  const Ids& at(const remote::RemotePath& path) const;
+  /// Calls `take` with those that speak of a name right in this directory, name after name.
+  void for_each_in(const remote::RemotePath& directory,
+                   const std::function<void(const std::string& key, const Ids&)>& take) const;
+  NameCase name_case() const noexcept { return case_; }
 
  private:
-  using Ids = std::set<IntentionId>;
   /// Until it says that it has enough.
   using Look = std::function<bool(const Ids&)>;
 
-  std::string key(const remote::RemotePath& path) const;
+  std::string key(const remote::RemotePath& path) const { return name_key(case_, path); }
   std::vector<std::string> keys(const Intention& intention) const;
   void visit(const Intention& intention, const Look& enough) const;
 

@@ -14,10 +14,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "ftpsfs/writeback/intention.hpp"
 #include "ftpsfs/writeback/name_index.hpp"
@@ -57,13 +59,19 @@ class Queue {
 
   /// It is carried out. What depends on it waits on until release().
   /// @param left what the server tells of the file that it leaves; nullopt: nothing is known.
+  /// @param elsewhere the name belongs to others now, and what is ours lies here: what was accepted
+  /// for it since is carried out there.
   /// @return for the journal; then keep() and release().
-  Edit finish(IntentionId id, const std::optional<remote::FileVersion>& left);
+  Edit finish(IntentionId id, const std::optional<remote::FileVersion>& left,
+              const std::optional<remote::RemotePath>& elsewhere = std::nullopt);
   void release(IntentionId id);
 
-  /// The server will not have it. It is kept aside. What depends on it waits until release(): begun
-  /// earlier, it might meet what a second try after a crash would do.
-  /// @return for the journal.
+  /// The server will not have it. Uploads and directories are kept aside, all else is given up.
+  /// What depends on it waits until release(): begun earlier, it might meet what a second try after
+  /// a crash would do. An upload takes with it what programs have done to the file meanwhile: what
+  /// is kept has the name and the attributes that they have given it last, and is given up where
+  /// they have removed or overwritten it.
+  /// @return for the journal; then keep().
   Edit refuse(IntentionId id, std::string reason);
 
   /// What was refused goes to the end of the queue. @return for the journal; then keep().
@@ -79,6 +87,15 @@ class Queue {
   /// Is anything owed that speaks of this path, of one above it or of one below it?
   bool touches(const remote::RemotePath& path) const;
 
+  using Each = std::function<void(IntentionId, const Intention&)>;
+  /// All that speak of this very path and are not released yet, in their order.
+  void for_each_at(const remote::RemotePath& path, const Each& take) const;
+  bool owes_at(const remote::RemotePath& path) const { return !index_.at(path).empty(); }
+  /// The names right in this directory that anything speaks of, each once.
+  std::vector<remote::RemotePath> names_in(const remote::RemotePath& directory) const;
+  NameCase name_case() const noexcept { return index_.name_case(); }
+  bool same(const remote::RemotePath& a, const remote::RemotePath& b) const;
+
  private:
   enum class State : std::uint8_t { waiting, begun, finished };
   struct Item {
@@ -88,6 +105,9 @@ class Queue {
     bool is_merged = false;  ///< stands for more than one
     /// Edits that put it and are not kept yet.
     unsigned unkept = 0;
+    // Of one that is finished: what the server has under its name, and under a rename's old one.
+    std::optional<Base> left;
+    std::optional<Base> left_at_source;
   };
   using Items = std::map<IntentionId, Item>;
 
@@ -98,6 +118,17 @@ class Queue {
   Item remove(IntentionId id);
   void judge(IntentionId id);
   void drop_superseded(const Intention& intention, Edit& edit);
+  /// The intention's word on what `path` is on the server before it; null: it has none.
+  Base* base_at(Intention& intention, const remote::RemotePath& path) const;
+  void learn_from_finished(Intention& intention, IntentionId id) const;
+  bool moves_refused(const Intention& intention, IntentionId before, Edit& edit);
+  void change(IntentionId id, Intention intention, Edit& edit);
+  void drop(IntentionId id, Edit& edit);
+  /// What an intention leaves becomes the base of the next one that was accepted for the path.
+  void resolve(const remote::RemotePath& path, IntentionId behind, const Base& left, Edit& edit);
+  void redirect(const remote::RemotePath& path, IntentionId behind,
+                const remote::RemotePath& elsewhere, const Base& left, Edit& edit);
+  bool fold_behind(IntentionId id, Intention& refused, Edit& edit);
 
   Items items_;
   NameIndex index_;

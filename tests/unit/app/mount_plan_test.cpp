@@ -40,6 +40,29 @@ class Plan : public testing::Test {
   Options options_;
 };
 
+TEST_F(Plan, WritebackHasAJournalOfServerUserAndDirectory) {
+  EXPECT_EQ(make()->journal_directory, "") << "off by default";
+  options_.writeback = true;
+  options_.journal_directory = directory_;
+  options_.journal_size = 1ULL << 30U;
+  options_.max_conns = 4;
+  auto plan = make();
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_EQ(plan->journal_directory, directory_);
+  plan->credentials.username = "me";
+  const auto settings = writeback_settings(*plan, *remote::RemotePath::parse("/dir"), 77);
+  EXPECT_EQ(settings.journal.directory, directory_);
+  EXPECT_THAT(settings.journal.identity, testing::StartsWith("me@host"));
+  EXPECT_THAT(settings.journal.identity, testing::EndsWith("/dir"));
+  EXPECT_EQ(settings.courier.mount, 77U);
+  EXPECT_EQ(settings.courier.most_content_bytes, 1ULL << 30U);
+  EXPECT_EQ(settings.courier.threads, 2U) << "programs come first";
+  options_.upload_mode = fs::UploadMode::direct;
+  EXPECT_THAT(failure(), testing::HasSubstr("upload="));
+  options_.read_only = true;
+  EXPECT_EQ(make()->journal_directory, "");
+}
+
 TEST_F(Plan, HasAnAbsoluteMountPoint) {
   const auto plan = make();
   ASSERT_TRUE(plan) << plan.error().text;

@@ -61,7 +61,8 @@ TEST(Documents, ManPageOfMountHelperHasItsUsage) {
 }
 
 TEST(Documents, HelpLinesFitATerminal) {
-  for (const Command command : {Command::mount, Command::check, Command::umount, Command::status}) {
+  for (const Command command :
+       {Command::mount, Command::check, Command::umount, Command::status, Command::uploads}) {
     std::istringstream text(help_text(command));
     for (std::string line; std::getline(text, line);) {
       EXPECT_LE(line.size(), 100U) << line;
@@ -70,8 +71,8 @@ TEST(Documents, HelpLinesFitATerminal) {
 }
 
 TEST(Documents, HelpNamesEveryCommand) {
-  for (const char* name :
-       {"check", "umount", "status", "refresh", "reload", "log-level", "help", "version"}) {
+  for (const char* name : {"check", "umount", "status", "refresh", "reload", "uploads", "log-level",
+                           "help", "version"}) {
     EXPECT_THAT(help_text(Command::mount), testing::HasSubstr(std::string("ftpsfs ") + name));
   }
 }

@@ -157,6 +157,7 @@ TEST(OptionTable, DefaultsInHelpAreThoseOfTheOptions) {
       EXPECT_EQ(changed.staging_size, defaults.staging_size) << row.name;
       EXPECT_EQ(changed.upload_mode, defaults.upload_mode) << row.name;
       EXPECT_EQ(changed.symlinks, defaults.symlinks) << row.name;
+      EXPECT_EQ(changed.journal_size, defaults.journal_size) << row.name;
       EXPECT_EQ(changed.effective_log_level(), defaults.effective_log_level()) << row.name;
     }
   }
@@ -181,7 +182,8 @@ TEST(OptionTable, ValuesReachTheirMembers) {
              "prot=clear,tls_min=1.3,tls_max=1.3,max_conns=3,connect_timeout=2s,"
              "timeout=500ms,dir_cache_timeout=2m,attr_timeout=1.5,entry_timeout=0,"
              "negative_timeout=1h,times=listing,cache_size=128M,buffer_size=64M,readahead=1M,"
-             "staging_dir=s,staging_size=1G,upload=direct,symlinks=follow,uid=1,gid=2,umask="
+             "staging_dir=s,staging_size=1G,upload=direct,symlinks=follow,writeback,journal_dir=j,"
+             "journal_size=2G,uid=1,gid=2,umask="
              "0022,fmask=111,"
              "dmask=0,ro,allow_other,auto_unmount,fsname=x,noexec,nodev,log_level=info",
              "-f", "h:/", "m"});
@@ -221,6 +223,9 @@ TEST(OptionTable, ValuesReachTheirMembers) {
   EXPECT_EQ(o.staging_size, 1ULL << 30U);
   EXPECT_EQ(o.upload_mode, fs::UploadMode::direct);
   EXPECT_EQ(o.symlinks, fs::SymlinkView::follow);
+  EXPECT_TRUE(o.writeback);
+  EXPECT_EQ(o.journal_directory, "/start/j");
+  EXPECT_EQ(o.journal_size, 2ULL << 30U);
   EXPECT_EQ(o.uid, 1U);
   EXPECT_EQ(o.gid, 2U);
   EXPECT_EQ(o.umask, 022);

@@ -58,6 +58,25 @@ TEST_F(PrivateDirectory, StagingNeverLiesInsideTheMount) {
   EXPECT_FALSE(make_staging_directory("/dev/null", "/m"));
 }
 
+TEST_F(PrivateDirectory, AJournalNeverLiesInATemporaryPlace) {
+  const std::string inside = directory_ + "/mnt/journal";
+  std::filesystem::create_directories(inside);
+  EXPECT_THAT(make_journal_directory(inside, directory_ + "/mnt").error().text,
+              HasSubstr("journal_dir="));
+  EXPECT_EQ(make_journal_directory(inside, "/m").value_or(""), inside);
+  if (::geteuid() == 0) {
+    return;  // /var/lib belongs to the machine
+  }
+  ::setenv("XDG_STATE_HOME", directory_.c_str(), 1);
+  ::setenv("HOME", (directory_ + "/home").c_str(), 1);
+  EXPECT_EQ(make_journal_directory("", "/some/mount").value_or(""), directory_ + "/ftpsfs");
+  ::unsetenv("XDG_STATE_HOME");
+  EXPECT_EQ(make_journal_directory("", "/some/mount").value_or(""),
+            directory_ + "/home/.local/state/ftpsfs");
+  const auto none = make_journal_directory("", directory_ + "/home");
+  EXPECT_FALSE(none) << "inside the mount, and /tmp will not do";
+}
+
 TEST_F(PrivateDirectory, StagingHasADefaultPlace) {
   ::setenv("XDG_CACHE_HOME", directory_.c_str(), 1);
   ::setenv("TMPDIR", directory_.c_str(), 1);

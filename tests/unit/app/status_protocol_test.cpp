@@ -104,17 +104,58 @@ TEST(StatusProtocol, ErrorsSurviveTheJourney) {
 }
 
 TEST(StatusProtocol, TheEndSurvivesTheJourney) {
-  const auto reply = decode_reply(line_of(encode(ControlReply{.end = EndReport{3}})));
+  const EndReport end{3, 4, 5};
+  const auto reply = decode_reply(line_of(encode(ControlReply{.end = end})));
   ASSERT_TRUE(reply);
-  EXPECT_EQ(reply->end, EndReport{3});
+  EXPECT_EQ(reply->end, end);
+  const auto of_old = decode_reply(R"({"v":1,"ok":true,"end":{"lost_files":3}})");
+  ASSERT_TRUE(of_old);
+  EXPECT_EQ(of_old->end, (EndReport{3, 0, 0})) << "one that has no journal";
   EXPECT_FALSE(decode_reply(line_of(encode(ControlReply{})))->end);
 }
 
 TEST(StatusProtocol, AnEndWithoutItsNumberIsNotAGoodEnd) {
   for (const char* end :
-       {"{}", "[]", "null", "0", R"({"lost_files":-1})", R"({"lost_files":"0"})"}) {
+       {"{}", "[]", "null", "0", R"({"lost_files":-1})", R"({"lost_files":"0"})",
+        R"({"lost_files":0,"waiting":-1})", R"({"lost_files":0,"refused":"0"})"}) {
     EXPECT_FALSE(decode_reply(std::string(R"({"v":1,"ok":true,"end":)") + end + "}")) << end;
   }
+}
+
+TEST(StatusProtocol, WhatIsOwedSurvivesTheJourney) {
+  for (const ControlVerb verb : {ControlVerb::uploads, ControlVerb::retry_uploads,
+                                 ControlVerb::save_uploads, ControlVerb::discard_uploads}) {
+    const auto request = decode_request(line_of(encode(ControlRequest{verb, {}, "/shelf"})));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->verb, verb);
+    EXPECT_EQ(request->path, "/shelf");
+  }
+  UploadsReport report;
+  report.owed = {{"upload", "/d/f", 12, 1'700'000'000, "552 quota"},
+                 {"rename", "/a -> /b\x1b[2J", 0, 1'700'000'001, ""}};
+  report.waiting = 7;
+  report.refused = 1;
+  report.done = 2;
+  const auto reply = decode_reply(line_of(encode(ControlReply{.uploads = report})));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->uploads, report);
+  const std::string text = as_text(report);
+  EXPECT_THAT(text, HasSubstr("/d/f: 552 quota"));
+  EXPECT_THAT(text, HasSubstr("and 6 more"));
+  EXPECT_THAT(text, HasSubstr("7 waiting, 1 refused"));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b"))) << "names must not speak to the terminal";
+}
+
+TEST(StatusProtocol, AMountWithWritebackTellsOfItsJournal) {
+  StatusReport report;
+  EXPECT_THAT(as_text(report), Not(HasSubstr("writeback")));
+  report.writeback = true;
+  report.waiting_changes = 3;
+  report.refused_changes = 2;
+  report.journal_trouble = "no route";
+  EXPECT_THAT(as_text(report), HasSubstr("3 changes wait"));
+  EXPECT_THAT(as_text(report), HasSubstr("2 refused"));
+  EXPECT_THAT(as_text(report), HasSubstr("nothing is uploaded now: no route"));
 }
 
 TEST(StatusProtocol, NamesThatAreNoUtf8DoNotBreakIt) {

@@ -42,6 +42,15 @@ class RecordingHandler final : public ControlHandler {
     return reload_works ? Result<void>() : make_error(Errc::invalid_argument, "no such key");
   }
   void set_log_level(log::Level asked) override { level = asked; }
+  Result<UploadsReport> uploads(ControlVerb verb, const std::string& path) override {
+    if (verb == ControlVerb::save_uploads && path != "/shelf") {
+      return make_error(Errc::not_found, "no such directory");
+    }
+    UploadsReport report;
+    report.refused = 1;
+    report.done = verb == ControlVerb::uploads ? 0 : 1;
+    return report;
+  }
 
   std::atomic<int> refreshes = 0;
   std::mutex mutex;
@@ -107,6 +116,16 @@ TEST_F(Control, AnswersRequests) {
   EXPECT_EQ(ask({ControlVerb::reload, {}}).error().text, "no such key");
   EXPECT_TRUE(ask({ControlVerb::log_level, log::Level::trace}));
   EXPECT_EQ(handler_.level, log::Level::trace);
+}
+
+TEST_F(Control, AnswersWhoAsksForUploads) {
+  const auto owed = ask({ControlVerb::uploads, {}});
+  ASSERT_TRUE(owed) << owed.error().text;
+  ASSERT_TRUE(owed->uploads);
+  EXPECT_EQ(owed->uploads->refused, 1U);
+  EXPECT_EQ(ask({ControlVerb::retry_uploads, {}})->uploads->done, 1U);
+  EXPECT_TRUE(ask({ControlVerb::save_uploads, {}, "/shelf"}));
+  EXPECT_EQ(ask({ControlVerb::save_uploads, {}, "/x"}).error().text, "no such directory");
 }
 
 TEST_F(Control, WhoAwaitsTheEndIsToldAndKeepsNobodyWaiting) {

@@ -7,8 +7,8 @@
 
 #include <thread>
 
-#include "../../../src/fs/hidden_names.hpp"
 #include "filesystem_fixture.hpp"
+#include "ftpsfs/remote/hidden_names.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -172,8 +172,8 @@ class LeftoversTest : public ReplacingTest {
     }
     EXPECT_EQ(hidden().size(), count);
   }
-  HiddenNames dead{kDead};
-  HiddenNames living{kLiving};
+  remote::HiddenNames dead{kDead};
+  remote::HiddenNames living{kLiving};
 };
 
 TEST_F(LeftoversTest, OfADeadMountAreRemoved) {

@@ -8,6 +8,7 @@
 
 #include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/writeback/saving.hpp"
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
 #include "support/faulty_remote.hpp"
@@ -211,19 +212,78 @@ TEST_F(CourierTest, AFullJournalWaitsForRoom) {
   courier_ = begin(remote_, std::chrono::hours(1), 100'000);
   const std::string content(60'000, 'c');
   ASSERT_TRUE(put("/a", content));
-  ASSERT_TRUE(put("/b", content));
   await_failure();
-  auto draft = courier_->draft();
-  const Intention intention = upload("/c", draft->id());
-  const auto full = courier_->accept(intention, std::move(draft), Wait::for_at_most(Duration(0)));
+  const auto full = courier_->take_room(60'000, Wait::for_at_most(Duration(0)));
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code, Errc::no_space);
-  std::jthread waiter([this, &content] { EXPECT_TRUE(put("/c", content)); });
+  ASSERT_TRUE(courier_->take_room(20'000, Wait::for_at_most(Duration(0)))) << "so much is left";
+  std::jthread waiter([this] { EXPECT_TRUE(courier_->take_room(60'000, patience())); });
   remote_.fail_all(std::nullopt);
   courier_->hurry();
   waiter.join();
   ASSERT_TRUE(courier_->await_all(patience()));
-  EXPECT_EQ(remote_.content("/c"), content);
+  EXPECT_FALSE(courier_->take_room(60'000, Wait::for_at_most(Duration(0)))) << "others have it";
+  courier_->give_room_back(80'000);
+  EXPECT_TRUE(courier_->take_room(100'000, Wait::for_at_most(Duration(0))));
+}
+
+TEST_F(CourierTest, RefusedContentTakesRoomUntilItIsDiscarded) {
+  courier_ = begin(remote_, std::chrono::hours(1), 100'000);
+  remote_.fail_next(Op::open_writer, "/a", make_error(Errc::quota_exceeded, "552 quota", 552));
+  ASSERT_TRUE(put("/a", std::string(80'000, 'a')));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  const auto full = courier_->take_room(80'000, patience());
+  ASSERT_FALSE(full) << "told at once: nothing will make room by itself";
+  EXPECT_EQ(full.error().code, Errc::no_space);
+  const auto discarded = courier_->discard_refused(patience());
+  ASSERT_TRUE(discarded);
+  EXPECT_EQ(*discarded, 1U);
+  EXPECT_TRUE(courier_->take_room(80'000, patience()));
+  end();
+  begin();
+  EXPECT_THAT(courier_->refused(), IsEmpty());
+}
+
+TEST_F(CourierTest, RefusedContentCanBeSaved) {
+  begin();
+  const test::TempDirectory shelf;
+  const std::string large(300'000, 'x');
+  for (const char* path : {"/d1/f", "/d2/f"}) {
+    remote_.put_directory(path_of(path).parent().str());
+    remote_.fail_next(Op::open_writer, path, make_error(Errc::quota_exceeded, "552 quota", 552));
+  }
+  ASSERT_TRUE(put("/d1/f", "small"));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  ASSERT_TRUE(put("/d2/f", large));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  const auto saved = save_refused(*courier_, shelf.path());
+  ASSERT_TRUE(saved) << saved.error().text;
+  EXPECT_EQ(*saved, 2U);
+  EXPECT_EQ(std::filesystem::file_size(shelf.path() + "/f"), 5U);
+  EXPECT_EQ(std::filesystem::file_size(shelf.path() + "/f.2"), large.size());
+  EXPECT_EQ(courier_->refused().size(), 2U) << "until they are discarded";
+  EXPECT_FALSE(save_refused(*courier_, shelf.path() + "/nowhere"));
+}
+
+TEST_F(CourierTest, RefusedAttributesAreDroppedAndTold) {
+  remote_.put("/f", "text");
+  begin();
+  remote_.fail_next(Op::set_mtime, "/f", make_error(Errc::access_denied, "550", 550));
+  ASSERT_TRUE(change(attributes("/f", 5)));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(courier_->counters().given_up, 1U);
+  EXPECT_THAT(courier_->refused(), IsEmpty());
+  EXPECT_THAT(courier_->journal().intentions(), IsEmpty());
+}
+
+TEST_F(CourierTest, WhoAwaitsAVerdictHearsOfARefusal) {
+  begin();
+  remote_.fail_next(Op::open_writer, "/f", make_error(Errc::quota_exceeded, "552 quota", 552));
+  ASSERT_TRUE(put("/f", "content"));
+  const auto verdict = courier_->await_verdict(path_of("/f"), patience());
+  ASSERT_FALSE(verdict);
+  EXPECT_EQ(verdict.error().text, "552 quota");
+  EXPECT_TRUE(courier_->await_verdict(path_of("/other"), patience()));
 }
 
 TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {

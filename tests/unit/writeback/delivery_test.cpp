@@ -6,6 +6,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
+#include "support/faulty_remote.hpp"
 
 namespace ftpsfs::writeback {
 namespace {
@@ -15,7 +16,7 @@ using test::Op;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kPart = ".ftpsfs-0123456789abcdef.part";
+constexpr DeliveryNumber kNumber{0x0123456789abcdef, (1ULL << 63U) | 7U};
 
 class DeliveryTest : public ::testing::Test {
  protected:
@@ -26,7 +27,7 @@ class DeliveryTest : public ::testing::Test {
                         const std::string& content = {}) {
     const ContentReader reader(std::make_shared<const std::string>(content));
     const bool is_upload = intention.action == Action::upload;
-    return Delivery(remote_, clock_, {}, intention, again, kPart, is_upload ? &reader : nullptr)
+    return Delivery(remote_, clock_, {}, intention, again, kNumber, is_upload ? &reader : nullptr)
         .run({});
   }
   Base version_now(const std::string& path) {
@@ -80,7 +81,8 @@ TEST_F(DeliveryTest, WhatOthersDidMeanwhileStaysBesideOurs) {
     const ContentReader reader(std::make_shared<const std::string>("ours"));
     const Intention intention = upload("/d/f", 1, base);
     for (int copies = 1; copies <= 2; ++copies) {
-      const auto delivered = Delivery(remote, clock_, {}, intention, false, kPart, &reader).run({});
+      const auto delivered =
+          Delivery(remote, clock_, {}, intention, false, kNumber, &reader).run({});
       ASSERT_TRUE(delivered) << delivered.error().text;
       ASSERT_TRUE(delivered->conflict);
       EXPECT_THAT(delivered->conflict->str(), HasSubstr("/d/f.conflict-20231114-"));
@@ -147,7 +149,7 @@ TEST_F(DeliveryTest, WhereNoNameCanBeBesideItAFileIsReplacedInPlace) {
   const ContentReader reader(std::make_shared<const std::string>("new"));
   const auto send = [&](const Base& base) {
     const Intention intention = upload("/QSYS.LIB/M.MBR", 1, base);
-    return Delivery(remote, clock_, {}, intention, false, kPart, &reader).run({});
+    return Delivery(remote, clock_, {}, intention, false, kNumber, &reader).run({});
   };
   const auto refused = send(version(4, 1));
   ASSERT_FALSE(refused) << "others changed it, and a copy cannot be beside it";
@@ -172,7 +174,9 @@ TEST_F(DeliveryTest, WhatIsFoundDoneIsSuccess) {
   EXPECT_TRUE(run(simple(Action::remove_file, "/gone")));
   EXPECT_TRUE(run(simple(Action::remove_directory, "/gone")));
   remote_.put("/new", "moved");
-  EXPECT_TRUE(run(rename("/old", "/new", ours()), true));
+  Intention moved = rename("/old", "/new", ours());
+  moved.source = version_now("/new");
+  EXPECT_TRUE(run(moved, true));
   EXPECT_FALSE(run(rename("/old", "/new", ours()), false)) << "there never was such a file";
   remote_.put("/f", "a file");
   EXPECT_FALSE(run(simple(Action::make_directory, "/f")));
@@ -191,6 +195,111 @@ TEST_F(DeliveryTest, ARenameDoesNotReplaceWhatOthersMadeMeanwhile) {
   const auto replaced = run(rename("/a", "/b", version_now("/b")));
   ASSERT_TRUE(replaced);
   EXPECT_EQ(remote_.content("/b"), "ours again");
+}
+
+TEST_F(DeliveryTest, ARenameWithoutASourceIsDoneOnlyIfTheTargetIsWhatTheSourceWas) {
+  remote_.put("/new", "somebody else's");
+  Intention intention = rename("/old", "/new", ours());
+  for (const Base& source : {ours(), version(3, 1)}) {
+    intention.source = source;
+    const auto refused = run(intention, true);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::not_found);
+  }
+  intention.source = version_now("/new");
+  EXPECT_TRUE(run(intention, true));
+  EXPECT_FALSE(run(intention, false)) << "not of ours: it was never tried";
+}
+
+TEST_F(DeliveryTest, WhatOthersHavePutInTheSourcesPlaceIsNotRenamed) {
+  remote_.put("/a", "theirs");
+  Intention intention = rename("/a", "/b");
+  intention.source = version(3, 1);
+  const auto delivered = run(intention);
+  ASSERT_TRUE(delivered);
+  EXPECT_TRUE(delivered->kept_theirs);
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a"));
+}
+
+TEST_F(DeliveryTest, WhatOthersHavePutInAFilesPlaceIsNotRemoved) {
+  remote_.put("/f", "theirs");
+  for (const Base& base : {version(3, 1), absent()}) {
+    Intention intention = simple(Action::remove_file, "/f");
+    intention.base = base;
+    for (const bool again : {false, true}) {
+      const auto delivered = run(intention, again);
+      ASSERT_TRUE(delivered);
+      EXPECT_TRUE(delivered->kept_theirs);
+      EXPECT_EQ(remote_.content("/f"), "theirs");
+    }
+  }
+  Intention intention = simple(Action::remove_file, "/f");
+  intention.base = version_now("/f");
+  const auto delivered = run(intention);
+  ASSERT_TRUE(delivered);
+  EXPECT_FALSE(delivered->kept_theirs);
+  EXPECT_FALSE(remote_.exists("/f"));
+}
+
+TEST_F(DeliveryTest, WhatReplacesAFileKeepsItsMode) {
+  remote_.put("/f", "old");
+  ASSERT_TRUE(remote_.set_mode(path_of("/f"), 0604, Wait::for_at_most(std::chrono::seconds(5))));
+  ASSERT_TRUE(run(upload("/f", 1, ours()), false, "new"));
+  EXPECT_EQ(remote_.content("/f"), "new");
+  EXPECT_EQ(remote_.mode("/f"), 0604);
+}
+
+TEST_F(DeliveryTest, ANewDirectoryGetsItsMode) {
+  Intention intention = simple(Action::make_directory, "/d");
+  intention.tail.mode = std::uint16_t{0710};
+  const auto made = run(intention);
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(made->made_directory);
+  EXPECT_EQ(remote_.mode("/d"), 0710);
+  intention.tail.mode = std::uint16_t{0700};
+  const auto found = run(intention);
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->made_directory);
+  EXPECT_EQ(remote_.mode("/d"), 0710) << "others have made it, and chosen its mode";
+}
+
+/// A server that renames over nothing: each call of the dance fails once, before and after its
+/// work; a second try finds the old content or the new, and leaves nothing behind.
+TEST_F(DeliveryTest, WhereNothingIsRenamedOverTheOldFileIsMovedAside) {
+  test::FakeRemoteOptions options;
+  options.rename_replaces = false;
+  const std::uint64_t points = test::for_each_fault(5, [&](test::FaultPoint point) {
+    SCOPED_TRACE(test::to_string(point));
+    FakeRemote inner(clock_, options);
+    inner.put("/f", "old");
+    inner.put("/from", "moved");
+    inner.put("/to", "old target");
+    test::FaultyRemote remote(inner, point);
+    const ContentReader reader(std::make_shared<const std::string>("new"));
+    const Wait wait = Wait::for_at_most(std::chrono::seconds(5));
+    Intention replacing =
+        upload("/f", 1, {Base::Kind::version, *inner.version(path_of("/f"), wait)});
+    Intention moving =
+        rename("/from", "/to", {Base::Kind::version, *inner.version(path_of("/to"), wait)});
+    moving.source = {Base::Kind::version, *inner.version(path_of("/from"), wait)};
+    for (const Intention* intention : {&replacing, &moving}) {
+      bool done = false;
+      for (int tries = 0; tries < 3 && !done; ++tries) {
+        const auto delivered = Delivery(remote, clock_, {}, *intention, tries > 0, kNumber,
+                                        intention == &replacing ? &reader : nullptr)
+                                   .run({});
+        done = delivered.has_value();
+        EXPECT_TRUE(done || is_link_failure(delivered.error().code)) << delivered.error().text;
+        EXPECT_FALSE(done && (delivered->conflict || delivered->kept_theirs));
+      }
+      EXPECT_TRUE(done);
+    }
+    EXPECT_EQ(inner.content("/f"), "new");
+    EXPECT_EQ(inner.content("/to"), "moved");
+    EXPECT_FALSE(inner.exists("/from"));
+    return remote.has_struck() && !HasFailure();
+  });
+  EXPECT_GT(points, 10U);
 }
 
 TEST_F(DeliveryTest, ALargeUploadGivesWayAndGoesOn) {
@@ -214,7 +323,7 @@ TEST_F(DeliveryTest, ALargeUploadGivesWayAndGoesOn) {
     }
     held.open();
   });
-  ASSERT_TRUE(Delivery(remote, clock_, {}, intention, false, kPart, &reader).run({}));
+  ASSERT_TRUE(Delivery(remote, clock_, {}, intention, false, kNumber, &reader).run({}));
   other.join();
   EXPECT_EQ(remote.content("/f"), content);
   EXPECT_GE(remote.calls(Op::open_writer), 2U);

@@ -41,11 +41,14 @@ inline Intention rename(const std::string& path, const std::string& target, Base
   intention.path = path_of(path);
   intention.target = path_of(target);
   intention.base = base;
+  intention.source = ours();
   return intention;
 }
+/// A file that is removed is one of ours.
 inline Intention simple(Action action, const std::string& path) {
   Intention intention;
   intention.action = action;
+  intention.base = action == Action::remove_file ? ours() : absent();
   intention.path = path_of(path);
   return intention;
 }

@@ -276,6 +276,123 @@ TEST_F(QueueTest, WhatIsRefusedIsKeptAside) {
   EXPECT_TRUE(queue_.discard(id).empty());
 }
 
+TEST_F(QueueTest, ARefusedUploadTakesWhatWasDoneToTheFileWithIt) {
+  add(upload("/part", 7, absent()));
+  EXPECT_THAT(take_words(), ElementsAre("upload /part"));
+  const IntentionId id = begun_.at("upload /part");
+  add(attributes("/part", 5));
+  add(rename("/part", "/f", version(3, 4)));
+  add(attributes("/f", std::nullopt, std::uint16_t{0600}));
+  const Edit edit = queue_.refuse(id, "552 quota");
+  EXPECT_EQ(edit.drops.size(), 3U);
+  queue_.keep(edit);
+  queue_.release(id);
+  EXPECT_EQ(queue_.size(), 0U);
+  ASSERT_EQ(queue_.refused().size(), 1U);
+  const Intention& refused = queue_.refused().begin()->second;
+  EXPECT_EQ(words(refused), "upload /f") << "not what it was on its way";
+  EXPECT_EQ(refused.content, 7U);
+  EXPECT_EQ(refused.base.kind, Base::Kind::version);
+  EXPECT_EQ(refused.tail.mtime, 5);
+  EXPECT_EQ(refused.tail.mode, 0600);
+}
+
+TEST_F(QueueTest, ARenameThatMeetsARefusalMovesWhatWasRefused) {
+  add(upload("/part", 7));
+  EXPECT_THAT(take_words(), ElementsAre("upload /part"));
+  const IntentionId id = begun_.at("upload /part");
+  const Edit refusal = queue_.refuse(id, "552 quota");
+  const Edit edit = add(rename("/part", "/f", absent()));
+  ASSERT_EQ(edit.puts.size(), 1U);
+  EXPECT_EQ(edit.puts[0].first, id);
+  queue_.keep(refusal);
+  queue_.release(id);
+  EXPECT_EQ(words(queue_.refused().begin()->second), "upload /f");
+  EXPECT_EQ(queue_.size(), 0U);
+}
+
+TEST_F(QueueTest, WhatProgramsHaveOverwrittenOrRemovedIsNotKeptWhenItIsRefused) {
+  for (const Base& base : {absent(), version(3, 4)}) {
+    for (const bool is_removed : {false, true}) {
+      Queue queue(NameCase::sensitive);
+      add_to(queue, upload("/f", 1, base));
+      const auto started = queue.take();
+      ASSERT_TRUE(started);
+      add_to(queue, is_removed ? simple(Action::remove_file, "/f") : upload("/f", 2, ours()));
+      const Edit edit = queue.refuse(started->id, "553 no");
+      queue.keep(edit);
+      queue.release(started->id);
+      EXPECT_TRUE(queue.refused().empty());
+      const auto next = queue.take();
+      ASSERT_EQ(next.has_value(), !is_removed || base.kind == Base::Kind::version);
+      if (next) {
+        EXPECT_EQ(next->intention.base.kind, base.kind) << "all is as it was";
+      }
+    }
+  }
+}
+
+TEST_F(QueueTest, RefusedAttributesRemovalsAndRenamesAreGivenUp) {
+  for (const Intention& intention :
+       {attributes("/f", 5), simple(Action::remove_file, "/f"), rename("/f", "/g")}) {
+    Queue queue(NameCase::sensitive);
+    add_to(queue, intention);
+    const auto started = queue.take();
+    ASSERT_TRUE(started);
+    const Edit edit = queue.refuse(started->id, "550 no");
+    EXPECT_THAT(edit.drops, ElementsAre(started->id));
+    EXPECT_THAT(edit.puts, IsEmpty());
+    queue.release(started->id);
+    EXPECT_TRUE(queue.refused().empty());
+  }
+}
+
+TEST_F(QueueTest, WhoComesBetweenTheEndAndItsRecordKnowsWhatIsThere) {
+  add(upload("/f", 1));
+  EXPECT_THAT(take_words(), ElementsAre("upload /f"));
+  const remote::FileVersion left{9, remote::FileTime{99, remote::TimeGrain::second}, {}};
+  queue_.finish(begun_.at("upload /f"), left);
+  const Edit edit = add(upload("/f", 2, ours()));
+  ASSERT_EQ(edit.puts.size(), 1U);
+  EXPECT_EQ(edit.puts[0].second.base.kind, Base::Kind::version);
+  EXPECT_EQ(edit.puts[0].second.base.version.size, 9U);
+}
+
+TEST_F(QueueTest, ARenamesSourceIsWhatItsUploadLeft) {
+  add(upload("/part", 1));
+  EXPECT_THAT(take_words(), ElementsAre("upload /part"));
+  add(rename("/part", "/f", absent()));
+  add(upload("/part", 2, ours()));
+  const remote::FileVersion left{9, remote::FileTime{99, remote::TimeGrain::second}, {}};
+  end("upload /part", left);
+  const auto started = queue_.take();
+  ASSERT_TRUE(started);
+  EXPECT_EQ(started->intention.source.kind, Base::Kind::version);
+  EXPECT_EQ(started->intention.source.version.size, 9U);
+  queue_.keep(queue_.finish(started->id, left));
+  queue_.release(started->id);
+  const auto next = queue_.take();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->intention.base.kind, Base::Kind::absent) << "the name is free again";
+}
+
+TEST_F(QueueTest, WhatIsDoneToAFileFollowsItToItsConflictsName) {
+  add(upload("/f", 1));
+  EXPECT_THAT(take_words(), ElementsAre("upload /f"));
+  add(attributes("/f", 5));
+  add(rename("/f", "/g", absent()));
+  add(upload("/f", 2, ours()));
+  const remote::FileVersion left{9, std::nullopt, {}};
+  const Edit edit = queue_.finish(begun_.at("upload /f"), left, path_of("/f.conflict"));
+  queue_.keep(edit);
+  queue_.release(begun_.at("upload /f"));
+  EXPECT_THAT(waiting(),
+              ElementsAre("set attributes /f.conflict", "rename /f.conflict /g", "upload /f"));
+  const auto last = queue_.waiting().rbegin()->second;
+  EXPECT_EQ(last.base.kind, Base::Kind::absent) << "what is there now is others'";
+  EXPECT_THAT(take_words(), ElementsAre("set attributes /f.conflict", "upload /f"));
+}
+
 TEST_F(QueueTest, ARefusedUploadIsSupersededByNewContent) {
   for (const Intention& later :
        {upload("/f", 2), rename("/g", "/f"), simple(Action::remove_file, "/f")}) {

@@ -19,6 +19,8 @@ Edit edit_with_everything() {
   intention.size = 1ULL << 40U;
   intention.tail = {1'700'000'000, std::uint16_t{0640}};
   intention.refusal = "552 quota";
+  intention.source = version(9, 8);
+  intention.accepted = -7;
   return Edit{{{42, intention}, {43, simple(Action::make_directory, "/")}}, {1, 2, 3}};
 }
 
@@ -46,6 +48,8 @@ TEST(Record, AnEditIsReadAsItWasWritten) {
   EXPECT_EQ(read.tail.mtime, 1'700'000'000);
   EXPECT_EQ(read.tail.mode, 0640);
   EXPECT_EQ(read.refusal, "552 quota");
+  EXPECT_EQ(read.source.version.size, 9U);
+  EXPECT_EQ(read.accepted, -7);
 }
 
 TEST(Record, ContentLiesWhereItsOffsetSays) {

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace ftpsfs::fs {
+namespace ftpsfs::remote {
 
 struct HiddenName {
   enum class Kind : std::uint8_t {
@@ -32,19 +32,23 @@ class HiddenNames {
   /// @param mount unlike that of any other mount.
   explicit HiddenNames(std::uint64_t mount) : mount_(mount) {}
 
-  std::string upload() { return make(".part"); }
-  std::string removed() { return make(".removed"); }
-  std::string aside(std::string_view original);
+  std::string upload() { return upload_name(mount_, ++count_); }
+  std::string removed();
+  std::string aside(std::string_view original) { return aside_name(mount_, ++count_, original); }
+
+  /// The same with a number of the caller's choice: who comes again finds what he has left.
+  /// @param number with the highest bit set, which no counted name has.
+  static std::string upload_name(std::uint64_t mount, std::uint64_t number);
+  static std::string aside_name(std::uint64_t mount, std::uint64_t number,
+                                std::string_view original);
 
   /// @return nullopt: not a name of ours.
   static std::optional<HiddenName> parse(std::string_view name);
   static bool is_hidden(std::string_view name) { return parse(name).has_value(); }
 
  private:
-  std::string make(std::string_view kind);
-
   const std::uint64_t mount_;
   std::atomic<std::uint64_t> count_{0};
 };
 
-}  // namespace ftpsfs::fs
+}  // namespace ftpsfs::remote

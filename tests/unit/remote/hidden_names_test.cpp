@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "../../../src/fs/hidden_names.hpp"
+#include "ftpsfs/remote/hidden_names.hpp"
 
 #include <gtest/gtest.h>
 
-namespace ftpsfs::fs {
+namespace ftpsfs::remote {
 namespace {
 
 using HiddenKind = HiddenName::Kind;
@@ -22,6 +22,19 @@ TEST(HiddenNames, TellWhoseTheyAre) {
   EXPECT_EQ(aside->kind, HiddenKind::aside);
   EXPECT_EQ(aside->mount, 0xABCDU);
   EXPECT_EQ(aside->original, "a.b-c .part");
+}
+
+TEST(HiddenNames, AChosenNumberGivesTheSameNameAgain) {
+  constexpr std::uint64_t kNumber = (1ULL << 63U) | 5U;
+  HiddenNames counted(0xABCD);
+  const std::string upload = HiddenNames::upload_name(0xABCD, kNumber);
+  EXPECT_EQ(upload, HiddenNames::upload_name(0xABCD, kNumber));
+  EXPECT_NE(upload, counted.upload());
+  EXPECT_EQ(HiddenNames::parse(upload)->mount, 0xABCDU);
+  const auto aside = HiddenNames::parse(HiddenNames::aside_name(0xABCD, kNumber, "f"));
+  ASSERT_TRUE(aside);
+  EXPECT_EQ(aside->kind, HiddenKind::aside);
+  EXPECT_EQ(aside->original, "f");
 }
 
 TEST(HiddenNames, TooLongAnOriginalIsNotTold) {
@@ -48,4 +61,4 @@ TEST(HiddenNames, OthersAreNotOurs) {
 }
 
 }  // namespace
-}  // namespace ftpsfs::fs
+}  // namespace ftpsfs::remote

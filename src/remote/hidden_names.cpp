@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hidden_names.hpp"
+#include "ftpsfs/remote/hidden_names.hpp"
 
 #include <fmt/core.h>
 
@@ -7,7 +7,7 @@
 
 #include "ftpsfs/base/hex_id.hpp"
 
-namespace ftpsfs::fs {
+namespace ftpsfs::remote {
 namespace {
 
 constexpr std::string_view kPrefix = ".ftpsfs-";
@@ -15,17 +15,26 @@ constexpr std::string_view kPart = ".part";
 constexpr std::string_view kRemoved = ".removed";
 /// What follows it is the name that the file had.
 constexpr std::string_view kAside = ".kept";
-constexpr std::size_t kLongestName = 255;
+constexpr std::size_t kLongestHiddenName = 255;
+
+std::string make_name(std::uint64_t mount, std::uint64_t number, std::string_view kind) {
+  return fmt::format("{}{:016x}-{:x}{}", kPrefix, mount, number, kind);
+}
 
 }  // namespace
 
-std::string HiddenNames::make(std::string_view kind) {
-  return fmt::format("{}{:016x}-{:x}{}", kPrefix, mount_, ++count_, kind);
+std::string HiddenNames::removed() {
+  return make_name(mount_, ++count_, kRemoved);
 }
 
-std::string HiddenNames::aside(std::string_view original) {
-  std::string name = make(kAside);
-  if (name.size() + 1 + original.size() <= kLongestName) {
+std::string HiddenNames::upload_name(std::uint64_t mount, std::uint64_t number) {
+  return make_name(mount, number, kPart);
+}
+
+std::string HiddenNames::aside_name(std::uint64_t mount, std::uint64_t number,
+                                    std::string_view original) {
+  std::string name = make_name(mount, number, kAside);
+  if (name.size() + 1 + original.size() <= kLongestHiddenName) {
     name.append("-").append(original);
   }
   return name;
@@ -61,4 +70,4 @@ std::optional<HiddenName> HiddenNames::parse(std::string_view name) {
   return std::nullopt;
 }
 
-}  // namespace ftpsfs::fs
+}  // namespace ftpsfs::remote

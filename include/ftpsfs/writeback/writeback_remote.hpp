@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+//
+// `Remote` whose changes are accepted before the server has them: a decorator over the one that
+// speaks to the server. What is accepted lies in a journal on this machine, shows at once, and is
+// brought to the server by a courier.
+//
+// Accepted early: uploads, removals of files, new directories, renames of files whose upload is
+// still owed, and modes and times of names that are owed. All else waits until nothing is owed for
+// its names, and asks the server itself.
+//
+// Thread-safe. Readers and writers must go before it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ftpsfs/base/clock.hpp"
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/remote/remote.hpp"
+#include "ftpsfs/writeback/courier.hpp"
+#include "ftpsfs/writeback/known_names.hpp"
+#include "ftpsfs/writeback/overlay.hpp"
+
+namespace ftpsfs::writeback {
+
+struct WritebackSettings {
+  JournalSettings journal;
+  CourierSettings courier;  ///< its callbacks are not looked at
+  /// Called by the courier's threads when a directory on the server turned out to be other than
+  /// programs were told.
+  std::function<void(const remote::RemotePath& directory)> on_surprise = {};
+};
+
+class WritebackRemote final : public remote::Remote {
+ public:
+  /// Hands all through until begin(). `inner` and `clock` must outlive it.
+  WritebackRemote(remote::Remote& inner, const Clock& clock) : inner_(inner), clock_(clock) {}
+  ~WritebackRemote() override = default;
+
+  /// From now on changes are accepted, and what the journal holds is carried out. To be called by
+  /// the process, and the user, that serves, before anybody else calls anything.
+  /// @errors those of Journal::open().
+  Result<void> begin(WritebackSettings settings);
+  /// Null before begin().
+  Courier* courier() noexcept { return courier_.get(); }
+
+  remote::RemoteTraits traits() const override;
+  void forget_refusals() override;
+  Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
+  Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
+                                              const Wait& wait) override;
+  Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::FileVersion> stamp(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,
+                               const Wait& wait) override;
+  bool takes_any_name_beside(const remote::RemotePath& path) const override;
+  Result<remote::Listing> list(const remote::RemotePath& path, const Wait& wait,
+                               const remote::ListingHints& hints = {}) override;
+  void list_ahead(const remote::ChooseDirectories& choose, bool times,
+                  const remote::ListingSink& sink, const Wait& wait) override;
+  Result<std::vector<std::optional<remote::FileTime>>> exact_times(
+      const remote::RemotePath& directory, std::span<const std::string> names,
+      const Wait& wait) override;
+  Result<std::unique_ptr<remote::RemoteReader>> open_reader(const remote::RemotePath& path,
+                                                            const remote::ByteRange& range,
+                                                            remote::YieldRequest on_yield,
+                                                            const Wait& wait) override;
+  Result<std::optional<remote::WholeFile>> read_ahead(const remote::ChooseFile& choose,
+                                                      std::uint64_t most_bytes,
+                                                      const Wait& wait) override;
+  Result<std::unique_ptr<remote::RemoteWriter>> open_writer(const remote::RemotePath& path,
+                                                            remote::WriteMode mode,
+                                                            remote::YieldRequest on_yield,
+                                                            const Wait& wait) override;
+  Result<void> make_directory(const remote::RemotePath& path, const Wait& wait) override;
+  Result<void> remove_directory(const remote::RemotePath& path, const Wait& wait) override;
+  Result<void> remove_file(const remote::RemotePath& path, const Wait& wait) override;
+  Result<void> rename(const remote::RemotePath& from, const remote::RemotePath& to,
+                      const Wait& wait) override;
+  Result<void> make_symlink(const std::string& target, const remote::RemotePath& path,
+                            const Wait& wait) override;
+  Result<void> set_mode(const remote::RemotePath& path, std::uint16_t mode,
+                        const Wait& wait) override;
+  Result<void> set_mtime(const remote::RemotePath& path, std::int64_t unix_seconds,
+                         const Wait& wait) override;
+  Result<void> settle(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Space> space(const remote::RemotePath& path, const Wait& wait) override;
+
+ private:
+  class Upload;
+  class DirectWriter;
+
+  /// What is known when a question goes out.
+  struct Question {
+    View view;
+    KnownNames::Moment asked = 0;
+  };
+  using OwedNames = std::vector<std::pair<std::string, View>>;
+  /// What a change of a name starts from.
+  struct Footing {
+    enum class Kind : std::uint8_t {
+      unknown,
+      name,   ///< no such name, or a file: `base` says which
+      other,  ///< not a file
+    };
+    Kind kind = Kind::unknown;
+    Base base;
+    std::optional<std::uint16_t> mode;  ///< of a file that is there
+  };
+
+  Question ask(const remote::RemotePath& path) const;
+  std::optional<remote::Entry> shown(const std::string& name, const View& view,
+                                     std::optional<remote::Entry> answer) const;
+  remote::FileVersion version_of(const View& view) const;
+  std::string key_in(const remote::RemotePath& directory, const std::string& name) const;
+  void lay_over(const remote::RemotePath& directory, const OwedNames& owed, bool is_whole,
+                std::vector<remote::Entry>& entries) const;
+
+  Footing footing(const Queue& queue, const remote::RemotePath& path) const;
+  Result<Footing> fetch_footing(const remote::RemotePath& path, const Wait& wait);
+  Result<remote::UploadTail> accept_upload(const remote::RemotePath& path,
+                                           std::unique_ptr<ContentDraft> draft,
+                                           const remote::UploadTail& tail, const Wait& wait);
+  /// Accepts what `choose` makes of the queue, if it makes anything.
+  /// @return false: this is not for the journal.
+  Result<bool> accept_change(const std::function<std::optional<Intention>(const Queue&)>& choose,
+                             const Wait& wait);
+  Result<bool> accept_attributes(const remote::RemotePath& path, const remote::UploadTail& tail,
+                                 const Wait& wait);
+  Result<void> await(const remote::RemotePath& path, const Wait& wait);
+  void note_end(const Intention& intention, const Result<Delivered>& outcome);
+  void forget_tree(const remote::RemotePath& path);
+  void forget(const remote::RemotePath& path);
+
+  remote::Remote& inner_;
+  const Clock& clock_;
+  NameCase name_case_ = NameCase::sensitive;  ///< set by begin()
+
+  mutable Mutex mutex_;  ///< taken under the courier's
+  mutable std::optional<KnownNames> known_ FTPSFS_GUARDED_BY(mutex_);
+
+  std::unique_ptr<Courier> courier_;  // last: its threads call back
+};
+
+}  // namespace ftpsfs::writeback

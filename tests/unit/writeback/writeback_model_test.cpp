@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: MIT
+//
+// Random changes through WritebackRemote against a simple tree: with a server whose calls fail now
+// and then, before their work or behind it, and a process that is killed and goes on from its
+// journal. At any moment programs see the tree, in the end the server has it, and nobody has got a
+// conflict or a refusal.
+#include <gmock/gmock.h>
+
+#include <random>
+#include <thread>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/writeback/writeback_remote.hpp"
+#include "intentions.hpp"
+#include "support/fake_remote.hpp"
+#include "support/temp_directory.hpp"
+
+namespace ftpsfs::writeback {
+namespace {
+
+using test::FakeRemote;
+using test::Moment;
+using test::Op;
+
+struct ModelNode {
+  bool is_directory = false;
+  std::string content;
+  std::optional<std::int64_t> mtime;  ///< as programs were told, where they were
+};
+using ModelTree = std::map<std::string, ModelNode>;
+
+class WritebackModel {
+ public:
+  explicit WritebackModel(unsigned seed) : random_(seed), server_(clock_, options_of(seed)) {
+    server_.put("/old", "what was there", 1'500'000'000);
+    tree_["/old"] = {false, "what was there", {}};
+    server_.put_directory("/a");
+    tree_["/a"].is_directory = true;
+    begin();
+  }
+  ~WritebackModel() { remote_.reset(); }
+
+  unsigned pick(unsigned limit) {
+    return std::uniform_int_distribution<unsigned>(0, limit - 1)(random_);
+  }
+
+  void step() {
+    clock_.advance(std::chrono::seconds(1 + pick(100)));
+    const unsigned what = pick(100);
+    if (what < 10) {
+      fail_something();
+    } else if (what < 12) {
+      check_counters();
+      remote_.reset();  // as if killed: what is under way is cut
+      begin();
+    } else if (what < 15) {
+      drain();
+      check_server();
+    } else if (what < 30) {
+      look();
+    } else {
+      change();
+    }
+  }
+
+  void end() {
+    drain();
+    check_server();
+    check_counters();
+  }
+  std::size_t accepted_early() const { return accepted_early_; }
+
+ private:
+  static test::FakeRemoteOptions options_of(unsigned seed) {
+    test::FakeRemoteOptions options;
+    options.rename_replaces = seed % 2 == 0;
+    options.exact_listing = seed % 3 != 0;
+    options.can_set_mtime = seed % 5 != 0;
+    options.absence_needs_listing = seed % 7 == 0;
+    return options;
+  }
+  static Wait patience() { return Wait::for_at_most(std::chrono::seconds(60)); }
+
+  void begin() {
+    remote_ = std::make_unique<WritebackRemote>(server_, clock_);
+    WritebackSettings settings;
+    settings.journal = {place_.path(), "server", 4096};
+    settings.courier.threads = 3;
+    settings.courier.first_pause = Duration(1);
+    settings.courier.longest_pause = Duration(4);
+    const auto begun = remote_->begin(std::move(settings));
+    ASSERT_TRUE(begun) << begun.error().text;
+  }
+  void drain() { ASSERT_TRUE(remote_->courier()->await_all(patience())); }
+
+  void check_counters() const {
+    const auto counters = remote_->courier()->counters();
+    EXPECT_EQ(counters.conflicts, 0U);
+    EXPECT_EQ(counters.refused, 0U);
+    EXPECT_EQ(counters.given_up, 0U);
+  }
+
+  void fail_something() {
+    static const Op kFailing[] = {Op::stat,        Op::version,   Op::list,
+                                  Op::open_reader, Op::read,      Op::open_writer,
+                                  Op::write,       Op::finish,    Op::make_directory,
+                                  Op::remove_file, Op::rename,    Op::remove_directory,
+                                  Op::set_mode,    Op::set_mtime, Op::exact_times};
+    static const Errc kHow[] = {Errc::closed, Errc::timed_out, Errc::unreachable};
+    const Op op = kFailing[pick(std::size(kFailing))];
+    server_.fail_next(op, {}, make_error(kHow[pick(std::size(kHow))], "the link is cut"),
+                      pick(2) == 0 ? Moment::before : Moment::after);
+  }
+
+  std::string any_path() {
+    static const char* const kDirectories[] = {"", "/a", "/b", "/a/c"};
+    static const char* const kNames[] = {"/x", "/y", "/z"};
+    const unsigned what = pick(10);
+    if (what == 0) {
+      return "/old";
+    }
+    return what < 3 ? kDirectories[1 + pick(3)]
+                    : std::string(kDirectories[pick(4)]) + kNames[pick(3)];
+  }
+  bool has(const std::string& path) const { return tree_.contains(path); }
+  bool is_file(const std::string& path) const { return has(path) && !tree_.at(path).is_directory; }
+  bool has_parent(const std::string& path) const {
+    const std::string parent = path.substr(0, path.rfind('/'));
+    return parent.empty() || (has(parent) && tree_.at(parent).is_directory);
+  }
+  std::vector<std::string> below(const std::string& path) const {
+    std::vector<std::string> names;
+    for (auto next = tree_.lower_bound(path + "/");
+         next != tree_.end() && next->first.starts_with(path + "/"); ++next) {
+      names.push_back(next->first);
+    }
+    return names;
+  }
+  std::string any_content() {
+    std::string content(pick(6) == 0 ? 70'000 + pick(100'000) : pick(40), ' ');
+    for (char& c : content) {
+      c = static_cast<char>('a' + pick(26));
+    }
+    return content;
+  }
+
+  /// The tree is what programs may rely on: they have looked before.
+  void change() {
+    const std::string path = any_path();
+    if (!has_parent(path)) {
+      return;
+    }
+    ModelTree after = tree_;
+    Result<void> done;
+    switch (pick(10)) {
+      case 0:
+      case 1:
+      case 2:
+        done = put(path, after);
+        break;
+      case 3:
+        done = append(path, after);
+        break;
+      case 4:
+        done = make_directory(path, after);
+        break;
+      case 5:
+      case 6:
+        done = remove(path, after);
+        break;
+      case 7:
+      case 8:
+        done = rename(path, any_path(), after);
+        break;
+      default:
+        done = set_attributes(path, after);
+        break;
+    }
+    accepted_early_ += remote_->courier()->counters().waiting > 0 ? 1 : 0;
+    if (done) {
+      tree_ = std::move(after);
+      return;
+    }
+    EXPECT_TRUE(is_link_failure(done.error().code) || done.error().code == Errc::io_error)
+        << path << ": " << done.error().text;
+    // Who knows whether it was done?
+    drain();
+    if (seen_on_server() != seen_in(tree_)) {
+      std::swap(tree_, after);
+    }
+    for (auto& [name, node] : tree_) {
+      const auto other = after.find(name);
+      if (other == after.end() || other->second.mtime != node.mtime) {
+        node.mtime.reset();
+      }
+    }
+    check_server();
+  }
+
+  Result<void> put(const std::string& path, ModelTree& after) {
+    if (has(path) && !is_file(path)) {
+      return {};
+    }
+    ModelNode node{false, any_content(), {}};
+    after[path] = node;
+    FTPSFS_TRY_ASSIGN(auto writer, remote_->open_writer(path_of(path), remote::WriteMode::replace,
+                                                        {}, patience()));
+    FTPSFS_TRY(writer->write(std::as_bytes(std::span(node.content)), patience()));
+    if (pick(20) == 0) {
+      after = tree_;  // given up
+      return {};
+    }
+    remote::UploadTail tail;
+    if (pick(3) == 0 && remote_->traits().can_set_mtime) {
+      tail.mtime = 1'000'000'000 + pick(1000);
+    }
+    FTPSFS_TRY_ASSIGN(const auto finished, writer->finish(tail, patience()));
+    EXPECT_EQ(finished.version.size, node.content.size());
+    if (finished.version.mtime) {
+      after[path].mtime = finished.version.mtime->unix_seconds;
+    }
+    return {};
+  }
+  Result<void> append(const std::string& path, ModelTree& after) {
+    if (!is_file(path)) {
+      return {};
+    }
+    const std::string more = any_content();
+    after[path].content += more;
+    after[path].mtime.reset();
+    FTPSFS_TRY_ASSIGN(auto writer, remote_->open_writer(path_of(path), remote::WriteMode::append,
+                                                        {}, patience()));
+    FTPSFS_TRY(writer->write(std::as_bytes(std::span(more)), patience()));
+    FTPSFS_TRY(writer->finish({}, patience()));
+    return {};
+  }
+  Result<void> make_directory(const std::string& path, ModelTree& after) {
+    if (has(path)) {
+      return {};
+    }
+    after[path].is_directory = true;
+    FTPSFS_TRY(remote_->make_directory(path_of(path), patience()));
+    if (pick(2) == 0) {
+      return remote_->set_mode(path_of(path), 0750, patience());
+    }
+    return {};
+  }
+  Result<void> remove(const std::string& path, ModelTree& after) {
+    if (!has(path) || (!is_file(path) && !below(path).empty())) {
+      return {};
+    }
+    after.erase(path);
+    if (is_file(path)) {
+      return remote_->remove_file(path_of(path), patience());
+    }
+    auto removed = remote_->remove_directory(path_of(path), patience());
+    const std::vector<std::string> left = server_.exists(path) ? server_.names(path) : below(path);
+    const bool holds_hidden = std::any_of(left.begin(), left.end(), [](const std::string& name) {
+      return name.starts_with(".ftpsfs-");
+    });
+    if (!removed && removed.error().code == Errc::not_empty && holds_hidden) {
+      after = tree_;  // see seen_on_server()
+      return {};
+    }
+    return removed;
+  }
+  Result<void> rename(const std::string& from, const std::string& to, ModelTree& after) {
+    const bool makes_sense = has(from) && has_parent(to) && from != to &&
+                             !(to + "/").starts_with(from + "/") &&
+                             !(from + "/").starts_with(to + "/");
+    if (!makes_sense || (has(to) && (!is_file(from) || !is_file(to)))) {
+      return {};
+    }
+    for (const std::string& name : below(from)) {
+      after[to + name.substr(from.size())] = after.at(name);
+      after.erase(name);
+    }
+    after[to] = after.at(from);
+    after.erase(from);
+    auto renamed = remote_->rename(path_of(from), path_of(to), patience());
+    if (!renamed && renamed.error().code == Errc::already_exists && has(to)) {
+      after = tree_;  // one that does not replace
+      return {};
+    }
+    return renamed;
+  }
+  Result<void> set_attributes(const std::string& path, ModelTree& after) {
+    if (!is_file(path)) {
+      return {};
+    }
+    if (pick(2) == 0 || !remote_->traits().can_set_mtime) {
+      return remote_->set_mode(path_of(path), static_cast<std::uint16_t>(0600 + pick(64)),
+                               patience());
+    }
+    after[path].mtime = 1'100'000'000 + pick(1000);
+    return remote_->set_mtime(path_of(path), *after[path].mtime, patience());
+  }
+
+  /// What programs see: a failure of the link tells nothing.
+  void look() {
+    const std::string path = any_path();
+    const auto entry = remote_->stat(path_of(path), patience());
+    if (entry) {
+      ASSERT_TRUE(has(path)) << path;
+      EXPECT_EQ(entry->type == remote::FileType::directory, tree_.at(path).is_directory) << path;
+      if (is_file(path)) {
+        EXPECT_EQ(entry->size, tree_.at(path).content.size()) << path;
+        if (tree_.at(path).mtime) {
+          EXPECT_EQ(entry->mtime->unix_seconds, *tree_.at(path).mtime) << path;
+        }
+        look_into(path);
+      } else {
+        list(path);
+      }
+    } else if (entry.error().code == Errc::not_found || entry.error().code == Errc::not_directory) {
+      EXPECT_FALSE(has(path)) << path;
+    } else {
+      EXPECT_TRUE(is_link_failure(entry.error().code)) << entry.error().text;
+    }
+    list("/");
+  }
+  void look_into(const std::string& path) {
+    const auto version = remote_->version(path_of(path), patience());
+    auto reader = remote_->open_reader(
+        path_of(path), 0, [] {}, patience());
+    if (!reader || !version) {
+      return;
+    }
+    EXPECT_TRUE(remote::may_be_same((*reader)->version(), *version)) << "no ESTALE";
+    std::string text;
+    std::vector<std::byte> buffer(1 << 16);
+    for (;;) {
+      const auto got = (*reader)->read(buffer, patience());
+      if (!got) {
+        return;
+      }
+      if (*got == 0) {
+        break;
+      }
+      text.append(reinterpret_cast<const char*>(buffer.data()), *got);
+    }
+    EXPECT_EQ(summary(text), summary(tree_.at(path).content)) << path;
+  }
+  void list(const std::string& path) {
+    const auto listing = remote_->list(path_of(path), patience());
+    if (!listing) {
+      EXPECT_TRUE(is_link_failure(listing.error().code)) << listing.error().text;
+      return;
+    }
+    std::map<std::string, std::uint64_t> seen;
+    for (const auto& entry : listing->entries) {
+      if (!entry.name.starts_with(".ftpsfs-")) {
+        seen[entry.name] = entry.type == remote::FileType::directory ? 0 : entry.size.value_or(0);
+      }
+    }
+    std::map<std::string, std::uint64_t> expected;
+    const std::string prefix = path == "/" ? path : path + "/";
+    for (const auto& [name, node] : tree_) {
+      if (name.starts_with(prefix) && name.find('/', prefix.size()) == std::string::npos) {
+        expected[name.substr(prefix.size())] = node.content.size();
+      }
+    }
+    EXPECT_EQ(seen, expected) << path;
+  }
+
+  /// Short enough to be read when it is not what it should be.
+  static std::string summary(const std::string& content) {
+    constexpr std::size_t kShort = 40;
+    return content.size() <= kShort
+               ? content
+               : content.substr(0, kShort) + "... " + std::to_string(content.size()) + " bytes, " +
+                     std::to_string(std::hash<std::string>()(content));
+  }
+  /// What has been moved aside, and could not be removed then, the next mount clears away.
+  std::map<std::string, std::string> seen_on_server() const {
+    std::map<std::string, std::string> seen;
+    for (const auto& [name, content] : server_.snapshot()) {
+      if (name.find("/.ftpsfs-") == std::string::npos || name.find(".kept-") == std::string::npos) {
+        seen[name] = summary(content);
+      }
+    }
+    return seen;
+  }
+  static std::map<std::string, std::string> seen_in(const ModelTree& tree) {
+    std::map<std::string, std::string> seen;
+    for (const auto& [name, node] : tree) {
+      seen[name + (node.is_directory ? "/" : "")] = summary(node.content);
+    }
+    return seen;
+  }
+  void check_server() {
+    EXPECT_EQ(seen_on_server(), seen_in(tree_));
+    for (const auto& [name, node] : tree_) {
+      if (node.mtime && server_.exists(name)) {
+        EXPECT_EQ(server_.mtime(name), node.mtime) << name;
+      }
+    }
+  }
+
+  std::mt19937 random_;
+  ManualClock clock_;
+  const test::TempDirectory place_{test::TempDirectory::memory()};
+  FakeRemote server_;
+  ModelTree tree_;
+  std::size_t accepted_early_ = 0;
+  std::unique_ptr<WritebackRemote> remote_;
+};
+
+TEST(WritebackModel, ProgramsSeeTheirTreeAndTheServerComesToIt) {
+  log::set_level(log::Level::off);
+  constexpr unsigned kSeeds = 40;
+  constexpr unsigned kSteps = 250;
+  std::size_t accepted_early = 0;
+  for (unsigned seed = 0; seed < kSeeds && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(seed);
+    WritebackModel model(seed);
+    for (unsigned i = 0; i < kSteps && !::testing::Test::HasFailure(); ++i) {
+      SCOPED_TRACE(i);
+      model.step();
+    }
+    model.end();
+    accepted_early += model.accepted_early();
+  }
+  EXPECT_GT(accepted_early, kSeeds * kSteps / 20) << "the journal has been of use";
+  log::set_level(log::Level::warning);
+}
+
+}  // namespace
+}  // namespace ftpsfs::writeback

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/writeback/writeback_remote.hpp"
+
+#include <gmock/gmock.h>
+
+#include "ftpsfs/base/log.hpp"
+#include "intentions.hpp"
+#include "support/fake_remote.hpp"
+#include "support/temp_directory.hpp"
+
+namespace ftpsfs::writeback {
+namespace {
+
+using test::FakeRemote;
+using test::Moment;
+using test::Op;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+const Error kNoRoute = make_error(Errc::unreachable, "no route");
+
+class WritebackRemoteTest : public ::testing::Test {
+ protected:
+  WritebackRemoteTest() { log::set_level(log::Level::off); }
+  ~WritebackRemoteTest() override {
+    remote_.reset();
+    log::set_level(log::Level::warning);
+  }
+
+  static Wait patience() { return Wait::for_at_most(std::chrono::seconds(20)); }
+  static Wait none() { return Wait::for_at_most(Duration(0)); }
+
+  void serve(test::FakeRemoteOptions options = {}) {
+    remote_.reset();
+    server_ = std::make_unique<FakeRemote>(clock_, options);
+  }
+  Result<void> begin(std::uint64_t most_content_bytes = 1ULL << 30U) {
+    remote_ = std::make_unique<WritebackRemote>(*server_, clock_);
+    WritebackSettings settings;
+    settings.journal = {place_.path(), "server", 4096};
+    settings.courier.threads = 3;
+    settings.courier.first_pause = std::chrono::hours(1);  // but for hurry()
+    settings.courier.most_content_bytes = most_content_bytes;
+    settings.on_surprise = [this](const remote::RemotePath& directory) {
+      const MutexLock lock(mutex_);
+      surprises_.push_back(directory.str());
+    };
+    return remote_->begin(std::move(settings));
+  }
+  void end() { remote_.reset(); }
+  Courier& courier() { return *remote_->courier(); }
+  void drain() {
+    courier().hurry();
+    ASSERT_TRUE(courier().await_all(patience()));
+  }
+  void cut_link() { server_->fail_all(kNoRoute); }
+  /// Without what failed meanwhile being tried again.
+  void mend_link() { server_->fail_all(std::nullopt); }
+
+  Result<remote::FinishedUpload> put(const std::string& path, const std::string& content,
+                                     const remote::UploadTail& tail = {}) {
+    FTPSFS_TRY_ASSIGN(auto writer, remote_->open_writer(path_of(path), remote::WriteMode::replace,
+                                                        {}, patience()));
+    FTPSFS_TRY(writer->write(std::as_bytes(std::span(content)), patience()));
+    return writer->finish(tail, patience());
+  }
+  Result<std::string> read(const std::string& path) {
+    FTPSFS_TRY_ASSIGN(auto reader, remote_->open_reader(
+                                       path_of(path), 0, [] {}, patience()));
+    std::string text;
+    std::array<std::byte, 100> buffer;
+    for (;;) {
+      FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(buffer, patience()));
+      if (got == 0) {
+        return text;
+      }
+      text.append(reinterpret_cast<const char*>(buffer.data()), got);
+    }
+  }
+  std::vector<std::string> list(const std::string& path) {
+    const auto listing = remote_->list(path_of(path), patience());
+    EXPECT_TRUE(listing) << listing.error().text;
+    std::vector<std::string> names;
+    for (const auto& entry : listing.value_or(remote::Listing{}).entries) {
+      names.push_back(entry.name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  Result<remote::Entry> stat(const std::string& path) {
+    return remote_->stat(path_of(path), patience());
+  }
+  /// They are told behind the end of what is owed.
+  std::vector<std::string> surprises() {
+    for (;;) {
+      const MutexLock lock(mutex_);
+      if (!surprises_.empty()) {
+        return surprises_;
+      }
+      std::this_thread::yield();
+    }
+  }
+
+  ManualClock clock_;
+  std::unique_ptr<FakeRemote> server_ = std::make_unique<FakeRemote>(clock_);
+  const test::TempDirectory place_{test::TempDirectory::memory()};
+  Mutex mutex_;
+  std::vector<std::string> surprises_ FTPSFS_GUARDED_BY(mutex_);
+  std::unique_ptr<WritebackRemote> remote_;
+};
+
+TEST_F(WritebackRemoteTest, WhatIsAcceptedShowsAtOnceAndArrivesLater) {
+  server_->put("/old", "old");
+  server_->put("/gone", "gone");
+  ASSERT_TRUE(begin());
+  EXPECT_TRUE(remote_->traits().writes_back);
+  EXPECT_THAT(list("/"), ElementsAre("gone", "old"));
+  cut_link();
+  ASSERT_TRUE(remote_->make_directory(path_of("/d"), patience()));
+  const auto finished = put("/d/f", "content", {12345, std::uint16_t{0640}});
+  ASSERT_TRUE(finished) << finished.error().text;
+  EXPECT_EQ(finished->version.size, 7U);
+  EXPECT_EQ(finished->version.mtime->unix_seconds, 12345);
+  EXPECT_TRUE(finished->mtime_set && *finished->mtime_set);
+  ASSERT_TRUE(put("/old", "newer"));
+  ASSERT_TRUE(remote_->remove_file(path_of("/gone"), patience()));
+  EXPECT_EQ(*read("/d/f"), "content");
+  EXPECT_EQ(*read("/old"), "newer");
+  EXPECT_EQ(stat("/d/f")->mode, 0640);
+  EXPECT_EQ(stat("/gone").error().code, Errc::not_found);
+  EXPECT_EQ(stat("/d/g").error().code, Errc::not_found);
+  EXPECT_EQ(stat("/d")->type, remote::FileType::directory);
+  EXPECT_THAT(list("/d"), ElementsAre("f"));
+  EXPECT_EQ(remote_->version(path_of("/d/f"), patience())->size, 7U);
+  EXPECT_EQ(remote_->remove_file(path_of("/gone"), patience()).error().code, Errc::not_found);
+  mend_link();
+  EXPECT_THAT(list("/"), ElementsAre("d", "old")) << "laid over the server's answer";
+  EXPECT_EQ(server_->content("/old"), "old");
+  drain();
+  const std::map<std::string, std::string> expected{
+      {"/d/", ""}, {"/d/f", "content"}, {"/old", "newer"}};
+  EXPECT_EQ(server_->snapshot(), expected);
+  EXPECT_EQ(server_->mtime("/d/f"), 12345);
+  EXPECT_EQ(stat("/d/f")->mtime->unix_seconds, 12345);
+  EXPECT_EQ(courier().counters().conflicts, 0U);
+}
+
+TEST_F(WritebackRemoteTest, WhatTheServerSaysOfTheFileLaterIsWhatProgramsWereTold) {
+  ASSERT_TRUE(begin());
+  const auto finished = put("/f", "content");
+  ASSERT_TRUE(finished);
+  clock_.advance(std::chrono::hours(1));
+  drain();
+  const auto version = remote_->version(path_of("/f"), patience());
+  ASSERT_TRUE(version);
+  EXPECT_EQ(version->mtime, finished->version.mtime);
+  EXPECT_EQ(version->size, finished->version.size);
+}
+
+TEST_F(WritebackRemoteTest, TimesArePromisedOnlyWhereTheServerSetsThem) {
+  test::FakeRemoteOptions options;
+  options.can_set_mtime = false;
+  serve(options);
+  ASSERT_TRUE(begin());
+  EXPECT_THAT(list("/"), IsEmpty());
+  auto gate = server_->hold(Op::open_writer);
+  const auto finished = put("/f", "content");
+  ASSERT_TRUE(finished);
+  EXPECT_FALSE(finished->version.mtime);
+  EXPECT_FALSE(remote_->version(path_of("/f"), patience())->mtime);
+  EXPECT_TRUE(stat("/f")->mtime) << "something has to be shown";
+  EXPECT_EQ(*read("/f"), "content");
+  gate.open();
+  drain();
+  EXPECT_EQ(server_->calls(Op::set_mtime), 0U);
+  EXPECT_EQ(courier().counters().given_up, 0U);
+}
+
+/// Fault by fault: see the names.
+
+TEST_F(WritebackRemoteTest, AFileThatIsRefusedIsKeptUnderTheNameThatItWasGiven) {
+  ASSERT_TRUE(begin());
+  list("/");
+  auto gate = server_->hold(Op::open_writer);
+  ASSERT_TRUE(put("/f.part", "content"));
+  ASSERT_TRUE(gate.await_blocked());
+  ASSERT_TRUE(remote_->rename(path_of("/f.part"), path_of("/f"), patience()));
+  EXPECT_THAT(list("/"), ElementsAre("f"));
+  EXPECT_EQ(*read("/f"), "content");
+  server_->fail_next(Op::finish, "/f.part", make_error(Errc::quota_exceeded, "552 quota", 552));
+  gate.open();
+  const auto verdict = remote_->settle(path_of("/f"), patience());
+  ASSERT_FALSE(verdict) << "the path that resulted is asked for";
+  EXPECT_EQ(verdict.error().text, "552 quota");
+  ASSERT_EQ(courier().refused().size(), 1U);
+  EXPECT_EQ(courier().refused().begin()->second.path.str(), "/f");
+  EXPECT_EQ(courier().counters().waiting, 0U);
+  ASSERT_TRUE(courier().retry_refused(patience()));
+  drain();
+  EXPECT_EQ(server_->content("/f"), "content");
+}
+
+TEST_F(WritebackRemoteTest, ARenameWhoseTargetIsUnknownAsksForItAndWaitsForNothing) {
+  server_->put("/d/f", "old");
+  ASSERT_TRUE(begin());
+  EXPECT_THAT(list("/"), ElementsAre("d"));
+  auto gate = server_->hold(Op::open_writer);
+  ASSERT_TRUE(put("/part", "new"));
+  ASSERT_TRUE(gate.await_blocked());
+  server_->forget_calls();
+  ASSERT_TRUE(remote_->rename(path_of("/part"), path_of("/d/f"), patience()))
+      << "its upload stands still";
+  EXPECT_THAT(server_->log(), Contains("stat /d/f"));
+  gate.open();
+  drain();
+  EXPECT_EQ(server_->content("/d/f"), "new");
+  EXPECT_FALSE(server_->exists("/part"));
+  EXPECT_EQ(courier().counters().conflicts, 0U);
+}
+
+TEST_F(WritebackRemoteTest, ReplacingWorksWhereTheServerRenamesOverNothing) {
+  test::FakeRemoteOptions options;
+  options.rename_replaces = false;
+  serve(options);
+  server_->put("/f", "old");
+  ASSERT_TRUE(begin());
+  list("/");
+  ASSERT_TRUE(put("/f", "new"));
+  drain();
+  EXPECT_EQ(server_->content("/f"), "new");
+  EXPECT_THAT(server_->names("/"), ElementsAre("f"));
+  EXPECT_EQ(courier().counters().refused, 0U);
+}
+
+TEST_F(WritebackRemoteTest, AFileOfWhichOnlyAttributesAreOwedIsReadWhenTheyAreThere) {
+  ASSERT_TRUE(begin());
+  list("/");
+  auto upload_gate = server_->hold(Op::open_writer);
+  ASSERT_TRUE(put("/f", "content"));
+  ASSERT_TRUE(upload_gate.await_blocked());
+  ASSERT_TRUE(remote_->set_mtime(path_of("/f"), 777, patience()));
+  auto gate = server_->hold(Op::set_mtime);
+  upload_gate.open();
+  ASSERT_TRUE(gate.await_blocked());
+  gate.let_one_pass();  // that of the upload itself
+  while (courier().counters().delivered == 0) {
+    std::this_thread::yield();
+  }
+  ASSERT_TRUE(gate.await_blocked());
+  EXPECT_EQ(remote_->version(path_of("/f"), patience())->mtime->unix_seconds, 777);
+  EXPECT_EQ(stat("/f")->mtime->unix_seconds, 777);
+  const auto early = remote_->open_reader(
+      path_of("/f"), 0, [] {}, none());
+  ASSERT_FALSE(early) << "the server would tell another time";
+  EXPECT_EQ(early.error().code, Errc::timed_out);
+  gate.open();
+  const auto reader = remote_->open_reader(
+      path_of("/f"), 0, [] {}, patience());
+  ASSERT_TRUE(reader);
+  EXPECT_EQ((*reader)->version().mtime->unix_seconds, 777);
+}
+
+TEST_F(WritebackRemoteTest, WhatOthersHavePutThereMeanwhileIsNotRemoved) {
+  server_->put("/f", "old");
+  ASSERT_TRUE(begin());
+  list("/");
+  auto gate = server_->hold(Op::stat, "/f");
+  ASSERT_TRUE(remote_->remove_file(path_of("/f"), patience()));
+  ASSERT_TRUE(gate.await_blocked());
+  server_->put("/f", "theirs, new", 99);
+  gate.open();
+  drain();
+  EXPECT_EQ(server_->content("/f"), "theirs, new");
+  EXPECT_EQ(courier().counters().conflicts, 1U);
+  EXPECT_THAT(surprises(), ElementsAre("/"));
+}
+
+TEST_F(WritebackRemoteTest, WhatOthersHavePutInTheSourcesPlaceIsNotMoved) {
+  ASSERT_TRUE(begin());
+  list("/");
+  auto upload_gate = server_->hold(Op::open_writer);
+  ASSERT_TRUE(put("/a", "ours"));
+  ASSERT_TRUE(upload_gate.await_blocked());
+  ASSERT_TRUE(remote_->rename(path_of("/a"), path_of("/b"), patience()));
+  auto gate = server_->hold(Op::finish, "/a", Moment::after);
+  upload_gate.open();
+  ASSERT_TRUE(gate.await_blocked());
+  auto look_gate = server_->hold(Op::stat, "/a");
+  gate.open();
+  ASSERT_TRUE(look_gate.await_blocked());
+  server_->put("/a", "theirs, longer", 99);
+  look_gate.open();
+  drain();
+  EXPECT_EQ(server_->content("/a"), "theirs, longer");
+  EXPECT_FALSE(server_->exists("/b"));
+  EXPECT_EQ(courier().counters().conflicts, 1U);
+}
+
+TEST_F(WritebackRemoteTest, WhatThisMountDidItselfIsNoConflict) {
+  server_->put("/log", "one");
+  server_->put("/moved", "before");
+  ASSERT_TRUE(begin());
+  list("/");
+  {
+    auto writer = remote_->open_writer(path_of("/log"), remote::WriteMode::append, {}, patience());
+    ASSERT_TRUE(writer);
+    clock_.advance(std::chrono::seconds(5));
+    const std::string more = " two";
+    ASSERT_TRUE((*writer)->write(std::as_bytes(std::span(more)), patience()));
+    list("/");  // tells what is there half-way
+    ASSERT_TRUE((*writer)->finish({}, patience()));
+  }
+  ASSERT_TRUE(put("/log", "all anew"));
+  ASSERT_TRUE(remote_->rename(path_of("/moved"), path_of("/here"), patience()));
+  ASSERT_TRUE(put("/here", "after"));
+  ASSERT_TRUE(remote_->set_mtime(path_of("/here"), 5, patience()));
+  drain();
+  ASSERT_TRUE(remote_->set_mtime(path_of("/here"), 6, patience()));
+  ASSERT_TRUE(put("/here", "and again"));
+  drain();
+  EXPECT_EQ(server_->content("/log"), "all anew");
+  EXPECT_EQ(server_->content("/here"), "and again");
+  EXPECT_EQ(courier().counters().conflicts, 0U);
+  EXPECT_EQ(courier().counters().refused, 0U);
+}
+
+TEST_F(WritebackRemoteTest, WhatOthersDidSinceItWasSeenIsAConflict) {
+  server_->put("/f", "old");
+  ASSERT_TRUE(begin());
+  list("/");
+  server_->put("/f", "theirs, longer", 99);
+  ASSERT_TRUE(put("/f", "ours"));
+  drain();
+  EXPECT_EQ(server_->content("/f"), "theirs, longer");
+  ASSERT_EQ(server_->names("/").size(), 2U);
+  EXPECT_THAT(server_->names("/")[1], StartsWith("f.conflict-"));
+  EXPECT_EQ(server_->content("/" + server_->names("/")[1]), "ours");
+  EXPECT_THAT(surprises(), ElementsAre("/")) << "the one directory";
+}
+
+TEST_F(WritebackRemoteTest, AttributesOfWhatIsNotOwedGoToTheServerAndARefusalIsTold) {
+  server_->put("/f", "text");
+  server_->put_directory("/d");
+  ASSERT_TRUE(begin());
+  list("/");
+  server_->fail_next(Op::set_mtime, "/f", make_error(Errc::access_denied, "550", 550));
+  const auto refused = remote_->set_mtime(path_of("/f"), 5, patience());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::access_denied);
+  ASSERT_TRUE(remote_->set_mode(path_of("/d"), 0700, patience()));
+  EXPECT_EQ(server_->mode("/d"), 0700) << "of a directory: done when it is answered";
+}
+
+TEST_F(WritebackRemoteTest, ADirectorysTimeIsNotSetWhileSomethingIsOwedInIt) {
+  server_->put_directory("/d");
+  ASSERT_TRUE(begin());
+  list("/d");
+  auto gate = server_->hold(Op::open_writer);
+  ASSERT_TRUE(put("/d/f", "content"));
+  const auto set = remote_->set_mtime(path_of("/d"), 5, patience());
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().code, Errc::unsupported);
+  gate.open();
+  drain();
+  EXPECT_TRUE(remote_->set_mtime(path_of("/d"), 5, patience()));
+  EXPECT_EQ(server_->mtime("/d"), 5);
+}
+
+TEST_F(WritebackRemoteTest, ANewDirectorysModeIsNotLost) {
+  ASSERT_TRUE(begin());
+  list("/");
+  cut_link();
+  ASSERT_TRUE(remote_->make_directory(path_of("/d"), patience()));
+  ASSERT_TRUE(stat("/d")->mode);
+  EXPECT_NE(*stat("/d")->mode & 0777, 0750) << "so whoever wants that sets it";
+  ASSERT_TRUE(remote_->set_mode(path_of("/d"), 0750, patience()));
+  EXPECT_EQ(stat("/d")->mode, 0750);
+  mend_link();
+  drain();
+  EXPECT_EQ(server_->mode("/d"), 0750);
+  EXPECT_EQ(courier().counters().given_up, 0U);
+}
+
+TEST_F(WritebackRemoteTest, DirectoriesThatAreNewAreNotListedAhead) {
+  server_->put("/a/f", "1");
+  ASSERT_TRUE(begin());
+  list("/");
+  list("/a");
+  auto gate = server_->hold(Op::make_directory);
+  ASSERT_TRUE(remote_->make_directory(path_of("/new"), patience()));
+  ASSERT_TRUE(remote_->make_directory(path_of("/new/sub"), patience()));
+  ASSERT_TRUE(remote_->remove_file(path_of("/a/f"), patience()));
+  ASSERT_TRUE(put("/a/g", "2"));
+  std::map<std::size_t, std::size_t> seen;
+  remote_->list_ahead(
+      [] {
+        return std::vector{path_of("/new"), path_of("/new/sub"), path_of("/a")};
+      },
+      false,
+      [&](std::size_t index, Result<remote::Listing> listing) {
+        ASSERT_TRUE(listing);
+        seen[index] = listing->entries.size();
+        EXPECT_EQ(listing->entries.at(0).name, "g") << "what is owed is laid over it";
+      },
+      patience());
+  EXPECT_THAT(seen, ElementsAre(std::pair(2U, 1U)));
+  gate.open();
+  drain();
+}
+
+TEST_F(WritebackRemoteTest, RoomIsTakenBeforeBytesAreWrittenAndGivenBack) {
+  ASSERT_TRUE(begin(100'000));
+  list("/");
+  cut_link();
+  const std::string half(60'000, 'x');
+  ASSERT_TRUE(put("/a", half));
+  {
+    auto writer = remote_->open_writer(path_of("/b"), remote::WriteMode::replace, {}, patience());
+    ASSERT_TRUE(writer);
+    const auto full = (*writer)->write(std::as_bytes(std::span(half)), none());
+    ASSERT_FALSE(full);
+    EXPECT_EQ(full.error().code, Errc::no_space);
+    EXPECT_TRUE((*writer)->write(std::as_bytes(std::span(half).first(30'000)), none()));
+  }
+  ASSERT_TRUE(put("/c", half.substr(0, 40'000))) << "nobody holds any of it";
+  mend_link();
+  drain();
+  EXPECT_EQ(server_->content("/c")->size(), 40'000U);
+}
+
+TEST_F(WritebackRemoteTest, AFailedBeginEndsCleanlyAndBeforeItAllGoesThrough) {
+  server_->put("/f", "text");
+  ASSERT_TRUE(begin());
+  WritebackRemote second(*server_, clock_);
+  WritebackSettings settings;
+  settings.journal = {place_.path(), "server", 4096};
+  const auto busy = second.begin(std::move(settings));
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code, Errc::busy);
+  EXPECT_EQ(second.courier(), nullptr);
+  EXPECT_FALSE(second.traits().writes_back);
+  EXPECT_TRUE(second.stat(path_of("/f"), patience()));
+  EXPECT_TRUE(second.remove_file(path_of("/f"), patience()));
+  EXPECT_FALSE(server_->exists("/f"));
+  EXPECT_TRUE(second.settle(path_of("/f"), patience()));
+}
+
+TEST_F(WritebackRemoteTest, TheNextMountGoesOnAndShowsWhatIsOwed) {
+  ASSERT_TRUE(begin());
+  list("/");
+  cut_link();
+  ASSERT_TRUE(remote_->make_directory(path_of("/d"), patience()));
+  ASSERT_TRUE(put("/d/f", "content"));
+  end();
+  ASSERT_TRUE(begin());
+  EXPECT_THAT(list("/d"), ElementsAre("f"));
+  EXPECT_EQ(*read("/d/f"), "content");
+  mend_link();
+  drain();
+  EXPECT_EQ(server_->content("/d/f"), "content");
+}
+
+TEST_F(WritebackRemoteTest, FilesThatAreRenamedOrRemovedInTimeNeverTouchTheWire) {
+  ASSERT_TRUE(begin());
+  list("/");
+  cut_link();
+  ASSERT_TRUE(put("/first", "x"));  // its failure makes all pause
+  while (courier().counters().problem.empty()) {
+    std::this_thread::yield();
+  }
+  ASSERT_TRUE(put("/part", "content"));
+  ASSERT_TRUE(remote_->rename(path_of("/part"), path_of("/f"), patience()));
+  ASSERT_TRUE(put("/short", "lived"));
+  ASSERT_TRUE(remote_->remove_file(path_of("/short"), patience()));
+  server_->forget_calls();
+  mend_link();
+  drain();
+  EXPECT_EQ(server_->content("/f"), "content");
+  for (const std::string& line : server_->log()) {
+    EXPECT_THAT(line, Not(HasSubstr("/part")));
+    EXPECT_THAT(line, Not(HasSubstr("/short")));
+  }
+}
+
+TEST_F(WritebackRemoteTest, ARefusalIsToldAndTheServersTruthShowsAgain) {
+  server_->put("/d/f", "old");
+  ASSERT_TRUE(begin());
+  list("/d");
+  server_->fail_next(Op::remove_file, "/d/f", make_error(Errc::access_denied, "550", 550));
+  ASSERT_TRUE(remote_->remove_file(path_of("/d/f"), patience()));
+  drain();
+  EXPECT_THAT(surprises(), ElementsAre("/d"));
+  EXPECT_THAT(list("/d"), ElementsAre("f"));
+  EXPECT_EQ(courier().counters().given_up, 1U);
+}
+
+TEST_F(WritebackRemoteTest, LongListingsShowWhatIsOwedWhileTheyArrive) {
+  test::FakeRemoteOptions options;
+  options.arrives_in = 1;
+  serve(options);
+  server_->put("/a", "1");
+  server_->put("/b", "2");
+  server_->put("/c", "3");
+  ASSERT_TRUE(begin());
+  list("/");
+  auto gate = server_->hold(Op::remove_file);
+  auto upload_gate = server_->hold(Op::open_writer);
+  ASSERT_TRUE(remote_->remove_file(path_of("/a"), patience()));
+  ASSERT_TRUE(put("/b", "longer"));
+  ASSERT_TRUE(put("/d", "new"));
+  std::vector<std::string> arrived;
+  remote::ListingHints hints;
+  hints.arriving = [&](std::vector<remote::Entry> entries) -> std::optional<Wait> {
+    for (const auto& entry : entries) {
+      arrived.push_back(entry.name + " " + std::to_string(entry.size.value_or(0)));
+    }
+    return std::nullopt;
+  };
+  const auto whole = remote_->list(path_of("/"), patience(), hints);
+  ASSERT_TRUE(whole);
+  EXPECT_THAT(arrived, ElementsAre("b 6", "c 1"));
+  EXPECT_EQ(whole->entries.size(), 3U);
+  gate.open();
+  upload_gate.open();
+  drain();
+}
+
+}  // namespace
+}  // namespace ftpsfs::writeback
