@@ -96,7 +96,7 @@ def inline_commands(document):
     text = (SOURCE / document).read_text()
     text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     told = re.findall(r"`((?:ftpsfs|openssl) [^`…]+)`", text)
-    names = r"ftpsfs (status|umount|reload|refresh|check|check --write|log-level)|openssl (genpkey|req -new|x509 -outform DER)"
+    names = r"ftpsfs (status|umount|reload|refresh|uploads|check|check --write|log-level)|openssl (genpkey|req -new|x509 -outform DER)"
     return [command for command in told if not re.fullmatch(names, command)]
 
 
@@ -167,6 +167,13 @@ def acts_on_a_mount(town, command):
     output = succeed(town, command)
     assert "connections" in output or "status" not in command
     assert (MOUNT not in town.mounted()) == command.startswith("ftpsfs umount")
+
+
+def asks_what_is_owed(town, command):
+    town.set_partner("alice")
+    succeed(town, USUAL.replace("-o ", "-o writeback,", 1))
+    succeed(town, re.sub(r"\s+#.*", "", command).replace("MOUNTPOINT", MOUNT))
+    succeed(town, f"ftpsfs umount {MOUNT}")
 
 
 def checks(town, command):
@@ -323,6 +330,7 @@ WAYS = [
     (r"ftpsfs check ", checks),
     (r"ftpsfs help ", prints_itself),
     (r"ftpsfs (status|umount|refresh|reload|log-level)\b", acts_on_a_mount),
+    (r"ftpsfs uploads ", asks_what_is_owed),
     (r"(ftpsfs|mount -t ftpsfs) ", mounts),
     (r"(grep|rsync) .*/mnt/partner", uses_the_mount),
     (r"(openssl|umask|mkdir|cat|chmod) ", works_on_certificates),

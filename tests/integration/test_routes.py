@@ -80,6 +80,8 @@ def server6(request, make_server, pki):
 @pytest.mark.parametrize("more", [{}, {"ipv6": True}, {"active": True}])
 def test_everything_works_over_ipv6(server6, box_on, more):
     box = box_on(server6)
+    if more.get("active") and server6.name == "pyftpdlib":
+        more = {**more, "max_conns": 1}  # of two sessions one is not heard now and then
     exercise(box, box.mount(**more))
 
 
