@@ -156,7 +156,7 @@ KnownNames::Directory* KnownNames::teachable(const std::string& key, Moment aske
 }
 
 void KnownNames::set(Directory& directory, const std::string& key, std::optional<KnownName> name) {
-  const bool is_new = directory.names.insert_or_assign(key, std::move(name)).second;
+  const bool is_new = directory.names.insert_or_assign(key, name).second;
   names_ += is_new ? 1 : 0;
 }
 
