@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "ftpsfs/base/clock.hpp"
@@ -40,6 +41,14 @@ Change(Send, Settle, Look) -> Change<Send, Settle, Look>;  // clang 14 does not 
 class FtpRemote::Core {
  public:
   static constexpr int kLoggedOut = 530;  ///< as the answer to anything behind the login
+
+  /// A session that the server has forgotten answers 530 to everything; one 530 among others is
+  /// about its own question.
+  static bool is_logged_out(std::span<const ftp::Reply> replies) {
+    return !replies.empty() &&
+           std::all_of(replies.begin(), replies.end(),
+                       [](const ftp::Reply& reply) { return reply.code == kLoggedOut; });
+  }
 
   Core(FtpRemoteSettings settings, std::shared_ptr<const net::TlsContext> tls);
 

@@ -77,10 +77,7 @@ Result<std::vector<bool>> ask_names(session::Session& session, const RemotePath&
       add_question(session, directory, facts, flight, questions);
     }
     FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(flight, wait));
-    // A session that the server has forgotten: one 530 among others is about its own name.
-    if (!replies.empty() && std::all_of(replies.begin(), replies.end(), [](const auto& reply) {
-          return reply.code == FtpRemote::Core::kLoggedOut;
-        })) {
+    if (FtpRemote::Core::is_logged_out(replies)) {
       return ftp::make_refusal("CWD", replies.front());
     }
     for (const NameQuestion& each : questions) {

@@ -61,13 +61,8 @@ Result<bool> is_renamed(Session& session, const RemotePath& from, const RemotePa
   return source_gone && target;
 }
 
-/// A session that the server has forgotten answers 530 to everything; one 530 among others is about
-/// its own question.
 Result<std::vector<ftp::Reply>> demand_login(Result<std::vector<ftp::Reply>> replies) {
-  const auto logged_out = [](const ftp::Reply& reply) {
-    return reply.code == FtpRemote::Core::kLoggedOut;
-  };
-  if (replies && !replies->empty() && std::all_of(replies->begin(), replies->end(), logged_out)) {
+  if (replies && FtpRemote::Core::is_logged_out(*replies)) {
     return make_error(Errc::access_denied, replies->front().text(), FtpRemote::Core::kLoggedOut);
   }
   return replies;

@@ -101,7 +101,7 @@ Result<ftp::Reply> Session::command(std::string_view verb, std::string_view argu
 
 // ---- The end of a transfer ----
 
-Result<ftp::Reply> Session::receive_final(const Wait& wait) {
+Result<ftp::Reply> Session::await_verdict(const Wait& wait) {
   for (;;) {
     FTPSFS_TRY_ASSIGN(auto reply, control_->receive(wait));
     if (!reply.is_preliminary()) {
@@ -111,14 +111,10 @@ Result<ftp::Reply> Session::receive_final(const Wait& wait) {
   }
 }
 
-Result<ftp::Reply> Session::await_verdict(const Wait& wait) {
-  return receive_final(wait);
-}
-
 Result<std::vector<ftp::Reply>> Session::take_answers(std::size_t count, const Wait& wait) {
   std::vector<ftp::Reply> answers;
   while (answers.size() < count) {
-    FTPSFS_TRY_ASSIGN(auto reply, receive_final(wait));
+    FTPSFS_TRY_ASSIGN(auto reply, await_verdict(wait));
     answers.push_back(std::move(reply));
   }
   return answers;

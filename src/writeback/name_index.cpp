@@ -3,16 +3,13 @@
 
 #include <algorithm>
 
-#include "ftpsfs/remote/folded_name.hpp"
+#include "ftpsfs/ftp/ascii.hpp"
 
 namespace ftpsfs::writeback {
 
 std::string name_key(NameCase name_case, const remote::RemotePath& path) {
-  std::string key = path.is_root() ? std::string() : path.str();
-  if (name_case == NameCase::folded) {
-    std::transform(key.begin(), key.end(), key.begin(), remote::folded);
-  }
-  return key;
+  const std::string key = path.is_root() ? std::string() : path.str();
+  return name_case == NameCase::folded ? ftp::ascii::lower(key) : key;
 }
 
 std::vector<std::string> NameIndex::keys(const Intention& intention) const {

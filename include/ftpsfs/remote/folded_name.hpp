@@ -4,17 +4,13 @@
 // letters alone are folded: of others each server, and each of its file systems, has its own idea.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
 #include "ftpsfs/base/fnv1a.hpp"
+#include "ftpsfs/ftp/ascii.hpp"
 
 namespace ftpsfs::remote {
-
-constexpr char folded(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 struct SameName {
   bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
@@ -22,8 +18,7 @@ struct SameName {
 
 struct SameFoldedName {
   bool operator()(std::string_view a, std::string_view b) const noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return folded(x) == folded(y); });
+    return ftp::ascii::equal_ignoring_case(a, b);
   }
 };
 
@@ -32,7 +27,7 @@ struct FoldedNameHash {
   std::size_t operator()(std::string_view text) const noexcept {
     Fnv1a hash;
     for (const char c : text) {
-      hash.add(folded(c));
+      hash.add(ftp::ascii::to_lower(c));
     }
     return static_cast<std::size_t>(hash.value());
   }

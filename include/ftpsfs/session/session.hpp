@@ -167,8 +167,6 @@ class Session final : public PooledSession {
     std::vector<ftp::Reply> answers;
   };
 
-  /// The next reply that is not preliminary.
-  Result<ftp::Reply> receive_final(const Wait& wait);
   /// Does the server owe more than the answer to the request for the next port?
   bool owes_transfer() const {
     return control_->owed() > (port_.state == DataPort::State::asked ? 1U : 0U);

@@ -42,16 +42,6 @@ class IbmI : public RemoteFixture, public ::testing::WithParamInterface<int> {
     const auto lines = server_->commands();
     return static_cast<std::size_t>(std::count(lines.begin(), lines.end(), line));
   }
-
-  std::vector<std::string> names_in(const std::string& directory) {
-    const auto listing = remote_->list(at(directory), soon());
-    EXPECT_TRUE(listing) << listing.error().text;
-    std::vector<std::string> names;
-    for (const Entry& entry : listing ? listing->entries : std::vector<Entry>()) {
-      names.push_back((entry.type == FileType::directory ? "d " : "f ") + entry.name);
-    }
-    return names;
-  }
 };
 INSTANTIATE_TEST_SUITE_P(ListFormat, IbmI, ::testing::Values(0, 1));
 

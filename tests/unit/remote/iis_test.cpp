@@ -28,16 +28,6 @@ class Iis : public RemoteFixture {
     tree().add_directory("/empty");
     connect();
   }
-
-  std::vector<std::string> names_in(const std::string& directory) {
-    const auto listing = remote_->list(at(directory), soon());
-    EXPECT_TRUE(listing) << listing.error().text;
-    std::vector<std::string> names;
-    for (const Entry& entry : listing ? listing->entries : std::vector<Entry>()) {
-      names.push_back((entry.type == FileType::directory ? "d " : "f ") + entry.name);
-    }
-    return names;
-  }
 };
 
 TEST_F(Iis, IsRecognised) {

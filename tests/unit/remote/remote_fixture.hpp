@@ -84,6 +84,17 @@ class RemoteFixture : public ::testing::Test {
     return writer->finish(tail, soon());
   }
 
+  /// What a listing shows: "d NAME" is a directory, "f NAME" all else.
+  std::vector<std::string> names_in(const std::string& directory) {
+    const auto listing = remote_->list(at(directory), soon());
+    EXPECT_TRUE(listing) << listing.error().text;
+    std::vector<std::string> names;
+    for (const Entry& entry : listing ? listing->entries : std::vector<Entry>()) {
+      names.push_back((entry.type == FileType::directory ? "d " : "f ") + entry.name);
+    }
+    return names;
+  }
+
   std::unique_ptr<test::FaultyFtpsServer> server_;
   FtpRemoteSettings settings_;
   std::unique_ptr<FtpRemote> remote_;

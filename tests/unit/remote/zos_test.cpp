@@ -35,18 +35,6 @@ class Zos : public RemoteFixture {
     tree().add_file(data_set("OTHER.LOG"), "log");
   }
 
-  std::vector<std::string> names_in(const std::string& directory) {
-    const auto listing = remote_->list(at(directory), soon());
-    if (!listing) {
-      return {"error: " + listing.error().text};
-    }
-    std::vector<std::string> names;
-    for (const Entry& entry : listing->entries) {
-      names.push_back((entry.type == FileType::directory ? "d " : "f ") + entry.name);
-    }
-    return names;
-  }
-
   void connect_with_list(const std::string& command) {
     settings_.session.server.profile.list_command = command;
     connect();
