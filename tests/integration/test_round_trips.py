@@ -171,10 +171,14 @@ def test_git_status(far_box):
             told = status_of(mount)["verbs"]
             return sum(each["count"] for each in told if each["verb"] in METADATA)
 
+        def asked_by_next():
+            before = asked()
+            status()
+            return asked() - before
+
         status()
-        before = asked()
-        status()
-        more = asked() - before
+        # The machine may take pages from the kernel's cache at any moment: then a file is read again.
+        more = min(asked_by_next() for _ in range(3))
         box.unmount()
         return more
 
