@@ -14,7 +14,7 @@ namespace {
 /// More come only when the guesser is far behind: the older ones do not matter any more.
 constexpr std::size_t kMostVisits = 64;
 /// Where directories share flights, and where each takes a transfer.
-constexpr std::size_t kFlightWorkers = 2;
+constexpr std::size_t kFlightWorkers = 3;
 constexpr std::size_t kTransferWorkers = 7;
 constexpr std::size_t kMostRemembered = 4096;
 
@@ -189,9 +189,9 @@ void DirectoryPrefetch::enqueue(const std::vector<Ino>& ahead) {
   if (missing.empty() || (missing.size() < std::min(at_once, ahead.size() / 2) && !is_near)) {
     return;
   }
-  // Those that take a transfer each are spread over the connections.
+  // Spread over the connections: the nearest come soonest.
   const std::size_t share = (missing.size() + most_workers - 1) / most_workers;
-  const std::size_t in_batch = traits.listings_share_flight ? at_once : std::min(at_once, share);
+  const std::size_t in_batch = std::min(at_once, share);
   for (std::size_t first = 0; first < missing.size(); first += in_batch) {
     const auto begin = missing.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end =

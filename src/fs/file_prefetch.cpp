@@ -11,7 +11,7 @@
 namespace ftpsfs::fs {
 namespace {
 
-constexpr std::size_t kWorkers = 6;
+constexpr std::size_t kWorkers = 7;
 constexpr std::size_t kMostQueued = 2 * RowTracker::kLargestWindow;
 /// So many that do not come one after the other are no accident.
 constexpr unsigned kInVain = 8;

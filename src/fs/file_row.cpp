@@ -71,8 +71,10 @@ std::optional<std::array<std::size_t, RowTracker::kOrders>> RowTracker::Row::pla
 void RowTracker::Row::begin(std::string_view name, Order believed, unsigned right) {
   if (const auto places = places_of(name)) {
     for (std::size_t order = 0; order < kOrders; ++order) {
+      // Who begins with the first one hardly does so by accident.
       const bool is_first = (*places)[order] == 0;
-      tracks[order].begin((*places)[order], is_first && order == believed ? right : 0);
+      const unsigned guessed = order == believed ? std::max(right, 1U) : 1;
+      tracks[order].begin((*places)[order], is_first ? guessed : 0);
     }
   }
 }

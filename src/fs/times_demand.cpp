@@ -10,7 +10,7 @@ namespace {
 constexpr int kSingleTimes = 3;
 /// Times that cost little more than one, all in one flight.
 constexpr std::size_t kFewTimes = 64;
-constexpr std::size_t kSeveralTimes = 500;
+constexpr std::size_t kSeveralTimes = 1000;
 /// Looks at a name so soon after its directory was read are mostly the first of many.
 constexpr std::chrono::seconds kStatsFollow(1);
 /// Directories that are remembered: only a heuristic's memory.

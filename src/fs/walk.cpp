@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 namespace ftpsfs::fs {
 namespace {
@@ -12,8 +13,9 @@ namespace {
 constexpr std::size_t kMostWalks = 4;
 /// A walker that has not been seen for so long has ended, or waits for something else.
 constexpr std::chrono::seconds kWalkEnds(10);
-/// Guesses that must have been right before anything is asked ahead.
+/// Guesses that must have been right before anything is asked ahead; one where it leads to many.
 constexpr unsigned kBelief = 2;
+constexpr std::size_t kMany = 4;
 /// Bounds the work of one guess, in directories of many files.
 constexpr std::size_t kMostEntries = 20'000;
 constexpr int kDeepest = 64;
@@ -169,9 +171,9 @@ std::vector<Ino> WalkTracker::visit(Ino directory, SteadyTime now) {
     if (follow(*walk, directory)) {
       walk->seen_at = now;
       walks_.splice(walks_.begin(), walks_, walk);
-      return walk->right >= kBelief
-                 ? directories_ahead(tree_, walk->last, walk->route, walk->window)
-                 : std::vector<Ino>();
+      auto ahead = directories_ahead(tree_, walk->last, walk->route, walk->window);
+      const bool is_believed = walk->right >= kBelief || (walk->right > 0 && ahead.size() >= kMany);
+      return is_believed ? std::move(ahead) : std::vector<Ino>();
     }
   }
   if (walks_.size() >= kMostWalks) {

@@ -135,4 +135,32 @@ Result<void> complete_by_asking(session::Session& session, std::span<const Remot
   return {};
 }
 
+bool is_sooner_asked(const session::Session& session) {
+  return lists_twice(session.profile()) && lists_by_stat(session) &&
+         asks_for_names(session.knowledge());
+}
+
+Result<std::optional<Listing>> list_by_asking(session::Session& session,
+                                              const RemotePath& directory,
+                                              std::optional<ReadListing>& listed,
+                                              const Wait& wait) {
+  auto shown = fetch_stat_list(session, directory, {}, wait);
+  if (!shown && is_link_failure(shown.error().code)) {
+    return std::move(shown).error();
+  }
+  if (!shown || !*shown) {
+    return std::optional<Listing>();
+  }
+  listed = **std::move(shown);
+  std::optional<Listing> whole;
+  const ListingSink take = [&whole](std::size_t /*index*/, Result<Listing> listing) {
+    if (listing) {
+      whole = *std::move(listing);
+    }
+  };
+  FTPSFS_TRY(
+      complete_by_asking(session, std::span(&directory, 1), std::span(&listed, 1), take, wait));
+  return whole;
+}
+
 }  // namespace ftpsfs::remote

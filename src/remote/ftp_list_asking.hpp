@@ -33,4 +33,16 @@ Result<void> complete_by_asking(session::Session& session, std::span<const Remot
                                 std::span<std::optional<ReadListing>> listed,
                                 const ListingSink& sink, const Wait& wait);
 
+/// Would list_by_asking() answer before a transfer does?
+bool is_sooner_asked(const session::Session& session);
+
+/// A directory that is known to be tiny, in two round trips: a transfer takes twice as many.
+/// @pre is_sooner_asked()
+/// @param listed what STAT said of it, where asking for each name would take longer.
+/// @return nullopt: by a transfer, then; it has the words for what is refused.
+/// @errors the session's
+Result<std::optional<Listing>> list_by_asking(session::Session& session,
+                                              const RemotePath& directory,
+                                              std::optional<ReadListing>& listed, const Wait& wait);
+
 }  // namespace ftpsfs::remote

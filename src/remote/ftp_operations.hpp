@@ -81,6 +81,9 @@ Error not_listed(const RemotePath& path);
 Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error error,
                        const Wait& wait);
 
+/// MLST was refused in words that do not tell why, and its directory can be entered: the name is
+/// not there.
+bool proves_absence(const ftp::Reply& refused_mlst, const ftp::Reply& entered_parent);
 /// Does MLST tell all of this path?
 bool answers_mlst(const ftp::ServerProfile& known, const RemotePath& path);
 /// What the reply to MLST says. @return nullopt when more must be asked (fetch_entry does).

@@ -217,7 +217,15 @@ Result<std::optional<Entry>> FtpRemote::glance(const RemotePath& path, const Wai
   const ftp::ServerProfile known = core_->knowledge().profile();
   if (answers_mlst(known, path)) {
     FTPSFS_TRY_ASSIGN(auto mlst, ftp::Command::make("MLST", path.str()));
-    FTPSFS_TRY_ASSIGN(const auto replies, core_->questions().ask({std::move(mlst)}, wait));
+    std::vector<ftp::Command> questions{std::move(mlst)};
+    if (!known.mlst_says_why && known.mlst_links == ftp::LinkView::shown && !path.is_root()) {
+      FTPSFS_TRY_ASSIGN(auto enter, ftp::Command::make("CWD", path.parent().str()));
+      questions.push_back(std::move(enter));
+    }
+    FTPSFS_TRY_ASSIGN(const auto replies, core_->questions().ask(std::move(questions), wait));
+    if (replies.size() > 1 && proves_absence(replies[0], replies[1])) {
+      return make_error(Errc::not_found, replies[0].text(), replies[0].code);
+    }
     if (auto verdict = read_mlst(known, path, replies.front())) {
       FTPSFS_TRY_ASSIGN(Entry entry, *std::move(verdict));
       return std::optional<Entry>(std::move(entry));
@@ -296,8 +304,15 @@ Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait,
   return core_->repeat(
       Purpose::listing, wait,
       [this, &path, &hints](Session& session, const Wait& limit) -> Result<Listing> {
-        const ListingAids alone{hints, nullptr, nullptr};
-        if (!lists_twice(session.profile()) || !session.settings().warm_data) {
+        std::optional<ReadListing> listed;
+        if (hints.is_tiny() && is_sooner_asked(session)) {
+          FTPSFS_TRY_ASSIGN(auto asked, list_by_asking(session, path, listed, limit));
+          if (asked) {
+            return *std::move(asked);
+          }
+        }
+        const ListingAids alone{hints, nullptr, listed ? &*listed : nullptr};
+        if (listed || !lists_twice(session.profile()) || !session.settings().warm_data) {
           return fetch_children(session, path, limit, alone);
         }
         // Two connections list in half the time. The second is worth having for the next directory.

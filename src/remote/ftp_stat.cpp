@@ -89,13 +89,14 @@ bool may_be_link(const ftp::ServerProfile& known, const ftp::FileFacts& facts) {
 }
 
 /// MLST was refused in words that do not tell why. A directory that can be entered has no secrets
-/// from stat(2): then the name is not there.
+/// from stat(2): then the name is not there. From now on both are asked at once.
 Result<Entry> ask_parent(session::Session& session, const RemotePath& path,
                          const ftp::Reply& refusal, const Wait& wait) {
   const Error error = ftp::make_refusal("MLST", refusal);
   if (error.code != Errc::refused) {
     return error;
   }
+  session.knowledge().forget(&ftp::ServerProfile::mlst_says_why);
   const RemotePath parent = path.parent();
   FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", parent.str(), wait));
   if (changed.is_completion()) {
@@ -179,6 +180,12 @@ std::optional<Result<Entry>> read_mlst(const ftp::ServerProfile& known, const Re
     facts->size.reset();
   }
   return Result<Entry>(to_entry(*facts, path.name()));
+}
+
+bool proves_absence(const ftp::Reply& refused_mlst, const ftp::Reply& entered_parent) {
+  return refused_mlst.is_permanent_negative() && entered_parent.is_completion() &&
+         refused_mlst.code != FtpRemote::Core::kLoggedOut &&
+         ftp::make_refusal("MLST", refused_mlst).code == Errc::refused;
 }
 
 bool answers_mlst(const ftp::ServerProfile& known, const RemotePath& path) {

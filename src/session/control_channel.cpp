@@ -353,6 +353,12 @@ Result<std::vector<ftp::Reply>> ControlChannel::exchange(std::span<const ftp::Co
   return replies;
 }
 
+/// A record for each reply that comes would cost both sides more than the commands in it.
+bool ControlChannel::has_room_for_more() const {
+  constexpr std::size_t kWorthARecord = 32;
+  return owed_.size() + kWorthARecord <= kMaxOwed;
+}
+
 Result<void> ControlChannel::exchange_each(std::span<const ftp::Command> commands, const Wait& wait,
                                            const std::function<void(ftp::Reply)>& take,
                                            std::vector<ftp::Reply>* earlier) {
@@ -363,7 +369,7 @@ Result<void> ControlChannel::exchange_each(std::span<const ftp::Command> command
   std::size_t older = owed_.size();
   std::size_t sent = 0;
   for (std::size_t answered = 0; answered < commands.size();) {
-    while (sent < commands.size() && (owed_.empty() || (pipelining_ && owed_.size() < kMaxOwed))) {
+    while (sent < commands.size() && (owed_.empty() || (pipelining_ && has_room_for_more()))) {
       std::size_t count = 0;
       std::size_t bytes = 0;
       while (sent + count < commands.size() && owed_.size() + count < kMaxOwed) {

@@ -176,7 +176,7 @@ SessionPool::Member* SessionPool::take_spare() {
   const unsigned ahead =
       count([](const auto& each) { return each->leased && each->purpose == Purpose::ahead; });
   const auto size = static_cast<unsigned>(members_.size());
-  if (!queue_.empty() || refusal() || ahead >= (limit_ > 3 ? limit_ - 2 : 1)) {
+  if (!queue_.empty() || refusal() || ahead >= std::max(limit_, 2U) - 1) {
     return nullptr;
   }
   if (idle >= 2) {

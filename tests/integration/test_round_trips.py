@@ -117,6 +117,31 @@ def test_listing(far_box):
     assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
 
 
+def test_tiny_listing(far_box):
+    """Of a directory of a few names below one that is known: without a data connection where STAT lists."""
+    box = far_box
+    for number in range(3):
+        for each in range(4):
+            box.put(f"dir{each}/file{number}", b"x")
+    mount = box.mount(prefetch="off")
+    os.listdir(mount)
+    taken = fewest(os.listdir, [mount / f"dir{each}" for each in range(4)])
+    # ProFTPD: STAT, and an MLST for each name.
+    allowed = {"vsftpd": 1, "proftpd": 2}.get(box.server.name, 4)
+    assert taken <= allowed + SLACK, f"{taken:.1f} round trips"
+
+
+def test_absent_name(far_box):
+    """In a directory that nobody has listed. Where MLST does not say why it refuses, the first one takes longer."""
+    box = far_box
+    if not is_one_of(box, "pureftpd"):
+        pytest.skip("its answers are clear, or need the listing")
+    box.put("dir/file", b"x")
+    mount = box.mount(prefetch="off")
+    taken = fewest(os.path.lexists, [mount / f"dir/none{each}" for each in range(4)])
+    assert taken <= 1 + SLACK, f"{taken:.1f} round trips"
+
+
 def test_first_name(far_box):
     """Of a long directory: names are told while more of them arrive, where a server says at once what they are."""
     box = far_box

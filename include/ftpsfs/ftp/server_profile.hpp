@@ -107,6 +107,7 @@ struct ServerProfile {
   bool empty_listing_may_be_denial = false;  ///< vsftpd: 226 Transfer done (but failed to open …)
   bool empty_listing_may_be_missing = false;  ///< a path that is not there is an empty success
   bool cwd_proves_directory = true;           ///< else any prefix of names can be changed to
+  bool mlst_says_why = true;                  ///< else the words of its refusal may mean anything
   std::size_t listing_limit = 0;  ///< entries after which the server cuts a listing; 0 = none known
 
   // Dialogue habits.

@@ -127,13 +127,17 @@ struct ListingHints {
   /// Some thousand names at most, on any file system: a few blocks where it counts blocks; less
   /// than a block where it counts names (ZFS) or their bytes.
   bool is_small() const {
-    constexpr std::uint64_t kBlock = 4096;
-    constexpr std::uint64_t kSector = 512;
     return directory_bytes && (*directory_bytes <= kBlock ||
                                (*directory_bytes <= kSmall && *directory_bytes % kSector == 0));
   }
+  /// Some hundred at most: one block, or less than a sector.
+  bool is_tiny() const {
+    return directory_bytes && (*directory_bytes == kBlock || *directory_bytes <= kSector);
+  }
   bool is_large() const { return directory_bytes && *directory_bytes > kSmall; }
 
+  static constexpr std::uint64_t kSector = 512;
+  static constexpr std::uint64_t kBlock = 4096;
   static constexpr std::uint64_t kSmall = 64 * 1024;
 };
 

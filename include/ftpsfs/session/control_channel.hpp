@@ -35,7 +35,7 @@ class ControlChannel {
   /// ProFTPD and Pure-FTPd hang on TLS records of 8,000 bytes; 2,000 is right everywhere.
   static constexpr std::size_t kMaxRecordBytes = 2000;
   /// Replies owed at most while several records fly: bounds what a server must hold for us.
-  static constexpr std::size_t kMaxOwed = 200;
+  static constexpr std::size_t kMaxOwed = 400;
 
   explicit ControlChannel(std::unique_ptr<net::ByteStream> stream, DialogueNotes notes = {});
 
@@ -128,6 +128,7 @@ class ControlChannel {
   Result<void> write_record(std::string_view record, const Wait& wait);
   Result<void> take_input(const Wait& wait);
   Result<bool> try_take_input();
+  bool has_room_for_more() const;
   Result<void> feed(std::span<const std::byte> bytes);
   Result<ftp::Reply> next_reply(const Wait& wait);
   Result<std::optional<ftp::Reply>> try_next_reply();

@@ -188,8 +188,7 @@ class SessionPool {
   std::optional<Lease> try_acquire(Purpose purpose);
 
   /// For work ahead of need: a session that leaves another one idle or to be dialled, or a new one,
-  /// dialled here. Pushes in front of nobody; two places are left to programs where there are so
-  /// many.
+  /// dialled here. Pushes in front of nobody; one place is left to programs.
   std::optional<Lease> acquire_spare(const Wait& wait);
 
   /// There will soon be work for as many sessions: what is missing is dialled in the background, as

@@ -63,6 +63,13 @@ TEST_F(Row, ThreeInTheListingsOrderAreARow) {
   EXPECT_EQ(ahead.front(), name(63));
 }
 
+TEST_F(Row, TwoAreOneWhereTheFirstIsTheFirstOfAll) {
+  EXPECT_THAT(visit(name(50)), IsEmpty());
+  EXPECT_THAT(visit(name(51)), SizeIs(RowTracker::kFirstWindow)) << "of the listing";
+  EXPECT_THAT(visit(name(0), 8), IsEmpty());
+  EXPECT_THAT(visit(name(1), 8), SizeIs(RowTracker::kFirstWindow)) << "of the names";
+}
+
 TEST_F(Row, SortedNamesAreARowWhereTheListingIsNot) {
   const auto ahead = visit_all(45, 51);  // 49 is the last of the listing, 50 its first
   ASSERT_FALSE(ahead.empty());
@@ -75,8 +82,8 @@ TEST_F(Row, TheEndOfTheDirectoryIsTheEnd) {
 }
 
 TEST_F(Row, TheGuessGrowsWhileItIsRight) {
-  EXPECT_THAT(visit_all(50, 53), SizeIs(2 * RowTracker::kFirstWindow));
-  EXPECT_THAT(visit_all(54, 58), SizeIs(RowTracker::kLargestWindow));
+  EXPECT_THAT(visit_all(50, 52), SizeIs(2 * RowTracker::kFirstWindow));
+  EXPECT_THAT(visit_all(53, 58), SizeIs(RowTracker::kLargestWindow));
 }
 
 TEST_F(Row, CopiesSideBySideAreARow) {
@@ -106,7 +113,7 @@ TEST_F(Row, WhoPausesForLongBeginsAnew) {
 }
 
 TEST_F(Row, TheNextDirectorysRowIsBelievedAtOnce) {
-  visit_all(0, 5);
+  visit_all(50, 55);
   EXPECT_THAT(visit(name(50), 8), Not(IsEmpty()));
   EXPECT_THAT(visit(name(20), 9), IsEmpty()) << "nobody begins there";
 }

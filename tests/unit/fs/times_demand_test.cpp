@@ -39,8 +39,8 @@ TEST_F(Demand, ManyAreAskedTogetherAfterAFewSingleLooks) {
 
 TEST_F(Demand, SeveralAreAskedTogetherJustAfterReaddir) {
   demand_.note_read(kHere);
-  EXPECT_TRUE(demand_.wants_all(kHere, 500));
-  EXPECT_FALSE(demand_.wants_all(kThere, 501));
+  EXPECT_TRUE(demand_.wants_all(kHere, 1000));
+  EXPECT_FALSE(demand_.wants_all(kThere, 1001));
 }
 
 TEST_F(Demand, ManyAreAskedTogetherAtTheSecondLookAfterReaddir) {

@@ -471,5 +471,16 @@ TEST(ListingHints, SmallIsWhatAnyFileSystemCallsSmall) {
   EXPECT_FALSE(small(1 << 20));
 }
 
+TEST(ListingHints, TinyIsWhatHoldsSomeHundredNamesOnAnyFileSystem) {
+  const auto tiny = [](std::optional<std::uint64_t> bytes) {
+    return ListingHints{{}, bytes}.is_tiny();
+  };
+  EXPECT_FALSE(tiny(std::nullopt));
+  EXPECT_TRUE(tiny(4096)) << "a block";
+  EXPECT_TRUE(tiny(300)) << "names (ZFS)";
+  EXPECT_FALSE(tiny(2000)) << "names, too";
+  EXPECT_FALSE(tiny(8192));
+}
+
 }  // namespace
 }  // namespace ftpsfs::remote

@@ -121,6 +121,23 @@ TEST_F(Records, HoldAtMostTwoThousandBytes) {
   }
 }
 
+/// One reply makes room for one more command: a record for each would cost more than it brings.
+TEST_F(Records, AreNotSentForSingleCommandsWhileManyAreOwed) {
+  constexpr std::size_t kCommands = 2 * ControlChannel::kMaxOwed;
+  ScriptedPeer peer;
+  for (std::size_t i = 0; i < kCommands; ++i) {
+    peer.expect("NOOP").reply("200 ok");
+  }
+  peer.expect_end();
+  connect(peer);
+  channel_->allow_pipelining(true);
+  ASSERT_TRUE(channel_->exchange(std::vector<ftp::Command>(kCommands, command("NOOP")), soon()));
+  constexpr std::size_t kFew = 32;
+  EXPECT_LE(records_.size(), kCommands / kFew);
+  channel_.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
 TEST_F(Records, HoldOneCommandEachForServersThatLoseCount) {
   ScriptedPeer peer;
   peer.expect("SIZE /a").reply("213 5").expect("MDTM /a").reply("213 6").expect("NOOP");
