@@ -429,6 +429,7 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.trace = plan.trace;
   settings.max_conns = options.max_conns;
   settings.warm_conns = options.warm_conns;
+  settings.verify_content = options.verify_content;
   return settings;
 }
 

@@ -10,11 +10,11 @@ namespace ftpsfs::ftp {
 namespace {
 
 bool is_verb(std::string_view text) noexcept {
-  if (text.empty() || text.front() == ' ' || text.back() == ' ') {
+  if (text.empty() || !ascii::is_letter(text.front()) || text.back() == ' ') {
     return false;
   }
   return std::all_of(text.begin(), text.end(),
-                     [](char c) { return ascii::is_letter(c) || c == ' '; });
+                     [](char c) { return ascii::is_letter(c) || ascii::is_digit(c) || c == ' '; });
 }
 
 }  // namespace

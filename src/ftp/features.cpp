@@ -25,13 +25,19 @@ struct Word {
   bool Features::*flag;
 };
 constexpr std::array kWords = {
-    Word{"MLST", &Features::mlst}, Word{"MLSD", &Features::mlsd}, Word{"UTF8", &Features::utf8},
-    Word{"SIZE", &Features::size}, Word{"MDTM", &Features::mdtm}, Word{"MFMT", &Features::mfmt},
-    Word{"MFF", &Features::mff},   Word{"TVFS", &Features::tvfs}, Word{"EPSV", &Features::epsv},
-    Word{"EPRT", &Features::eprt}, Word{"PASV", &Features::pasv}, Word{"AVBL", &Features::avbl},
-    Word{"PBSZ", &Features::pbsz}, Word{"PROT", &Features::prot}, Word{"CCC", &Features::ccc},
-    Word{"HOST", &Features::host}, Word{"CLNT", &Features::clnt}, Word{"HASH", &Features::hash},
-    Word{"PRET", &Features::pret},
+    Word{"MLST", &Features::mlst},       Word{"MLSD", &Features::mlsd},
+    Word{"UTF8", &Features::utf8},       Word{"SIZE", &Features::size},
+    Word{"MDTM", &Features::mdtm},       Word{"MFMT", &Features::mfmt},
+    Word{"MFF", &Features::mff},         Word{"TVFS", &Features::tvfs},
+    Word{"EPSV", &Features::epsv},       Word{"EPRT", &Features::eprt},
+    Word{"PASV", &Features::pasv},       Word{"AVBL", &Features::avbl},
+    Word{"PBSZ", &Features::pbsz},       Word{"PROT", &Features::prot},
+    Word{"CCC", &Features::ccc},         Word{"HOST", &Features::host},
+    Word{"CLNT", &Features::clnt},       Word{"HASH", &Features::hash},
+    Word{"PRET", &Features::pret},       Word{"XSHA256", &Features::xsha256},
+    Word{"XSHA512", &Features::xsha512}, Word{"XSHA1", &Features::xsha1},
+    Word{"XMD5", &Features::xmd5},       Word{"MD5", &Features::md5},
+    Word{"XCRC", &Features::xcrc},
 };
 
 void read_mlst_facts(Features& features, std::string_view list) {
@@ -41,6 +47,18 @@ void read_mlst_facts(Features& features, std::string_view list) {
     features.mlst_facts.push_back(ascii::lower(fact));
     if (active) {
       features.mlst_active_facts.push_back(ascii::lower(fact));
+    }
+  }
+}
+
+/// @source draft-bryan-ftpext-hash-02 §4
+void read_hash_algorithms(Features& features, std::string_view list) {
+  for (std::string_view name : ascii::split(list, "; ,\t")) {
+    const bool is_selected = name.back() == '*';
+    name = name.substr(0, name.size() - (is_selected ? 1 : 0));
+    features.hash_algorithms.push_back(ascii::upper(name));
+    if (is_selected) {
+      features.hash_selected = features.hash_algorithms.back();
     }
   }
 }
@@ -56,6 +74,8 @@ void read_feature(Features& features, std::string_view line) {
   }
   if (word == "MLST") {
     read_mlst_facts(features, rest);
+  } else if (word == "HASH") {
+    read_hash_algorithms(features, rest);
   } else if (word == "MFF") {
     for (const std::string_view fact : ascii::split(rest, "; \t")) {
       features.mff_facts.push_back(ascii::lower(fact));

@@ -155,6 +155,20 @@ std::optional<Dialect> dialect_of(std::string_view system) {
   return found == kSystemWords.end() ? std::nullopt : std::optional(found->dialect);
 }
 
+/// Of servers that announce HASH alone it is not known which algorithms there are.
+void apply_hash(ServerProfile& profile, const Features& features) {
+  for (const DigestAlgorithm algorithm : kDigestAlgorithms) {
+    const std::string_view name = to_string(algorithm);
+    const auto& known = features.hash_algorithms;
+    if (std::find(known.begin(), known.end(), name) != known.end()) {
+      profile.hash = features.hash;
+      profile.hash_algorithm = algorithm;
+      profile.hash_selected = features.hash_selected == name;
+      return;
+    }
+  }
+}
+
 void apply_features(ServerProfile& profile, const Features& features) {
   profile.has_mlst = features.mlst;
   profile.has_mlsd = features.mlsd;
@@ -167,6 +181,13 @@ void apply_features(ServerProfile& profile, const Features& features) {
   profile.site_utime = features.has_site("UTIME");
   profile.avbl = features.avbl;
   profile.rang = features.rang_stream;
+  profile.xsha256 = features.xsha256;
+  profile.xsha512 = features.xsha512;
+  profile.xsha1 = features.xsha1;
+  profile.xmd5 = features.xmd5;
+  profile.md5 = features.md5;
+  profile.xcrc = features.xcrc;
+  apply_hash(profile, features);
 }
 
 /// Observed on vsftpd 3.0.3, ProFTPD 1.3.8, Pure-FTPd 1.0.50, pyftpdlib 1.5.7.
@@ -335,6 +356,25 @@ bool ServerProfile::takes_any_name_beside(std::string_view path) const {
   return kind != ServerKind::ibmi || !is_in_ibmi_library(path);
 }
 
+std::vector<DigestCommand> ServerProfile::digest_commands() const {
+  using P = ServerProfile;
+  std::vector<DigestCommand> commands = {
+      {"HASH", &P::hash, hash_algorithm},
+      {"XSHA256", &P::xsha256, DigestAlgorithm::sha256},
+      {"XSHA512", &P::xsha512, DigestAlgorithm::sha512},
+      {"XSHA1", &P::xsha1, DigestAlgorithm::sha1},
+      {"XMD5", &P::xmd5, DigestAlgorithm::md5},
+      {"MD5", &P::md5, DigestAlgorithm::md5},
+      {"XCRC", &P::xcrc, DigestAlgorithm::crc32},
+  };
+  std::erase_if(commands,
+                [this](const DigestCommand& command) { return !(this->*command.capability); });
+  std::stable_sort(
+      commands.begin(), commands.end(),
+      [](const DigestCommand& a, const DigestCommand& b) { return a.algorithm < b.algorithm; });
+  return commands;
+}
+
 std::string ServerProfile::describe() const {
   struct Item {
     bool shown;
@@ -358,6 +398,13 @@ std::string ServerProfile::describe() const {
       {site_symlink, "SITE SYMLINK"},
       {site_utime, "SITE UTIME"},
       {avbl, "AVBL"},
+      {hash, "HASH"},
+      {xsha256, "XSHA256"},
+      {xsha512, "XSHA512"},
+      {xsha1, "XSHA1"},
+      {xmd5, "XMD5"},
+      {md5, "MD5"},
+      {xcrc, "XCRC"},
       {epsv, "EPSV"},
       {!epsv && pasv, "PASV"},
       {pipelines, "pipelining"},

@@ -23,6 +23,8 @@ struct FreeWith {
 using CertificatePtr = std::unique_ptr<X509, FreeWith<X509_free>>;
 using RevocationsPtr = std::unique_ptr<X509_CRL, FreeWith<X509_CRL_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using DigestMethodPtr = std::unique_ptr<EVP_MD, FreeWith<EVP_MD_free>>;
+using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
 using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
 
 /// Reads `bytes` where they are: they must outlive it.

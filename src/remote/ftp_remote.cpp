@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ftp_core.hpp"
+#include "ftp_digest.hpp"
 #include "ftp_list_ahead.hpp"
 #include "ftp_list_asking.hpp"
 #include "ftp_operations.hpp"
@@ -128,6 +129,12 @@ Result<std::unique_ptr<FtpRemote>> FtpRemote::connect(FtpRemoteSettings settings
     const Session& session = session_of(lease);
     start = session.start_directory();
     description = session.tls();
+  }
+  if (core->settings().verify_content && core->knowledge().profile().digest_commands().empty()) {
+    log::warning(
+        "{} has no command that tells a file's digest (HASH, XSHA256, XSHA512, XSHA1, XMD5, MD5, "
+        "XCRC): uploads are verified by their sizes alone",
+        core->settings().session.host);
   }
   std::unique_ptr<FtpRemote> remote(new FtpRemote(std::move(core)));
   if (auto path = RemotePath::parse(start)) {
@@ -490,6 +497,12 @@ Result<void> FtpRemote::check_type(const RemotePath& path, bool directory, const
 }
 
 // Setting an attribute twice is setting it once.
+
+Result<void> FtpRemote::check_content(const RemotePath& path, const Digest& digest,
+                                      const Wait& wait) {
+  const log::PathScope about(path.str());
+  return check_ftp_content(*core_, path, digest, wait);
+}
 
 Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) {
   const log::PathScope about(path.str());

@@ -98,12 +98,14 @@ class FtpWriter final : public RemoteWriter {
     return upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait));
   }
 
+  std::optional<DigestAlgorithm> digest() const override { return comparable_digest(core_, path_); }
+
   Result<FinishedUpload> finish(const UploadTail& tail, const Wait& wait) override {
     if (upload_ == nullptr) {
       return ended();
     }
     FTPSFS_TRY(pass_on(upload_->finish(wait)));
-    UploadEnding ending(path_, tail, upload_->stamp());
+    UploadEnding ending(path_, tail, upload_->stamp(), core_.traffic().sessions);
     // Changes, once sent, are deaf to the stop.
     const Wait limit = tail.empty() ? wait : wait.uncancellable();
     auto ran = ending.run(session_of(lease_), limit);
@@ -117,6 +119,9 @@ class FtpWriter final : public RemoteWriter {
                          [&ending](session::Session& session, const Wait& part) {
                            return ending.run(session, part);
                          });
+    }
+    if (ContentCheck* const content = ending.content(); ran && content && content->is_doubtful()) {
+      ran = content->ask_anew(core_, wait);
     }
     return ending.outcome(ran);
   }

@@ -18,13 +18,16 @@ bool is_unsettled(const Result<void>& done) {
 }  // namespace
 
 UploadEnding::UploadEnding(const RemotePath& path, const UploadTail& tail,
-                           const std::optional<session::FileStamp>& told)
+                           const std::optional<session::FileStamp>& told, std::uint64_t latest)
     : path_(path), wanted_mtime_(tail.mtime), stamp_(told) {
   if (tail.mtime) {
     mtime_.emplace(ways_to_set_mtime(path, *tail.mtime));
   }
   if (tail.mode) {
     mode_.emplace(ways_to_set_mode(path, *tail.mode));
+  }
+  if (tail.digest) {
+    content_.emplace(path, *tail.digest, latest);
   }
 }
 
@@ -38,6 +41,7 @@ Result<void> UploadEnding::fly(session::Session& session, const Wait& wait, bool
   if (asks) {
     FTPSFS_TRY_ASSIGN(questions, session::stamp_commands(session, path_.str()));
   }
+  const auto compare = content_ ? content_->next(session) : std::vector<ftp::Command>();
   std::vector<ftp::Command> flight;
   if (sets_time) {
     flight.push_back(*std::move(time));
@@ -45,13 +49,15 @@ Result<void> UploadEnding::fly(session::Session& session, const Wait& wait, bool
   // Behind the time, so that the time told is the one that the server made of it; before the mode,
   // which may forbid to look.
   flight.insert(flight.end(), questions.begin(), questions.end());
+  flight.insert(flight.end(), compare.begin(), compare.end());
   if (sets_mode) {
     flight.push_back(*std::move(mode));
   }
   over = flight.empty();
   std::vector<ftp::Reply> replies;
   if (!over) {
-    FTPSFS_TRY_ASSIGN(replies, session.exchange(flight, wait));
+    const Wait limit = compare.empty() ? wait : content_->patience(wait);
+    FTPSFS_TRY_ASSIGN(replies, session.exchange(flight, limit));
   }
   std::span<const ftp::Reply> left = replies;
   if (sets_time) {
@@ -60,11 +66,12 @@ Result<void> UploadEnding::fly(session::Session& session, const Wait& wait, bool
   }
   if (asks) {
     stamp_ = session::read_stamp(session, questions, left.first(questions.size()));
+    left = left.subspan(questions.size());
   }
   if (sets_mode) {
     mode_->take(session, left.back());
   }
-  return {};
+  return compare.empty() ? Result<void>() : content_->take(session, left.first(compare.size()));
 }
 
 Result<void> UploadEnding::run(session::Session& session, const Wait& wait) {
@@ -102,6 +109,9 @@ Result<FinishedUpload> UploadEnding::outcome(const Result<void>& ran) const {
   }
   if (mode_) {
     end.mode_set = mode_set_.value_or(ran);
+  }
+  if (content_) {
+    end.content_checked = content_->outcome().value_or(ran);
   }
   return end;
 }

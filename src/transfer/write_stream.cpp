@@ -12,6 +12,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/base/mutex.hpp"
+#include "sent_digest.hpp"
 
 namespace ftpsfs::transfer {
 namespace {
@@ -63,12 +64,16 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   }
   void enqueue(const Slice& data) FTPSFS_REQUIRES(mutex_);
   void ensure_pump() FTPSFS_REQUIRES(mutex_);
-  bool owes() const FTPSFS_REQUIRES(mutex_) { return !made_ || confirmed_ < accepted_; }
+  bool owes() const FTPSFS_REQUIRES(mutex_) {
+    return !made_ || confirmed_ < accepted_ || unchecked_;
+  }
 
   void pump(const std::stop_token& stop);
   /// One STOR or APPE. @return whether another one is due.
   /// @param opened is set once the server has taken the command.
   Result<bool> transfer(const std::stop_token& stop, bool& opened);
+  /// Compares an upload whose last transfer ended before it was known to be the last.
+  Result<void> check_content(const std::stop_token& stop);
   Result<std::unique_ptr<remote::RemoteWriter>> open(remote::WriteMode mode,
                                                      const std::stop_token& stop);
   Result<void> send(remote::RemoteWriter& writer, std::span<const std::byte> bytes,
@@ -90,6 +95,10 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   /// What the server has, once that has stopped changing.
   Result<remote::FileVersion> settled_version(const std::stop_token& stop);
   Result<void> rewind_to(std::uint64_t arrived, const Error& failure) FTPSFS_REQUIRES(mutex_);
+  std::uint64_t sent() {
+    MutexLock lock(mutex_);
+    return sent_;
+  }
   std::uint64_t ring_begin() const FTPSFS_REQUIRES(mutex_) { return sent_ - ring_bytes_; }
   void keep_in_ring(const Slice& piece) FTPSFS_REQUIRES(mutex_);
   /// @return the next bytes to send; an empty slice when the transfer should be ended.
@@ -104,6 +113,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   const std::optional<std::uint64_t> base_size_;
   const Limits limits_;
   const MemoryBudget::Share share_;
+  SentDigest digest_;  ///< the pump's alone
 
   Mutex mutex_;
   ConditionVariable changed_;
@@ -116,9 +126,12 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   std::uint64_t sent_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t confirmed_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< by a verdict, or by the file's size
   bool started_ FTPSFS_GUARDED_BY(mutex_) = false;
-  bool made_ FTPSFS_GUARDED_BY(mutex_) = false;        ///< a transfer has been confirmed
-  bool recovering_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the server is asked what has arrived
-  bool resumed_ FTPSFS_GUARDED_BY(mutex_) = false;     ///< once at least
+  bool made_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< a transfer has been confirmed
+  /// The server is asked what has arrived, or whether it is what was sent.
+  bool asking_ FTPSFS_GUARDED_BY(mutex_) = false;
+  /// What is confirmed has not been compared by its digest yet.
+  bool unchecked_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool resumed_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< once at least
   bool finishing_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool yield_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -167,7 +180,7 @@ Result<void> WriteStream::Core::write(const Slice& data, const Wait& wait) {
       return {};
     }
     // A link that is slow, or being replaced, is at work: the pump knows when it is not any more.
-    if (wait.stop.stop_requested() || (sent_ == sent && !recovering_)) {
+    if (wait.stop.stop_requested() || (sent_ == sent && !asking_)) {
       return wait.give_up("the server to take data");
     }
   }
@@ -187,7 +200,7 @@ Result<remote::FinishedUpload> WriteStream::Core::finish(const std::stop_token& 
     const bool woken = changed_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
       return error_.has_value() || !owes() || !pumping_ || sent_ != sent;
     });
-    if (!woken && (stop.stop_requested() || !recovering_)) {
+    if (!woken && (stop.stop_requested() || !asking_)) {
       return wait.give_up("the server to confirm the upload");
     }
   }
@@ -281,7 +294,7 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
       }
       if (remedy == Remedy::resume) {
         const Error cut = more.error();
-        recovering_ = true;
+        asking_ = true;
         lock.unlock();
         Result<void> resumed;
         try {
@@ -290,7 +303,7 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
           resumed = make_error(Errc::io_error, exception.what());
         }
         lock.lock();
-        recovering_ = false;
+        asking_ = false;
         more = resumed ? Result<bool>(!queue_.empty()) : Result<bool>(std::move(resumed).error());
         if (more) {
           limits_.note_taken_up();
@@ -550,6 +563,11 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   remote::WriteMode mode = mode_;
   {
     MutexLock lock(mutex_);
+    if (unchecked_ && queue_.empty()) {
+      lock.unlock();
+      FTPSFS_TRY(check_content(stop));
+      return false;
+    }
     yield_ = false;
     started_ = true;
     if (made_) {
@@ -558,6 +576,8 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   }
   FTPSFS_TRY_ASSIGN(const auto writer, open(mode, stop));
   opened = true;
+  // Of a file to which is appended, the digest of the first part is nobody's to know.
+  digest_.choose(mode_ == remote::WriteMode::replace ? writer->digest() : std::nullopt);
   std::uint64_t quantum_end = 0;
   {
     MutexLock lock(mutex_);
@@ -569,6 +589,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     if (piece.bytes.empty()) {
       break;
     }
+    digest_.add(sent() - piece.bytes.size(), piece.bytes);
     FTPSFS_TRY(send(*writer, piece.bytes, stop));
   }
   if (stop.stop_requested()) {
@@ -579,12 +600,15 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     MutexLock lock(mutex_);
     if (queue_.empty()) {
       tail = tail_;
+      tail.digest = finishing_ ? digest_.of(sent_) : std::nullopt;
     }
+    asking_ = tail.digest.has_value();
   }
-  FTPSFS_TRY_ASSIGN(remote::FinishedUpload end,
-                    writer->finish(tail, Wait::for_at_most(limits_.stall_timeout, stop)));
-  const remote::FileVersion& version = end.version;
+  auto finished = writer->finish(tail, Wait::for_at_most(limits_.stall_timeout, stop));
   MutexLock lock(mutex_);
+  asking_ = false;
+  FTPSFS_TRY_ASSIGN(remote::FinishedUpload end, std::move(finished));
+  const remote::FileVersion& version = end.version;
   const std::uint64_t expected = base_size_.value_or(0) + sent_;
   // Others may append to the same file meanwhile: more is possible there, less never. Behind a link
   // that was cut more may be ours, twice.
@@ -594,6 +618,12 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     return make_error(Errc::truncated, fmt::format("the server kept {} of {} bytes of the upload",
                                                    *version.size, expected));
   }
+  const Result<void> content = end.content_checked.value_or(Result<void>());
+  if (!content && !is_link_failure(content.error().code)) {
+    return content.error();
+  }
+  // Where the link died before the answer, the same is asked once more, alone.
+  unchecked_ = digest_.covers(sent_) && !(tail.digest && content);
   end_ = std::move(end);
   sent_tail_ = tail;
   confirmed_ = sent_;
@@ -602,6 +632,27 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   ring_bytes_ = 0;
   changed_.notify_all();
   return !queue_.empty();
+}
+
+Result<void> WriteStream::Core::check_content(const std::stop_token& stop) {
+  std::optional<Digest> digest;
+  {
+    MutexLock lock(mutex_);
+    digest = digest_.of(sent_);
+    asking_ = true;
+  }
+  Result<void> checked;
+  if (digest) {
+    const auto path = path_();
+    checked =
+        path ? remote_.check_content(*path, *digest, Wait::for_at_most(limits_.stall_timeout, stop))
+             : Result<void>(path.error());
+  }
+  MutexLock lock(mutex_);
+  asking_ = false;
+  unchecked_ = unchecked_ && !checked;
+  changed_.notify_all();
+  return checked;
 }
 
 /// Small writes that wait together leave together: a TLS record and a system call for each would

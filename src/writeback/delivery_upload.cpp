@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/net/content_digest.hpp"
 #include "ftpsfs/remote/hidden_names.hpp"
 #include "ftpsfs/writeback/delivery.hpp"
 
@@ -138,6 +139,9 @@ Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path,
     return make_error(Errc::truncated, fmt::format("{}: the server has {} bytes of {}", path.str(),
                                                    *end.version.size, content_->size()));
   }
+  if (end.content_checked && !*end.content_checked) {
+    return end.content_checked->error();
+  }
   if (mode_comes_last) {
     end.mode_set = remote_.set_mode(path, *mode, own_wait());
   }
@@ -155,6 +159,8 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
   const remote::YieldRequest on_yield = [yield] { yield->store(true); };
   FTPSFS_TRY_ASSIGN(auto writer,
                     remote_.open_writer(path, remote::WriteMode::replace, on_yield, wait()));
+  const auto algorithm = content_->size() > 0 ? writer->digest() : std::nullopt;
+  const auto digest = algorithm ? net::ContentDigest::create(*algorithm) : nullptr;
   std::vector<std::byte> piece(kPiece);
   std::uint64_t turn_began = 0;
   for (std::uint64_t offset = 0; offset < content_->size();) {
@@ -167,13 +173,18 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
                         remote_.open_writer(path, remote::WriteMode::append, on_yield, wait()));
     }
     FTPSFS_TRY_ASSIGN(const std::size_t got, content_->read(offset, piece));
+    if (digest) {
+      digest->add(std::span(piece).first(got));
+    }
     FTPSFS_TRY(writer->write(std::span(piece).first(got), wait()));
     offset += got;
     if (limits_.on_progress) {
       limits_.on_progress();
     }
   }
-  return writer->finish(tail, wait());
+  remote::UploadTail last = tail;
+  last.digest = digest ? digest->value() : std::nullopt;
+  return writer->finish(last, wait());
 }
 
 /// The content is there; what belongs to it is set in any case.

@@ -91,6 +91,7 @@ class WritebackRemote::DirectWriter final : public remote::RemoteWriter {
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     return inner_->write(data, wait);
   }
+  std::optional<DigestAlgorithm> digest() const override { return inner_->digest(); }
   Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
     auto finished = inner_->finish(tail, wait);
     remote_.forget(path_);

@@ -8,8 +8,10 @@
 #include <string_view>
 
 #include "ftpsfs/ftp/ascii.hpp"
+#include "ftpsfs/ftp/digest_reply.hpp"
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/reply.hpp"
+#include "ftpsfs/ftp/server_profile.hpp"
 #include "invariant.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -22,6 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   reply.code = 211;
   parse_features(reply).has_site("UTIME");
+  recognise_server(Reply{}, Reply{}, parse_features(reply)).digest_commands();
   reply.code = 229;
   if (const auto port = parse_epsv_port(reply)) {
     demand(*port != 0);
@@ -41,6 +44,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto time = parse_mdtm(reply)) {
     demand(*parse_time_val(format_mdtm_time(*time)) == *time ||
            *time == 253'402'300'800);  // a leap second at the end of 9999
+  }
+  for (const auto algorithm : ftpsfs::kDigestAlgorithms) {
+    for (const std::string_view verb : {"HASH", "XCRC"}) {
+      if (const auto digest = parse_digest(verb, algorithm, "/a file", reply)) {
+        demand(digest->size() == 2 * ftpsfs::digest_bytes(algorithm));
+        demand(digest->find_first_not_of("0123456789abcdef") == std::string::npos);
+      }
+    }
   }
   return 0;
 }

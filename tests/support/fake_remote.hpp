@@ -58,6 +58,8 @@ struct FakeRemoteOptions {
   std::string plain_names_below = {};
   /// What a name takes in its directory, whose size is told then.
   std::uint64_t bytes_of_name = 0;
+  /// Files have a digest by which their content can be compared.
+  std::optional<DigestAlgorithm> digest = {};
   bool tells_unique = false;           ///< entries bear the node's number
   bool rename_replaces = true;         ///< off: rename over an existing name is already_exists
   bool ends_early = false;             ///< a download of a range ends with it (RANG)
@@ -99,6 +101,8 @@ class FakeRemote final : public remote::Remote {
   void fail_after_bytes(Op op, std::uint64_t bytes, Error error) {
     plan_.fail_after_bytes(op, bytes, std::move(error));
   }
+  /// Of the bytes that are written next, this one arrives as another.
+  void corrupt_byte(std::uint64_t at) { corrupted_byte_ = at; }
   void fail_all(std::optional<Error> error) { plan_.fail_all(std::move(error)); }
   /// Calls of `op` (on `path`, when not empty) stand still until the gate opens, holding their
   /// connection.
@@ -149,6 +153,8 @@ class FakeRemote final : public remote::Remote {
                                                             remote::WriteMode mode,
                                                             remote::YieldRequest on_yield,
                                                             const Wait& wait) override;
+  Result<void> check_content(const remote::RemotePath& path, const Digest& digest,
+                             const Wait& wait) override;
   Result<void> make_directory(const remote::RemotePath& path, const Wait& wait) override;
   Result<void> remove_directory(const remote::RemotePath& path, const Wait& wait) override;
   Result<void> remove_file(const remote::RemotePath& path, const Wait& wait) override;
@@ -180,6 +186,7 @@ class FakeRemote final : public remote::Remote {
   Result<remote::Listing> listing_of(const remote::RemotePath& path, std::string_view timed,
                                      bool all_timed) const FTPSFS_REQUIRES(mutex_);
   remote::FileVersion version_of(const FakeNode& node) const;
+  static Result<void> compare(const FakeNode& node, const Digest& digest);
   Result<void> check_new_name(const remote::RemotePath& path) const;
   void tell_arrivals(const remote::RemotePath& path, const remote::ArrivalSink& sink);
   FakeNodePtr look(const std::string& path, bool follow) const FTPSFS_REQUIRES(mutex_);
@@ -192,6 +199,8 @@ class FakeRemote final : public remote::Remote {
   FakeTree tree_ FTPSFS_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> bytes_read_{0};
   std::atomic<std::uint64_t> bytes_written_{0};
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  std::atomic<std::uint64_t> corrupted_byte_{kNone};  ///< counted down as bytes are written
 };
 
 template <typename Work>

@@ -101,7 +101,8 @@ constexpr std::array<const char*, kOps> kNames = {"stat",
                                                   "read_ahead",
                                                   "stamp",
                                                   "follow",
-                                                  "settle"};
+                                                  "settle",
+                                                  "check_content"};
 
 /// Once sent, its outcome must be known: the caller's stop is ignored.
 bool is_mutation(Op op) {

@@ -44,8 +44,9 @@ enum class Op : std::uint8_t {
   stamp,
   follow,
   settle,  ///< only where it writes back
+  check_content,
 };
-constexpr std::size_t kOps = 22;
+constexpr std::size_t kOps = 23;
 const char* to_string(Op op);
 
 /// Before the call has done anything; or when it has done all, but its reply is late or lost.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ftpsfs/net/content_digest.hpp"
 #include "support/fake_remote.hpp"
 
 namespace ftpsfs::test {
@@ -134,6 +135,8 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
                     true);
   }
 
+  std::optional<DigestAlgorithm> digest() const override { return remote_.options_.digest; }
+
   Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
     if (failed_) {
       return *failed_;
@@ -159,9 +162,16 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
       end.mode_set = set_part(Op::set_mode, remote_.options_.can_set_mode, wait,
                               [&] { node_->mode = *tail.mode; });
     }
+    if (tail.digest) {
+      end.content_checked =
+          remote_.plan_.meet(Op::check_content, path_, Moment::before, wait.uncancellable());
+    }
     {
       const MutexLock lock(remote_.mutex_);
       end.version = remote_.version_of(*node_);
+      if (tail.digest && *end.content_checked) {
+        end.content_checked = FakeRemote::compare(*node_, *tail.digest);
+      }
     }
     place_.give_back();
     return end;
@@ -172,6 +182,9 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
     std::string words = tail.mtime ? fmt::format("mtime={}", *tail.mtime) : "";
     if (tail.mode) {
       words += fmt::format("{}mode={:04o}", words.empty() ? "" : " ", *tail.mode);
+    }
+    if (tail.digest) {
+      words += fmt::format("{}digest of {}", words.empty() ? "" : " ", tail.digest->bytes);
     }
     return words;
   }
@@ -192,6 +205,13 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
     std::transform(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(size),
                    std::back_inserter(node_->content),
                    [](std::byte byte) { return static_cast<char>(byte); });
+    const std::uint64_t corrupted = remote_.corrupted_byte_;
+    if (corrupted < size) {
+      char& byte =
+          node_->content[node_->content.size() - size + static_cast<std::size_t>(corrupted)];
+      byte = static_cast<char>(byte ^ 1);
+    }
+    remote_.corrupted_byte_ = corrupted == kNone || corrupted < size ? kNone : corrupted - size;
     node_->mtime = remote_.now();
     written_ += size;
     moved(size);
@@ -205,6 +225,22 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
   std::uint64_t written_ = 0;
   bool finished_ = false;
 };
+
+Result<void> FakeRemote::compare(const FakeNode& node, const Digest& digest) {
+  const auto own = net::ContentDigest::create(digest.algorithm);
+  own->add(std::as_bytes(std::span(node.content)));
+  const std::string hex = own->value().value_or(Digest{}).hex;
+  return hex == digest.hex ? Result<void>()
+                           : make_error(Errc::io_error, hex + " is not " + digest.hex);
+}
+
+Result<void> FakeRemote::check_content(const RemotePath& path, const Digest& digest,
+                                       const Wait& wait) {
+  return call(Op::check_content, path.str(), wait, "", [&]() FTPSFS_NO_ANALYSIS -> Result<void> {
+    FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, true));
+    return compare(*node, digest);
+  });
+}
 
 Result<std::unique_ptr<remote::RemoteReader>> FakeRemote::open_reader(
     const RemotePath& path, const remote::ByteRange& range, remote::YieldRequest on_yield,

@@ -62,6 +62,7 @@ struct Fault {
     port_silent,      ///< EPSV, PASV: at the port that is told nobody answers
     early_end,        ///< download: 226 before the data
     swallow,          ///< transfer: bytes behind the first `bytes` vanish; nothing else is wrong
+    corrupt,          ///< upload: the byte behind the first `bytes` arrives as another
     read_late,        ///< upload: nothing is read before the client has said that it was all
     false_listing,    ///< a listing over a data connection: `reply` in place of it
     endless_listing,  ///< a listing over a data connection: names without end
@@ -128,6 +129,11 @@ struct FaultyServerOptions {
   bool lists_itself = false;      ///< "LIST -a" shows ".", as that of most servers does
   bool missing_is_empty = false;  ///< LIST and MLSD of what is not there: an empty success
   Manner manner = Manner::proftpd;
+  /// What FEAT says of commands that tell digests: {"HASH SHA-1*;SHA-256", "XCRC"}.
+  std::vector<std::string> digests{};
+  /// A session that has told the digest of a file tells it again while the file's length is the
+  /// same, whatever its content (ProFTPD: within the second of its last change).
+  bool remembers_digests = false;
   bool list_format_1 = true;  ///< IBM i: SITE LISTFMT 1; else only format 0 is known
 
   /// With the greeting, SYST and all else that goes with the manner.

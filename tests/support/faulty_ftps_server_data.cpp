@@ -256,6 +256,9 @@ void FaultyDialogue::receive_transfer(const std::string& path, std::uint64_t kee
       kept = static_cast<std::size_t>(
           std::min<std::uint64_t>(kept, fault_->bytes - std::min(fault_->bytes, moved)));
     }
+    if (meets(Fault::Kind::corrupt) && fault_->bytes >= moved && fault_->bytes < moved + kept) {
+      part[static_cast<std::size_t>(fault_->bytes - moved)] ^= 1;
+    }
     shared_.tree.append(path, {part.data(), kept});
     moved += static_cast<std::uint64_t>(got);
   }

@@ -75,18 +75,27 @@ bool FaultyDialogue::greet() {
 const FaultyDialogue::Row* FaultyDialogue::find_row(const std::string& verb) {
   using D = FaultyDialogue;
   static const std::map<std::string, Row> rows{
-      {"AUTH", {&D::auth, false}}, {"USER", {&D::user, false}}, {"PASS", {&D::pass, false}},
-      {"PBSZ", {&D::pbsz, false}}, {"PROT", {&D::prot, false}}, {"FEAT", {&D::feat, false}},
-      {"SYST", {&D::syst, false}}, {"QUIT", {&D::quit, false}}, {"OPTS", {&D::opts, false}},
-      {"NOOP", {&D::noop, false}}, {"TYPE", {&D::type, true}},  {"PWD", {&D::pwd, true}},
-      {"CWD", {&D::cwd, true}},    {"CDUP", {&D::cdup, true}},  {"MLST", {&D::mlst, true}},
-      {"STAT", {&D::stat, true}},  {"SIZE", {&D::size, true}},  {"MDTM", {&D::mdtm, true}},
-      {"MFMT", {&D::mfmt, true}},  {"DELE", {&D::dele, true}},  {"MKD", {&D::mkd, true}},
-      {"RMD", {&D::rmd, true}},    {"RNFR", {&D::rnfr, true}},  {"RNTO", {&D::rnto, true}},
-      {"SITE", {&D::site, true}},  {"EPSV", {&D::epsv, true}},  {"PASV", {&D::pasv, true}},
-      {"REST", {&D::rest, true}},  {"RETR", {&D::retr, true}},  {"STOR", {&D::stor, true}},
-      {"APPE", {&D::appe, true}},  {"LIST", {&D::list, true}},  {"NLST", {&D::nlst, true}},
-      {"MLSD", {&D::mlsd, true}},  {"ABOR", {&D::abor, true}},
+      {"AUTH", {&D::auth, false}},      {"USER", {&D::user, false}},
+      {"PASS", {&D::pass, false}},      {"PBSZ", {&D::pbsz, false}},
+      {"PROT", {&D::prot, false}},      {"FEAT", {&D::feat, false}},
+      {"SYST", {&D::syst, false}},      {"QUIT", {&D::quit, false}},
+      {"OPTS", {&D::opts, false}},      {"NOOP", {&D::noop, false}},
+      {"TYPE", {&D::type, true}},       {"PWD", {&D::pwd, true}},
+      {"CWD", {&D::cwd, true}},         {"CDUP", {&D::cdup, true}},
+      {"MLST", {&D::mlst, true}},       {"STAT", {&D::stat, true}},
+      {"SIZE", {&D::size, true}},       {"MDTM", {&D::mdtm, true}},
+      {"MFMT", {&D::mfmt, true}},       {"DELE", {&D::dele, true}},
+      {"MKD", {&D::mkd, true}},         {"RMD", {&D::rmd, true}},
+      {"RNFR", {&D::rnfr, true}},       {"RNTO", {&D::rnto, true}},
+      {"SITE", {&D::site, true}},       {"EPSV", {&D::epsv, true}},
+      {"PASV", {&D::pasv, true}},       {"REST", {&D::rest, true}},
+      {"RETR", {&D::retr, true}},       {"STOR", {&D::stor, true}},
+      {"APPE", {&D::appe, true}},       {"LIST", {&D::list, true}},
+      {"NLST", {&D::nlst, true}},       {"MLSD", {&D::mlsd, true}},
+      {"ABOR", {&D::abor, true}},       {"HASH", {&D::hash, true}},
+      {"MD5", {&D::xdigest, true}},     {"XCRC", {&D::xdigest, true}},
+      {"XMD5", {&D::xdigest, true}},    {"XSHA1", {&D::xdigest, true}},
+      {"XSHA256", {&D::xdigest, true}}, {"XSHA512", {&D::xdigest, true}},
   };
   const auto at = rows.find(verb);
   return at == rows.end() ? nullptr : &at->second;
@@ -255,6 +264,9 @@ void FaultyDialogue::opts(const std::string& argument) {
   if (argument == "UTF8 ON" || argument == "UTF8 on") {
     return say("200 UTF8 set to on");
   }
+  if (argument.starts_with("HASH ")) {
+    return choose_hash(argument.substr(argument.find(' ') + 1));
+  }
   say(argument.starts_with("MLST") && shared_.options.mlst
           ? "200 MLST OPTS modify;perm;size;type;unique;UNIX.mode;"
           : "501 OPTS: " + argument + " not understood");
@@ -267,6 +279,9 @@ void FaultyDialogue::feat(const std::string& /*argument*/) {
   text += " MDTM\r\n";
   text += options.mfmt ? " MFMT\r\n" : "";
   text += options.mlst ? " MLST modify*;perm*;size*;type*;unique*;UNIX.mode*;\r\n" : "";
+  for (const std::string& line : options.digests) {
+    text += " " + line + "\r\n";
+  }
   text += " PBSZ\r\n PROT\r\n REST STREAM\r\n SIZE\r\n TVFS\r\n UTF8\r\n211 End";
   say(text);
 }

@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "ftpsfs/base/digest.hpp"
 #include "support/faulty_ftps_server_faults.hpp"
 #include "support/faulty_ftps_server_manner.hpp"
 
@@ -87,6 +89,14 @@ class FaultyDialogue {
   void answer(const std::string& argument, const FaultyTree::Refusal& refusal,
               const std::string& success);
 
+  // Digests: faulty_ftps_server_digest.cpp
+  bool has_digest_command(const std::string& verb) const;
+  std::optional<std::string> digest_of(const std::string& path, DigestAlgorithm algorithm);
+  DigestAlgorithm selected_hash() const;
+  void choose_hash(const std::string& name);
+  void hash(const std::string& argument);
+  void xdigest(const std::string& argument);
+
   // Data: faulty_ftps_server_data.cpp
   void epsv(const std::string& argument);
   void pasv(const std::string& argument);
@@ -123,6 +133,8 @@ class FaultyDialogue {
   std::string rename_from_;
   std::uint64_t restart_ = 0;
   bool by_certificate_ = false;
+  std::optional<DigestAlgorithm> hash_;
+  std::map<std::string, std::string> remembered_digests_;
   const std::unique_ptr<ServerManner> manner_;
 
   std::string verb_;  // of the command that is being obeyed

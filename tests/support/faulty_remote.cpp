@@ -180,6 +180,9 @@ class FaultyRemote::Writer final : public remote::RemoteWriter {
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     return step(Op::write, [&] { return inner_->write(data, wait); });
   }
+  std::optional<DigestAlgorithm> digest() const override {
+    return inner_ ? inner_->digest() : std::nullopt;
+  }
   Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
     return step(Op::finish, [&] { return inner_->finish(tail, wait); });
   }

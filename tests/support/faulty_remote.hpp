@@ -81,6 +81,10 @@ class FaultyRemote final : public remote::Remote {
                                                             remote::WriteMode mode,
                                                             remote::YieldRequest on_yield,
                                                             const Wait& wait) override;
+  Result<void> check_content(const remote::RemotePath& path, const Digest& digest,
+                             const Wait& wait) override {
+    return inner_.check_content(path, digest, wait);
+  }
   Result<void> make_directory(const remote::RemotePath& path, const Wait& wait) override;
   Result<void> remove_directory(const remote::RemotePath& path, const Wait& wait) override;
   Result<void> remove_file(const remote::RemotePath& path, const Wait& wait) override;

@@ -110,6 +110,7 @@ struct Options {
 
   // How files are written.
   fs::UploadMode upload_mode = fs::UploadMode::automatic;
+  bool verify_content = false;
   bool writeback = false;
   std::string journal_directory;                         ///< empty: the default place
   std::uint64_t journal_size = std::uint64_t{10} << 30;  ///< bytes of content

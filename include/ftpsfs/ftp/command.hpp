@@ -19,8 +19,8 @@ class Command {
   /// this, and pyftpdlib breaks above 2,048.
   static constexpr std::size_t kMaxLineBytes = 2000;
 
-  /// @param verb one or more words of letters: "RETR", "SITE CHMOD". No argument, no blank behind
-  /// it.
+  /// @param verb one or more words of letters and digits: "RETR", "XSHA256", "SITE CHMOD". No
+  /// argument, no blank behind it.
   /// @errors invalid_argument: CR, LF or NUL inside, or a bad verb; name_too_long.
   /// @source RFC 959 §5.3
   static Result<Command> make(std::string_view verb, std::string_view argument = {});

@@ -44,6 +44,14 @@ struct Features {
   bool host = false;
   bool clnt = false;
   bool hash = false;
+  std::vector<std::string> hash_algorithms;  ///< of HASH, upper case
+  std::string hash_selected;                 ///< the one marked '*': no OPTS is needed for it
+  bool xsha256 = false;
+  bool xsha512 = false;
+  bool xsha1 = false;
+  bool xmd5 = false;
+  bool md5 = false;
+  bool xcrc = false;
   bool pret = false;
   std::vector<std::string> site_verbs;  ///< "SYMLINK", "UTIME", …
 

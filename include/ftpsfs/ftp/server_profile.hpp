@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ftpsfs/base/digest.hpp"
 #include "ftpsfs/ftp/features.hpp"
 #include "ftpsfs/ftp/list_dialect.hpp"
 #include "ftpsfs/ftp/reply.hpp"
@@ -55,6 +56,15 @@ struct ProfileOverrides {
 /// @return false: no such word.
 bool apply_server_word(ProfileOverrides& overrides, std::string_view word);
 
+struct ServerProfile;
+
+/// A command that tells the digest of a file.
+struct DigestCommand {
+  const char* verb;
+  bool ServerProfile::*capability;
+  DigestAlgorithm algorithm;
+};
+
 struct ServerProfile {
   ServerKind kind = ServerKind::unknown;
   std::string version;             ///< "3.0.3"; empty when the server does not tell
@@ -83,6 +93,15 @@ struct ServerProfile {
   bool pasv = true;
   bool eprt = true;
   bool avbl = false;
+  bool hash = false;
+  DigestAlgorithm hash_algorithm = DigestAlgorithm::sha256;  ///< the best that HASH has
+  bool hash_selected = false;                                ///< HASH tells it without OPTS
+  bool xsha256 = false;
+  bool xsha512 = false;
+  bool xsha1 = false;
+  bool xmd5 = false;
+  bool md5 = false;
+  bool xcrc = false;
 
   /// Commands behind SITE that every new session sends, before it asks where it is.
   std::vector<std::string> login_sites;
@@ -130,6 +149,9 @@ struct ServerProfile {
   /// May a file of any name stand beside `path` for a while (.ftpsfs-….part)? Not in IBM i's
   /// libraries, where names are short and say the type of the object.
   bool takes_any_name_beside(std::string_view path) const;
+
+  /// The commands that tell a file's digest, the strongest first.
+  std::vector<DigestCommand> digest_commands() const;
 
   /// One line for status and logs: "vsftpd 3.0.3: LIST -a, SIZE, MDTM, …".
   std::string describe() const;

@@ -34,6 +34,8 @@ struct FtpRemoteSettings {
   session::SessionSettings session;
   unsigned max_conns = 8;
   unsigned warm_conns = 8;  ///< data connections made ahead of need, at most
+  /// Are uploads compared by their digests? Else by their sizes alone.
+  bool verify_content = false;
 };
 
 /// For status: a snapshot.
@@ -110,6 +112,8 @@ class FtpRemote final : public Remote {
   Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
                                                     YieldRequest on_yield,
                                                     const Wait& wait) override;
+  Result<void> check_content(const RemotePath& path, const Digest& digest,
+                             const Wait& wait) override;
   Result<void> make_directory(const RemotePath& path, const Wait& wait) override;
   Result<void> remove_directory(const RemotePath& path, const Wait& wait) override;
   Result<void> remove_file(const RemotePath& path, const Wait& wait) override;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ftpsfs/base/digest.hpp"
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/remote/entry.hpp"
@@ -74,6 +75,8 @@ class RemoteReader {
 struct UploadTail {
   std::optional<std::int64_t> mtime;  ///< Unix seconds
   std::optional<std::uint16_t> mode;
+  /// Of the whole file: the server is asked whether its content has it. Nothing is changed by that.
+  std::optional<Digest> digest{};
 
   bool empty() const { return !mtime && !mode; }
 };
@@ -83,8 +86,9 @@ struct FinishedUpload {
   /// What the server tells of the file with its tail set: size and mtime where it can.
   FileVersion version;
   // Absent: the tail did not ask for it.
-  std::optional<Result<void>> mtime_set;  ///< @errors as Remote::set_mtime
-  std::optional<Result<void>> mode_set;   ///< @errors as Remote::set_mode
+  std::optional<Result<void>> mtime_set;          ///< @errors as Remote::set_mtime
+  std::optional<Result<void>> mode_set;           ///< @errors as Remote::set_mode
+  std::optional<Result<void>> content_checked{};  ///< @errors as Remote::check_content
 };
 
 /// One STOR or APPE. Destroying it before finish() resets the transfer: what the server keeps is
@@ -96,11 +100,15 @@ class RemoteWriter {
   /// Writes all of `data`. After any error the writer is of no further use.
   virtual Result<void> write(std::span<const std::byte> data, const Wait& wait) = 0;
 
+  /// The digest by which the file's content should be compared. @return nullopt: it cannot be, or
+  /// need not be; nobody then computes one.
+  virtual std::optional<DigestAlgorithm> digest() const { return std::nullopt; }
+
   /// Ends the data and awaits the server's verdict (2xx); then sets the tail and asks for size and
   /// time, all in one flight on the same session. A link that fails behind the verdict is no
   /// failure: the rest is done on another session. Once there is a verdict a tail is set whatever
   /// the wait's stop token says.
-  /// @return the caller compares the size.
+  /// @return the caller compares the size, and heeds what is said of the content.
   virtual Result<FinishedUpload> finish(const UploadTail& tail, const Wait& wait) = 0;
 };
 
@@ -242,6 +250,14 @@ class Remote {
   virtual Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose,
                                                       std::uint64_t most_bytes,
                                                       const Wait& wait) = 0;
+
+  /// Asks whether a file has this digest. May take longer than the wait, as the file is large.
+  /// @return success also where the server does not tell, which the log says then.
+  /// @errors io_error: it has other content; link failures.
+  virtual Result<void> check_content(const RemotePath& /*path*/, const Digest& /*digest*/,
+                                     const Wait& /*wait*/) {
+    return {};
+  }
 
   virtual Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
                                                             YieldRequest on_yield,

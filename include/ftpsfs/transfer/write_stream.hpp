@@ -10,6 +10,9 @@
 // size. When the link dies the server is asked how much has arrived, and the upload goes on behind
 // that with APPE, from the ring. Nothing is sent again whose arrival is not known.
 //
+// Where the remote compares content by a digest, it is computed while the bytes are sent for the
+// first time, and compared at finish(): the digest of a file all of which this stream has sent.
+//
 // Knows nothing of inodes, temporary names or caches. Thread-safe.
 #pragma once
 

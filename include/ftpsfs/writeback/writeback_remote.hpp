@@ -88,6 +88,10 @@ class WritebackRemote final : public remote::Remote {
                         const Wait& wait) override;
   Result<void> set_mtime(const remote::RemotePath& path, std::int64_t unix_seconds,
                          const Wait& wait) override;
+  Result<void> check_content(const remote::RemotePath& path, const Digest& digest,
+                             const Wait& wait) override {
+    return inner_.check_content(path, digest, wait);  // of what did not go through the journal
+  }
   Result<void> settle(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Space> space(const remote::RemotePath& path, const Wait& wait) override;
 

@@ -182,7 +182,8 @@ TEST(OptionTable, ValuesReachTheirMembers) {
              "prot=clear,tls_min=1.3,tls_max=1.3,max_conns=3,connect_timeout=2s,"
              "timeout=500ms,dir_cache_timeout=2m,attr_timeout=1.5,entry_timeout=0,"
              "negative_timeout=1h,times=listing,cache_size=128M,buffer_size=64M,readahead=1M,"
-             "staging_dir=s,staging_size=1G,upload=direct,symlinks=follow,writeback,journal_dir=j,"
+             "staging_dir=s,staging_size=1G,upload=direct,verify_upload=hash,symlinks=follow,"
+             "writeback,journal_dir=j,"
              "journal_size=2G,uid=1,gid=2,umask="
              "0022,fmask=111,"
              "dmask=0,ro,allow_other,auto_unmount,fsname=x,noexec,nodev,log_level=info",
@@ -222,6 +223,7 @@ TEST(OptionTable, ValuesReachTheirMembers) {
   EXPECT_EQ(o.staging_directory, "/start/s");
   EXPECT_EQ(o.staging_size, 1ULL << 30U);
   EXPECT_EQ(o.upload_mode, fs::UploadMode::direct);
+  EXPECT_TRUE(o.verify_content);
   EXPECT_EQ(o.symlinks, fs::SymlinkView::follow);
   EXPECT_TRUE(o.writeback);
   EXPECT_EQ(o.journal_directory, "/start/j");

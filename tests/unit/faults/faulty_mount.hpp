@@ -135,6 +135,11 @@ class FaultyMount : public ::testing::Test {
     return error;
   }
 
+  int writes_twice_straight_to_the_name() {
+    const int first = writes("new", "one", O_WRONLY);
+    return first != 0 ? first : overwrites("new", "two");
+  }
+
   /// The old content stays until the new one is whole.
   int replaces() {
     const int error = overwrites("f", "replaced");

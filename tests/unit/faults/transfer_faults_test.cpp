@@ -169,6 +169,75 @@ INSTANTIATE_TEST_SUITE_P(
                           EACCES}),
     name_of);
 
+/// Sizes are right, and the server can tell the digest of what it has.
+class DigestedUploads : public FaultTable {
+ public:
+  static Day day(std::vector<std::string> digests = {"HASH SHA-1*;SHA-256", "XCRC"},
+                 bool remembers = false) {
+    return {.server = {.digests = std::move(digests), .remembers_digests = remembers},
+            .remote = [](remote::FtpRemoteSettings& made) { made.verify_content = true; }};
+  }
+};
+
+TEST_P(DigestedUploads, AreWhatWasSentOrTheErrorIsTold) {
+  run(GetParam());
+  EXPECT_EQ(hidden(), std::vector<std::string>());
+}
+
+const std::vector<Fault> kCorruptedOnce{{.verb = "STOR", .kind = Fault::Kind::corrupt, .bytes = 5}};
+
+INSTANTIATE_TEST_SUITE_P(
+    Faults, DigestedUploads,
+    ::testing::Values(
+        Row{"nothing_is_wrong", {}, &FaultyMount::replaces, 0, DigestedUploads::day()},
+        Row{"a_replacement_arrives_as_other_content", kCorruptedOnce, &FaultyMount::replaces, EIO,
+            DigestedUploads::day()},
+        Row{"a_new_file_arrives_as_other_content",
+            {{.verb = "STOR", .kind = Fault::Kind::corrupt, .bytes = 150'000}},
+            &FaultyMount::writes_a_new_file,
+            EIO,
+            DigestedUploads::day()},
+        Row{"what_follows_a_cut_arrives_as_other_content",
+            {{.verb = "STOR", .kind = Fault::Kind::cut_data, .bytes = 70'000},
+             {.verb = "APPE", .kind = Fault::Kind::corrupt, .bytes = 5}},
+            &FaultyMount::writes_a_new_file,
+            EIO,
+            DigestedUploads::day()},
+        Row{"reset_in_the_middle_once",
+            {{.verb = "STOR", .kind = Fault::Kind::cut_data, .bytes = 70'000}},
+            &FaultyMount::writes_a_new_file,
+            0,
+            DigestedUploads::day()},
+        Row{"appending_is_compared_by_size", {}, &FaultyMount::appends, 0, DigestedUploads::day()},
+        Row{"the_command_is_not_known",
+            {{.verb = "HASH", .times = kAlways, .reply = "502 ?"},
+             {.verb = "XCRC", .times = kAlways, .reply = "500 ?"}},
+            &FaultyMount::replaces,
+            0,
+            DigestedUploads::day()},
+        Row{"the_answer_never_comes",
+            {{.verb = "HASH", .kind = Fault::Kind::stall}},
+            &FaultyMount::writes_a_new_file,
+            0,
+            {.server = DigestedUploads::day().server,
+             .timeout = 500ms,
+             .remote = DigestedUploads::day().remote}},
+        Row{"the_answer_never_comes_to_anybody",
+            {{.verb = "HASH", .kind = Fault::Kind::stall, .times = kAlways}},
+            &FaultyMount::replaces,
+            ETIMEDOUT,
+            {.server = DigestedUploads::day().server,
+             .timeout = 150ms,
+             .remote = DigestedUploads::day().remote}},
+        Row{"sessions_remember_what_was_there_before",
+            {},
+            &FaultyMount::writes_twice_straight_to_the_name,
+            0,
+            {.server = DigestedUploads::day({"XSHA256"}, true).server,
+             .remote = DigestedUploads::day().remote,
+             .mount = [](fs::Settings& made) { made.upload_mode = fs::UploadMode::direct; }}}),
+    name_of);
+
 class Changes : public FaultTable {};
 
 TEST_P(Changes, AreMadeOnceOrTheErrorIsTold) {

@@ -38,6 +38,7 @@ TEST(Command, TakesAVerbOfTwoWords) {
   const auto command = Command::make("SITE CHMOD", "644 x");
   ASSERT_TRUE(command);
   EXPECT_EQ(command->verb(), "SITE CHMOD");
+  EXPECT_TRUE(Command::make("XSHA256", "x"));
   EXPECT_EQ(command->wire(), "SITE CHMOD 644 x\r\n");
 }
 
@@ -49,7 +50,7 @@ TEST(Command, RefusesWhatCouldBecomeASecondCommand) {
     EXPECT_EQ(command.error().code, Errc::invalid_argument);
     EXPECT_EQ(Command::secret("PASS", name).error().code, Errc::invalid_argument);
   }
-  for (const char* verb : {"", " ", "RETR ", " RETR", "RE\nTR", "R3TR", "RETR\r\nDELE"}) {
+  for (const char* verb : {"", " ", "RETR ", " RETR", "RE\nTR", "3RETR", "RE-TR", "RETR\r\nDELE"}) {
     EXPECT_FALSE(Command::make(verb, "x")) << verb;
   }
 }

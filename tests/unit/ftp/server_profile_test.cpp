@@ -4,13 +4,16 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <vector>
 
 #include "samples.hpp"
 
 namespace ftpsfs::ftp {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
 ServerProfile profile_of(const std::string& dialogue) {
@@ -64,6 +67,35 @@ TEST(ServerProfile, OfPyftpdlib) {
   EXPECT_FALSE(profile.early_data_handshake || profile.commands_behind_transfer);
   EXPECT_FALSE(profile.sets_directory_times || profile.opts_utf8);
   EXPECT_TRUE(profile.pipelines && profile.mlsd_hides_dangling_links);
+}
+
+/// "HASH SHA-256", the strongest first.
+std::vector<std::string> digests_of(std::string_view features) {
+  const ServerProfile profile =
+      recognise_server(Reply{}, Reply{}, parse_features(reply_of(features)));
+  std::vector<std::string> names;
+  for (const DigestCommand& command : profile.digest_commands()) {
+    EXPECT_TRUE(profile.*command.capability);
+    names.push_back(std::string(command.verb) + " " + to_string(command.algorithm));
+  }
+  return names;
+}
+
+TEST(ServerProfile, CommandsThatTellDigestsTheStrongestFirst) {
+  EXPECT_THAT(digests_of("211-F\n HASH CRC32;MD5;SHA-1*;SHA-256;SHA-512;\n MD5\n XCRC\n XMD5\n"
+                         " XSHA\n XSHA1\n XSHA256\n XSHA512\n211 End"),
+              ElementsAre("HASH SHA-256", "XSHA256 SHA-256", "XSHA512 SHA-512", "XSHA1 SHA-1",
+                          "XMD5 MD5", "MD5 MD5", "XCRC CRC32"));
+  EXPECT_THAT(digests_of("211-F\n HASH MD5*;SHA-1\n XSHA1 filename;start;end\n"
+                         " xsha256 filename;start;end\n211 End"),
+              ElementsAre("XSHA256 SHA-256", "HASH SHA-1", "XSHA1 SHA-1"));
+  EXPECT_THAT(digests_of("211-F\n HASH\n XCRC\n211 End"), ElementsAre("XCRC CRC32"));
+  EXPECT_THAT(digests_of("211-F\n HASH WHIRLPOOL*\n SIZE\n211 End"), IsEmpty());
+  const auto selected = [](std::string_view features) {
+    return recognise_server(Reply{}, Reply{}, parse_features(reply_of(features))).hash_selected;
+  };
+  EXPECT_TRUE(selected("211-F\n HASH SHA-1;SHA-256*\n211 End"));
+  EXPECT_FALSE(selected("211-F\n HASH SHA-1*;SHA-256\n211 End"));
 }
 
 TEST(ServerProfile, VersionsFromTheGreeting) {

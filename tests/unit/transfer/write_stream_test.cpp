@@ -399,6 +399,153 @@ TEST_F(WriteStreamTest, SmallWritesAreChargedWhatTheyCost) {
   EXPECT_GE(taken, 10'000U);
 }
 
+/// A server that can tell the digest of what it has.
+class DigestedStreamTest : public WriteStreamTest {
+ protected:
+  static FakeRemoteOptions telling() {
+    FakeRemoteOptions options;
+    options.digest = DigestAlgorithm::sha256;
+    return options;
+  }
+  static Error reset() { return make_error(Errc::closed, "reset"); }
+
+  void write_all(WriteStream& stream, const std::string& text) {
+    for (std::size_t offset = 0; offset < text.size(); offset += 128 * 1024) {
+      write(stream, text.substr(offset, 128 * 1024));
+    }
+  }
+
+  const std::string data = pattern(3 * kMebibyte);
+};
+
+TEST_F(DigestedStreamTest, IsComparedWithTheLastBytes) {
+  FakeRemote remote(clock, telling());
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_THAT(remote.log(), ElementsAre("open_writer /f", "finish /f digest of 5"));
+  ASSERT_TRUE(stream->finish({})) << "once is enough";
+  write(*stream, " world");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_EQ(remote.log().back(), "finish /f digest of 11");
+  EXPECT_EQ(remote.calls(Op::check_content), 0U);
+}
+
+TEST_F(DigestedStreamTest, AnEmptyFileIsProvedByItsSize) {
+  FakeRemote remote(clock, telling());
+  EXPECT_TRUE(writer(remote)->finish({}));
+  EXPECT_THAT(remote.log(), ElementsAre("open_writer /f", "finish /f"));
+}
+
+TEST_F(DigestedStreamTest, OtherContentIsAnErrorAndStays) {
+  for (const std::uint64_t byte : {0U, 1'500'000U, 3U * 1024 * 1024 - 1}) {
+    FakeRemote remote(clock, telling());
+    remote.corrupt_byte(byte);
+    const auto stream = writer(remote);
+    write_all(*stream, data);
+    for (int i = 0; i < 2; ++i) {
+      const auto end = stream->finish({});
+      ASSERT_FALSE(end);
+      EXPECT_EQ(end.error().code, Errc::io_error) << "no link failure: nobody begins anew";
+    }
+    EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+    EXPECT_EQ(remote.content("/f")->size(), data.size());
+  }
+}
+
+TEST_F(DigestedStreamTest, WithoutADigestOtherContentOfTheSameSizeIsNotSeen) {
+  FakeRemote remote(clock);
+  remote.corrupt_byte(0);
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  EXPECT_TRUE(stream->finish({}));
+  EXPECT_EQ(remote.log().back(), "finish /f");
+}
+
+/// What is sent again counts once; the parts that the server has count.
+TEST_F(DigestedStreamTest, CoversTheWholeOfAnUploadThatWasCut) {
+  for (const std::uint64_t lost : {0U, 1000U, 300'000U}) {
+    FakeRemoteOptions options = telling();
+    options.lost_on_abort = lost;
+    FakeRemote remote(clock, options);
+    for (const std::uint64_t bytes : {600'000U, 700'001U, 800'002U}) {
+      remote.fail_after_bytes(Op::write, bytes, reset());
+    }
+    const auto stream = writer(remote);
+    write_all(*stream, data);
+    const auto end = stream->finish({});
+    ASSERT_TRUE(end) << end.error().text;
+    EXPECT_TRUE(remote.content("/f") == data);
+    EXPECT_EQ(remote.log().back(), "finish /f digest of 3145728");
+    EXPECT_GE(remote.calls(Op::open_writer), 4U);
+  }
+}
+
+TEST_F(DigestedStreamTest, CoversAnUploadThatBeganAgainFromItsFirstByte) {
+  FakeRemote remote(clock, telling());
+  remote.fail_after_bytes(Op::write, 100'000, reset());
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::version) {
+      remote.put("/f", "xyz");  // none of ours
+    }
+  });
+  const auto stream = writer(remote);
+  write_all(*stream, data);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == data);
+  EXPECT_EQ(remote.log().back(), "finish /f digest of 3145728");
+}
+
+TEST_F(DigestedStreamTest, AnUploadThatWasParkedIsComparedAtItsEnd) {
+  limits.idle_timeout = Duration(0);  // parked as soon as nothing waits
+  for (const bool corrupted : {false, true}) {
+    FakeRemote remote(clock, telling());
+    if (corrupted) {
+      remote.corrupt_byte(7);
+    }
+    const auto stream = writer(remote);
+    write(*stream, pattern(kMebibyte));
+    const Wait limit = patience();
+    while (remote.calls(Op::finish) == 0 && !limit.expired()) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(remote.calls(Op::check_content), 0U) << "nobody has asked for the end";
+    EXPECT_EQ(static_cast<bool>(stream->finish({})), !corrupted);
+    EXPECT_THAT(remote.log(), ElementsAre("open_writer /f", "finish /f", "check_content /f"));
+  }
+}
+
+TEST_F(DigestedStreamTest, ALinkThatDiesBeforeTheAnswerIsNoAnswer) {
+  FakeRemote remote(clock, telling());
+  remote.fail_next(Op::check_content, "/f", reset());
+  remote.fail_next(Op::check_content, "/f", reset());
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  const auto end = stream->finish({});
+  ASSERT_TRUE(end) << end.error().text;
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U) << "the content is there";
+  EXPECT_EQ(remote.log().back(), "check_content /f");
+}
+
+TEST_F(DigestedStreamTest, ALinkThatStaysDeadIsAnErrorNotASuccess) {
+  FakeRemote remote(clock, telling());
+  for (int i = 0; i < 10; ++i) {
+    remote.fail_next(Op::check_content, "/f", reset());
+  }
+  const auto stream = writer(remote);
+  write(*stream, "hello");
+  EXPECT_FALSE(stream->finish({}));
+}
+
+TEST_F(DigestedStreamTest, WhatIsAppendedToOthersBytesIsComparedBySize) {
+  FakeRemote remote(clock, telling());
+  remote.put("/f", "base");
+  const auto stream = writer(remote, remote::WriteMode::append, 4);
+  write(*stream, "+tail");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_THAT(remote.log(), ElementsAre("open_writer /f", "finish /f"));
+}
+
 const remote::UploadTail kTail{1'000'000'007, 0640};
 
 TEST_F(WriteStreamTest, ATailTravelsWithTheLastBytes) {

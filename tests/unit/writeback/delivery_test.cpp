@@ -131,6 +131,29 @@ TEST_F(DeliveryTest, OnASecondTryTooTheContentOfOthersStays) {
   }
 }
 
+TEST_F(DeliveryTest, ContentThatArrivesAsOtherContentReplacesNothing) {
+  test::FakeRemoteOptions options;
+  options.digest = DigestAlgorithm::sha256;
+  FakeRemote remote(clock_, options);
+  remote.put("/f", "old");
+  const ContentReader reader(std::make_shared<const std::string>("content"));
+  const Intention intention = upload("/f", 1, ours());
+  const auto deliver = [&] {
+    return Delivery(remote, clock_, {}, intention, false, kNumber, &reader).run({});
+  };
+  remote.corrupt_byte(3);
+  const auto delivered = deliver();
+  ASSERT_FALSE(delivered);
+  EXPECT_EQ(delivered.error().code, Errc::io_error);
+  EXPECT_EQ(remote.content("/f"), "old");
+  EXPECT_THAT(remote.names("/"), ElementsAre("f"));
+  remote.fail_next(Op::check_content, {}, make_error(Errc::closed, "reset"));
+  EXPECT_EQ(deliver().error().code, Errc::closed) << "for another try";
+  EXPECT_EQ(remote.content("/f"), "old");
+  ASSERT_TRUE(deliver());
+  EXPECT_EQ(remote.content("/f"), "content");
+}
+
 TEST_F(DeliveryTest, ARefusedReplacementLeavesNothingBehind) {
   remote_.put("/f", "old");
   remote_.fail_next(Op::rename, {}, make_error(Errc::access_denied, "550"));
