@@ -63,6 +63,7 @@ remote::UploadTail OpenFile::tail_for(const std::string& temporary) {
   }
   const MutexLock lock(mutex_);
   tail.mtime = mtime_owed_;
+  tail.may_lead = !on_server_;
   const std::uint16_t given = services_.new_file_mode;
   // While it is not known what mode the server gives to new files, this one must show it. A mode
   // that forbids writing would forbid to send again an upload that proves short.

@@ -220,6 +220,6 @@ Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const Re
                                              std::uint64_t most_bytes, const Wait& wait);
 Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, const RemotePath& path,
                                                       WriteMode mode, YieldRequest on_yield,
-                                                      const Wait& wait);
+                                                      const Wait& wait, const UploadTail& likely);
 
 }  // namespace ftpsfs::remote

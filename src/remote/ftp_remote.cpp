@@ -401,9 +401,10 @@ Result<std::unique_ptr<RemoteReader>> FtpRemote::open_reader(const RemotePath& p
 
 Result<std::unique_ptr<RemoteWriter>> FtpRemote::open_writer(const RemotePath& path, WriteMode mode,
                                                              YieldRequest on_yield,
-                                                             const Wait& wait) {
+                                                             const Wait& wait,
+                                                             const UploadTail& likely) {
   const log::PathScope about(path.str());
-  return open_ftp_writer(*core_, path, mode, std::move(on_yield), wait);
+  return open_ftp_writer(*core_, path, mode, std::move(on_yield), wait, likely);
 }
 
 // ---- What is sent once ----

@@ -87,12 +87,18 @@ class FtpReader final : public RemoteReader {
 
 class FtpWriter final : public RemoteWriter {
  public:
-  FtpWriter(FtpRemote::Core& core, session::Lease lease, std::unique_ptr<session::Upload> upload,
-            RemotePath path)
-      : core_(core), lease_(std::move(lease)), upload_(std::move(upload)), path_(std::move(path)) {}
+  FtpWriter(FtpRemote::Core& core, const RemotePath& path, const UploadTail& likely)
+      : core_(core), path_(path), likely_(likely), led_(path_, likely_) {}
   ~FtpWriter() override { end(); }
   FtpWriter(const FtpWriter&) = delete;
   FtpWriter& operator=(const FtpWriter&) = delete;
+
+  /// What travels along with the verb.
+  std::vector<ftp::Command> lead(const session::Session& session) { return led_.next(session); }
+  void begin(session::Lease lease, std::unique_ptr<session::Upload> upload) {
+    lease_ = std::move(lease);
+    upload_ = std::move(upload);
+  }
 
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     return upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait));
@@ -105,7 +111,7 @@ class FtpWriter final : public RemoteWriter {
       return ended();
     }
     FTPSFS_TRY(pass_on(upload_->finish(wait)));
-    UploadEnding ending(path_, tail, upload_->stamp(), core_.traffic().sessions);
+    UploadEnding ending = ending_for(tail);
     // Changes, once sent, are deaf to the stop.
     const Wait limit = tail.empty() ? wait : wait.uncancellable();
     auto ran = ending.run(session_of(lease_), limit);
@@ -133,6 +139,20 @@ class FtpWriter final : public RemoteWriter {
     return failure_.value_or(make_error(Errc::io_error, "the upload has ended"));
   }
 
+  UploadEnding ending_for(const UploadTail& tail) {
+    if (const auto& answers = upload_->answers()) {
+      led_.take_led(session_of(lease_), *answers);
+    }
+    const bool as_foreseen = tail.mtime == likely_.mtime && tail.mode == likely_.mode;
+    UploadEnding ending =
+        as_foreseen ? led_
+                    : UploadEnding(path_, tail, likely_.empty() ? led_.stamp() : std::nullopt);
+    if (tail.digest) {
+      ending.compare(*tail.digest, core_.traffic().sessions);
+    }
+    return ending;
+  }
+
   Result<void> pass_on(Result<void> done) {
     if (!done) {
       failure_ = done.error();
@@ -148,9 +168,11 @@ class FtpWriter final : public RemoteWriter {
   }
 
   FtpRemote::Core& core_;
+  const RemotePath path_;
+  const UploadTail likely_;
+  UploadEnding led_;
   session::Lease lease_;
   std::unique_ptr<session::Upload> upload_;
-  const RemotePath path_;
   std::optional<Error> failure_;
 };
 
@@ -239,22 +261,25 @@ Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const Re
 
 Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, const RemotePath& path,
                                                       WriteMode mode, YieldRequest on_yield,
-                                                      const Wait& wait) {
+                                                      const Wait& wait, const UploadTail& likely) {
   // Nothing has been written before the 1xx: STOR that failed by the link may be sent again. It may
   // have truncated the name, which is what it was asked for; APPE adds nothing yet.
   auto opened = core.repeat_with_lease(
       session::Purpose::write, wait,
-      [&core, &path, mode](session::Lease& lease,
-                           const Wait& limit) -> Result<std::unique_ptr<FtpWriter>> {
+      [&core, &path, &likely, mode](session::Lease& lease,
+                                    const Wait& limit) -> Result<std::unique_ptr<FtpWriter>> {
         session::Session& session = session_of(lease);
         FTPSFS_TRY(check_new_name(session, path));
-        auto upload = session::Upload::open(session, path.str(), mode == WriteMode::append, limit);
+        auto writer = std::make_unique<FtpWriter>(core, path, likely);
+        auto upload = session::Upload::open(session, path.str(), mode == WriteMode::append, limit,
+                                            writer->lead(session));
         if (!upload) {
           Error error = std::move(upload).error();
           return is_ambiguous(error) ? settle_creation(session, path, std::move(error), limit)
                                      : error;
         }
-        return std::make_unique<FtpWriter>(core, std::move(lease), *std::move(upload), path);
+        writer->begin(std::move(lease), *std::move(upload));
+        return writer;
       });
   if (!opened) {
     return std::move(opened).error();

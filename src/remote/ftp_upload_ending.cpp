@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftp_upload_ending.hpp"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 #include <vector>
@@ -18,7 +19,7 @@ bool is_unsettled(const Result<void>& done) {
 }  // namespace
 
 UploadEnding::UploadEnding(const RemotePath& path, const UploadTail& tail,
-                           const std::optional<session::FileStamp>& told, std::uint64_t latest)
+                           const std::optional<session::FileStamp>& told)
     : path_(path), wanted_mtime_(tail.mtime), stamp_(told) {
   if (tail.mtime) {
     mtime_.emplace(ways_to_set_mtime(path, *tail.mtime));
@@ -26,57 +27,74 @@ UploadEnding::UploadEnding(const RemotePath& path, const UploadTail& tail,
   if (tail.mode) {
     mode_.emplace(ways_to_set_mode(path, *tail.mode));
   }
-  if (tail.digest) {
-    content_.emplace(path, *tail.digest, latest);
-  }
 }
 
-Result<void> UploadEnding::fly(session::Session& session, const Wait& wait, bool& over) {
+std::vector<ftp::Command> UploadEnding::next(const session::Session& session) {
   auto time = mtime_ ? mtime_->next(session) : std::nullopt;
   auto mode = mode_ ? mode_->next(session) : std::nullopt;
-  const bool sets_time = time.has_value();
-  const bool sets_mode = mode.has_value();
-  const bool asks = !stamp_ || sets_time;
-  std::vector<ftp::Command> questions;
-  if (asks) {
-    FTPSFS_TRY_ASSIGN(questions, session::stamp_commands(session, path_.str()));
+  flight_ = {};
+  flight_.time = time.has_value();
+  flight_.mode = mode.has_value();
+  if (!stamp_ || flight_.time) {
+    // A path that cannot be sent has failed in the upload's own command.
+    flight_.questions =
+        session::stamp_commands(session, path_.str()).value_or(std::vector<ftp::Command>());
+    if (flight_.questions.empty()) {
+      stamp_ = session::FileStamp{};  // nothing can be asked
+    }
   }
-  const auto compare = content_ ? content_->next(session) : std::vector<ftp::Command>();
+  flight_.compare = content_ ? content_->next(session) : std::vector<ftp::Command>();
   std::vector<ftp::Command> flight;
-  if (sets_time) {
+  if (time) {
     flight.push_back(*std::move(time));
   }
   // Behind the time, so that the time told is the one that the server made of it; before the mode,
   // which may forbid to look.
-  flight.insert(flight.end(), questions.begin(), questions.end());
-  flight.insert(flight.end(), compare.begin(), compare.end());
-  if (sets_mode) {
+  flight.insert(flight.end(), flight_.questions.begin(), flight_.questions.end());
+  flight.insert(flight.end(), flight_.compare.begin(), flight_.compare.end());
+  if (mode) {
     flight.push_back(*std::move(mode));
   }
-  over = flight.empty();
-  std::vector<ftp::Reply> replies;
-  if (!over) {
-    const Wait limit = compare.empty() ? wait : content_->patience(wait);
-    FTPSFS_TRY_ASSIGN(replies, session.exchange(flight, limit));
+  return flight;
+}
+
+Result<void> UploadEnding::take(session::Session& session, std::span<const ftp::Reply> replies) {
+  if (flight_.time) {
+    mtime_->take(session, replies.front());
+    replies = replies.subspan(1);
   }
-  std::span<const ftp::Reply> left = replies;
-  if (sets_time) {
-    mtime_->take(session, left.front());
-    left = left.subspan(1);
+  if (!flight_.questions.empty()) {
+    stamp_ =
+        session::read_stamp(session, flight_.questions, replies.first(flight_.questions.size()));
+    replies = replies.subspan(flight_.questions.size());
   }
-  if (asks) {
-    stamp_ = session::read_stamp(session, questions, left.first(questions.size()));
-    left = left.subspan(questions.size());
+  if (flight_.mode) {
+    mode_->take(session, replies.back());
   }
-  if (sets_mode) {
-    mode_->take(session, left.back());
+  return flight_.compare.empty() ? Result<void>()
+                                 : content_->take(session, replies.first(flight_.compare.size()));
+}
+
+void UploadEnding::take_led(session::Session& session, std::span<const ftp::Reply> replies) {
+  if (flight_.time && replies.front().is_completion()) {
+    mtime_->take(session, replies.front());
   }
-  return compare.empty() ? Result<void>() : content_->take(session, left.first(compare.size()));
+  if (flight_.mode && replies.back().is_completion()) {
+    mode_->take(session, replies.back());
+  }
+  const auto told = replies.subspan(flight_.time ? 1 : 0, flight_.questions.size());
+  if (!told.empty() && std::all_of(told.begin(), told.end(),
+                                   [](const ftp::Reply& reply) { return reply.is_completion(); })) {
+    const session::FileStamp stamp = session::read_stamp(session, flight_.questions, told);
+    stamp_ = stamp.size ? std::optional(stamp) : std::nullopt;
+  }
 }
 
 Result<void> UploadEnding::run(session::Session& session, const Wait& wait) {
-  for (bool over = false; !over;) {
-    FTPSFS_TRY(fly(session, wait, over));
+  for (auto flight = next(session); !flight.empty(); flight = next(session)) {
+    const Wait limit = flight_.compare.empty() ? wait : content_->patience(wait);
+    FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(flight, limit));
+    FTPSFS_TRY(take(session, replies));
   }
   if (mtime_ && !mtime_set_) {
     auto set = settle_set_mtime(session, path_, mtime_->outcome(), wait);

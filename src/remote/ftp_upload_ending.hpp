@@ -5,7 +5,10 @@
 // one. Private to FtpRemote.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "ftp_digest.hpp"
 #include "ftp_ways.hpp"
@@ -18,10 +21,20 @@ namespace ftpsfs::remote {
 class UploadEnding {
  public:
   /// `path` must outlive it.
-  /// @param told what the server has told behind the 226 already
-  /// @param latest see ContentCheck
+  /// @param told what the server has told behind the upload's end already
   UploadEnding(const RemotePath& path, const UploadTail& tail,
-               const std::optional<session::FileStamp>& told, std::uint64_t latest);
+               const std::optional<session::FileStamp>& told = {});
+
+  /// What is still to be sent. @return none when all is known.
+  std::vector<ftp::Command> next(const session::Session& session);
+  /// The replies to what next() gave, had it travelled along with the upload's verb. In that place
+  /// a refusal says nothing of a command: what was refused is sent again.
+  void take_led(session::Session& session, std::span<const ftp::Reply> replies);
+  /// The content, too, is to be compared. @param latest see ContentCheck
+  void compare(const Digest& digest, std::uint64_t latest) {
+    content_.emplace(path_, digest, latest);
+  }
+  const std::optional<session::FileStamp>& stamp() const { return stamp_; }
 
   /// Asks for all that is not known yet: when the link fails, another session goes on.
   /// @errors link failures; cancelled.
@@ -35,7 +48,15 @@ class UploadEnding {
   Result<FinishedUpload> outcome(const Result<void>& ran) const;
 
  private:
-  Result<void> fly(session::Session& session, const Wait& wait, bool& over);
+  /// What next() gave, in this order.
+  struct Flight {
+    bool time = false;
+    std::vector<ftp::Command> questions{};
+    std::vector<ftp::Command> compare{};
+    bool mode = false;
+  };
+
+  Result<void> take(session::Session& session, std::span<const ftp::Reply> replies);
 
   const RemotePath& path_;
   const std::optional<std::int64_t> wanted_mtime_;
@@ -43,6 +64,7 @@ class UploadEnding {
   std::optional<Ways> mode_;
   std::optional<ContentCheck> content_;
   std::optional<session::FileStamp> stamp_;
+  Flight flight_;
   // Settled.
   std::optional<Result<void>> mtime_set_;
   std::optional<Result<void>> mode_set_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/session/upload.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "ftpsfs/ftp/refusal.hpp"
@@ -9,18 +8,18 @@
 namespace ftpsfs::session {
 
 Result<std::unique_ptr<Upload>> Upload::open(Session& session, const std::string& path, bool append,
-                                             const Wait& wait) {
+                                             const Wait& wait, std::vector<ftp::Command> behind) {
   std::unique_ptr<Upload> upload(new Upload(session, append));
   FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make(upload->verb(), path));
-  FTPSFS_TRY_ASSIGN(auto questions, stamp_commands(session, path));
-  const TransferOrder order{{}, false, std::nullopt, std::move(command), false, questions};
+  const std::size_t count = behind.size();
+  const TransferOrder order{{}, false, std::nullopt, std::move(command), false, std::move(behind)};
   FTPSFS_TRY_ASSIGN(auto started, session.start_transfer(order, wait));
   if (started.over) {
     return make_broken(Errc::protocol_error, "the server ended an upload before it began");
   }
   upload->data_ = std::move(started.data);
   if (started.asked_behind) {
-    upload->asked_ = std::move(questions);
+    upload->owed_ = count;
   }
   upload->shown_ = session.counters().transfers.add(TransferBoard::Direction::upload, path, 0, {});
   return upload;
@@ -74,22 +73,13 @@ Result<void> Upload::finish(const Wait& wait) {
   if (!verdict->is_completion()) {
     return fail(ftp::make_refusal(verb(), *verdict));
   }
-  take_stamp(wait);
+  // A failure here says nothing of the upload: whoever asks again learns of it.
+  if (owed_ > 0) {
+    if (auto answers = session_.take_answers(owed_, wait)) {
+      answers_ = *std::move(answers);
+    }
+  }
   return {};
-}
-
-/// A failure here says nothing of the upload, and a refusal nothing of the command: whoever asks
-/// again learns of it.
-void Upload::take_stamp(const Wait& wait) {
-  if (asked_.empty()) {
-    return;
-  }
-  const auto answers = session_.take_answers(asked_.size(), wait);
-  if (answers && std::all_of(answers->begin(), answers->end(),
-                             [](const ftp::Reply& reply) { return reply.is_completion(); })) {
-    const FileStamp told = read_stamp(session_, asked_, *answers);
-    stamp_ = told.size ? std::optional(told) : std::nullopt;
-  }
 }
 
 }  // namespace ftpsfs::session

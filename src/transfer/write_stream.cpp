@@ -75,6 +75,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   /// Compares an upload whose last transfer ended before it was known to be the last.
   Result<void> check_content(const std::stop_token& stop);
   Result<std::unique_ptr<remote::RemoteWriter>> open(remote::WriteMode mode,
+                                                     const remote::UploadTail& likely,
                                                      const std::stop_token& stop);
   Result<void> send(remote::RemoteWriter& writer, std::span<const std::byte> bytes,
                     const std::stop_token& stop) const;
@@ -524,8 +525,8 @@ void WriteStream::Core::keep_in_ring(const Slice& piece) {
   }
 }
 
-Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(remote::WriteMode mode,
-                                                                      const std::stop_token& stop) {
+Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(
+    remote::WriteMode mode, const remote::UploadTail& likely, const std::stop_token& stop) {
   FTPSFS_TRY_ASSIGN(remote::RemotePath path, path_());
   for (;;) {
     auto on_yield = [weak = weak_from_this()] {
@@ -536,7 +537,7 @@ Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(remote::Wr
       }
     };
     auto writer = remote_.open_writer(path, mode, std::move(on_yield),
-                                      Wait::for_at_most(limits_.stall_timeout, stop));
+                                      Wait::for_at_most(limits_.stall_timeout, stop), likely);
     if (writer || stop.stop_requested()) {
       return writer;
     }
@@ -561,6 +562,7 @@ Result<void> WriteStream::Core::send(remote::RemoteWriter& writer, std::span<con
 
 Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& opened) {
   remote::WriteMode mode = mode_;
+  remote::UploadTail likely;
   {
     MutexLock lock(mutex_);
     if (unchecked_ && queue_.empty()) {
@@ -572,9 +574,11 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     started_ = true;
     if (made_) {
       mode = remote::WriteMode::append;
+    } else if (finishing_ && tail_.may_lead) {
+      likely = tail_;
     }
   }
-  FTPSFS_TRY_ASSIGN(const auto writer, open(mode, stop));
+  FTPSFS_TRY_ASSIGN(const auto writer, open(mode, likely, stop));
   opened = true;
   // Of a file to which is appended, the digest of the first part is nobody's to know.
   digest_.choose(mode_ == remote::WriteMode::replace ? writer->digest() : std::nullopt);

@@ -160,9 +160,9 @@ Result<WritebackRemote::Footing> WritebackRemote::fetch_footing(const remote::Re
 
 Result<std::unique_ptr<remote::RemoteWriter>> WritebackRemote::open_writer(
     const remote::RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield,
-    const Wait& wait) {
+    const Wait& wait, const remote::UploadTail& likely) {
   if (!courier_) {
-    return inner_.open_writer(path, mode, std::move(on_yield), wait);
+    return inner_.open_writer(path, mode, std::move(on_yield), wait, likely);
   }
   if (mode == remote::WriteMode::replace) {
     FTPSFS_TRY_ASSIGN(const Footing now, fetch_footing(path, wait));
@@ -171,7 +171,7 @@ Result<std::unique_ptr<remote::RemoteWriter>> WritebackRemote::open_writer(
     }
   }
   FTPSFS_TRY(await(path, wait));
-  FTPSFS_TRY_ASSIGN(auto writer, inner_.open_writer(path, mode, std::move(on_yield), wait));
+  FTPSFS_TRY_ASSIGN(auto writer, inner_.open_writer(path, mode, std::move(on_yield), wait, likely));
   return std::unique_ptr<remote::RemoteWriter>(
       std::make_unique<DirectWriter>(*this, path, std::move(writer)));
 }

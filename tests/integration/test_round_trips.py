@@ -290,8 +290,8 @@ def test_small_upload(far_box):
 
 
 def test_small_upload_with_its_time_and_mode(far_box, tmp_path):
-    """As cp -p, tar x and install -m leave files: what they set before the close travels in one flight behind
-    the 226, with the question for what has come of it."""
+    """As cp -p, tar x and install -m leave files: what they set before the close travels along with a small
+    file, where the server bears that."""
     box = far_box
     source = tmp_path / "source"
     source.write_bytes(b"z" * 4096)
@@ -300,7 +300,7 @@ def test_small_upload_with_its_time_and_mode(far_box, tmp_path):
     mount = box.mount()
     os.listdir(mount)
     (mount / "first").write_bytes(b"learns the mode of new files")
-    expected = small_upload_trips(box) + (0 if is_one_of(box, "pyftpdlib") else 1)
+    expected = small_upload_trips(box)
     taken = fewest(lambda name: box.run(["cp", "-p", source, mount / name]), "abcde", enough=expected + 0.3)
     assert taken <= expected + SLACK, f"{taken:.1f} round trips"
     arrived = (box.remote / "a").stat()

@@ -149,10 +149,9 @@ class FakeRemote final : public remote::Remote {
   Result<std::optional<remote::WholeFile>> read_ahead(const remote::ChooseFile& choose,
                                                       std::uint64_t most_bytes,
                                                       const Wait& wait) override;
-  Result<std::unique_ptr<remote::RemoteWriter>> open_writer(const remote::RemotePath& path,
-                                                            remote::WriteMode mode,
-                                                            remote::YieldRequest on_yield,
-                                                            const Wait& wait) override;
+  Result<std::unique_ptr<remote::RemoteWriter>> open_writer(
+      const remote::RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield,
+      const Wait& wait, const remote::UploadTail& likely = {}) override;
   Result<void> check_content(const remote::RemotePath& path, const Digest& digest,
                              const Wait& wait) override;
   Result<void> make_directory(const remote::RemotePath& path, const Wait& wait) override;

@@ -177,7 +177,6 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
     return end;
   }
 
- private:
   static std::string words_of(const remote::UploadTail& tail) {
     std::string words = tail.mtime ? fmt::format("mtime={}", *tail.mtime) : "";
     if (tail.mode) {
@@ -189,6 +188,7 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
     return words;
   }
 
+ private:
   template <typename Change>
   Result<void> set_part(Op op, bool known, const Wait& wait, Change change) {
     FTPSFS_TRY(remote_.plan_.meet(op, path_, Moment::before, wait.uncancellable()));
@@ -263,24 +263,25 @@ Result<std::unique_ptr<remote::RemoteReader>> FakeRemote::open_reader(
   return Result<std::unique_ptr<remote::RemoteReader>>(std::move(reader));
 }
 
-Result<std::unique_ptr<remote::RemoteWriter>> FakeRemote::open_writer(const RemotePath& path,
-                                                                      remote::WriteMode mode,
-                                                                      remote::YieldRequest on_yield,
-                                                                      const Wait& wait) {
+Result<std::unique_ptr<remote::RemoteWriter>> FakeRemote::open_writer(
+    const RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield, const Wait& wait,
+    const remote::UploadTail& likely) {
   using Opened = Result<std::unique_ptr<Writer>>;
   FTPSFS_TRY_ASSIGN(FakePlaces::Place place, places_.acquire(wait));
-  FTPSFS_TRY_ASSIGN(
-      auto writer,
-      call_on_stream(Op::open_writer, path.str(), wait, [&]() FTPSFS_NO_ANALYSIS -> Opened {
-        FTPSFS_TRY(check_new_name(path));
-        FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.obtain_file(path, now()));
-        if (mode == remote::WriteMode::replace) {
-          node->content.clear();
-          node->mtime = now();
-        }
-        return std::make_unique<Writer>(*this, path.str(), node, std::move(place),
-                                        plan_.take_byte_limit(Op::write));
-      }));
+  FTPSFS_TRY_ASSIGN(auto writer,
+                    call_on_stream(
+                        Op::open_writer, path.str(), wait,
+                        [&]() FTPSFS_NO_ANALYSIS -> Opened {
+                          FTPSFS_TRY(check_new_name(path));
+                          FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.obtain_file(path, now()));
+                          if (mode == remote::WriteMode::replace) {
+                            node->content.clear();
+                            node->mtime = now();
+                          }
+                          return std::make_unique<Writer>(*this, path.str(), node, std::move(place),
+                                                          plan_.take_byte_limit(Op::write));
+                        },
+                        Writer::words_of(likely)));
   writer->offer(std::move(on_yield));
   return Result<std::unique_ptr<remote::RemoteWriter>>(std::move(writer));
 }

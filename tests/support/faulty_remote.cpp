@@ -221,10 +221,10 @@ Result<std::unique_ptr<remote::RemoteReader>> FaultyRemote::open_reader(
 }
 
 Result<std::unique_ptr<remote::RemoteWriter>> FaultyRemote::open_writer(
-    const RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield,
-    const Wait& wait) {
+    const RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield, const Wait& wait,
+    const remote::UploadTail& likely) {
   FTPSFS_TRY_ASSIGN(auto inner, call(Op::open_writer, [&] {
-                      return inner_.open_writer(path, mode, std::move(on_yield), wait);
+                      return inner_.open_writer(path, mode, std::move(on_yield), wait, likely);
                     }));
   return Result<std::unique_ptr<remote::RemoteWriter>>(
       std::make_unique<Writer>(*this, std::move(inner)));

@@ -110,8 +110,8 @@ class FtpRemote final : public Remote {
   Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose, std::uint64_t most_bytes,
                                               const Wait& wait) override;
   Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
-                                                    YieldRequest on_yield,
-                                                    const Wait& wait) override;
+                                                    YieldRequest on_yield, const Wait& wait,
+                                                    const UploadTail& likely = {}) override;
   Result<void> check_content(const RemotePath& path, const Digest& digest,
                              const Wait& wait) override;
   Result<void> make_directory(const RemotePath& path, const Wait& wait) override;

@@ -77,6 +77,9 @@ struct UploadTail {
   std::optional<std::uint16_t> mode;
   /// Of the whole file: the server is asked whether its content has it. Nothing is changed by that.
   std::optional<Digest> digest{};
+  /// No older file stands under the name whose time and mode it would change should its bytes be
+  /// refused: it may travel in front of them.
+  bool may_lead = false;
 
   bool empty() const { return !mtime && !mode; }
 };
@@ -259,9 +262,11 @@ class Remote {
     return {};
   }
 
+  /// @param likely what finish() will probably be given. What is in it may travel along with the
+  /// verb, and be set behind the end of the transfer, however that comes out.
   virtual Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
-                                                            YieldRequest on_yield,
-                                                            const Wait& wait) = 0;
+                                                            YieldRequest on_yield, const Wait& wait,
+                                                            const UploadTail& likely = {}) = 0;
 
   /// Mutations. A lost final reply is settled by looking; none is repeated blindly. Once sent they
   /// ignore the wait's stop token (the outcome must be known) but never its deadline.

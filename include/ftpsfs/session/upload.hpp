@@ -20,9 +20,12 @@ namespace ftpsfs::session {
 
 class Upload {
  public:
+  /// @param behind travels along with the verb where the server bears it, and is carried out behind
+  /// the end of the transfer, whatever that is: see answers().
   /// @errors the refusal of the verb, classified (refused: a bare 550); link failures.
   static Result<std::unique_ptr<Upload>> open(Session& session, const std::string& path,
-                                              bool append, const Wait& wait);
+                                              bool append, const Wait& wait,
+                                              std::vector<ftp::Command> behind = {});
   /// Resets what was not finished.
   ~Upload();
   Upload(const Upload&) = delete;
@@ -34,22 +37,21 @@ class Upload {
   /// @errors the server's negative verdict, classified; link failures: the outcome is unknown.
   Result<void> finish(const Wait& wait);
 
-  /// Size and time behind the verdict, where the server was asked along with the verb and told the
-  /// size. Absent: still to be asked.
-  const std::optional<FileStamp>& stamp() const noexcept { return stamp_; }
+  /// To what was sent along with the verb, one for each; known when finish() has succeeded. Absent:
+  /// it did not travel, or the link has died.
+  const std::optional<std::vector<ftp::Reply>>& answers() const noexcept { return answers_; }
 
  private:
   Upload(Session& session, bool append) : session_(session), append_(append) {}
   const char* verb() const noexcept { return append_ ? "APPE" : "STOR"; }
   Error fail(Error error);
-  void take_stamp(const Wait& wait);
 
   Session& session_;
   const bool append_;
   std::unique_ptr<net::ByteStream> data_;
   TransferBoard::Entry shown_;
-  std::vector<ftp::Command> asked_;  ///< what will be answered behind the verdict
-  std::optional<FileStamp> stamp_;
+  std::size_t owed_ = 0;  ///< answers behind the verdict
+  std::optional<std::vector<ftp::Reply>> answers_;
   std::optional<Error> failure_;
 };
 

@@ -25,7 +25,7 @@ TEST_F(WrittenBackTest, AFileIsAcceptedOnceWithItsMode) {
   list(kRootIno);
   remote.forget_calls();
   put("new", "content");
-  EXPECT_THAT(remote.log(), ElementsAre("open_writer /new", "finish /new mode=0644"));
+  EXPECT_THAT(remote.log(), ElementsAre("open_writer /new mode=0644", "finish /new mode=0644"));
 }
 
 class UnlistedWrittenBackTest : public FilesystemFixture {

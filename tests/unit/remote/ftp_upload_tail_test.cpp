@@ -25,9 +25,9 @@ class Tail : public RemoteFixture {
  protected:
   /// @param flights takes how many the end of the upload cost.
   Result<FinishedUpload> upload_counting(const std::string& path, const UploadTail& tail,
-                                         std::uint64_t& flights) {
+                                         std::uint64_t& flights, const UploadTail& likely = {}) {
     FTPSFS_TRY_ASSIGN(const auto writer,
-                      remote_->open_writer(at(path), WriteMode::replace, {}, soon()));
+                      remote_->open_writer(at(path), WriteMode::replace, {}, soon(), likely));
     FTPSFS_TRY(writer->write(std::as_bytes(std::span("content", 7)), soon()));
     const std::uint64_t before = remote_->counters().flights;
     auto end = writer->finish(tail, soon());
@@ -73,6 +73,40 @@ TEST_F(Tail, TravelsInOneFlight) {
   EXPECT_THAT(tail_commands(),
               ElementsAre("SIZE /two words", "MDTM /two words", "MFMT 20010909014647 /two words",
                           "SIZE /two words", "MDTM /two words", "SITE CHMOD 640 /two words"));
+}
+
+TEST_F(Tail, TravelsInFrontOfTheBytesWhereItIsForeseen) {
+  begin();
+  std::uint64_t flights = 0;
+  expect_set("/two words", upload_counting("/two words", kTail, flights, kTail));
+  EXPECT_EQ(flights, 0U);
+  EXPECT_THAT(tail_commands(), ElementsAre("MFMT 20010909014647 /two words", "SIZE /two words",
+                                           "MDTM /two words", "SITE CHMOD 640 /two words"));
+}
+
+TEST_F(Tail, WhatIsWantedInTheEndCounts) {
+  begin();
+  std::uint64_t flights = 0;
+  expect_set("/f", upload_counting("/f", kTail, flights, {kThen + 5, 0600}));
+  EXPECT_EQ(flights, 1U);
+  const auto none = upload_counting("/g", {}, flights, kTail);
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(none->mtime_set);
+  EXPECT_FALSE(none->mode_set);
+}
+
+/// In front of the bytes a refusal may be due to the place.
+TEST_F(Tail, WhatIsRefusedInFrontIsSentAgainBehind) {
+  begin();
+  for (const char* verb : {"MFMT", "SIZE", "SITE"}) {
+    server_->add_fault({.verb = verb, .kind = Fault::Kind::refuse, .reply = "500 ?"});
+    std::uint64_t flights = 0;
+    expect_set("/f", upload_counting("/f", kTail, flights, kTail));
+    EXPECT_EQ(flights, 1U) << verb;
+  }
+  std::uint64_t flights = 0;
+  expect_set("/f", upload_counting("/f", kTail, flights, kTail));
+  EXPECT_EQ(flights, 0U) << "all of them are known";
 }
 
 TEST_F(Tail, AnUploadWithoutOneIsOverWithItsVerdict) {

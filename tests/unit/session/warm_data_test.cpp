@@ -56,13 +56,14 @@ TEST_P(NextPortBehind, AnUploadIsOneRecord) {
   data_.expect_bytes("hello").expect_end().close();
   control_.send("226 thanks\r\n213 5\r\n213 20200913122640\r\n229 (|||1002|)\r\n").expect_end();
   log_in();
-  auto upload = Upload::open(*session_, "/f", false, soon());
+  auto upload = Upload::open(*session_, "/f", false, soon(), *stamp_commands(*session_, "/f"));
   ASSERT_TRUE(upload) << upload.error().text;
   EXPECT_TRUE((*upload)->write(bytes("hello"), soon()));
   EXPECT_TRUE((*upload)->finish(soon()));
-  ASSERT_TRUE((*upload)->stamp());
-  EXPECT_EQ((*upload)->stamp()->size, 5U);
-  EXPECT_EQ((*upload)->stamp()->mtime, 1600000000);
+  ASSERT_TRUE((*upload)->answers());
+  ASSERT_EQ((*upload)->answers()->size(), 2U);
+  EXPECT_EQ((*upload)->answers()->front().text(), "213 5");
+  EXPECT_EQ((*upload)->answers()->back().text(), "213 20200913122640");
   upload->reset();
   EXPECT_EQ(transport_.records, std::vector<std::string>{record});
   EXPECT_TRUE(session_->settle(soon()));
