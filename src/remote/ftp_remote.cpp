@@ -458,7 +458,7 @@ Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, con
     return make_error(Errc::invalid_argument, "a directory cannot be moved into itself");
   }
   bool begun = false;
-  return core_->mutate(
+  FTPSFS_TRY(core_->mutate(
       wait, Change{[&from, &to, &begun](Session& session, const Wait& limit) {
                      return send_rename(session, from, to, begun, limit);
                    },
@@ -467,7 +467,9 @@ Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, con
                    },
                    [&from, &to](Session& session, const Wait& limit) {
                      return is_renamed(session, from, to, limit);
-                   }});
+                   }}));
+  core_->knowledge().note_upload_renamed(from.str(), to.str());
+  return {};
 }
 
 Result<void> FtpRemote::make_symlink(const std::string& target, const RemotePath& path,
@@ -514,6 +516,7 @@ Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, con
 Result<void> FtpRemote::set_mtime(const RemotePath& path, std::int64_t unix_seconds,
                                   const Wait& wait) {
   const log::PathScope about(path.str());
+  core_->knowledge().forget_upload(path.str());
   return core_->repeat(Purpose::metadata, wait,
                        [&path, unix_seconds](Session& session, const Wait& limit) {
                          return send_set_mtime(session, path, unix_seconds, limit.uncancellable());

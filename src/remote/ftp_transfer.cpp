@@ -3,6 +3,7 @@
 // Readers and writers: a lease with a transfer on it. The session goes back to the pool as soon as
 // the transfer has ended, even when the object lives on.
 #include <array>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -88,14 +89,20 @@ class FtpReader final : public RemoteReader {
 class FtpWriter final : public RemoteWriter {
  public:
   FtpWriter(FtpRemote::Core& core, session::Lease lease, std::unique_ptr<session::Upload> upload,
-            RemotePath path)
-      : core_(core), lease_(std::move(lease)), upload_(std::move(upload)), path_(std::move(path)) {}
+            RemotePath path, WriteMode mode)
+      : core_(core),
+        lease_(std::move(lease)),
+        upload_(std::move(upload)),
+        path_(std::move(path)),
+        mode_(mode) {}
   ~FtpWriter() override { end(); }
   FtpWriter(const FtpWriter&) = delete;
   FtpWriter& operator=(const FtpWriter&) = delete;
 
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
-    return upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait));
+    FTPSFS_TRY(upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait)));
+    written_ += data.size();
+    return {};
   }
 
   std::optional<DigestAlgorithm> digest() const override { return comparable_digest(core_, path_); }
@@ -105,6 +112,7 @@ class FtpWriter final : public RemoteWriter {
       return ended();
     }
     FTPSFS_TRY(pass_on(upload_->finish(wait)));
+    const auto ended_at = std::chrono::system_clock::now();
     UploadEnding ending(path_, tail, upload_->stamp(), core_.traffic().sessions);
     // Changes, once sent, are deaf to the stop.
     const Wait limit = tail.empty() ? wait : wait.uncancellable();
@@ -123,7 +131,9 @@ class FtpWriter final : public RemoteWriter {
     if (ContentCheck* const content = ending.content(); ran && content && content->is_doubtful()) {
       ran = content->ask_anew(core_, wait);
     }
-    return ending.outcome(ran);
+    auto outcome = ending.outcome(ran);
+    note_fresh(tail, outcome, ended_at);
+    return outcome;
   }
 
   void offer(YieldRequest on_yield) { lease_.offer(std::move(on_yield)); }
@@ -131,6 +141,20 @@ class FtpWriter final : public RemoteWriter {
  private:
   Error ended() const {
     return failure_.value_or(make_error(Errc::io_error, "the upload has ended"));
+  }
+
+  /// What a listing shows of it tells the server's zone, where MDTM does not. Not if it has got
+  /// another time, and not of a long upload: some servers show when it began.
+  void note_fresh(const UploadTail& tail, const Result<FinishedUpload>& outcome,
+                  WallTime ended_at) const {
+    constexpr std::chrono::minutes kBrief(1);
+    const bool keeps_time = !tail.mtime || (outcome && outcome->mtime_set && !*outcome->mtime_set &&
+                                            outcome->mtime_set->error().code == Errc::unsupported);
+    if (mode_ == WriteMode::replace && keeps_time && SteadyClock::now() - begun_ <= kBrief &&
+        !core_.knowledge().profile().mdtm) {
+      core_.knowledge().note_upload(
+          {path_.str(), written_, std::chrono::system_clock::to_time_t(ended_at)});
+    }
   }
 
   Result<void> pass_on(Result<void> done) {
@@ -151,6 +175,9 @@ class FtpWriter final : public RemoteWriter {
   session::Lease lease_;
   std::unique_ptr<session::Upload> upload_;
   const RemotePath path_;
+  const WriteMode mode_;
+  const SteadyTime begun_ = SteadyClock::now();
+  std::uint64_t written_ = 0;
   std::optional<Error> failure_;
 };
 
@@ -242,6 +269,7 @@ Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, con
                                                       const Wait& wait) {
   // Nothing has been written before the 1xx: STOR that failed by the link may be sent again. It may
   // have truncated the name, which is what it was asked for; APPE adds nothing yet.
+  core.knowledge().forget_upload(path.str());
   auto opened = core.repeat_with_lease(
       session::Purpose::write, wait,
       [&core, &path, mode](session::Lease& lease,
@@ -254,7 +282,7 @@ Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, con
           return is_ambiguous(error) ? settle_creation(session, path, std::move(error), limit)
                                      : error;
         }
-        return std::make_unique<FtpWriter>(core, std::move(lease), *std::move(upload), path);
+        return std::make_unique<FtpWriter>(core, std::move(lease), *std::move(upload), path, mode);
       });
   if (!opened) {
     return std::move(opened).error();

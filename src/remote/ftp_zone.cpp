@@ -102,12 +102,47 @@ Result<bool> ask_for_times(session::Session& session, const Comparison& comparis
   return true;
 }
 
+/// Does the directory's listing show what was uploaded there?
+void compare_upload(session::Session& session, const ShownTimes& listing,
+                    const ftp::FreshUpload& upload) {
+  const auto path = RemotePath::parse(upload.path);
+  if (!path || path->parent() != *listing.directory) {
+    return;
+  }
+  const ftp::ServerProfile known = session.profile();
+  for (const ftp::FileFacts& each : *listing.facts) {
+    if (each.size == upload.size && is_comparable(each) &&
+        is_name(known, each.name, path->name())) {
+      const std::int64_t shown = each.modify->unix_seconds;
+      if (const auto time = upload.time_of(shown)) {
+        session.knowledge().note_time(shown, *time, "an upload");
+      }
+    }
+  }
+}
+
+void compare_uploads(session::Session& session, std::span<const ShownTimes> listings,
+                     const FreshUploads& uploads) {
+  for (const ftp::FreshUpload& upload : uploads) {
+    for (const ShownTimes& listing : listings) {
+      compare_upload(session, listing, upload);
+    }
+  }
+}
+
 }  // namespace
 
+FreshUploads fresh_uploads(const session::Session& session) {
+  return session.knowledge().fresh_uploads();
+}
+
 Result<void> settle_times(session::Session& session, std::span<const ShownTimes> listings,
-                          const Wait& wait) {
+                          const FreshUploads& before, const Wait& wait) {
   if (is_zone_given(session)) {
     return {};
+  }
+  if (!session.profile().mdtm) {
+    compare_uploads(session, listings, before);
   }
   Comparison comparison;
   for (const ShownTimes& each : listings) {

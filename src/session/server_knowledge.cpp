@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/session/server_knowledge.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
@@ -89,6 +90,27 @@ std::string ServerKnowledge::describe_zone() const {
   return zone_finder_.found()
              ? "server time " + zone_finder_.describe() + ", found by " + zone_found_by_
              : std::string();
+}
+
+void ServerKnowledge::note_upload(ftp::FreshUpload upload) {
+  const MutexLock lock(mutex_);
+  fresh_uploads_.note(std::move(upload));
+}
+
+void ServerKnowledge::note_upload_renamed(const std::string& from, const std::string& to) {
+  const MutexLock lock(mutex_);
+  fresh_uploads_.rename(from, to);
+}
+
+void ServerKnowledge::forget_upload(const std::string& path) {
+  const MutexLock lock(mutex_);
+  fresh_uploads_.forget(path);
+}
+
+std::vector<ftp::FreshUpload> ServerKnowledge::fresh_uploads() const {
+  const std::int64_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const MutexLock lock(mutex_);
+  return fresh_uploads_.list(now);
 }
 
 bool ServerKnowledge::allows(Way way) const {

@@ -15,6 +15,7 @@
 
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/ftp/fresh_uploads.hpp"
 #include "ftpsfs/ftp/server_profile.hpp"
 #include "ftpsfs/ftp/zone_finder.hpp"
 #include "ftpsfs/session/data_port.hpp"
@@ -55,6 +56,13 @@ class ServerKnowledge {
   /// "server time UTC+02:00, found by MDTM"; empty until it is found.
   std::string describe_zone() const;
 
+  /// What was uploaded a moment ago: the server's clock may show its zone by it.
+  void note_upload(ftp::FreshUpload upload);
+  void note_upload_renamed(const std::string& from, const std::string& to);
+  /// Its time is no longer that of its upload.
+  void forget_upload(const std::string& path);
+  std::vector<ftp::FreshUpload> fresh_uploads() const;
+
   /// How far away the server is; zero before the first login.
   std::chrono::microseconds round_trip() const noexcept {
     return round_trip_.load(std::memory_order_relaxed);
@@ -94,6 +102,7 @@ class ServerKnowledge {
   bool date_order_guessed_ FTPSFS_GUARDED_BY(mutex_) = false;
   ftp::ZoneFinder zone_finder_ FTPSFS_GUARDED_BY(mutex_);
   std::string zone_found_by_ FTPSFS_GUARDED_BY(mutex_);
+  ftp::FreshUploads fresh_uploads_ FTPSFS_GUARDED_BY(mutex_);
   WarmSlots warm_slots_;
   std::atomic<std::chrono::microseconds> round_trip_{};
   struct Trial {
