@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -14,12 +15,27 @@
 namespace ftpsfs::remote {
 namespace {
 
-/// A round trip for all, where the server answers flights; else one for each.
 constexpr std::size_t kMostQuestions = 60;
-constexpr std::size_t kMostInTurn = 4;
 
-/// For what nobody has asked for.
+/// What is asked of one listing, so that its times need not move later on. What a round has told
+/// makes fewer questions of the next one.
+struct Rounds {
+  std::size_t questions;
+  int most;
+};
+Rounds rounds_for(const session::Session& session) {
+  if (!session.settings().pipelining) {
+    return {4, 3};  // each question is a round trip
+  }
+  if (!session.profile().pipelines) {
+    return {kMostQuestions / 3, 3};  // a round trip for each record
+  }
+  return {kMostQuestions, session.settings().coarse_times ? 2 : 1};
+}
+
+/// For what nobody has asked for: that of a round, and of all before the last one.
 constexpr Duration kPatience = std::chrono::seconds(5);
+constexpr Duration kRoundsPatience = std::chrono::seconds(1);
 
 /// After two flights that broke the connection the third try lists without one.
 constexpr unsigned kBrokenFlight = 4;
@@ -50,12 +66,20 @@ class Comparison {
     const RemotePath* directory;
     ftp::FileFacts* facts;
   };
-  std::vector<File> choose(const ftp::ZoneFinder& finder, std::size_t most) const {
-    std::vector<File> chosen;
-    for (const std::size_t index : finder.choose(shown_, most)) {
-      chosen.push_back(files_[index]);
+  /// Each file once only.
+  std::vector<File> take(const ftp::ZoneFinder& finder, std::size_t most) {
+    std::vector<std::size_t> indices = finder.choose(shown_, most);
+    std::vector<File> taken;
+    taken.reserve(indices.size());
+    for (const std::size_t index : indices) {
+      taken.push_back(files_[index]);
     }
-    return chosen;
+    std::sort(indices.begin(), indices.end(), std::greater<>());
+    for (const std::size_t index : indices) {
+      shown_.erase(shown_.begin() + static_cast<std::ptrdiff_t>(index));
+      files_.erase(files_.begin() + static_cast<std::ptrdiff_t>(index));
+    }
+    return taken;
   }
 
  private:
@@ -64,13 +88,11 @@ class Comparison {
 };
 
 /// @return false: there is nothing to ask for.
-Result<bool> ask_for_times(session::Session& session, const Comparison& comparison,
+Result<bool> ask_for_times(session::Session& session, Comparison& comparison, std::size_t most,
                            const Wait& wait) {
-  const ftp::ServerProfile known = session.profile();
   session::ServerKnowledge& knowledge = session.knowledge();
-  const auto chosen = known.mdtm ? comparison.choose(knowledge.zone_finder(),
-                                                     known.pipelines ? kMostQuestions : kMostInTurn)
-                                 : std::vector<Comparison::File>();
+  const auto chosen = session.profile().mdtm ? comparison.take(knowledge.zone_finder(), most)
+                                             : std::vector<Comparison::File>();
   if (chosen.empty()) {
     return false;
   }
@@ -148,10 +170,11 @@ Result<void> settle_times(session::Session& session, std::span<const ShownTimes>
   for (const ShownTimes& each : listings) {
     comparison.add(each.directory, *each.facts);
   }
-  const int flights = session.settings().coarse_times ? 2 : 1;
-  for (int i = 0; i < flights; ++i) {
-    FTPSFS_TRY_ASSIGN(const bool asked, ask_for_times(session, comparison, wait));
-    if (!asked) {
+  const Rounds rounds = rounds_for(session);
+  const SteadyTime began = SteadyClock::now();
+  for (int i = 0; i < rounds.most; ++i) {
+    FTPSFS_TRY_ASSIGN(const bool asked, ask_for_times(session, comparison, rounds.questions, wait));
+    if (!asked || SteadyClock::now() - began > kRoundsPatience) {
       break;
     }
   }
@@ -181,7 +204,7 @@ void compare_times(session::Session& session, Facts& shown, const Facts& exact, 
   Comparison comparison;
   comparison.add(nullptr, shown);
   std::unordered_map<std::string_view, std::int64_t> wanted;
-  for (const auto& each : comparison.choose(session.knowledge().zone_finder(), kMostQuestions)) {
+  for (const auto& each : comparison.take(session.knowledge().zone_finder(), kMostQuestions)) {
     wanted.emplace(each.facts->name, each.facts->modify->unix_seconds);
   }
   if (wanted.empty()) {

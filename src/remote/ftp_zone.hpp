@@ -32,8 +32,9 @@ FreshUploads fresh_uploads(const session::Session& session);
 /// The step between a listing's text and what is told of it. Where files of a season are shown of
 /// which no exact time has been seen yet, and the server has MDTM, it is asked for some of them, in
 /// one flight (times=listing: in two, so that the nights in which clocks are changed are found;
-/// else what it answers is told as the exact time that it is). Where it has none, fresh uploads
-/// tell.
+/// else what it answers is told as the exact time that it is). Where it bears no flights of several
+/// records: in three rounds, for fewer where commands travel singly. Where it has none, fresh
+/// uploads tell.
 /// @param before fresh_uploads(), from before the listings were asked for
 /// @errors the session's. After two the server is not asked again.
 Result<void> settle_times(session::Session& session, std::span<const ShownTimes> listings,

@@ -79,6 +79,36 @@ TEST_F(ServerTime, CoarseTimesStayCoarse) {
   EXPECT_EQ(server_->count("MDTM"), 1);
 }
 
+/// A file a week, as far back as listings show minutes.
+class ServerTimeOfManyWeeks : public ServerTime {
+ protected:
+  static constexpr int kWeeks = 20;
+
+  void start_with_weeks() {
+    start_plain();
+    for (int week = 1; week <= kWeeks; ++week) {
+      tree().add_file("/week" + std::to_string(week), "x", recent_ - week * 8 * 24 * 3'600);
+    }
+  }
+};
+
+TEST_F(ServerTimeOfManyWeeks, AreAllAskedForBeforeTimesAreShown) {
+  start_with_weeks();
+  connect();
+  times_in("/");
+  EXPECT_EQ(server_->count("MDTM"), kWeeks + 1) << "a record at a time";
+  times_in("/");
+  EXPECT_EQ(server_->count("MDTM"), kWeeks + 1) << "nothing is shown otherwise any more";
+}
+
+TEST_F(ServerTimeOfManyWeeks, AreAskedForInPartWhereCommandsTravelSingly) {
+  start_with_weeks();
+  settings_.session.pipelining = false;
+  connect();
+  times_in("/");
+  EXPECT_EQ(server_->count("MDTM"), 12) << "three rounds of four";
+}
+
 TEST_F(ServerTime, IsNotAskedForWhereTheUserTellsIt) {
   start_plain();
   settings_.session.server.zone = ftp::ServerZone(3'600);
