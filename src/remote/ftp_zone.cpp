@@ -15,8 +15,6 @@
 namespace ftpsfs::remote {
 namespace {
 
-constexpr std::size_t kMostQuestions = 60;
-
 /// What is asked of one listing, so that its times need not move later on. What a round has told
 /// makes fewer questions of the next one.
 struct Rounds {
@@ -28,9 +26,9 @@ Rounds rounds_for(const session::Session& session) {
     return {4, 3};  // each question is a round trip
   }
   if (!session.profile().pipelines) {
-    return {kMostQuestions / 3, 3};  // a round trip for each record
+    return {ftp::ZoneFinder::kMostQuestions / 3, 3};  // a round trip for each record
   }
-  return {kMostQuestions, session.settings().coarse_times ? 2 : 1};
+  return {ftp::ZoneFinder::kMostQuestions, session.settings().coarse_times ? 2 : 1};
 }
 
 /// For what nobody has asked for: that of a round, and of all before the last one.
@@ -91,8 +89,12 @@ class Comparison {
 Result<bool> ask_for_times(session::Session& session, Comparison& comparison, std::size_t most,
                            const Wait& wait) {
   session::ServerKnowledge& knowledge = session.knowledge();
-  const auto chosen = session.profile().mdtm ? comparison.take(knowledge.zone_finder(), most)
-                                             : std::vector<Comparison::File>();
+  if (!session.profile().mdtm) {
+    return false;
+  }
+  const ftp::ZoneFinder finder = knowledge.zone_finder();
+  const auto chosen =
+      comparison.take(finder, std::min(most, finder.most_questions(SteadyClock::now())));
   if (chosen.empty()) {
     return false;
   }
@@ -110,16 +112,18 @@ Result<bool> ask_for_times(session::Session& session, Comparison& comparison, st
     knowledge.note_times_unanswered(kBrokenFlight);
     return false;
   }
+  bool told = false;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     if (const auto& exact = (*times)[i]) {
       ftp::FactTime& shown = *chosen[i].facts->modify;
-      knowledge.note_time(shown.unix_seconds, exact->unix_seconds, "MDTM");
+      told = knowledge.note_time(shown.unix_seconds, exact->unix_seconds, "MDTM") || told;
       if (!session.settings().coarse_times) {
         shown = {exact->unix_seconds, ftp::FactGrain::second};
       }
-    } else {
-      knowledge.note_times_unanswered(1);
     }
+  }
+  if (!told) {
+    knowledge.note_times_unanswered(static_cast<unsigned>(chosen.size()));
   }
   return true;
 }
@@ -204,7 +208,8 @@ void compare_times(session::Session& session, Facts& shown, const Facts& exact, 
   Comparison comparison;
   comparison.add(nullptr, shown);
   std::unordered_map<std::string_view, std::int64_t> wanted;
-  for (const auto& each : comparison.take(session.knowledge().zone_finder(), kMostQuestions)) {
+  for (const auto& each :
+       comparison.take(session.knowledge().zone_finder(), ftp::ZoneFinder::kMostQuestions)) {
     wanted.emplace(each.facts->name, each.facts->modify->unix_seconds);
   }
   if (wanted.empty()) {

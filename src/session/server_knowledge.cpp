@@ -67,22 +67,23 @@ ftp::ZoneFinder ServerKnowledge::zone_finder() const {
   return zone_finder_;
 }
 
-void ServerKnowledge::note_time(std::int64_t shown, std::int64_t exact, const char* verb) {
+bool ServerKnowledge::note_time(std::int64_t shown, std::int64_t exact, const char* verb) {
   const MutexLock lock(mutex_);
   const std::string before = zone_finder_.describe();
   const bool is_first = !zone_finder_.found();
   if (!zone_finder_.note(shown, exact)) {
-    return;
+    return false;
   }
   zone_found_by_ = verb;
   if (const std::string now = zone_finder_.describe(); is_first || now != before) {
     log::info("the server's listings show times in {}, as {} tells", now, verb);
   }
+  return true;
 }
 
 void ServerKnowledge::note_times_unanswered(unsigned questions) {
   const MutexLock lock(mutex_);
-  zone_finder_.note_unanswered(questions);
+  zone_finder_.note_unanswered(questions, SteadyClock::now());
 }
 
 std::string ServerKnowledge::describe_zone() const {

@@ -50,8 +50,8 @@ class ServerKnowledge {
 
   /// What was found of the zone in which its listings show times.
   ftp::ZoneFinder zone_finder() const;
-  /// See ZoneFinder::note(). @param verb that told the exact time.
-  void note_time(std::int64_t shown, std::int64_t exact, const char* verb);
+  /// See ZoneFinder::note(). @param verb that told the exact time. @return has anything changed?
+  bool note_time(std::int64_t shown, std::int64_t exact, const char* verb);
   void note_times_unanswered(unsigned questions);
   /// "server time UTC+02:00, found by MDTM"; empty until it is found.
   std::string describe_zone() const;
