@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ftp_stat_list.hpp"
@@ -75,6 +76,10 @@ Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, con
 
 /// That a name does not stand in its directory's listing.
 Error not_listed(const RemotePath& path);
+
+/// A session that the server has forgotten, or one that is busy, says nothing of a name: taken for
+/// "not there", an upload would empty the file.
+Result<void> check_answer(std::string_view verb, const ftp::Reply& reply);
 
 /// What can be learned of a name that its directory's listing does not show.
 /// @param error what it means when nothing can.
