@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "ftp_stat_list.hpp"
+#include "ftp_target_listings.hpp"
 #include "ftpsfs/ftp/file_facts.hpp"
 #include "ftpsfs/remote/entry.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
@@ -102,9 +103,9 @@ Result<FileVersion> fetch_version(session::Session& session, const RemotePath& p
 
 // ---- ftp_follow.cpp ----
 
-/// See Remote::follow.
+/// See Remote::follow. @param known where modes are told by listings.
 Result<Entry> fetch_target(session::Session& session, const RemotePath& path, const Entry& link,
-                           const Wait& wait);
+                           TargetListings& known, const Wait& wait);
 
 // ---- ftp_settle.cpp: what a refusal means, told by what is there ----
 // Those of changes return a refusal whose words are clear as it is. A link failure, as of any look,

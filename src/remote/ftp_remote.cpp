@@ -167,6 +167,7 @@ FtpRemoteCounters FtpRemote::counters() const {
 }
 
 void FtpRemote::forget_refusals() {
+  core_->target_listings().note_change();
   core_->pool().forget_refusals();
 }
 
@@ -271,8 +272,8 @@ Result<Entry> FtpRemote::look_up(const RemotePath& path, const Wait& wait) {
 
 Result<Entry> FtpRemote::follow(const RemotePath& path, const Entry& link, const Wait& wait) {
   return core_->repeat(Purpose::metadata, wait,
-                       [&path, &link](Session& session, const Wait& limit) {
-                         return fetch_target(session, path, link, limit);
+                       [this, &path, &link](Session& session, const Wait& limit) {
+                         return fetch_target(session, path, link, core_->target_listings(), limit);
                        });
 }
 
@@ -508,6 +509,7 @@ Result<void> FtpRemote::check_content(const RemotePath& path, const Digest& dige
 
 Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) {
   const log::PathScope about(path.str());
+  const ChangeNote note(core_->target_listings());
   return core_->repeat(Purpose::metadata, wait, [&path, mode](Session& session, const Wait& limit) {
     return send_set_mode(session, path, mode, limit.uncancellable());
   });
@@ -516,6 +518,7 @@ Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, con
 Result<void> FtpRemote::set_mtime(const RemotePath& path, std::int64_t unix_seconds,
                                   const Wait& wait) {
   const log::PathScope about(path.str());
+  const ChangeNote note(core_->target_listings());
   core_->knowledge().forget_upload(path.str());
   return core_->repeat(Purpose::metadata, wait,
                        [&path, unix_seconds](Session& session, const Wait& limit) {

@@ -177,6 +177,7 @@ class FtpWriter final : public RemoteWriter {
   const RemotePath path_;
   const WriteMode mode_;
   const SteadyTime begun_ = SteadyClock::now();
+  const ChangeNote change_{core_.target_listings()};
   std::uint64_t written_ = 0;
   std::optional<Error> failure_;
 };
