@@ -302,7 +302,7 @@ const OptionRow kRows[] = {
   {.name = "charset", .aliases = "codepage encoding", .kind = K::text, .group = G::server, .value_name = "NAME", .default_text = "UTF-8",
    .help = "character set of the names on the server, as iconv calls it; bytes that are none in it are shown as U+EF80 to U+EFFF and sent back as they were",
    .store = store_text<&Options::charset>},
-  {.name = "timezone", .kind = K::text, .group = G::server, .value_name = "ZONE", .default_text = "found by MDTM, else UTC",
+  {.name = "timezone", .kind = K::text, .group = G::server, .value_name = "ZONE", .default_text = "found by MDTM or an upload, else UTC",
    .help = "zone of the times in listings by LIST: Europe/Berlin, or +HH:MM",
    .store = store_text<&Options::timezone>},
   {.name = "date_order", .kind = K::choice, .group = G::server, .value_name = "auto|ymd|mdy|dmy", .default_text = "auto",

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iterator>
 #include <set>
@@ -23,6 +24,7 @@ constexpr std::int64_t kYearsWrittenOut = 130;  // from 1970
 /// One a week, and some more around the two nights of a year in which clocks are changed.
 constexpr std::size_t kMostObservations = 100;
 constexpr unsigned kMostUnanswered = 8;
+constexpr std::chrono::minutes kPause{10};
 
 std::int64_t rest_of(std::int64_t value, std::int64_t step) noexcept {
   const std::int64_t rest = value % step;
@@ -72,7 +74,7 @@ std::optional<std::int64_t> ZoneFinder::worth(std::int64_t season) const {
 
 std::vector<std::size_t> ZoneFinder::choose(std::span<const Shown> shown, std::size_t most) const {
   std::vector<std::size_t> chosen;
-  if (unanswered_ >= kMostUnanswered || observations_.size() >= kMostObservations) {
+  if (observations_.size() >= kMostObservations) {
     return chosen;
   }
   std::vector<std::pair<std::int64_t, std::size_t>> seasons;
@@ -103,7 +105,6 @@ bool ZoneFinder::note(Shown shown, std::int64_t exact) {
   const std::int64_t shown_minute = shown - rest_of(shown, kMinute);
   const std::int64_t east = shown_minute - (exact - rest_of(exact, kMinute));
   if (east % kQuarter != 0 || std::abs(east) > kMostEast) {
-    note_unanswered(1);
     return false;
   }
   const std::int64_t season = season_of(shown);
@@ -135,8 +136,18 @@ bool ZoneFinder::note(Shown shown, std::int64_t exact) {
   return true;
 }
 
-void ZoneFinder::note_unanswered(unsigned questions) {
+void ZoneFinder::note_unanswered(unsigned questions, SteadyTime now) {
   unanswered_ = std::min(unanswered_ + questions, kMostUnanswered);
+  if (unanswered_ == kMostUnanswered) {
+    paused_until_ = now + kPause;
+  }
+}
+
+std::size_t ZoneFinder::most_questions(SteadyTime now) const noexcept {
+  if (unanswered_ < kMostUnanswered) {
+    return kMostQuestions;
+  }
+  return now < paused_until_ ? 0 : kMostUnanswered;
 }
 
 ServerZone ZoneFinder::make_zone() const {

@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "ftp_target_listings.hpp"
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
@@ -61,6 +62,7 @@ class FtpRemote::Core {
   session::TrafficCounters& traffic() noexcept { return traffic_; }
   const session::CertificateWatch& certificates() const noexcept { return certificates_; }
   session::MetadataQueue& questions() noexcept { return questions_; }
+  TargetListings& target_listings() noexcept { return target_listings_; }
 
   /// Runs `operation(session, wait)`, which may be repeated: on another session when the link
   /// fails, within the deadline.
@@ -109,6 +111,7 @@ class FtpRemote::Core {
   /// was done, it is sent once again.
   template <typename Send, typename Settle, typename Look>
   Result<void> mutate(const Wait& wait, const Change<Send, Settle, Look>& change) {
+    const ChangeNote note(target_listings_);
     for (bool last = false;; last = true) {
       FTPSFS_TRY_ASSIGN(auto lease, pool_.acquire(session::Purpose::metadata, wait, true));
       if (wait.stop.stop_requested()) {
@@ -206,6 +209,7 @@ class FtpRemote::Core {
   session::CertificateWatch certificates_;
   session::ServerKnowledge knowledge_;
   session::TrafficCounters traffic_;
+  TargetListings target_listings_{clock_};
   session::SessionPool pool_;  // behind what its keeper uses
   session::MetadataQueue questions_;
 };

@@ -6,10 +6,12 @@
 // another tree than the one that the login sees (chroot), so it is heeded only where it agrees with
 // the rest.
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "ftp_core.hpp"
+#include "ftp_list_names.hpp"
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/mlsx.hpp"
 #include "ftpsfs/ftp/refusal.hpp"
@@ -31,9 +33,31 @@ Error leads_nowhere(std::string_view verb, const ftp::Reply& refusal) {
   return error;
 }
 
+/// A name by its directory's listing, or by itself where that costs as little.
+Result<Entry> find_name(session::Session& session, const RemotePath& place, TargetListings& known,
+                        const Wait& wait) {
+  const ftp::ServerProfile profile = session.profile();
+  if (place.is_root() || answers_mlst(profile, place) || lists_by_names(session)) {
+    return fetch_entry(session, place, wait);
+  }
+  const RemotePath directory = place.parent();
+  auto listing = known.find(directory);
+  if (listing == nullptr) {
+    const std::uint64_t changes = known.changes();
+    FTPSFS_TRY_ASSIGN(auto fetched, fetch_children(session, directory, wait));
+    listing = std::make_shared<const Listing>(std::move(fetched));
+    known.keep(directory, listing, changes);
+  }
+  const auto found =
+      std::find_if(listing->entries.begin(), listing->entries.end(),
+                   [&](const Entry& each) { return is_name(profile, each.name, place.name()); });
+  return found != listing->entries.end() ? Result<Entry>(*found) : not_listed(place);
+}
+
 /// By the names alone. @return nullopt: they lead elsewhere, or are not to be seen.
 Result<std::optional<Entry>> walk_names(session::Session& session, const RemotePath& path,
-                                        const Entry& link, const Wait& wait) {
+                                        const Entry& link, TargetListings& known,
+                                        const Wait& wait) {
   Entry at = link;
   RemotePath place = path;
   for (int hop = 0; at.type == FileType::symlink; ++hop) {
@@ -45,7 +69,7 @@ Result<std::optional<Entry>> walk_names(session::Session& session, const RemoteP
       return std::optional<Entry>();
     }
     place = *std::move(next);
-    auto entry = fetch_entry(session, place, wait);
+    auto entry = find_name(session, place, known, wait);
     if (!entry) {
       if (is_link_failure(entry.error().code) || entry.error().code == Errc::cancelled) {
         return std::move(entry).error();
@@ -82,9 +106,9 @@ Result<Entry> feel_through(session::Session& session, const RemotePath& path, co
 }  // namespace
 
 Result<Entry> fetch_target(session::Session& session, const RemotePath& path, const Entry& link,
-                           const Wait& wait) {
-  const ftp::ServerProfile known = session.profile();
-  if (known.has_mlst && known.mlst_links == ftp::LinkView::followed) {
+                           TargetListings& known, const Wait& wait) {
+  const ftp::ServerProfile profile = session.profile();
+  if (profile.has_mlst && profile.mlst_links == ftp::LinkView::followed) {
     FTPSFS_TRY_ASSIGN(const auto reply, session.command("MLST", path.str(), wait));
     if (!reply.is_completion()) {
       return leads_nowhere("MLST", reply);
@@ -94,7 +118,7 @@ Result<Entry> fetch_target(session::Session& session, const RemotePath& path, co
   }
   FTPSFS_TRY_ASSIGN(Entry entry, feel_through(session, path, wait));
   entry.name = std::string(path.name());
-  FTPSFS_TRY_ASSIGN(const auto named, walk_names(session, path, link, wait));
+  FTPSFS_TRY_ASSIGN(const auto named, walk_names(session, path, link, known, wait));
   if (named && named->type == entry.type &&
       (entry.type == FileType::directory || named->size == entry.size)) {
     entry.mode = named->mode;

@@ -242,6 +242,7 @@ bool lists_twice(const ftp::ServerProfile& known) {
 
 Result<Listing> fetch_children(session::Session& session, const RemotePath& directory,
                                const Wait& wait, const ListingAids& aids) {
+  const FreshUploads uploads = fresh_uploads(session);
   auto fetched = fetch_facts(session, directory, wait, aids);
   if (!fetched) {
     Error error = std::move(fetched).error();
@@ -249,7 +250,7 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
                                : error;
   }
   Facts& facts = fetched->listing.facts;
-  FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&directory, &facts}}, wait));
+  FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&directory, &facts}}, uploads, wait));
   drop_untrue_sizes(session.profile(), directory, facts);
   return to_listing(fetched->listing, aids.hints.timed, fetched->exact_times);
 }

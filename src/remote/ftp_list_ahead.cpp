@@ -82,6 +82,7 @@ Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath
   const auto take = [&listed](std::size_t index, Result<ReadListing> read) {
     listed[index] = std::move(read);
   };
+  const FreshUploads uploads = fresh_uploads(session);
   FTPSFS_TRY(fetch_stat_lists(session, directories, take, wait));
   std::vector<ShownTimes> shown;
   for (std::size_t i = 0; i < listed.size(); ++i) {
@@ -89,7 +90,7 @@ Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath
       shown.push_back({&directories[i], &(*listed[i])->facts});
     }
   }
-  FTPSFS_TRY(settle_times(session, shown, wait));
+  FTPSFS_TRY(settle_times(session, shown, uploads, wait));
   const bool exact = !session.profile().mdtm;
   for (std::size_t i = 0; i < listed.size(); ++i) {
     if (listed[i]) {

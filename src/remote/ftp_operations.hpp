@@ -10,9 +10,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ftp_stat_list.hpp"
+#include "ftp_target_listings.hpp"
 #include "ftpsfs/ftp/file_facts.hpp"
 #include "ftpsfs/remote/entry.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
@@ -76,6 +78,10 @@ Result<Entry> fetch_entry(session::Session& session, const RemotePath& path, con
 /// That a name does not stand in its directory's listing.
 Error not_listed(const RemotePath& path);
 
+/// A session that the server has forgotten, or one that is busy, says nothing of a name: taken for
+/// "not there", an upload would empty the file.
+Result<void> check_answer(std::string_view verb, const ftp::Reply& reply);
+
 /// What can be learned of a name that its directory's listing does not show.
 /// @param error what it means when nothing can.
 Result<Entry> feel_for(session::Session& session, const RemotePath& path, Error error,
@@ -97,9 +103,9 @@ Result<FileVersion> fetch_version(session::Session& session, const RemotePath& p
 
 // ---- ftp_follow.cpp ----
 
-/// See Remote::follow.
+/// See Remote::follow. @param known where modes are told by listings.
 Result<Entry> fetch_target(session::Session& session, const RemotePath& path, const Entry& link,
-                           const Wait& wait);
+                           TargetListings& known, const Wait& wait);
 
 // ---- ftp_settle.cpp: what a refusal means, told by what is there ----
 // Those of changes return a refusal whose words are clear as it is. A link failure, as of any look,

@@ -167,6 +167,7 @@ FtpRemoteCounters FtpRemote::counters() const {
 }
 
 void FtpRemote::forget_refusals() {
+  core_->target_listings().note_change();
   core_->pool().forget_refusals();
 }
 
@@ -271,8 +272,8 @@ Result<Entry> FtpRemote::look_up(const RemotePath& path, const Wait& wait) {
 
 Result<Entry> FtpRemote::follow(const RemotePath& path, const Entry& link, const Wait& wait) {
   return core_->repeat(Purpose::metadata, wait,
-                       [&path, &link](Session& session, const Wait& limit) {
-                         return fetch_target(session, path, link, limit);
+                       [this, &path, &link](Session& session, const Wait& limit) {
+                         return fetch_target(session, path, link, core_->target_listings(), limit);
                        });
 }
 
@@ -459,7 +460,7 @@ Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, con
     return make_error(Errc::invalid_argument, "a directory cannot be moved into itself");
   }
   bool begun = false;
-  return core_->mutate(
+  FTPSFS_TRY(core_->mutate(
       wait, Change{[&from, &to, &begun](Session& session, const Wait& limit) {
                      return send_rename(session, from, to, begun, limit);
                    },
@@ -468,7 +469,9 @@ Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, con
                    },
                    [&from, &to](Session& session, const Wait& limit) {
                      return is_renamed(session, from, to, limit);
-                   }});
+                   }}));
+  core_->knowledge().note_upload_renamed(from.str(), to.str());
+  return {};
 }
 
 Result<void> FtpRemote::make_symlink(const std::string& target, const RemotePath& path,
@@ -507,6 +510,7 @@ Result<void> FtpRemote::check_content(const RemotePath& path, const Digest& dige
 
 Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) {
   const log::PathScope about(path.str());
+  const ChangeNote note(core_->target_listings());
   return core_->repeat(Purpose::metadata, wait, [&path, mode](Session& session, const Wait& limit) {
     return send_set_mode(session, path, mode, limit.uncancellable());
   });
@@ -515,6 +519,8 @@ Result<void> FtpRemote::set_mode(const RemotePath& path, std::uint16_t mode, con
 Result<void> FtpRemote::set_mtime(const RemotePath& path, std::int64_t unix_seconds,
                                   const Wait& wait) {
   const log::PathScope about(path.str());
+  const ChangeNote note(core_->target_listings());
+  core_->knowledge().forget_upload(path.str());
   return core_->repeat(Purpose::metadata, wait,
                        [&path, unix_seconds](Session& session, const Wait& limit) {
                          return send_set_mtime(session, path, unix_seconds, limit.uncancellable());

@@ -106,18 +106,16 @@ Result<Entry> ask_parent(session::Session& session, const RemotePath& path,
   return is_ambiguous(why) ? settle_change_directory(session, parent, std::move(why), wait) : why;
 }
 
-/// A session that the server has forgotten, or one that is busy, says nothing of a name: taken for
-/// "not there", an upload would empty the file.
-Result<void> check_answer(std::string_view verb, const ftp::Reply& reply) {
-  return reply.code == FtpRemote::Core::kLoggedOut || reply.is_transient_negative()
-             ? Result<void>(ftp::make_refusal(verb, reply))
-             : Result<void>();
-}
-
 }  // namespace
 
 bool is_name(const ftp::ServerProfile& known, std::string_view listed, std::string_view asked) {
   return listed == asked || (known.folds_case && SameFoldedName()(listed, asked));
+}
+
+Result<void> check_answer(std::string_view verb, const ftp::Reply& reply) {
+  return reply.code == FtpRemote::Core::kLoggedOut || reply.is_transient_negative()
+             ? Result<void>(ftp::make_refusal(verb, reply))
+             : Result<void>();
 }
 
 Error not_listed(const RemotePath& path) {

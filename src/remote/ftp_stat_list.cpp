@@ -158,12 +158,13 @@ Result<std::optional<Entry>> fetch_child_by_stat(session::Session& session, cons
     return std::optional<Entry>();
   }
   const RemotePath parent = path.parent();
+  const FreshUploads uploads = fresh_uploads(session);
   FTPSFS_TRY_ASSIGN(auto listing, fetch_stat_list(session, parent, path.name(), wait));
   if (!listing) {
     return std::optional<Entry>();
   }
   Facts& facts = listing->facts;
-  FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&parent, &facts}}, wait));
+  FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&parent, &facts}}, uploads, wait));
   const auto found =
       std::find_if(facts.begin(), facts.end(), [&known, &path](const ftp::FileFacts& each) {
         return is_name(known, each.name, path.name());

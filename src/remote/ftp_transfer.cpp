@@ -3,6 +3,7 @@
 // Readers and writers: a lease with a transfer on it. The session goes back to the pool as soon as
 // the transfer has ended, even when the object lives on.
 #include <array>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -87,8 +88,8 @@ class FtpReader final : public RemoteReader {
 
 class FtpWriter final : public RemoteWriter {
  public:
-  FtpWriter(FtpRemote::Core& core, const RemotePath& path, const UploadTail& likely)
-      : core_(core), path_(path), likely_(likely), led_(path_, likely_) {}
+  FtpWriter(FtpRemote::Core& core, const RemotePath& path, WriteMode mode, const UploadTail& likely)
+      : core_(core), path_(path), mode_(mode), likely_(likely), led_(path_, likely_) {}
   ~FtpWriter() override { end(); }
   FtpWriter(const FtpWriter&) = delete;
   FtpWriter& operator=(const FtpWriter&) = delete;
@@ -101,7 +102,9 @@ class FtpWriter final : public RemoteWriter {
   }
 
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
-    return upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait));
+    FTPSFS_TRY(upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait)));
+    written_ += data.size();
+    return {};
   }
 
   std::optional<DigestAlgorithm> digest() const override { return comparable_digest(core_, path_); }
@@ -111,6 +114,7 @@ class FtpWriter final : public RemoteWriter {
       return ended();
     }
     FTPSFS_TRY(pass_on(upload_->finish(wait)));
+    const auto ended_at = std::chrono::system_clock::now();
     UploadEnding ending = ending_for(tail);
     // Changes, once sent, are deaf to the stop.
     const Wait limit = tail.empty() ? wait : wait.uncancellable();
@@ -129,7 +133,9 @@ class FtpWriter final : public RemoteWriter {
     if (ContentCheck* const content = ending.content(); ran && content && content->is_doubtful()) {
       ran = content->ask_anew(core_, wait);
     }
-    return ending.outcome(ran);
+    auto outcome = ending.outcome(ran);
+    note_fresh(tail, outcome, ended_at);
+    return outcome;
   }
 
   void offer(YieldRequest on_yield) { lease_.offer(std::move(on_yield)); }
@@ -153,6 +159,21 @@ class FtpWriter final : public RemoteWriter {
     return ending;
   }
 
+  /// What a listing shows of it tells the server's zone, where MDTM does not. Not if it has got
+  /// another time, and not of a long upload: some servers show when it began.
+  void note_fresh(const UploadTail& tail, const Result<FinishedUpload>& outcome,
+                  WallTime ended_at) const {
+    constexpr std::chrono::minutes kBrief(1);
+    const bool keeps_time =
+        (!tail.mtime && !likely_.mtime) || (outcome && outcome->mtime_set && !*outcome->mtime_set &&
+                                            outcome->mtime_set->error().code == Errc::unsupported);
+    if (mode_ == WriteMode::replace && keeps_time && SteadyClock::now() - begun_ <= kBrief &&
+        !core_.knowledge().profile().mdtm) {
+      core_.knowledge().note_upload(
+          {path_.str(), written_, std::chrono::system_clock::to_time_t(ended_at)});
+    }
+  }
+
   Result<void> pass_on(Result<void> done) {
     if (!done) {
       failure_ = done.error();
@@ -169,10 +190,14 @@ class FtpWriter final : public RemoteWriter {
 
   FtpRemote::Core& core_;
   const RemotePath path_;
+  const WriteMode mode_;
   const UploadTail likely_;
   UploadEnding led_;
   session::Lease lease_;
   std::unique_ptr<session::Upload> upload_;
+  const SteadyTime begun_ = SteadyClock::now();
+  const ChangeNote change_{core_.target_listings()};
+  std::uint64_t written_ = 0;
   std::optional<Error> failure_;
 };
 
@@ -264,13 +289,14 @@ Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, con
                                                       const Wait& wait, const UploadTail& likely) {
   // Nothing has been written before the 1xx: STOR that failed by the link may be sent again. It may
   // have truncated the name, which is what it was asked for; APPE adds nothing yet.
+  core.knowledge().forget_upload(path.str());
   auto opened = core.repeat_with_lease(
       session::Purpose::write, wait,
       [&core, &path, &likely, mode](session::Lease& lease,
                                     const Wait& limit) -> Result<std::unique_ptr<FtpWriter>> {
         session::Session& session = session_of(lease);
         FTPSFS_TRY(check_new_name(session, path));
-        auto writer = std::make_unique<FtpWriter>(core, path, likely);
+        auto writer = std::make_unique<FtpWriter>(core, path, mode, likely);
         auto upload = session::Upload::open(session, path.str(), mode == WriteMode::append, limit,
                                             writer->lead(session));
         if (!upload) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -14,12 +15,25 @@
 namespace ftpsfs::remote {
 namespace {
 
-/// A round trip for all, where the server answers flights; else one for each.
-constexpr std::size_t kMostQuestions = 60;
-constexpr std::size_t kMostInTurn = 4;
+/// What is asked of one listing, so that its times need not move later on. What a round has told
+/// makes fewer questions of the next one.
+struct Rounds {
+  std::size_t questions;
+  int most;
+};
+Rounds rounds_for(const session::Session& session) {
+  if (!session.settings().pipelining) {
+    return {4, 3};  // each question is a round trip
+  }
+  if (!session.profile().pipelines) {
+    return {ftp::ZoneFinder::kMostQuestions / 3, 3};  // a round trip for each record
+  }
+  return {ftp::ZoneFinder::kMostQuestions, session.settings().coarse_times ? 2 : 1};
+}
 
-/// For what nobody has asked for.
+/// For what nobody has asked for: that of a round, and of all before the last one.
 constexpr Duration kPatience = std::chrono::seconds(5);
+constexpr Duration kRoundsPatience = std::chrono::seconds(1);
 
 /// After two flights that broke the connection the third try lists without one.
 constexpr unsigned kBrokenFlight = 4;
@@ -50,12 +64,20 @@ class Comparison {
     const RemotePath* directory;
     ftp::FileFacts* facts;
   };
-  std::vector<File> choose(const ftp::ZoneFinder& finder, std::size_t most) const {
-    std::vector<File> chosen;
-    for (const std::size_t index : finder.choose(shown_, most)) {
-      chosen.push_back(files_[index]);
+  /// Each file once only.
+  std::vector<File> take(const ftp::ZoneFinder& finder, std::size_t most) {
+    std::vector<std::size_t> indices = finder.choose(shown_, most);
+    std::vector<File> taken;
+    taken.reserve(indices.size());
+    for (const std::size_t index : indices) {
+      taken.push_back(files_[index]);
     }
-    return chosen;
+    std::sort(indices.begin(), indices.end(), std::greater<>());
+    for (const std::size_t index : indices) {
+      shown_.erase(shown_.begin() + static_cast<std::ptrdiff_t>(index));
+      files_.erase(files_.begin() + static_cast<std::ptrdiff_t>(index));
+    }
+    return taken;
   }
 
  private:
@@ -64,13 +86,15 @@ class Comparison {
 };
 
 /// @return false: there is nothing to ask for.
-Result<bool> ask_for_times(session::Session& session, const Comparison& comparison,
+Result<bool> ask_for_times(session::Session& session, Comparison& comparison, std::size_t most,
                            const Wait& wait) {
-  const ftp::ServerProfile known = session.profile();
   session::ServerKnowledge& knowledge = session.knowledge();
-  const auto chosen = known.mdtm ? comparison.choose(knowledge.zone_finder(),
-                                                     known.pipelines ? kMostQuestions : kMostInTurn)
-                                 : std::vector<Comparison::File>();
+  if (!session.profile().mdtm) {
+    return false;
+  }
+  const ftp::ZoneFinder finder = knowledge.zone_finder();
+  const auto chosen =
+      comparison.take(finder, std::min(most, finder.most_questions(SteadyClock::now())));
   if (chosen.empty()) {
     return false;
   }
@@ -88,35 +112,73 @@ Result<bool> ask_for_times(session::Session& session, const Comparison& comparis
     knowledge.note_times_unanswered(kBrokenFlight);
     return false;
   }
+  bool told = false;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     if (const auto& exact = (*times)[i]) {
       ftp::FactTime& shown = *chosen[i].facts->modify;
-      knowledge.note_time(shown.unix_seconds, exact->unix_seconds, "MDTM");
+      told = knowledge.note_time(shown.unix_seconds, exact->unix_seconds, "MDTM") || told;
       if (!session.settings().coarse_times) {
         shown = {exact->unix_seconds, ftp::FactGrain::second};
       }
-    } else {
-      knowledge.note_times_unanswered(1);
     }
+  }
+  if (!told) {
+    knowledge.note_times_unanswered(static_cast<unsigned>(chosen.size()));
   }
   return true;
 }
 
+/// Does the directory's listing show what was uploaded there?
+void compare_upload(session::Session& session, const ShownTimes& listing,
+                    const ftp::FreshUpload& upload) {
+  const auto path = RemotePath::parse(upload.path);
+  if (!path || path->parent() != *listing.directory) {
+    return;
+  }
+  const ftp::ServerProfile known = session.profile();
+  for (const ftp::FileFacts& each : *listing.facts) {
+    if (each.size == upload.size && is_comparable(each) &&
+        is_name(known, each.name, path->name())) {
+      const std::int64_t shown = each.modify->unix_seconds;
+      if (const auto time = upload.time_of(shown)) {
+        session.knowledge().note_time(shown, *time, "an upload");
+      }
+    }
+  }
+}
+
+void compare_uploads(session::Session& session, std::span<const ShownTimes> listings,
+                     const FreshUploads& uploads) {
+  for (const ftp::FreshUpload& upload : uploads) {
+    for (const ShownTimes& listing : listings) {
+      compare_upload(session, listing, upload);
+    }
+  }
+}
+
 }  // namespace
 
+FreshUploads fresh_uploads(const session::Session& session) {
+  return session.knowledge().fresh_uploads();
+}
+
 Result<void> settle_times(session::Session& session, std::span<const ShownTimes> listings,
-                          const Wait& wait) {
+                          const FreshUploads& before, const Wait& wait) {
   if (is_zone_given(session)) {
     return {};
+  }
+  if (!session.profile().mdtm) {
+    compare_uploads(session, listings, before);
   }
   Comparison comparison;
   for (const ShownTimes& each : listings) {
     comparison.add(each.directory, *each.facts);
   }
-  const int flights = session.settings().coarse_times ? 2 : 1;
-  for (int i = 0; i < flights; ++i) {
-    FTPSFS_TRY_ASSIGN(const bool asked, ask_for_times(session, comparison, wait));
-    if (!asked) {
+  const Rounds rounds = rounds_for(session);
+  const SteadyTime began = SteadyClock::now();
+  for (int i = 0; i < rounds.most; ++i) {
+    FTPSFS_TRY_ASSIGN(const bool asked, ask_for_times(session, comparison, rounds.questions, wait));
+    if (!asked || SteadyClock::now() - began > kRoundsPatience) {
       break;
     }
   }
@@ -146,7 +208,8 @@ void compare_times(session::Session& session, Facts& shown, const Facts& exact, 
   Comparison comparison;
   comparison.add(nullptr, shown);
   std::unordered_map<std::string_view, std::int64_t> wanted;
-  for (const auto& each : comparison.choose(session.knowledge().zone_finder(), kMostQuestions)) {
+  for (const auto& each :
+       comparison.take(session.knowledge().zone_finder(), ftp::ZoneFinder::kMostQuestions)) {
     wanted.emplace(each.facts->name, each.facts->modify->unix_seconds);
   }
   if (wanted.empty()) {

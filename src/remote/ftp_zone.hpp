@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "ftp_stat_list.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/ftp/fresh_uploads.hpp"
 #include "ftpsfs/remote/remote_path.hpp"
 #include "ftpsfs/session/session.hpp"
 
@@ -22,13 +24,21 @@ struct ShownTimes {
   Facts* facts;
 };
 
+/// What this mount has uploaded a moment ago. Of these alone it is certain that a listing that is
+/// asked for from now on shows them, and not what they have replaced.
+using FreshUploads = std::vector<ftp::FreshUpload>;
+FreshUploads fresh_uploads(const session::Session& session);
+
 /// The step between a listing's text and what is told of it. Where files of a season are shown of
 /// which no exact time has been seen yet, and the server has MDTM, it is asked for some of them, in
 /// one flight (times=listing: in two, so that the nights in which clocks are changed are found;
-/// else what it answers is told as the exact time that it is).
+/// else what it answers is told as the exact time that it is). Where it bears no flights of several
+/// records: in three rounds, for fewer where commands travel singly. Where it has none, fresh
+/// uploads tell.
+/// @param before fresh_uploads(), from before the listings were asked for
 /// @errors the session's. After two the server is not asked again.
 Result<void> settle_times(session::Session& session, std::span<const ShownTimes> listings,
-                          const Wait& wait);
+                          const FreshUploads& before, const Wait& wait);
 
 /// The same with what is known already.
 void apply_zone(const session::Session& session, Facts& facts);

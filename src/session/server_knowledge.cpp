@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/session/server_knowledge.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
@@ -66,22 +67,23 @@ ftp::ZoneFinder ServerKnowledge::zone_finder() const {
   return zone_finder_;
 }
 
-void ServerKnowledge::note_time(std::int64_t shown, std::int64_t exact, const char* verb) {
+bool ServerKnowledge::note_time(std::int64_t shown, std::int64_t exact, const char* verb) {
   const MutexLock lock(mutex_);
   const std::string before = zone_finder_.describe();
   const bool is_first = !zone_finder_.found();
   if (!zone_finder_.note(shown, exact)) {
-    return;
+    return false;
   }
   zone_found_by_ = verb;
   if (const std::string now = zone_finder_.describe(); is_first || now != before) {
     log::info("the server's listings show times in {}, as {} tells", now, verb);
   }
+  return true;
 }
 
 void ServerKnowledge::note_times_unanswered(unsigned questions) {
   const MutexLock lock(mutex_);
-  zone_finder_.note_unanswered(questions);
+  zone_finder_.note_unanswered(questions, SteadyClock::now());
 }
 
 std::string ServerKnowledge::describe_zone() const {
@@ -89,6 +91,27 @@ std::string ServerKnowledge::describe_zone() const {
   return zone_finder_.found()
              ? "server time " + zone_finder_.describe() + ", found by " + zone_found_by_
              : std::string();
+}
+
+void ServerKnowledge::note_upload(ftp::FreshUpload upload) {
+  const MutexLock lock(mutex_);
+  fresh_uploads_.note(std::move(upload));
+}
+
+void ServerKnowledge::note_upload_renamed(const std::string& from, const std::string& to) {
+  const MutexLock lock(mutex_);
+  fresh_uploads_.rename(from, to);
+}
+
+void ServerKnowledge::forget_upload(const std::string& path) {
+  const MutexLock lock(mutex_);
+  fresh_uploads_.forget(path);
+}
+
+std::vector<ftp::FreshUpload> ServerKnowledge::fresh_uploads() const {
+  const std::int64_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const MutexLock lock(mutex_);
+  return fresh_uploads_.list(now);
 }
 
 bool ServerKnowledge::allows(Way way) const {

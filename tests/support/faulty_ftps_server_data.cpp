@@ -322,9 +322,7 @@ void FaultyDialogue::nlst(const std::string& argument) {
       names += front + entry.name + "\r\n";
     }
   }
-  send_transfer([&](std::uint64_t offset, std::size_t limit) {
-    return names.substr(std::min<std::size_t>(offset, names.size()), limit);
-  });
+  send_listing(names);
 }
 
 void FaultyDialogue::mlsd(const std::string& argument) {

@@ -73,9 +73,9 @@ std::string format_1_line(const FaultyTree::Named& entry) {
                      shown_size(entry), ls_time(entry.node.mtime), entry.name);
 }
 
-class IbmI final : public ServerManner {
+class IbmI final : public CaseFoldingManner {
  public:
-  using ServerManner::ServerManner;
+  using CaseFoldingManner::CaseFoldingManner;
 
   std::optional<std::string> answer(const ServerRequest& request) override {
     const std::string& verb = request.verb;
@@ -115,13 +115,6 @@ class IbmI final : public ServerManner {
                      {"APPE", "150", "", "150-NAMEFMT set to 1.\r\n150 Sending file to %s"},
                      {"*", "226 Transfer", "", "250 File transfer completed successfully."}},
                     request, reply);
-  }
-
-  std::string path_of(const ServerRequest& request) const override {
-    return in_any_case(ServerManner::path_of(request));
-  }
-  std::string new_path_of(const ServerRequest& request) const override {
-    return with_own_name(ServerManner::path_of(request));
   }
 
   std::optional<std::string> listing(const ServerRequest& request) const override {

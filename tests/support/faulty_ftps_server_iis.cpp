@@ -16,9 +16,9 @@ std::string dos_line(const FaultyTree::Named& entry, int east) {
                      what, entry.name);
 }
 
-class Iis final : public ServerManner {
+class Iis final : public CaseFoldingManner {
  public:
-  using ServerManner::ServerManner;
+  using CaseFoldingManner::CaseFoldingManner;
 
   std::optional<std::string> answer(const ServerRequest& request) override {
     if (request.verb == "FEAT") {
@@ -63,14 +63,6 @@ class Iis final : public ServerManner {
          {"*", "550", "Not a directory", "550 The directory name is invalid. "},
          {"*", "550", "", "550 Access is denied. "}},
         request, reply);
-  }
-
-  std::string path_of(const ServerRequest& request) const override {
-    return in_any_case(ServerManner::path_of(request));
-  }
-
-  std::string new_path_of(const ServerRequest& request) const override {
-    return with_own_name(ServerManner::path_of(request));
   }
 
   /// Names with a dot in front are as others, and options are none: "-a" is no name either.

@@ -102,7 +102,7 @@ std::vector<FaultyTree::Named> ServerManner::children_of(const std::string& path
   return tree_.list(path).value_or(std::vector<FaultyTree::Named>());
 }
 
-std::string ServerManner::in_any_case(const std::string& path) const {
+std::string CaseFoldingManner::in_any_case(const std::string& path) const {
   std::string found;
   for (std::size_t begin = 1; begin < path.size();) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
@@ -119,7 +119,12 @@ std::string ServerManner::in_any_case(const std::string& path) const {
   return found.empty() ? "/" : found;
 }
 
-std::string ServerManner::with_own_name(const std::string& path) const {
+std::string CaseFoldingManner::path_of(const ServerRequest& request) const {
+  return in_any_case(ServerManner::path_of(request));
+}
+
+std::string CaseFoldingManner::new_path_of(const ServerRequest& request) const {
+  const std::string path = ServerManner::path_of(request);
   const std::size_t slash = path.rfind('/');
   const std::string parent = in_any_case(path.substr(0, slash));
   return (parent == "/" ? "" : parent) + path.substr(slash);

@@ -56,14 +56,24 @@ class ServerManner {
   const FaultyTree& tree() const { return tree_; }
   /// Empty where there is no such directory.
   std::vector<FaultyTree::Named> children_of(const std::string& path) const;
-  /// The path in the tree's own spelling, as far as it exists.
-  std::string in_any_case(const std::string& path) const;
-  /// The same, but for the last component: a file may get its own name in another case.
-  std::string with_own_name(const std::string& path) const;
 
  private:
   const FaultyServerOptions& options_;
   const FaultyTree& tree_;
+};
+
+/// The same for kinds to which names that differ in case are one.
+class CaseFoldingManner : public ServerManner {
+ public:
+  using ServerManner::ServerManner;
+
+  /// In the tree's own spelling, as far as it exists.
+  std::string path_of(const ServerRequest& request) const override;
+  /// But for the last component: a file may get its own name in another case.
+  std::string new_path_of(const ServerRequest& request) const override;
+
+ private:
+  std::string in_any_case(const std::string& path) const;
 };
 
 std::unique_ptr<ServerManner> make_manner(const FaultyServerOptions& options,

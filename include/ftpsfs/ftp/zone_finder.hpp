@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/ftp/server_zone.hpp"
 
 namespace ftpsfs::ftp {
@@ -21,6 +22,9 @@ class ZoneFinder {
  public:
   /// What the server's clock shows, as seconds since 1970 shown there.
   using Shown = std::int64_t;
+
+  /// That are worth asking of one listing.
+  static constexpr std::size_t kMostQuestions = 60;
 
   /// Which of these files are worth asking for their exact times: one a week where nothing is known
   /// near, and one a day between two observations that differ.
@@ -33,8 +37,11 @@ class ZoneFinder {
   /// @return has anything changed? Not by a pair whose difference no zone has: the file was written
   /// in between, or the clocks of both differ.
   bool note(Shown shown, std::int64_t exact);
-  /// No answer came. After some in a row no file is worth asking for.
-  void note_unanswered(unsigned questions);
+  /// Answers that did not come, or that made no pair.
+  void note_unanswered(unsigned questions, SteadyTime now);
+  /// That may be asked at once. None for some minutes after several that brought nothing, and then
+  /// only a few until one of them does.
+  std::size_t most_questions(SteadyTime now) const noexcept;
 
   bool found() const noexcept { return !observations_.empty(); }
   /// For every time the offset that was observed nearest in the year; UTC until one is found.
@@ -62,7 +69,8 @@ class ZoneFinder {
 
   std::vector<Observation> observations_;  ///< by season
   ServerZone zone_;
-  unsigned unanswered_ = 0;
+  unsigned unanswered_ = 0;  ///< in a row
+  SteadyTime paused_until_;
 };
 
 }  // namespace ftpsfs::ftp

@@ -15,6 +15,7 @@
 
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/ftp/fresh_uploads.hpp"
 #include "ftpsfs/ftp/server_profile.hpp"
 #include "ftpsfs/ftp/zone_finder.hpp"
 #include "ftpsfs/session/data_port.hpp"
@@ -49,11 +50,18 @@ class ServerKnowledge {
 
   /// What was found of the zone in which its listings show times.
   ftp::ZoneFinder zone_finder() const;
-  /// See ZoneFinder::note(). @param verb that told the exact time.
-  void note_time(std::int64_t shown, std::int64_t exact, const char* verb);
+  /// See ZoneFinder::note(). @param verb that told the exact time. @return has anything changed?
+  bool note_time(std::int64_t shown, std::int64_t exact, const char* verb);
   void note_times_unanswered(unsigned questions);
   /// "server time UTC+02:00, found by MDTM"; empty until it is found.
   std::string describe_zone() const;
+
+  /// What was uploaded a moment ago: the server's clock may show its zone by it.
+  void note_upload(ftp::FreshUpload upload);
+  void note_upload_renamed(const std::string& from, const std::string& to);
+  /// Its time is no longer that of its upload.
+  void forget_upload(const std::string& path);
+  std::vector<ftp::FreshUpload> fresh_uploads() const;
 
   /// How far away the server is; zero before the first login.
   std::chrono::microseconds round_trip() const noexcept {
@@ -94,6 +102,7 @@ class ServerKnowledge {
   bool date_order_guessed_ FTPSFS_GUARDED_BY(mutex_) = false;
   ftp::ZoneFinder zone_finder_ FTPSFS_GUARDED_BY(mutex_);
   std::string zone_found_by_ FTPSFS_GUARDED_BY(mutex_);
+  ftp::FreshUploads fresh_uploads_ FTPSFS_GUARDED_BY(mutex_);
   WarmSlots warm_slots_;
   std::atomic<std::chrono::microseconds> round_trip_{};
   struct Trial {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <vector>
 
 #include "ftpsfs/ftp/civil_time.hpp"
@@ -122,15 +123,30 @@ TEST(ZoneFinder, TwoFlightsFindTheNightInWhichClocksAreChanged) {
   EXPECT_LE(wrong, 1U) << "of the days next to that night";
 }
 
-TEST(ZoneFinder, GivesUpWhereNoAnswersCome) {
+TEST(ZoneFinder, PausesWhereNoAnswersCome) {
   ZoneFinder finder;
-  const std::vector<std::int64_t> shown{noon(2026, 5, 4)};
-  finder.note_unanswered(7);
-  EXPECT_EQ(finder.choose(shown, 60).size(), 1U);
-  EXPECT_FALSE(finder.note(shown[0] + 61, shown[0]));
-  EXPECT_TRUE(finder.choose(shown, 60).empty());
-  finder.note(shown[0] - 30 * kADay, shown[0] - 30 * kADay);
-  EXPECT_EQ(finder.choose(shown, 60).size(), 1U) << "one came by another way";
+  const SteadyTime now{};
+  finder.note_unanswered(7, now);
+  EXPECT_EQ(finder.most_questions(now), 60U);
+  finder.note_unanswered(1, now);
+  EXPECT_EQ(finder.most_questions(now), 0U);
+  EXPECT_EQ(finder.most_questions(now + std::chrono::minutes(9)), 0U);
+  const SteadyTime later = now + std::chrono::minutes(10);
+  EXPECT_EQ(finder.most_questions(later), 8U) << "some, to see whether it is better now";
+  finder.note_unanswered(1, later);
+  EXPECT_EQ(finder.most_questions(later), 0U) << "it is not";
+  EXPECT_EQ(finder.most_questions(later + std::chrono::minutes(10)), 8U);
+}
+
+TEST(ZoneFinder, OnePairEndsAPause) {
+  ZoneFinder finder;
+  const SteadyTime now{};
+  finder.note_unanswered(100, now);
+  const std::int64_t exact = noon(2026, 5, 4);
+  EXPECT_FALSE(finder.note(exact + 61, exact)) << "no pair";
+  EXPECT_EQ(finder.most_questions(now), 0U);
+  EXPECT_TRUE(finder.note(exact, exact));
+  EXPECT_EQ(finder.most_questions(now), 60U);
 }
 
 /// Whatever a server makes up, it is not remembered without bound.

@@ -36,6 +36,10 @@ class FtpFollow : public RemoteFixture, public ::testing::WithParamInterface<con
     tree().add_link("/directory", "pub");
   }
 
+  int listings() const {
+    return server_->count("LIST") + server_->count("STAT") + server_->count("MLSD");
+  }
+
   Result<Entry> follow(const std::string& path, const char* target) {
     Entry link;
     link.name = path.substr(1);
@@ -78,6 +82,35 @@ TEST_P(FtpFollow, WhereTheTextLeadsElsewhereTheServerDecides) {
   EXPECT_EQ(entry->mtime, (FileTime{kTime, TimeGrain::second}));
   EXPECT_TRUE(follow("/file", nullptr));
   EXPECT_TRUE(follow("/file", "/no/such/place"));
+}
+
+TEST_P(FtpFollow, ManyLinksIntoOneDirectoryTakeOneListing) {
+  constexpr unsigned kLinks = 20;
+  for (unsigned i = 0; i < kLinks; ++i) {
+    tree().add_file("/pub/" + std::to_string(i), std::string(i, 'x'), kTime, 0700 + i);
+    tree().add_link("/to" + std::to_string(i), "pub/" + std::to_string(i));
+  }
+  for (unsigned i = 0; i < kLinks; ++i) {
+    const std::string name = std::to_string(i);
+    const auto entry = follow("/to" + name, ("pub/" + name).c_str());
+    ASSERT_TRUE(entry) << entry.error().text;
+    EXPECT_EQ(entry->size, i);
+    EXPECT_EQ(entry->mode.value_or(0) & 077U, i);
+  }
+  EXPECT_LE(listings(), 1);
+}
+
+TEST_P(FtpFollow, WhatIsChangedHereIsSeenAtOnce) {
+  EXPECT_EQ(follow("/file", "/pub/program")->mode, 0755);
+  ASSERT_TRUE(remote_->set_mode(at("/pub/program"), 0700, soon()));
+  EXPECT_EQ(follow("/file", "/pub/program")->mode, 0700);
+  ASSERT_TRUE(write("/pub/program", "another length"));
+  const auto written = follow("/file", "/pub/program");
+  ASSERT_TRUE(written) << written.error().text;
+  EXPECT_EQ(written->size, 14U);
+  EXPECT_EQ(written->mode, 0700);
+  ASSERT_TRUE(remote_->rename(at("/pub/program"), at("/pub/other"), soon()));
+  expect_error(follow("/file", "/pub/program"), Errc::not_found);
 }
 
 TEST_P(FtpFollow, NowhereAndInACircle) {

@@ -13,6 +13,7 @@
 namespace ftpsfs::remote {
 namespace {
 
+using test::Fault;
 using test::FaultyServerOptions;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -176,11 +177,57 @@ TEST_F(NameList, ManyNamesTakeSeveralFlights) {
   }
 }
 
-TEST_F(NameList, OneNameThatIsRefusedByAllIsStillAName) {
-  server_->add_fault({.verb = "CWD", .nth = 2, .reply = "530 Not for you."});
-  const auto listing = remote_->list(at("/d"), soon());
-  ASSERT_TRUE(listing) << listing.error().text;
-  EXPECT_EQ(listing->entries.size(), 2U);
+/// A directory that cannot be entered just now is not a file.
+TEST_F(NameList, AnAnswerThatSaysNothingOfTheNameIsAnError) {
+  for (const char* reply : {"450 Busy.", "421 Too many.", "530 Please login."}) {
+    server_->clear_faults();
+    server_->add_fault({.verb = "LIST", .times = -1, .reply = "502 No."});
+    EXPECT_THAT(shown("/d"), UnorderedElementsAre("f a 1", "d sub"));
+    server_->add_fault({.verb = "CWD", .nth = 2, .times = -1, .reply = reply});
+    EXPECT_FALSE(remote_->list(at("/d"), soon())) << reply;
+    const auto single = remote_->stat(at("/d/sub"), soon());
+    ASSERT_FALSE(single) << reply;
+    EXPECT_NE(single.error().code, Errc::not_found) << reply;
+  }
+}
+
+TEST_F(NameList, OneSuchAnswerIsAskedForOnceMore) {
+  EXPECT_THAT(shown("/d"), UnorderedElementsAre("f a 1", "d sub"));
+  server_->add_fault({.verb = "CWD", .nth = 3, .reply = "530 Please login."});
+  EXPECT_THAT(shown("/d"), UnorderedElementsAre("f a 1", "d sub"));
+}
+
+/// Taken for absent it would be made anew, and emptied.
+TEST_F(NameList, AFileThatIsBusyIsNotAbsent) {
+  EXPECT_THAT(shown("/d"), UnorderedElementsAre("f a 1", "d sub"));
+  for (const char* reply : {"450 Busy.", "530 Please login."}) {
+    for (const char* verb : {"SIZE", "MDTM"}) {
+      server_->add_fault({.verb = verb, .times = -1, .reply = reply});
+    }
+    const auto busy = remote_->stat(at("/d/.dot"), soon());
+    ASSERT_FALSE(busy) << reply;
+    EXPECT_NE(busy.error().code, Errc::not_found) << reply;
+  }
+}
+
+/// RFC 959 has line ends between names only: the last one counts if the server knows it.
+TEST_F(NameList, WhatEndsInsideANameIsCut) {
+  EXPECT_THAT(shown("/d"), UnorderedElementsAre("f a 1", "d sub"));
+  const auto fault = [this](const char* names) {
+    server_->clear_faults();
+    server_->add_fault(
+        {.verb = "NLST", .kind = Fault::Kind::false_listing, .times = -1, .reply = names});
+  };
+  fault("a\r\nsub");
+  EXPECT_THAT(shown("/d"), ElementsAre("f a 1", "d sub"));
+  fault("a\r\nsu");
+  expect_error(remote_->list(at("/d"), soon()), Errc::truncated);
+  fault("a\r\nsub");
+  expect_error(remote_->stat(at("/d/missing"), soon()), Errc::not_found);
+  fault("a\r\nsu");
+  expect_error(remote_->stat(at("/d/missing"), soon()), Errc::truncated);
+  fault("a\r\nsu\r\n");
+  EXPECT_THAT(shown("/d"), ElementsAre("f a 1", "f su")) << "a name that nobody answers for";
 }
 
 TEST_F(NameList, ASessionThatIsForgottenIsReplaced) {
