@@ -342,6 +342,25 @@ TEST_F(WritebackRemoteTest, WhatOthersDidSinceItWasSeenIsAConflict) {
   EXPECT_THAT(surprises(), ElementsAre("/")) << "the one directory";
 }
 
+TEST_F(WritebackRemoteTest, WhatIsSettledIsWhatTheServerHas) {
+  ASSERT_TRUE(begin());
+  server_->put("/f", "old");
+  ASSERT_TRUE(stat("/f"));
+  cut_link();
+  ASSERT_TRUE(put("/f", "owed"));
+  ASSERT_TRUE(stat("/f"));
+  const auto early = remote_->stat_settled(path_of("/f"), none());
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, Errc::timed_out);
+  mend_link();
+  server_->erase("/f");
+  server_->fail_next(Op::open_writer, {}, make_error(Errc::access_denied, "553"));
+  drain();
+  const auto settled = remote_->stat_settled(path_of("/f"), patience());
+  ASSERT_FALSE(settled);
+  EXPECT_EQ(settled.error().code, Errc::not_found);
+}
+
 TEST_F(WritebackRemoteTest, AttributesOfWhatIsNotOwedGoToTheServerAndARefusalIsTold) {
   server_->put("/f", "text");
   server_->put_directory("/d");
