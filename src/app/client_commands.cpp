@@ -37,7 +37,7 @@ std::chrono::milliseconds limit_of(ControlVerb verb) {
     case ControlVerb::reload:
       return kReloadLimit;
     case ControlVerb::retry_uploads:
-    case ControlVerb::save_uploads:
+    case ControlVerb::export_uploads:
     case ControlVerb::discard_uploads:
       return kUploadsLimit;
     default:
@@ -333,8 +333,8 @@ ExitCode status_command(const CommandLine& line, const std::string& working_dire
 ExitCode uploads_command(const CommandLine& line, const std::string& working_directory) {
   if (line.positionals.size() != 1) {
     return failed(kExitUsage,
-                  "one mount point is needed: ftpsfs uploads [--retry] [--save=DIR] [--discard] "
-                  "MOUNTPOINT");
+                  "one mount point is needed: ftpsfs uploads [--failed] [--retry] [--export=DIR] "
+                  "[--discard] MOUNTPOINT");
   }
   const auto mount = named_mount(line.positionals[0], working_directory);
   if (!mount) {
@@ -345,10 +345,10 @@ ExitCode uploads_command(const CommandLine& line, const std::string& working_dir
     return failed(kExitUsage, "what is tried again cannot be given up: --retry or --discard");
   }
   std::vector<ControlRequest> requests;
-  if (!options.save_uploads_to.empty()) {
+  if (!options.export_uploads_to.empty()) {
     const std::string directory =
-        (std::filesystem::path(working_directory) / options.save_uploads_to).string();
-    requests.push_back({ControlVerb::save_uploads, {}, directory});
+        (std::filesystem::path(working_directory) / options.export_uploads_to).string();
+    requests.push_back({ControlVerb::export_uploads, {}, directory});
   }
   if (options.retry_uploads) {
     requests.push_back({ControlVerb::retry_uploads, {}, {}});

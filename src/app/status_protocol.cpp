@@ -253,8 +253,8 @@ const char* verb_name(ControlVerb verb) {
       return "uploads";
     case ControlVerb::retry_uploads:
       return "retry-uploads";
-    case ControlVerb::save_uploads:
-      return "save-uploads";
+    case ControlVerb::export_uploads:
+      return "export-uploads";
     case ControlVerb::discard_uploads:
       return "discard-uploads";
   }
@@ -451,7 +451,7 @@ Result<ControlRequest> decode_request(std::string_view line) {
     return ControlRequest{ControlVerb::await_end, {}};
   }
   for (const ControlVerb one : {ControlVerb::uploads, ControlVerb::retry_uploads,
-                                ControlVerb::save_uploads, ControlVerb::discard_uploads}) {
+                                ControlVerb::export_uploads, ControlVerb::discard_uploads}) {
     if (verb == verb_name(one)) {
       return ControlRequest{one, {}, text_member(object, "path")};
     }
@@ -562,18 +562,24 @@ std::string as_text(const StatusReport& report) {
   return out;
 }
 
-std::string as_text(const UploadsReport& report) {
+std::string as_text(const UploadsReport& report, bool refused_alone) {
   std::string out;
+  std::uint64_t left = report.refused + (refused_alone ? 0 : report.waiting);
   for (const OwedReport& one : report.owed) {
+    if (refused_alone && one.refusal.empty()) {
+      continue;
+    }
+    --left;
     out += fmt::format("{:<9} {:<11} {:>10}  {}{}\n", one.refusal.empty() ? "waiting" : "refused",
                        log::escaped(one.what), bytes_for_people(one.bytes), log::escaped(one.path),
                        one.refusal.empty() ? "" : ": " + log::escaped(one.refusal));
   }
-  const std::uint64_t all = report.waiting + report.refused;
-  if (all > report.owed.size()) {
-    out += fmt::format("and {} more\n", all - report.owed.size());
+  if (left > 0) {
+    out += fmt::format("and {} more\n", left);
   }
-  return out + fmt::format("{} waiting, {} refused\n", report.waiting, report.refused);
+  return out + (refused_alone
+                    ? fmt::format("{} refused\n", report.refused)
+                    : fmt::format("{} waiting, {} refused\n", report.waiting, report.refused));
 }
 
 std::string as_live_text(const StatusReport& report, const StatusReport* earlier,

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
-#include "ftpsfs/writeback/saving.hpp"
+#include "ftpsfs/writeback/exporting.hpp"
 
 namespace ftpsfs::app {
 namespace {
@@ -93,8 +93,8 @@ Result<UploadsReport> answer_uploads(writeback::Courier& courier, ControlVerb ve
     courier.hurry();
   } else if (verb == ControlVerb::discard_uploads) {
     FTPSFS_TRY_ASSIGN(report.done, courier.discard_refused(wait));
-  } else if (verb == ControlVerb::save_uploads) {
-    FTPSFS_TRY_ASSIGN(report.done, writeback::save_refused(courier, path));
+  } else if (verb == ControlVerb::export_uploads) {
+    FTPSFS_TRY_ASSIGN(report.done, writeback::export_refused(courier, path));
   }
   const auto refused = courier.refused();
   const auto waiting = courier.waiting();

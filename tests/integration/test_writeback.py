@@ -144,12 +144,12 @@ def test_umount_tells_what_waits_and_what_was_refused(own_box):
     os.chmod(box.remote / "closed", 0o555)
     (mnt / "closed/f").write_bytes(b"content")
     assert wait_for(lambda: status(mnt)["refused_changes"] == 1, seconds=30)
-    told = ftpsfs("uploads", mnt)
-    assert "refused" in told.stdout and "closed/f" in told.stdout
+    told = ftpsfs("uploads", "--failed", mnt)
+    assert "closed/f" in told.stdout and "\n1 refused\n" in told.stdout
     assert wait_for(lambda: names(mnt / "closed") == [], seconds=10), "the server's truth shows again"
     shelf = box.folder / "shelf"
     shelf.mkdir()
-    assert ftpsfs("uploads", "--save", shelf, mnt).returncode == 0
+    assert ftpsfs("uploads", "--export", shelf, mnt).returncode == 0
     assert (shelf / "f").read_bytes() == b"content"
     done = ftpsfs("umount", mnt)
     assert done.returncode == 32 and "1 were refused" in done.stderr

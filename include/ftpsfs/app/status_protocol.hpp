@@ -41,14 +41,14 @@ enum class ControlVerb : std::uint8_t {
   await_end,
   uploads,  ///< what writeback owes; the next act on what was refused of it
   retry_uploads,
-  save_uploads,
+  export_uploads,
   discard_uploads,
 };
 
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;
   log::Level level = log::Level::warning;  ///< of log_level
-  /// Of refresh: below the mount point; empty: all. Of save_uploads: a directory, absolute.
+  /// Of refresh: below the mount point; empty: all. Of export_uploads: a directory, absolute.
   std::string path = {};
 };
 
@@ -206,7 +206,10 @@ Result<ControlReply> decode_reply(std::string_view line);
 /// A report as one JSON object in one line, and as text for people.
 std::string as_json(const StatusReport& report);
 std::string as_text(const StatusReport& report);
-std::string as_text(const UploadsReport& report);
+/// What is not good of it, in a line; empty: nothing.
+std::string as_text(const EndReport& end);
+/// @param refused_alone leave out what waits.
+std::string as_text(const UploadsReport& report, bool refused_alone = false);
 
 /// For people who watch: the same, with the rates since an earlier picture of the same mount.
 /// @param earlier null: there is none. @param passed since then.

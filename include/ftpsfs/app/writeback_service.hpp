@@ -45,7 +45,7 @@ Result<void> begin_writeback(const MountPlan& plan, const remote::RemotePath& ro
 void report_writeback(const writeback::Courier& courier, StatusReport& report);
 
 /// What is owed, after what the verb does to what was refused of it.
-/// @param path of save_uploads: the directory. @errors of the local disk; timed_out.
+/// @param path of export_uploads: the directory. @errors of the local disk; timed_out.
 Result<UploadsReport> answer_uploads(writeback::Courier& courier, ControlVerb verb,
                                      const std::string& path, const Wait& wait);
 

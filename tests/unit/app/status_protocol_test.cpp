@@ -124,7 +124,7 @@ TEST(StatusProtocol, AnEndWithoutItsNumberIsNotAGoodEnd) {
 
 TEST(StatusProtocol, WhatIsOwedSurvivesTheJourney) {
   for (const ControlVerb verb : {ControlVerb::uploads, ControlVerb::retry_uploads,
-                                 ControlVerb::save_uploads, ControlVerb::discard_uploads}) {
+                                 ControlVerb::export_uploads, ControlVerb::discard_uploads}) {
     const auto request = decode_request(line_of(encode(ControlRequest{verb, {}, "/shelf"})));
     ASSERT_TRUE(request);
     EXPECT_EQ(request->verb, verb);
@@ -165,6 +165,11 @@ TEST(StatusProtocol, NamesThatAreNoUtf8DoNotBreakIt) {
   EXPECT_THAT(as_json(report), HasSubstr("ftpes://h/"));
 }
 
+  const std::string refused_alone = as_text(report, true);
+  EXPECT_THAT(refused_alone, HasSubstr("/d/f: 552 quota"));
+  EXPECT_THAT(refused_alone, Not(HasSubstr("/b")));
+  EXPECT_THAT(refused_alone, Not(HasSubstr("more")));
+  EXPECT_THAT(refused_alone, Not(HasSubstr("waiting")));
 TEST(StatusProtocol, WhatCannotBeReadIsAnError) {
   for (const char* line :
        {"", "{", "[]", "1", "{}", R"({"v":"1","request":"status"})", R"({"v":1})",

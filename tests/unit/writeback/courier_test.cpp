@@ -8,7 +8,7 @@
 
 #include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
-#include "ftpsfs/writeback/saving.hpp"
+#include "ftpsfs/writeback/exporting.hpp"
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
 #include "support/faulty_remote.hpp"
@@ -256,13 +256,13 @@ TEST_F(CourierTest, RefusedContentCanBeSaved) {
   ASSERT_TRUE(courier_->await_all(patience()));
   ASSERT_TRUE(put("/d2/f", large));
   ASSERT_TRUE(courier_->await_all(patience()));
-  const auto saved = save_refused(*courier_, shelf.path());
+  const auto saved = export_refused(*courier_, shelf.path());
   ASSERT_TRUE(saved) << saved.error().text;
   EXPECT_EQ(*saved, 2U);
   EXPECT_EQ(std::filesystem::file_size(shelf.path() + "/f"), 5U);
   EXPECT_EQ(std::filesystem::file_size(shelf.path() + "/f.2"), large.size());
   EXPECT_EQ(courier_->refused().size(), 2U) << "until they are discarded";
-  EXPECT_FALSE(save_refused(*courier_, shelf.path() + "/nowhere"));
+  EXPECT_FALSE(export_refused(*courier_, shelf.path() + "/nowhere"));
 }
 
 TEST_F(CourierTest, RefusedAttributesAreDroppedAndTold) {
