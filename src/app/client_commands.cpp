@@ -178,10 +178,7 @@ class Farewell {
     if (process_ && !process_->wait_for_end(wait) && !speaks_) {
       return not_finished();
     }
-    if (end.lost_files > 0) {
-      return lost(end.lost_files);
-    }
-    return end.waiting + end.refused == 0 ? Result<void>() : owed(end);
+    return is_good(end) ? Result<void>() : not_as_told(end);
   }
 
  private:
@@ -197,21 +194,11 @@ class Farewell {
                                   "its uploads; its log tells more",
                                   mount_.mount_point, connection_->server_process()));
   }
-  Error owed(const EndReport& end) const {
-    return make_error(
-        Errc::io_error,
-        fmt::format("{} is unmounted, but its journal holds changes that are not on the server: {} "
-                    "wait for the next mount, {} were refused",
-                    mount_.mount_point, end.waiting, end.refused));
-  }
-  Error lost(std::uint64_t files) const {
-    return make_error(
-        Errc::io_error,
-        fmt::format("{} is unmounted, but {} not whole on the server; the log of its process ({}) "
-                    "has the names",
-                    mount_.mount_point,
-                    files == 1 ? "1 file is" : fmt::format("{} files are", files),
-                    connection_->server_process()));
+  Error not_as_told(const EndReport& end) const {
+    return make_error(Errc::io_error,
+                      fmt::format("{} is unmounted, but {}; the log of its process ({}) has the "
+                                  "names",
+                                  mount_.mount_point, as_text(end), connection_->server_process()));
   }
 
   const MountEntry& mount_;
@@ -363,7 +350,7 @@ ExitCode uploads_command(const CommandLine& line, const std::string& working_dir
       return failed(kExitFailure, reply.error().text);
     }
     if (request.verb == ControlVerb::uploads && reply->uploads) {
-      std::cout << as_text(*reply->uploads) << std::flush;
+      std::cout << as_text(*reply->uploads, options.failed_uploads_alone) << std::flush;
     }
   }
   return kExitDone;

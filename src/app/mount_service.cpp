@@ -390,15 +390,10 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   // behind a last close long ago is.
   EndReport end{filesystem.counters().lost_files};
   if (courier != nullptr) {
-    end.waiting = courier->counters().waiting;
-    end.refused = courier->counters().refused;
+    report_end(*courier, end);
   }
-  if (end.lost_files > 0) {
-    log::error("{} files are not whole on the server, and no program was told", end.lost_files);
-  }
-  if (end.waiting + end.refused > 0) {
-    log::error("{} changes wait in the journal {} for the next mount, {} were refused", end.waiting,
-               courier->journal().path(), end.refused);
+  if (!is_good(end)) {
+    log::error("{}: {}", plan.mount_point, as_text(end));
   }
   if (control) {
     control->tell_end(end);
@@ -407,8 +402,7 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
     log::error("{}: {}", plan.mount_point, ended.error().text);
   }
   log::info("{} is unmounted", plan.mount_point);
-  const bool all_there =
-      unfinished == 0 && end.lost_files == 0 && end.waiting == 0 && end.refused == 0;
+  const bool all_there = unfinished == 0 && is_good(end);
   return ended && all_there ? kExitDone : kExitFailure;
 }
 

@@ -269,7 +269,8 @@ Result<EndReport> end_from_json(const json& in) {
   }
   EndReport end{lost->get<std::uint64_t>()};
   for (const auto& [name, value] :
-       {std::pair("waiting", &end.waiting), std::pair("refused", &end.refused)}) {
+       {std::pair("waiting", &end.waiting), std::pair("refused", &end.refused),
+        std::pair("given_up", &end.given_up), std::pair("conflicts", &end.conflicts)}) {
     const auto found = in.find(name);  // older ones do not tell: they have no journal
     if (found != in.end() && !found->is_number_unsigned()) {
       return make_error(Errc::invalid_argument, "an end with numbers that are none");
@@ -427,7 +428,9 @@ std::string encode(const ControlReply& reply) {
   if (reply.end) {
     out["end"] = {{"lost_files", reply.end->lost_files},
                   {"waiting", reply.end->waiting},
-                  {"refused", reply.end->refused}};
+                  {"refused", reply.end->refused},
+                  {"given_up", reply.end->given_up},
+                  {"conflicts", reply.end->conflicts}};
   }
   if (reply.uploads) {
     out["uploads"] = uploads_to_json(*reply.uploads);
@@ -559,6 +562,31 @@ std::string as_text(const StatusReport& report) {
                      r.kernel_requests, r.requests_waiting);
   out += transfers_for_people(r.transfers);
   out += verbs_for_people(r.verbs);
+  return out;
+}
+
+bool is_good(const EndReport& end) {
+  return end == EndReport{};
+}
+
+std::string as_text(const EndReport& end) {
+  std::string out;
+  const auto tell = [&out](std::uint64_t number, std::string_view one, std::string_view several) {
+    if (number > 0) {
+      out += fmt::format("{}{} {}", out.empty() ? "" : "; ", number, number == 1 ? one : several);
+    }
+  };
+  tell(end.lost_files, "file is not whole on the server", "files are not whole on the server");
+  tell(end.waiting, "change waits in the journal for the next mount",
+       "changes wait in the journal for the next mount");
+  tell(end.refused, "change was refused, and is kept in the journal",
+       "changes were refused, and are kept in the journal");
+  tell(end.given_up, "change was refused, and given up", "changes were refused, and given up");
+  tell(end.conflicts,
+       "change met one of others, which stays: ours is NAME.conflict-DATE-TIME, or was not carried "
+       "out",
+       "changes met those of others, which stay: ours are NAME.conflict-DATE-TIME, or were not "
+       "carried out");
   return out;
 }
 

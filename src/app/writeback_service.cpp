@@ -85,6 +85,17 @@ void report_writeback(const writeback::Courier& courier, StatusReport& report) {
   report.journal_trouble = counters.problem;
 }
 
+void report_end(const writeback::Courier& courier, EndReport& end) {
+  const writeback::Courier::Counters counters = courier.counters();
+  end.waiting = counters.waiting;
+  end.refused = counters.refused;
+  end.given_up = counters.given_up;
+  end.conflicts = counters.conflicts;
+  if (counters.waiting + counters.refused > 0) {
+    log::error("the journal {} holds what is not on the server", courier.journal().path());
+  }
+}
+
 Result<UploadsReport> answer_uploads(writeback::Courier& courier, ControlVerb verb,
                                      const std::string& path, const Wait& wait) {
   UploadsReport report;

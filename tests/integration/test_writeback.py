@@ -152,7 +152,7 @@ def test_umount_tells_what_waits_and_what_was_refused(own_box):
     assert ftpsfs("uploads", "--export", shelf, mnt).returncode == 0
     assert (shelf / "f").read_bytes() == b"content"
     done = ftpsfs("umount", mnt)
-    assert done.returncode == 32 and "1 were refused" in done.stderr
+    assert done.returncode == 32 and "1 change was refused, and is kept in the journal" in done.stderr
     assert box.last.process.wait(timeout=30) == 32
     box.last.process = None
     mnt = mount(box)
@@ -177,6 +177,26 @@ def test_others_who_change_a_file_meanwhile_lose_nothing(own_box):
     assert (box.remote / "new").read_bytes() == b"theirs, longer"
     copies = [name for name in names(box.remote) if name.startswith("new.conflict-")]
     assert len(copies) == 1 and (box.remote / copies[0]).read_bytes() == b"ours"
+    done = ftpsfs("umount", mnt)
+    assert done.returncode == 32 and "1 change met one of others" in done.stderr
+    assert box.last.process.wait(timeout=30) == 32
+    box.last.process = None
+
+
+@pytest.mark.once
+def test_umount_tells_what_was_refused_and_given_up(own_box):
+    box = own_box
+    box.put("closed/f", b"content")
+    mnt = mount(box)
+    assert names(mnt / "closed") == ["f"]
+    os.chmod(box.remote / "closed", 0o555)
+    (mnt / "closed/f").unlink()
+    assert wait_for(lambda: status(mnt)["given_up_changes"] == 1, seconds=30)
+    done = ftpsfs("umount", mnt)
+    assert done.returncode == 32 and "1 change was refused, and given up" in done.stderr
+    assert box.last.process.wait(timeout=30) == 32
+    box.last.process = None
+    os.chmod(box.remote / "closed", 0o755)
 
 
 @pytest.mark.once

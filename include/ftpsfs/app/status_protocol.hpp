@@ -175,11 +175,13 @@ struct UploadsReport {
   friend bool operator==(const UploadsReport&, const UploadsReport&) = default;
 };
 
-/// What became of a mount's uploads.
+/// What became of a mount's uploads, as far as it is not what programs were told.
 struct EndReport {
   std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
   std::uint64_t waiting = 0;     ///< in the journal: the next mount brings it
   std::uint64_t refused = 0;     ///< of the server, and kept in the journal
+  std::uint64_t given_up = 0;    ///< refused, and not worth keeping: removals, renames, attributes
+  std::uint64_t conflicts = 0;   ///< others changed the same file meanwhile, and theirs stays
 
   friend bool operator==(const EndReport&, const EndReport&) = default;
 };
@@ -190,6 +192,9 @@ struct ControlReply {
   std::optional<EndReport> end = {};        ///< the mount has ended
   std::optional<UploadsReport> uploads = {};
 };
+
+/// Has everything come about that programs were told?
+bool is_good(const EndReport& end);
 
 /// The word for a level in requests, options and status.
 std::string level_name(log::Level level);

@@ -43,6 +43,8 @@ Result<void> begin_writeback(const MountPlan& plan, const remote::RemotePath& ro
                              writeback::WritebackRemote& remote);
 
 void report_writeback(const writeback::Courier& courier, StatusReport& report);
+/// The same at the end of a mount, and logs where what is left is to be found.
+void report_end(const writeback::Courier& courier, EndReport& end);
 
 /// What is owed, after what the verb does to what was refused of it.
 /// @param path of export_uploads: the directory. @errors of the local disk; timed_out.
