@@ -43,6 +43,7 @@ class CourierTest : public ::testing::Test {
     CourierSettings settings;
     settings.threads = 4;
     settings.first_pause = first_pause;
+    settings.limits.settle_pause = Duration(0);
     settings.most_content_bytes = most_content_bytes;
     return std::make_unique<Courier>(*std::move(journal), remote, clock_, settings);
   }
@@ -130,6 +131,21 @@ TEST_F(CourierTest, TheNextOneGoesOnWhereThisOneEnded) {
   ASSERT_TRUE(courier_->await_all(patience()));
   EXPECT_EQ(remote_.content("/d/f"), "content");
   EXPECT_EQ(remote_.mtime("/d/f"), 4711);
+}
+
+TEST_F(CourierTest, OverALinkThatIsCutAgainAndAgainAnUploadArrivesAndNothingOfItTwice) {
+  remote_.put("/f", "old");
+  const auto entry = remote_.stat(path_of("/f"), patience());
+  ASSERT_TRUE(entry);
+  for (int i = 0; i < 5; ++i) {
+    remote_.fail_after_bytes(Op::write, 300'000, make_error(Errc::closed, "cut"));
+  }
+  courier_ = begin(remote_, Duration(1));
+  const std::string content(1'700'000, 'x');
+  ASSERT_TRUE(put("/f", content, {Base::Kind::version, remote::version_of(*entry)}));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/f"), content);
+  EXPECT_EQ(remote_.bytes_written(), content.size());
 }
 
 TEST_F(CourierTest, AnEndInTheMiddleOfAnUploadLosesNothing) {

@@ -44,6 +44,7 @@ class WritebackRemoteTest : public ::testing::Test {
     settings.journal = {place_.path(), "server", 4096};
     settings.courier.threads = 3;
     settings.courier.first_pause = std::chrono::hours(1);  // but for hurry()
+    settings.courier.limits.settle_pause = Duration(0);
     settings.courier.most_content_bytes = most_content_bytes;
     settings.on_surprise = [this](const remote::RemotePath& directory) {
       const MutexLock lock(mutex_);
