@@ -270,6 +270,7 @@ StatusReport MountHandler::status() {
   if (courier_ != nullptr) {
     report_writeback(*courier_, report);
   }
+  report.idle_journals = idle_journals(plan_);
   report.trouble = remote.pool.trouble;
   report_transfers(remote.transfers, report);
   for (const auto& verb : remote.verbs) {
@@ -369,6 +370,9 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
     session.request_stop();
   }
   log::info("{} is mounted on {}", plan.url.fsname(), plan.mount_point);
+  if (const std::string idle = idle_journals(plan); !idle.empty()) {
+    log::warning("{}", idle);
+  }
   notify(manager,
          fmt::format("READY=1\nSTATUS=Serving {} on {}", plan.url.fsname(), plan.mount_point));
   std::atomic<std::size_t> unfinished = 0;

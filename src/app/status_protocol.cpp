@@ -62,6 +62,7 @@ void for_each_field(Report& report, Visitor visit) {
   visit("conflicts", report.conflicts);
   visit("journal_bytes", report.journal_bytes);
   visit("journal_trouble", report.journal_trouble);
+  visit("idle_journals", report.idle_journals);
   visit("cache_bytes", report.cache_bytes);
   visit("cache_hits", report.cache_hits);
   visit("listed_ahead", report.listed_ahead);
@@ -549,6 +550,9 @@ std::string as_text(const StatusReport& report) {
   }
   if (!r.journal_trouble.empty()) {
     out += fmt::format("  WARNING      nothing is uploaded now: {}\n", r.journal_trouble);
+  }
+  if (!r.idle_journals.empty()) {
+    out += fmt::format("  WARNING      {}\n", r.idle_journals);
   }
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,

@@ -126,7 +126,11 @@ def test_a_killed_mount_loses_nothing(own_box):
     box.last.process.wait(timeout=20)
     box.last.kill()
     box.server.thaw()
+    told = status(box.mount())["idle_journals"]
+    assert str(journal_of(box)) in told and "mount that directory with -o writeback,journal_dir=" in told
+    box.unmount()
     mnt = mount(box)
+    assert status(mnt)["idle_journals"] == ""
     assert names(mnt) == ["d", "large"] and sha256(mnt / "large") == whole
     assert wait_for(lambda: all_there(box), seconds=60)
     assert sha256(box.remote / "large") == whole

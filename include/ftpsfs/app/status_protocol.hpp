@@ -144,6 +144,7 @@ struct StatusReport {
   std::uint64_t conflicts = 0;
   std::uint64_t journal_bytes = 0;  ///< of content
   std::string journal_trouble;      ///< why nothing is brought to the server; empty: it is
+  std::string idle_journals;        ///< what others hold that no mount works on; empty: nothing
 
   std::string trouble;  ///< why no connection can be made now; empty: nothing is wrong
 

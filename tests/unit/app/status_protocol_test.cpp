@@ -183,6 +183,9 @@ TEST(StatusProtocol, AMountWithWritebackTellsOfItsJournal) {
   EXPECT_THAT(as_text(report), HasSubstr("3 changes wait"));
   EXPECT_THAT(as_text(report), HasSubstr("2 refused"));
   EXPECT_THAT(as_text(report), HasSubstr("nothing is uploaded now: no route"));
+  EXPECT_THAT(as_text(report), Not(HasSubstr("the journal /x")));
+  report.idle_journals = "the journal /x holds changes";
+  EXPECT_THAT(as_text(report), HasSubstr("WARNING      the journal /x holds changes"));
 }
 
 TEST(StatusProtocol, NamesThatAreNoUtf8DoNotBreakIt) {
