@@ -114,6 +114,30 @@ def test_a_server_that_is_away_is_waited_for(own_box):
     assert (box.remote / "d/4").read_text() == "3\n"
 
 
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_large_upload_that_is_cut_goes_on_where_it_ended(own_box, existing):
+    box = own_box
+    content = random.Random(7).randbytes(96 << 20)
+    if existing:
+        box.put("copy", b"the old one")
+    mnt = mount(box, timeout=20, connect_timeout=5)
+    assert names(mnt) == (["copy"] if existing else [])
+    (mnt / "copy").write_bytes(content)
+
+    def arrived():
+        return sum(path.stat().st_size for path in box.remote.iterdir())
+
+    assert wait_for(lambda: arrived() > 8 << 20)
+    box.server.kill()
+    assert arrived() < len(content), "the upload was over before the server was killed"
+    box.server.start()
+    assert wait_for(lambda: all_there(box), seconds=90)
+    assert (box.remote / "copy").read_bytes() == content
+    assert names(box.remote) == ["copy"] and status(mnt)["conflicts"] == 0
+    assert "have arrived already" in box.last.log.read_text(), "it was not taken up again"
+    box.unmount()
+
+
 @pytest.mark.once
 def test_a_killed_mount_loses_nothing(own_box):
     box = own_box
