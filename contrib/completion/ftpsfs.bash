@@ -148,7 +148,7 @@ _ftpsfs()
             _filedir
             return
             ;;
-        --save)
+        --export)
             _filedir -d
             return
             ;;
@@ -169,7 +169,7 @@ _ftpsfs()
         status) options='--help --version --json --watch' ;;
         refresh) options='--help --version' ;;
         reload) options='--help --version' ;;
-        uploads) options='--help --version --retry --save= --discard' ;;
+        uploads) options='--help --version --failed --retry --export= --discard' ;;
         log-level) options='--help --version' ;;
         help) options='--help --version' ;;
         version) options='--help --version' ;;

@@ -227,8 +227,9 @@ complete -c ftpsfs -n '__fish_seen_subcommand_from reload' -xa '(__ftpsfs_mounts
 # uploads
 complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -l help -s h -d 'print this and exit'
 complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -l version -s V -d 'print the version and exit'
+complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -l failed -d 'tell of what the server has refused alone'
 complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -l retry -d 'try once more what the server has refused'
-complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -l save -xa '(__fish_complete_directories)' -d 'copy what the server has refused into this directory, and keep it in the journal'
+complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -l export -xa '(__fish_complete_directories)' -d 'copy what the server has refused into this directory, and keep it in the journal'
 complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -l discard -d 'give up what the server has refused'
 complete -c ftpsfs -n '__fish_seen_subcommand_from uploads' -xa '(__ftpsfs_mounts)'
 

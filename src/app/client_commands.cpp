@@ -37,7 +37,7 @@ std::chrono::milliseconds limit_of(ControlVerb verb) {
     case ControlVerb::reload:
       return kReloadLimit;
     case ControlVerb::retry_uploads:
-    case ControlVerb::save_uploads:
+    case ControlVerb::export_uploads:
     case ControlVerb::discard_uploads:
       return kUploadsLimit;
     default:
@@ -178,10 +178,7 @@ class Farewell {
     if (process_ && !process_->wait_for_end(wait) && !speaks_) {
       return not_finished();
     }
-    if (end.lost_files > 0) {
-      return lost(end.lost_files);
-    }
-    return end.waiting + end.refused == 0 ? Result<void>() : owed(end);
+    return is_good(end) ? Result<void>() : not_as_told(end);
   }
 
  private:
@@ -197,21 +194,11 @@ class Farewell {
                                   "its uploads; its log tells more",
                                   mount_.mount_point, connection_->server_process()));
   }
-  Error owed(const EndReport& end) const {
-    return make_error(
-        Errc::io_error,
-        fmt::format("{} is unmounted, but its journal holds changes that are not on the server: {} "
-                    "wait for the next mount, {} were refused",
-                    mount_.mount_point, end.waiting, end.refused));
-  }
-  Error lost(std::uint64_t files) const {
-    return make_error(
-        Errc::io_error,
-        fmt::format("{} is unmounted, but {} not whole on the server; the log of its process ({}) "
-                    "has the names",
-                    mount_.mount_point,
-                    files == 1 ? "1 file is" : fmt::format("{} files are", files),
-                    connection_->server_process()));
+  Error not_as_told(const EndReport& end) const {
+    return make_error(Errc::io_error,
+                      fmt::format("{} is unmounted, but {}; the log of its process ({}) has the "
+                                  "names",
+                                  mount_.mount_point, as_text(end), connection_->server_process()));
   }
 
   const MountEntry& mount_;
@@ -333,8 +320,8 @@ ExitCode status_command(const CommandLine& line, const std::string& working_dire
 ExitCode uploads_command(const CommandLine& line, const std::string& working_directory) {
   if (line.positionals.size() != 1) {
     return failed(kExitUsage,
-                  "one mount point is needed: ftpsfs uploads [--retry] [--save=DIR] [--discard] "
-                  "MOUNTPOINT");
+                  "one mount point is needed: ftpsfs uploads [--failed] [--retry] [--export=DIR] "
+                  "[--discard] MOUNTPOINT");
   }
   const auto mount = named_mount(line.positionals[0], working_directory);
   if (!mount) {
@@ -345,10 +332,10 @@ ExitCode uploads_command(const CommandLine& line, const std::string& working_dir
     return failed(kExitUsage, "what is tried again cannot be given up: --retry or --discard");
   }
   std::vector<ControlRequest> requests;
-  if (!options.save_uploads_to.empty()) {
+  if (!options.export_uploads_to.empty()) {
     const std::string directory =
-        (std::filesystem::path(working_directory) / options.save_uploads_to).string();
-    requests.push_back({ControlVerb::save_uploads, {}, directory});
+        (std::filesystem::path(working_directory) / options.export_uploads_to).string();
+    requests.push_back({ControlVerb::export_uploads, {}, directory});
   }
   if (options.retry_uploads) {
     requests.push_back({ControlVerb::retry_uploads, {}, {}});
@@ -363,7 +350,7 @@ ExitCode uploads_command(const CommandLine& line, const std::string& working_dir
       return failed(kExitFailure, reply.error().text);
     }
     if (request.verb == ControlVerb::uploads && reply->uploads) {
-      std::cout << as_text(*reply->uploads) << std::flush;
+      std::cout << as_text(*reply->uploads, options.failed_uploads_alone) << std::flush;
     }
   }
   return kExitDone;

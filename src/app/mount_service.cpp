@@ -270,6 +270,7 @@ StatusReport MountHandler::status() {
   if (courier_ != nullptr) {
     report_writeback(*courier_, report);
   }
+  report.idle_journals = idle_journals(plan_);
   report.trouble = remote.pool.trouble;
   report_transfers(remote.transfers, report);
   for (const auto& verb : remote.verbs) {
@@ -369,6 +370,9 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
     session.request_stop();
   }
   log::info("{} is mounted on {}", plan.url.fsname(), plan.mount_point);
+  if (const std::string idle = idle_journals(plan); !idle.empty()) {
+    log::warning("{}", idle);
+  }
   notify(manager,
          fmt::format("READY=1\nSTATUS=Serving {} on {}", plan.url.fsname(), plan.mount_point));
   std::atomic<std::size_t> unfinished = 0;
@@ -390,15 +394,10 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   // behind a last close long ago is.
   EndReport end{filesystem.counters().lost_files};
   if (courier != nullptr) {
-    end.waiting = courier->counters().waiting;
-    end.refused = courier->counters().refused;
+    report_end(*courier, end);
   }
-  if (end.lost_files > 0) {
-    log::error("{} files are not whole on the server, and no program was told", end.lost_files);
-  }
-  if (end.waiting + end.refused > 0) {
-    log::error("{} changes wait in the journal {} for the next mount, {} were refused", end.waiting,
-               courier->journal().path(), end.refused);
+  if (!is_good(end)) {
+    log::error("{}: {}", plan.mount_point, as_text(end));
   }
   if (control) {
     control->tell_end(end);
@@ -407,8 +406,7 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
     log::error("{}: {}", plan.mount_point, ended.error().text);
   }
   log::info("{} is unmounted", plan.mount_point);
-  const bool all_there =
-      unfinished == 0 && end.lost_files == 0 && end.waiting == 0 && end.refused == 0;
+  const bool all_there = unfinished == 0 && is_good(end);
   return ended && all_there ? kExitDone : kExitFailure;
 }
 

@@ -32,7 +32,7 @@ constexpr std::string_view kMountUsage =
     "       ftpsfs status [--json] [--watch[=TIME]] [MOUNTPOINT]\n"
     "       ftpsfs refresh MOUNTPOINT [PATH]\n"
     "       ftpsfs reload MOUNTPOINT\n"
-    "       ftpsfs uploads [--retry] [--save=DIR] [--discard] MOUNTPOINT\n"
+    "       ftpsfs uploads [--failed] [--retry] [--export=DIR] [--discard] MOUNTPOINT\n"
     "       ftpsfs log-level MOUNTPOINT LEVEL\n"
     "       ftpsfs help\n"
     "       ftpsfs version\n"
@@ -169,7 +169,7 @@ std::string help_text(Command command) {
              "Reads certificate, key, CAs and credentials anew, and uses them for every new "
              "connection. What\nruns is not broken. When they are of no use, nothing changes.\n";
     case Command::uploads:
-      return "usage: ftpsfs uploads [--retry] [--save=DIR] [--discard] MOUNTPOINT\n\n"
+      return "usage: ftpsfs uploads [--failed] [--retry] [--export=DIR] [--discard] MOUNTPOINT\n\n"
              "Tells what a mount with -o writeback still owes to the server, and what the server "
              "has refused.\n" +
              options_as_text(kUploadsScope);

@@ -206,6 +206,11 @@ Result<std::string> make_staging_directory_for(const RunAs& user, const std::str
   return make_place_for(user, kStagingPlace, asked, mount_point);
 }
 
+std::vector<std::string> usual_journal_directories(const RunAs* user) {
+  return user == nullptr ? candidates_for(kJournalPlace)
+                         : std::vector{fmt::format("{}-{}", kJournalPlace.for_root, user->user())};
+}
+
 Result<std::string> make_journal_directory(const std::string& asked,
                                            const std::string& mount_point) {
   return make_place(kJournalPlace, asked, mount_point);

@@ -62,6 +62,7 @@ void for_each_field(Report& report, Visitor visit) {
   visit("conflicts", report.conflicts);
   visit("journal_bytes", report.journal_bytes);
   visit("journal_trouble", report.journal_trouble);
+  visit("idle_journals", report.idle_journals);
   visit("cache_bytes", report.cache_bytes);
   visit("cache_hits", report.cache_hits);
   visit("listed_ahead", report.listed_ahead);
@@ -253,8 +254,8 @@ const char* verb_name(ControlVerb verb) {
       return "uploads";
     case ControlVerb::retry_uploads:
       return "retry-uploads";
-    case ControlVerb::save_uploads:
-      return "save-uploads";
+    case ControlVerb::export_uploads:
+      return "export-uploads";
     case ControlVerb::discard_uploads:
       return "discard-uploads";
   }
@@ -269,7 +270,8 @@ Result<EndReport> end_from_json(const json& in) {
   }
   EndReport end{lost->get<std::uint64_t>()};
   for (const auto& [name, value] :
-       {std::pair("waiting", &end.waiting), std::pair("refused", &end.refused)}) {
+       {std::pair("waiting", &end.waiting), std::pair("refused", &end.refused),
+        std::pair("given_up", &end.given_up), std::pair("conflicts", &end.conflicts)}) {
     const auto found = in.find(name);  // older ones do not tell: they have no journal
     if (found != in.end() && !found->is_number_unsigned()) {
       return make_error(Errc::invalid_argument, "an end with numbers that are none");
@@ -427,7 +429,9 @@ std::string encode(const ControlReply& reply) {
   if (reply.end) {
     out["end"] = {{"lost_files", reply.end->lost_files},
                   {"waiting", reply.end->waiting},
-                  {"refused", reply.end->refused}};
+                  {"refused", reply.end->refused},
+                  {"given_up", reply.end->given_up},
+                  {"conflicts", reply.end->conflicts}};
   }
   if (reply.uploads) {
     out["uploads"] = uploads_to_json(*reply.uploads);
@@ -451,7 +455,7 @@ Result<ControlRequest> decode_request(std::string_view line) {
     return ControlRequest{ControlVerb::await_end, {}};
   }
   for (const ControlVerb one : {ControlVerb::uploads, ControlVerb::retry_uploads,
-                                ControlVerb::save_uploads, ControlVerb::discard_uploads}) {
+                                ControlVerb::export_uploads, ControlVerb::discard_uploads}) {
     if (verb == verb_name(one)) {
       return ControlRequest{one, {}, text_member(object, "path")};
     }
@@ -547,6 +551,9 @@ std::string as_text(const StatusReport& report) {
   if (!r.journal_trouble.empty()) {
     out += fmt::format("  WARNING      nothing is uploaded now: {}\n", r.journal_trouble);
   }
+  if (!r.idle_journals.empty()) {
+    out += fmt::format("  WARNING      {}\n", r.idle_journals);
+  }
   out += fmt::format("  cache        {} in {} inodes, {}% of {} lookups answered\n",
                      bytes_for_people(r.cache_bytes), r.inodes,
                      asked == 0 ? 0 : r.cache_hits * 100 / asked, asked);
@@ -562,18 +569,49 @@ std::string as_text(const StatusReport& report) {
   return out;
 }
 
-std::string as_text(const UploadsReport& report) {
+bool is_good(const EndReport& end) {
+  return end == EndReport{};
+}
+
+std::string as_text(const EndReport& end) {
   std::string out;
+  const auto tell = [&out](std::uint64_t number, std::string_view one, std::string_view several) {
+    if (number > 0) {
+      out += fmt::format("{}{} {}", out.empty() ? "" : "; ", number, number == 1 ? one : several);
+    }
+  };
+  tell(end.lost_files, "file is not whole on the server", "files are not whole on the server");
+  tell(end.waiting, "change waits in the journal for the next mount",
+       "changes wait in the journal for the next mount");
+  tell(end.refused, "change was refused, and is kept in the journal",
+       "changes were refused, and are kept in the journal");
+  tell(end.given_up, "change was refused, and given up", "changes were refused, and given up");
+  tell(end.conflicts,
+       "change met one of others, which stays: ours is NAME.conflict-DATE-TIME, or was not carried "
+       "out",
+       "changes met those of others, which stay: ours are NAME.conflict-DATE-TIME, or were not "
+       "carried out");
+  return out;
+}
+
+std::string as_text(const UploadsReport& report, bool refused_alone) {
+  std::string out;
+  std::uint64_t left = report.refused + (refused_alone ? 0 : report.waiting);
   for (const OwedReport& one : report.owed) {
+    if (refused_alone && one.refusal.empty()) {
+      continue;
+    }
+    --left;
     out += fmt::format("{:<9} {:<11} {:>10}  {}{}\n", one.refusal.empty() ? "waiting" : "refused",
                        log::escaped(one.what), bytes_for_people(one.bytes), log::escaped(one.path),
                        one.refusal.empty() ? "" : ": " + log::escaped(one.refusal));
   }
-  const std::uint64_t all = report.waiting + report.refused;
-  if (all > report.owed.size()) {
-    out += fmt::format("and {} more\n", all - report.owed.size());
+  if (left > 0) {
+    out += fmt::format("and {} more\n", left);
   }
-  return out + fmt::format("{} waiting, {} refused\n", report.waiting, report.refused);
+  return out + (refused_alone
+                    ? fmt::format("{} refused\n", report.refused)
+                    : fmt::format("{} waiting, {} refused\n", report.waiting, report.refused));
 }
 
 std::string as_live_text(const StatusReport& report, const StatusReport* earlier,

@@ -244,7 +244,7 @@ ControlReply StatusSocket::Server::answer(const ControlRequest& request) {
       return grant_waiting();
     case ControlVerb::uploads:
     case ControlVerb::retry_uploads:
-    case ControlVerb::save_uploads:
+    case ControlVerb::export_uploads:
     case ControlVerb::discard_uploads:
       if (auto uploads = handler_.uploads(request.verb, request.path)) {
         reply.uploads = *std::move(uploads);

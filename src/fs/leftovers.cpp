@@ -94,8 +94,15 @@ Result<void> Leftovers::put_back(const remote::RemotePath& directory, const Left
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath aside, directory.child(leftover.name));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath original, directory.child(leftover.meaning.original));
-  const auto there = services_.remote.stat(original, wait);
+  const auto settled = services_.remote.settle(original, wait);
+  if (!settled &&
+      (is_link_failure(settled.error().code) || settled.error().code == Errc::cancelled)) {
+    return settled.error();
+  }
+  const auto there = services_.remote.stat_settled(original, wait);
   if (there) {
+    // What is there may be the beginning of what was refused.
+    FTPSFS_TRY(settled);
     // The new one got its place, or somebody has made another since. What lies aside is the only
     // whole copy as long as that is on its way.
     {
@@ -104,7 +111,7 @@ Result<void> Leftovers::put_back(const remote::RemotePath& directory, const Left
                   Wait::for_at_most(kPausesUntilSettled * services_.limits.settle_pause, wait.stop),
                   []() { return false; });
     }
-    FTPSFS_TRY_ASSIGN(const remote::Entry later, services_.remote.stat(original, wait));
+    FTPSFS_TRY_ASSIGN(const remote::Entry later, services_.remote.stat_settled(original, wait));
     if (later.size.value_or(0) == 0 || later.size != there->size || later.mtime != there->mtime) {
       return make_error(Errc::busy, original.str() + " may be written just now");
     }

@@ -2,7 +2,8 @@
 //
 // What mounts that died have left on the server: files moved aside are put back when nothing has
 // their name, and deleted when something has; uploads that never got their name and removed files
-// are deleted. Only behind mounts of which it is certain that they are dead
+// are deleted. What decides is what the server has when nothing is owed for the name, not what was
+// only accepted. Only behind mounts of which it is certain that they are dead
 // (Settings::dead_mounts); everything else under a hidden name may be in use, here or on another
 // machine, and is left alone.
 //

@@ -277,8 +277,13 @@ Result<Delivered> Courier::deliver(const Queue::Started& started, const std::sto
   constexpr std::uint64_t kUncounted = 1ULL << 63U;
   DeliveryLimits limits = settings_.limits;
   limits.on_progress = [this] { ++progress_; };
+  UploadTries* tries = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    tries = &tries_[started.id];  // stays where it is until settle()
+  }
   Delivery delivery(remote_, clock_, std::move(limits), started.intention, started.again,
-                    {settings_.mount, kUncounted | started.id}, content.get());
+                    {settings_.mount, kUncounted | started.id}, content.get(), tries);
   return delivery.run(stop);
 }
 
@@ -295,6 +300,7 @@ void Courier::settle(const Queue::Started& started, Result<Delivered> outcome,
   {
     const MutexLock lock(mutex_);
     pausing_.erase(started.id);
+    tries_.erase(started.id);
     ++progress_;
     if (outcome) {
       edit = queue_.finish(started.id, outcome->left, outcome->conflict);
@@ -345,7 +351,9 @@ void Courier::note_failure(const Queue::Started& started, const Error& why) {
   if (is_of_the_link(why)) {
     queue_.put_back(started.id);
     if (now >= link_until_) {  // not once for each of those that were under way
-      link_pause_ = longer(link_pause_);
+      const std::uint64_t progress = progress_;
+      link_pause_ = longer(progress == progress_at_pause_ ? link_pause_ : Duration(0));
+      progress_at_pause_ = progress;
       link_until_ = now + link_pause_;
     }
   } else {

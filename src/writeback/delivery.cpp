@@ -16,14 +16,15 @@ namespace ftpsfs::writeback {
 
 Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
                    const Intention& intention, bool again, DeliveryNumber number,
-                   const ContentReader* content)
+                   const ContentReader* content, UploadTries* tries)
     : remote_(remote),
       clock_(clock),
       limits_(std::move(limits)),
       intention_(intention),
       again_(again),
       number_(number),
-      content_(content) {}
+      content_(content),
+      tries_(tries != nullptr ? *tries : own_tries_) {}
 
 Result<Delivered> Delivery::run(const std::stop_token& stop) {
   stop_ = stop;

@@ -26,12 +26,14 @@ constexpr std::size_t kPiece = 256 * 1024;
 constexpr std::uint64_t kLeastTurn = 4ULL << 20;
 
 /// The content is there: of what belongs to it, only a link that fails counts.
-Result<void> accept_unset(const remote::RemotePath& path, const Result<void>& set) {
-  if (!set && is_link_failure(set.error().code)) {
-    return set.error();
-  }
-  if (!set) {
-    log::warning("{}: mode or time could not be set: {}", path.str(), set.error().text);
+Result<void> accept_unset(const remote::RemotePath& path, const remote::FinishedUpload& end) {
+  for (const auto& set : {end.mode_set, end.mtime_set}) {
+    if (set && !*set && is_link_failure(set->error().code)) {
+      return set->error();
+    }
+    if (set && !*set) {
+      log::warning("{}: mode or time could not be set: {}", path.str(), set->error().text);
+    }
   }
   return {};
 }
@@ -55,6 +57,10 @@ Result<Delivered> Delivery::upload() {
     return make_error(Errc::is_directory,
                       fmt::format("{} is a directory on the server", intention_.path.str()));
   }
+  FTPSFS_TRY_ASSIGN(auto gone_on, go_on_in_place());
+  if (gone_on) {
+    return *std::move(gone_on);
+  }
   remote::UploadTail tail = intention_.tail;
   if (!tail.mode && remote_.traits().can_set_mode) {
     tail.mode = there->mode;  // what replaces it keeps it
@@ -66,11 +72,18 @@ Result<Delivered> Delivery::upload() {
   if (again_) {
     FTPSFS_TRY_ASSIGN(const Likeness likeness, compare(*there));
     if (likeness == Likeness::same) {
-      Delivered delivered;
-      FTPSFS_TRY_ASSIGN(delivered.left, set_tail(intention_.path));
-      return delivered;
+      FTPSFS_TRY_ASSIGN(const auto end, set_parts(intention_.path, intention_.tail));
+      FTPSFS_TRY(accept_unset(intention_.path, end));
+      return Delivered{end.version, std::nullopt};
     }
     if (likeness == Likeness::beginning) {
+      if (intention_.base.kind == Base::Kind::absent) {
+        tries_.in_place = content_->size();  // as good as if this process had begun it
+        FTPSFS_TRY_ASSIGN(gone_on, go_on_in_place());
+        if (gone_on) {
+          return *std::move(gone_on);
+        }
+      }
       return replace(intention_.path, tail);  // whoever wrote it: nothing of it gets lost
     }
   }
@@ -110,7 +123,21 @@ Result<Delivered> Delivery::replace(const remote::RemotePath& path, remote::Uplo
   FTPSFS_TRY_ASSIGN(
       const remote::RemotePath part,
       path.parent().child(remote::HiddenNames::upload_name(number_.mount, number_.number)));
-  auto sent = send(part, tail);
+  std::uint64_t begin = 0;
+  if (tries_.has_begun) {
+    FTPSFS_TRY_ASSIGN(const auto arrived, arrived_at(part, content_->size()));
+    begin = arrived.value_or(0);
+    if (arrived && begin == 0) {
+      // What may still be written there by an earlier try goes with the file.
+      static_cast<void>(remote_.remove_file(part, own_wait()));
+    }
+  }
+  auto sent = send(part, tail, begin);
+  if (!sent && begin > 0 && sent.error().code == Errc::io_error) {
+    // What had arrived was not all ours, whatever its end was.
+    static_cast<void>(remote_.remove_file(part, own_wait()));
+    sent = send(part, tail);
+  }
   Result<void> moved = sent ? rename_over(part, path) : Result<void>(sent.error());
   if (!moved) {
     const Errc code = moved.error().code;
@@ -127,14 +154,14 @@ Result<Delivered> Delivery::replace(const remote::RemotePath& path, remote::Uplo
   return delivered;
 }
 
-Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path,
-                                           remote::UploadTail tail) {
+Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path, remote::UploadTail tail,
+                                           std::uint64_t begin) {
   const std::optional<std::uint16_t> mode = tail.mode;
   const bool mode_comes_last = tail.mode && (*tail.mode & S_IWUSR) == 0;
   if (mode_comes_last) {
     tail.mode.reset();  // an upload that has to be sent again must be able to write
   }
-  FTPSFS_TRY_ASSIGN(remote::FinishedUpload end, send_pieces(path, tail));
+  FTPSFS_TRY_ASSIGN(remote::FinishedUpload end, send_pieces(path, tail, begin));
   if (end.version.size && *end.version.size != content_->size()) {
     return make_error(Errc::truncated, fmt::format("{}: the server has {} bytes of {}", path.str(),
                                                    *end.version.size, content_->size()));
@@ -145,25 +172,29 @@ Result<remote::FileVersion> Delivery::send(const remote::RemotePath& path,
   if (mode_comes_last) {
     end.mode_set = remote_.set_mode(path, *mode, own_wait());
   }
-  for (const auto& set : {end.mode_set, end.mtime_set}) {
-    if (set) {
-      FTPSFS_TRY(accept_unset(path, *set));
-    }
-  }
+  FTPSFS_TRY(accept_unset(path, end));
   return end.version;
 }
 
 Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& path,
-                                                     const remote::UploadTail& tail) {
+                                                     const remote::UploadTail& tail,
+                                                     std::uint64_t begin) {
   const auto yield = std::make_shared<std::atomic<bool>>(false);
   const remote::YieldRequest on_yield = [yield] { yield->store(true); };
-  FTPSFS_TRY_ASSIGN(auto writer,
-                    remote_.open_writer(path, remote::WriteMode::replace, on_yield, wait()));
+  std::uint64_t offset = begin;
+  FTPSFS_TRY_ASSIGN(auto writer, open(path, offset, on_yield));
+  tries_.has_begun = true;
   const auto algorithm = content_->size() > 0 ? writer->digest() : std::nullopt;
   const auto digest = algorithm ? net::ContentDigest::create(*algorithm) : nullptr;
+  const bool is_in_place = path == intention_.path;
   std::vector<std::byte> piece(kPiece);
-  std::uint64_t turn_began = 0;
-  for (std::uint64_t offset = 0; offset < content_->size();) {
+  for (std::uint64_t known = 0; digest && known < offset;) {
+    const auto room = std::span(piece).first(std::min<std::uint64_t>(kPiece, offset - known));
+    FTPSFS_TRY_ASSIGN(const std::size_t got, content_->read(known, room));
+    digest->add(room.first(got));
+    known += got;
+  }
+  for (std::uint64_t turn_began = offset; offset < content_->size();) {
     if (yield->load() && offset - turn_began >= kLeastTurn) {
       FTPSFS_TRY(writer->finish({}, wait()));
       writer.reset();
@@ -176,10 +207,16 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
     if (digest) {
       digest->add(std::span(piece).first(got));
     }
+    if (is_in_place) {
+      tries_.in_place = offset + got;
+    }
     FTPSFS_TRY(writer->write(std::span(piece).first(got), wait()));
     offset += got;
-    if (limits_.on_progress) {
-      limits_.on_progress();
+    if (offset > tries_.furthest) {
+      tries_.furthest = offset;
+      if (limits_.on_progress) {
+        limits_.on_progress();
+      }
     }
   }
   remote::UploadTail last = tail;
@@ -187,16 +224,18 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
   return writer->finish(last, wait());
 }
 
-/// The content is there; what belongs to it is set in any case.
-Result<remote::FileVersion> Delivery::set_tail(const remote::RemotePath& path) {
-  for (const auto& set :
-       {intention_.tail.mode ? remote_.set_mode(path, *intention_.tail.mode, wait())
-                             : Result<void>(),
-        intention_.tail.mtime ? remote_.set_mtime(path, *intention_.tail.mtime, wait())
-                              : Result<void>()}) {
-    FTPSFS_TRY(accept_unset(path, set));
+/// Of content that is there already.
+Result<remote::FinishedUpload> Delivery::set_parts(const remote::RemotePath& path,
+                                                   const remote::UploadTail& tail) {
+  remote::FinishedUpload end;
+  if (tail.mode) {
+    end.mode_set = remote_.set_mode(path, *tail.mode, wait());
   }
-  return remote_.version(path, wait());
+  if (tail.mtime) {
+    end.mtime_set = remote_.set_mtime(path, *tail.mtime, wait());
+  }
+  FTPSFS_TRY_ASSIGN(end.version, remote_.version(path, wait()));
+  return end;
 }
 
 }  // namespace ftpsfs::writeback

@@ -20,8 +20,6 @@
 namespace ftpsfs::writeback {
 namespace {
 
-constexpr const char* kLockName = "lock";
-
 /// Of another mount's process, as it wrote it down; only for people.
 std::string owner_of(int lock) {
   std::array<char, 32> text{};
@@ -124,10 +122,10 @@ Result<JournalDirectory> JournalDirectory::open(const std::string& parent,
 }
 
 Result<void> JournalDirectory::lock(std::string_view identity) {
-  lock_.reset(
-      ::openat(directory_.get(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  lock_.reset(::openat(directory_.get(), kJournalLockName,
+                       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!lock_) {
-    return local_error("cannot open", path_ + "/" + kLockName);
+    return local_error("cannot open", path_ + "/" + kJournalLockName);
   }
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
@@ -140,7 +138,7 @@ Result<void> JournalDirectory::lock(std::string_view identity) {
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock_.get(), 0) != 0 ||
       ::pwrite(lock_.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return local_error("cannot write", path_ + "/" + kLockName);
+    return local_error("cannot write", path_ + "/" + kJournalLockName);
   }
   return {};
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // Journal: what an earlier process has left.
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,49 +8,12 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "journal_parts.hpp"
+#include "mapped_file.hpp"
 
 namespace ftpsfs::writeback {
 namespace {
 
 constexpr Duration kLongestOpening = std::chrono::minutes(5);
-
-/// A file's bytes, as long as this lives.
-class MappedFile {
- public:
-  static Result<MappedFile> map(int fd, const std::string& name) {
-    struct stat status {};
-    if (::fstat(fd, &status) != 0) {
-      return local_error("cannot look at", name);
-    }
-    MappedFile file;
-    file.size_ = static_cast<std::size_t>(status.st_size);
-    if (file.size_ > 0) {
-      file.start_ = ::mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (file.start_ == MAP_FAILED) {
-        file.start_ = nullptr;
-        return local_error("cannot read", name);
-      }
-    }
-    return file;
-  }
-  MappedFile(MappedFile&& other) noexcept
-      : start_(std::exchange(other.start_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  MappedFile& operator=(MappedFile&&) = delete;
-  ~MappedFile() {
-    if (start_ != nullptr) {
-      ::munmap(start_, size_);
-    }
-  }
-
-  std::span<const std::byte> bytes() const {
-    return {static_cast<const std::byte*>(start_), size_};
-  }
-
- private:
-  MappedFile() = default;
-  void* start_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 }  // namespace
 

@@ -109,6 +109,12 @@ Result<remote::Entry> WritebackRemote::stat(const remote::RemotePath& path, cons
   return entry ? Result<remote::Entry>(*entry) : no_such_name(path);
 }
 
+Result<remote::Entry> WritebackRemote::stat_settled(const remote::RemotePath& path,
+                                                    const Wait& wait) {
+  FTPSFS_TRY(await(path, wait));
+  return inner_.stat(path, wait);
+}
+
 Result<std::optional<remote::Entry>> WritebackRemote::glance(const remote::RemotePath& path,
                                                              const Wait& wait) {
   const Question question = ask(path);

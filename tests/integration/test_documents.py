@@ -172,7 +172,7 @@ def acts_on_a_mount(town, command):
 def asks_what_is_owed(town, command):
     town.set_partner("alice")
     succeed(town, USUAL.replace("-o ", "-o writeback,", 1))
-    succeed(town, re.sub(r"\s+#.*", "", command).replace("MOUNTPOINT", MOUNT))
+    succeed(town, re.sub(r"\s+#.*", "", command).replace("MOUNTPOINT", MOUNT).replace(" DIR ", " /tmp "))
     succeed(town, f"ftpsfs umount {MOUNT}")
 
 

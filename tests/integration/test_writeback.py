@@ -114,6 +114,30 @@ def test_a_server_that_is_away_is_waited_for(own_box):
     assert (box.remote / "d/4").read_text() == "3\n"
 
 
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_large_upload_that_is_cut_goes_on_where_it_ended(own_box, existing):
+    box = own_box
+    content = random.Random(7).randbytes(96 << 20)
+    if existing:
+        box.put("copy", b"the old one")
+    mnt = mount(box, timeout=20, connect_timeout=5)
+    assert names(mnt) == (["copy"] if existing else [])
+    (mnt / "copy").write_bytes(content)
+
+    def arrived():
+        return sum(path.stat().st_size for path in box.remote.iterdir())
+
+    assert wait_for(lambda: arrived() > 8 << 20)
+    box.server.kill()
+    assert arrived() < len(content), "the upload was over before the server was killed"
+    box.server.start()
+    assert wait_for(lambda: all_there(box), seconds=90)
+    assert (box.remote / "copy").read_bytes() == content
+    assert names(box.remote) == ["copy"] and status(mnt)["conflicts"] == 0
+    assert "have arrived already" in box.last.log.read_text(), "it was not taken up again"
+    box.unmount()
+
+
 @pytest.mark.once
 def test_a_killed_mount_loses_nothing(own_box):
     box = own_box
@@ -126,7 +150,11 @@ def test_a_killed_mount_loses_nothing(own_box):
     box.last.process.wait(timeout=20)
     box.last.kill()
     box.server.thaw()
+    told = status(box.mount())["idle_journals"]
+    assert str(journal_of(box)) in told and "mount that directory with -o writeback,journal_dir=" in told
+    box.unmount()
     mnt = mount(box)
+    assert status(mnt)["idle_journals"] == ""
     assert names(mnt) == ["d", "large"] and sha256(mnt / "large") == whole
     assert wait_for(lambda: all_there(box), seconds=60)
     assert sha256(box.remote / "large") == whole
@@ -144,15 +172,15 @@ def test_umount_tells_what_waits_and_what_was_refused(own_box):
     os.chmod(box.remote / "closed", 0o555)
     (mnt / "closed/f").write_bytes(b"content")
     assert wait_for(lambda: status(mnt)["refused_changes"] == 1, seconds=30)
-    told = ftpsfs("uploads", mnt)
-    assert "refused" in told.stdout and "closed/f" in told.stdout
+    told = ftpsfs("uploads", "--failed", mnt)
+    assert "closed/f" in told.stdout and "\n1 refused\n" in told.stdout
     assert wait_for(lambda: names(mnt / "closed") == [], seconds=10), "the server's truth shows again"
     shelf = box.folder / "shelf"
     shelf.mkdir()
-    assert ftpsfs("uploads", "--save", shelf, mnt).returncode == 0
+    assert ftpsfs("uploads", "--export", shelf, mnt).returncode == 0
     assert (shelf / "f").read_bytes() == b"content"
     done = ftpsfs("umount", mnt)
-    assert done.returncode == 32 and "1 were refused" in done.stderr
+    assert done.returncode == 32 and "1 change was refused, and is kept in the journal" in done.stderr
     assert box.last.process.wait(timeout=30) == 32
     box.last.process = None
     mnt = mount(box)
@@ -177,6 +205,26 @@ def test_others_who_change_a_file_meanwhile_lose_nothing(own_box):
     assert (box.remote / "new").read_bytes() == b"theirs, longer"
     copies = [name for name in names(box.remote) if name.startswith("new.conflict-")]
     assert len(copies) == 1 and (box.remote / copies[0]).read_bytes() == b"ours"
+    done = ftpsfs("umount", mnt)
+    assert done.returncode == 32 and "1 change met one of others" in done.stderr
+    assert box.last.process.wait(timeout=30) == 32
+    box.last.process = None
+
+
+@pytest.mark.once
+def test_umount_tells_what_was_refused_and_given_up(own_box):
+    box = own_box
+    box.put("closed/f", b"content")
+    mnt = mount(box)
+    assert names(mnt / "closed") == ["f"]
+    os.chmod(box.remote / "closed", 0o555)
+    (mnt / "closed/f").unlink()
+    assert wait_for(lambda: status(mnt)["given_up_changes"] == 1, seconds=30)
+    done = ftpsfs("umount", mnt)
+    assert done.returncode == 32 and "1 change was refused, and given up" in done.stderr
+    assert box.last.process.wait(timeout=30) == 32
+    box.last.process = None
+    os.chmod(box.remote / "closed", 0o755)
 
 
 @pytest.mark.once

@@ -128,6 +128,9 @@ class FakeRemote final : public remote::Remote {
 
   remote::RemoteTraits traits() const override;
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Entry> stat_settled(const remote::RemotePath& path, const Wait& wait) override {
+    return stat(path, wait);
+  }
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
   Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,

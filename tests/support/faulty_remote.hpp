@@ -56,6 +56,9 @@ class FaultyRemote final : public remote::Remote {
 
   remote::RemoteTraits traits() const override { return inner_.traits(); }
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Entry> stat_settled(const remote::RemotePath& path, const Wait& wait) override {
+    return stat(path, wait);
+  }
   Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,
                                const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;

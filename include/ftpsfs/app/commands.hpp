@@ -30,7 +30,7 @@ ExitCode refresh_command(const CommandLine& line, const std::string& working_dir
 /// `ftpsfs reload MNT`
 ExitCode reload_command(const CommandLine& line, const std::string& working_directory);
 
-/// `ftpsfs uploads [--retry] [--save=DIR] [--discard] MNT`
+/// `ftpsfs uploads [--failed] [--retry] [--export=DIR] [--discard] MNT`
 ExitCode uploads_command(const CommandLine& line, const std::string& working_directory);
 
 /// `ftpsfs log-level MNT LEVEL`

@@ -154,7 +154,8 @@ struct Options {
   bool write_test = false;     ///< of check
   bool retry_uploads = false;  ///< of uploads, as the next two
   bool discard_uploads = false;
-  std::string save_uploads_to;    ///< empty: not asked
+  std::string export_uploads_to;  ///< empty: not asked
+  bool failed_uploads_alone = false;
   std::optional<Duration> watch;  ///< of status: again and again
   bool lazy = false;              ///< of umount: for umount(8) alone, as the next
   bool force = false;

@@ -47,6 +47,9 @@ Result<std::string> make_staging_directory_for(const RunAs& user, const std::str
 /// /var/lib/ftpsfs). No temporary directory will do: what was accepted must outlive a reboot.
 Result<std::string> make_journal_directory(const std::string& asked,
                                            const std::string& mount_point);
+/// Where it would be made when none is asked for, best first. Makes nothing.
+/// @param user whom root mounts for; null: nobody.
+std::vector<std::string> usual_journal_directories(const RunAs* user);
 /// /var/lib/ftpsfs-UID.
 Result<std::string> make_journal_directory_for(const RunAs& user, const std::string& asked,
                                                const std::string& mount_point);

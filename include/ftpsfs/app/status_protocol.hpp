@@ -41,14 +41,14 @@ enum class ControlVerb : std::uint8_t {
   await_end,
   uploads,  ///< what writeback owes; the next act on what was refused of it
   retry_uploads,
-  save_uploads,
+  export_uploads,
   discard_uploads,
 };
 
 struct ControlRequest {
   ControlVerb verb = ControlVerb::status;
   log::Level level = log::Level::warning;  ///< of log_level
-  /// Of refresh: below the mount point; empty: all. Of save_uploads: a directory, absolute.
+  /// Of refresh: below the mount point; empty: all. Of export_uploads: a directory, absolute.
   std::string path = {};
 };
 
@@ -144,6 +144,7 @@ struct StatusReport {
   std::uint64_t conflicts = 0;
   std::uint64_t journal_bytes = 0;  ///< of content
   std::string journal_trouble;      ///< why nothing is brought to the server; empty: it is
+  std::string idle_journals;        ///< what others hold that no mount works on; empty: nothing
 
   std::string trouble;  ///< why no connection can be made now; empty: nothing is wrong
 
@@ -175,11 +176,13 @@ struct UploadsReport {
   friend bool operator==(const UploadsReport&, const UploadsReport&) = default;
 };
 
-/// What became of a mount's uploads.
+/// What became of a mount's uploads, as far as it is not what programs were told.
 struct EndReport {
   std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
   std::uint64_t waiting = 0;     ///< in the journal: the next mount brings it
   std::uint64_t refused = 0;     ///< of the server, and kept in the journal
+  std::uint64_t given_up = 0;    ///< refused, and not worth keeping: removals, renames, attributes
+  std::uint64_t conflicts = 0;   ///< others changed the same file meanwhile, and theirs stays
 
   friend bool operator==(const EndReport&, const EndReport&) = default;
 };
@@ -190,6 +193,9 @@ struct ControlReply {
   std::optional<EndReport> end = {};        ///< the mount has ended
   std::optional<UploadsReport> uploads = {};
 };
+
+/// Has everything come about that programs were told?
+bool is_good(const EndReport& end);
 
 /// The word for a level in requests, options and status.
 std::string level_name(log::Level level);
@@ -206,7 +212,10 @@ Result<ControlReply> decode_reply(std::string_view line);
 /// A report as one JSON object in one line, and as text for people.
 std::string as_json(const StatusReport& report);
 std::string as_text(const StatusReport& report);
-std::string as_text(const UploadsReport& report);
+/// What is not good of it, in a line; empty: nothing.
+std::string as_text(const EndReport& end);
+/// @param refused_alone leave out what waits.
+std::string as_text(const UploadsReport& report, bool refused_alone = false);
 
 /// For people who watch: the same, with the rates since an earlier picture of the same mount.
 /// @param earlier null: there is none. @param passed since then.

@@ -42,10 +42,17 @@ Result<void> begin_writeback(const MountPlan& plan, const remote::RemotePath& ro
                              std::uint64_t mount, Surprises& surprises,
                              writeback::WritebackRemote& remote);
 
+/// What journals of the same login hold that no mount brings to the server, and what to do; empty:
+/// nothing. They are looked for where journals usually lie, where `plan` has its own, and where
+/// earlier mounts of the same user had theirs.
+std::string idle_journals(const MountPlan& plan);
+
 void report_writeback(const writeback::Courier& courier, StatusReport& report);
+/// The same at the end of a mount, and logs where what is left is to be found.
+void report_end(const writeback::Courier& courier, EndReport& end);
 
 /// What is owed, after what the verb does to what was refused of it.
-/// @param path of save_uploads: the directory. @errors of the local disk; timed_out.
+/// @param path of export_uploads: the directory. @errors of the local disk; timed_out.
 Result<UploadsReport> answer_uploads(writeback::Courier& courier, ControlVerb verb,
                                      const std::string& path, const Wait& wait);
 

@@ -92,6 +92,9 @@ class FtpRemote final : public Remote {
   RemoteTraits traits() const override;
   Result<Entry> stat(const RemotePath& path, const Wait& wait) override;
   Result<Entry> stat_unlisted(const RemotePath& path, const Wait& wait) override;
+  Result<Entry> stat_settled(const RemotePath& path, const Wait& wait) override {
+    return stat(path, wait);
+  }
   Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) override;
   Result<Entry> follow(const RemotePath& path, const Entry& link, const Wait& wait) override;
   Result<FileVersion> version(const RemotePath& path, const Wait& wait) override;

@@ -185,6 +185,10 @@ class Remote {
     return stat(path, wait);
   }
 
+  /// The same once nothing is owed for the name any more: what the server itself has, never what
+  /// was only accepted.
+  virtual Result<Entry> stat_settled(const RemotePath& path, const Wait& wait) = 0;
+
   /// The same as stat(), as far as one question tells.
   /// @return nullopt: only the directory's listing can tell what the name is, or that it is not
   /// there. Whoever keeps listings lists then, once for all names.

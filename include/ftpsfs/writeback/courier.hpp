@@ -145,15 +145,18 @@ class Courier {
   std::uint64_t changes_ FTPSFS_GUARDED_BY(mutex_) = 0;
   Queue queue_ FTPSFS_GUARDED_BY(mutex_);
   std::map<IntentionId, Pausing> pausing_ FTPSFS_GUARDED_BY(mutex_);
-  SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);  ///< nothing is tried before
+  std::map<IntentionId, UploadTries> tries_ FTPSFS_GUARDED_BY(mutex_);  ///< of those not ended
+  SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);                     ///< nothing is tried before
   Duration link_pause_ FTPSFS_GUARDED_BY(mutex_){0};
   std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t given_up_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t left_behind_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t reserved_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< bytes of uploads to come
-  /// Rises with each piece of content and each intention that has arrived.
+  /// Rises with each piece of content that is sent for the first time, and with each intention that
+  /// has arrived.
   std::atomic<std::uint64_t> progress_{0};
+  std::uint64_t progress_at_pause_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of the link
   std::string problem_ FTPSFS_GUARDED_BY(mutex_);
 
   std::vector<std::jthread> threads_;

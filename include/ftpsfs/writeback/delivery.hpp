@@ -3,6 +3,8 @@
 // Carries one intention out on the server. Knows nothing of queue and journal: whoever calls
 // decides what a failure means for the rest. No state; any thread.
 //
+// An upload that was cut goes on where it ended: see delivery_resume.cpp.
+//
 // An intention may be carried out `again` after a failure whose outcome nobody knows, as long as
 // nothing that depends on it has been begun: what is found done is success, and content on the
 // server that is ours, or the beginning of ours, is told from that of others by reading it.
@@ -23,7 +25,9 @@ namespace ftpsfs::writeback {
 struct DeliveryLimits {
   /// For one question to the server, and for each piece of content.
   Duration timeout{30'000};
-  /// Called whenever something has moved on.
+  /// Between two looks at the size of a file that may still be growing.
+  Duration settle_pause{250};
+  /// Called whenever something has moved on; bytes that were sent before are no progress.
   std::function<void()> on_progress = {};
 };
 
@@ -32,6 +36,14 @@ struct DeliveryLimits {
 struct DeliveryNumber {
   std::uint64_t mount = 0;
   std::uint64_t number = 0;  ///< with the highest bit: see HiddenNames
+};
+
+/// What earlier tries of an upload, by this process, have come to. Of one Delivery at a time.
+struct UploadTries {
+  bool has_begun = false;      ///< something was sent under some name
+  std::uint64_t furthest = 0;  ///< so many bytes were sent, whether they have arrived or not
+  /// The file that has the final name is of our making, and holds no more than these bytes of ours.
+  std::optional<std::uint64_t> in_place = std::nullopt;
 };
 
 struct Delivered {
@@ -49,10 +61,10 @@ struct Delivered {
 
 class Delivery {
  public:
-  /// @param content of an upload, else null.
+  /// @param content of an upload, else null. @param tries of the same upload; null: none are known.
   Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
            const Intention& intention, bool again, DeliveryNumber number,
-           const ContentReader* content);
+           const ContentReader* content, UploadTries* tries = nullptr);
 
   /// @errors link failures, cancelled, timed_out: to be tried again; all others: the server will
   /// not have it.
@@ -75,11 +87,21 @@ class Delivery {
   Result<void> put_back_aside(const remote::RemotePath& path) const;
   Result<Likeness> compare(const remote::Entry& there) const;
   Result<remote::RemotePath> conflict_path(const remote::RemotePath& path) const;
+  Result<std::optional<Delivered>> go_on_in_place();
   Result<Delivered> replace(const remote::RemotePath& path, remote::UploadTail tail);
-  Result<remote::FileVersion> send(const remote::RemotePath& path, remote::UploadTail tail);
+  Result<std::optional<std::uint64_t>> arrived_at(const remote::RemotePath& path,
+                                                  std::uint64_t most) const;
+  Result<std::optional<std::uint64_t>> settled_size(const remote::RemotePath& path) const;
+  Result<bool> ends_as_ours(const remote::RemotePath& path, std::uint64_t size) const;
+  Result<remote::FileVersion> send(const remote::RemotePath& path, remote::UploadTail tail,
+                                   std::uint64_t begin = 0);
   Result<remote::FinishedUpload> send_pieces(const remote::RemotePath& path,
-                                             const remote::UploadTail& tail);
-  Result<remote::FileVersion> set_tail(const remote::RemotePath& path);
+                                             const remote::UploadTail& tail, std::uint64_t begin);
+  Result<remote::FinishedUpload> set_parts(const remote::RemotePath& path,
+                                           const remote::UploadTail& tail);
+  Result<std::unique_ptr<remote::RemoteWriter>> open(const remote::RemotePath& path,
+                                                     std::uint64_t& begin,
+                                                     const remote::YieldRequest& on_yield);
   Wait wait() const { return Wait::for_at_most(limits_.timeout, stop_); }
   /// For what must not be left half done.
   Wait own_wait() const { return Wait::for_at_most(limits_.timeout); }
@@ -91,6 +113,8 @@ class Delivery {
   const bool again_;
   const DeliveryNumber number_;
   const ContentReader* const content_;
+  UploadTries own_tries_;
+  UploadTries& tries_;
   std::stop_token stop_;
   bool left_behind_ = false;
 };

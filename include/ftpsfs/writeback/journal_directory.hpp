@@ -51,6 +51,9 @@ class JournalDirectory {
   UniqueFd lock_;
 };
 
+/// The file whose lock says that somebody works on a journal.
+constexpr const char* kJournalLockName = "lock";
+
 /// The directory's name for an identity: readable, and another one for each.
 std::string journal_name(std::string_view identity);
 

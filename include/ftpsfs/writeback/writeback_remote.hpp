@@ -52,6 +52,7 @@ class WritebackRemote final : public remote::Remote {
   remote::RemoteTraits traits() const override;
   void forget_refusals() override;
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Entry> stat_settled(const remote::RemotePath& path, const Wait& wait) override;
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;

@@ -104,27 +104,49 @@ TEST(StatusProtocol, ErrorsSurviveTheJourney) {
 }
 
 TEST(StatusProtocol, TheEndSurvivesTheJourney) {
-  const EndReport end{3, 4, 5};
+  const EndReport end{3, 4, 5, 6, 7};
   const auto reply = decode_reply(line_of(encode(ControlReply{.end = end})));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->end, end);
   const auto of_old = decode_reply(R"({"v":1,"ok":true,"end":{"lost_files":3}})");
   ASSERT_TRUE(of_old);
-  EXPECT_EQ(of_old->end, (EndReport{3, 0, 0})) << "one that has no journal";
+  EXPECT_EQ(of_old->end, (EndReport{3, 0, 0, 0, 0})) << "one that has no journal";
   EXPECT_FALSE(decode_reply(line_of(encode(ControlReply{})))->end);
 }
 
 TEST(StatusProtocol, AnEndWithoutItsNumberIsNotAGoodEnd) {
   for (const char* end :
        {"{}", "[]", "null", "0", R"({"lost_files":-1})", R"({"lost_files":"0"})",
-        R"({"lost_files":0,"waiting":-1})", R"({"lost_files":0,"refused":"0"})"}) {
+        R"({"lost_files":0,"waiting":-1})", R"({"lost_files":0,"refused":"0"})",
+        R"({"lost_files":0,"given_up":null})", R"({"lost_files":0,"conflicts":-1})"}) {
     EXPECT_FALSE(decode_reply(std::string(R"({"v":1,"ok":true,"end":)") + end + "}")) << end;
   }
 }
 
+/// Each of the numbers alone is told, and one that is nothing is not spoken of.
+TEST(StatusProtocol, AnEndTellsAllThatIsNotAsProgramsWereTold) {
+  EXPECT_TRUE(is_good(EndReport{}));
+  EXPECT_EQ(as_text(EndReport{}), "");
+  const std::vector<std::pair<EndReport, const char*>> ends = {
+      {{.lost_files = 1}, "1 file is not whole on the server"},
+      {{.lost_files = 2}, "2 files are not whole on the server"},
+      {{.waiting = 1}, "1 change waits in the journal for the next mount"},
+      {{.refused = 2}, "2 changes were refused, and are kept in the journal"},
+      {{.given_up = 3}, "3 changes were refused, and given up"},
+      {{.conflicts = 1},
+       "1 change met one of others, which stays: ours is NAME.conflict-DATE-TIME, or was not "
+       "carried out"}};
+  for (const auto& [end, text] : ends) {
+    EXPECT_FALSE(is_good(end)) << text;
+    EXPECT_EQ(as_text(end), text);
+  }
+  EXPECT_EQ(as_text(EndReport{.waiting = 3, .given_up = 1}),
+            "3 changes wait in the journal for the next mount; 1 change was refused, and given up");
+}
+
 TEST(StatusProtocol, WhatIsOwedSurvivesTheJourney) {
   for (const ControlVerb verb : {ControlVerb::uploads, ControlVerb::retry_uploads,
-                                 ControlVerb::save_uploads, ControlVerb::discard_uploads}) {
+                                 ControlVerb::export_uploads, ControlVerb::discard_uploads}) {
     const auto request = decode_request(line_of(encode(ControlRequest{verb, {}, "/shelf"})));
     ASSERT_TRUE(request);
     EXPECT_EQ(request->verb, verb);
@@ -143,6 +165,11 @@ TEST(StatusProtocol, WhatIsOwedSurvivesTheJourney) {
   EXPECT_THAT(text, HasSubstr("/d/f: 552 quota"));
   EXPECT_THAT(text, HasSubstr("and 6 more"));
   EXPECT_THAT(text, HasSubstr("7 waiting, 1 refused"));
+  const std::string refused_alone = as_text(report, true);
+  EXPECT_THAT(refused_alone, HasSubstr("/d/f: 552 quota"));
+  EXPECT_THAT(refused_alone, Not(HasSubstr("/b")));
+  EXPECT_THAT(refused_alone, Not(HasSubstr("more")));
+  EXPECT_THAT(refused_alone, Not(HasSubstr("waiting")));
   EXPECT_THAT(text, Not(HasSubstr("\x1b"))) << "names must not speak to the terminal";
 }
 
@@ -156,6 +183,9 @@ TEST(StatusProtocol, AMountWithWritebackTellsOfItsJournal) {
   EXPECT_THAT(as_text(report), HasSubstr("3 changes wait"));
   EXPECT_THAT(as_text(report), HasSubstr("2 refused"));
   EXPECT_THAT(as_text(report), HasSubstr("nothing is uploaded now: no route"));
+  EXPECT_THAT(as_text(report), Not(HasSubstr("the journal /x")));
+  report.idle_journals = "the journal /x holds changes";
+  EXPECT_THAT(as_text(report), HasSubstr("WARNING      the journal /x holds changes"));
 }
 
 TEST(StatusProtocol, NamesThatAreNoUtf8DoNotBreakIt) {

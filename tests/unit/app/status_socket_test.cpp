@@ -43,7 +43,7 @@ class RecordingHandler final : public ControlHandler {
   }
   void set_log_level(log::Level asked) override { level = asked; }
   Result<UploadsReport> uploads(ControlVerb verb, const std::string& path) override {
-    if (verb == ControlVerb::save_uploads && path != "/shelf") {
+    if (verb == ControlVerb::export_uploads && path != "/shelf") {
       return make_error(Errc::not_found, "no such directory");
     }
     UploadsReport report;
@@ -124,8 +124,8 @@ TEST_F(Control, AnswersWhoAsksForUploads) {
   ASSERT_TRUE(owed->uploads);
   EXPECT_EQ(owed->uploads->refused, 1U);
   EXPECT_EQ(ask({ControlVerb::retry_uploads, {}})->uploads->done, 1U);
-  EXPECT_TRUE(ask({ControlVerb::save_uploads, {}, "/shelf"}));
-  EXPECT_EQ(ask({ControlVerb::save_uploads, {}, "/x"}).error().text, "no such directory");
+  EXPECT_TRUE(ask({ControlVerb::export_uploads, {}, "/shelf"}));
+  EXPECT_EQ(ask({ControlVerb::export_uploads, {}, "/x"}).error().text, "no such directory");
 }
 
 TEST_F(Control, WhoAwaitsTheEndIsToldAndKeepsNobodyWaiting) {

@@ -159,7 +159,7 @@ class LeftoversTest : public ReplacingTest {
  protected:
   static constexpr std::uint64_t kDead = 0xD;
   static constexpr std::uint64_t kLiving = 0xA;
-  LeftoversTest() {
+  explicit LeftoversTest(const FakeRemoteOptions& options = {}) : ReplacingTest(options) {
     Settings settings;
     settings.dead_mounts = {kDead};
     mount(settings);
@@ -171,6 +171,12 @@ class LeftoversTest : public ReplacingTest {
       std::this_thread::yield();
     }
     EXPECT_EQ(hidden().size(), count);
+  }
+  void await_calls(Op op, std::uint64_t number) {
+    const Wait limit = Wait::for_at_most(std::chrono::seconds(20));
+    while (remote.calls(op) < number && !limit.expired()) {
+      std::this_thread::yield();
+    }
   }
   remote::HiddenNames dead{kDead};
   remote::HiddenNames living{kLiving};
@@ -212,15 +218,53 @@ TEST_F(LeftoversTest, AFileMovedAsideThatWasReplacedIsRemoved) {
   EXPECT_EQ(remote.content("/f"), "new");
 }
 
+class OwedLeftoversTest : public LeftoversTest {
+ protected:
+  static FakeRemoteOptions written_back() {
+    FakeRemoteOptions options;
+    options.writes_back = true;
+    return options;
+  }
+  OwedLeftoversTest() : LeftoversTest(written_back()) {}
+};
+
+/// What shows may be owed: then what lies aside is all that the server has.
+TEST_F(OwedLeftoversTest, WhatIsOwedReplacesNothingYet) {
+  const std::string aside = "/" + dead.aside("f");
+  const std::string later = "/" + dead.upload();  // what was moved aside comes first
+  remote.put(aside, "old");
+  remote.put(later, "half");
+  remote.put("/f", "owed");
+  remote.fail_next(Op::settle, "/f", make_error(Errc::timed_out, "no server"));
+  list(kRootIno);
+  await_calls(Op::remove_file, 1);
+  fs.reset();
+  EXPECT_TRUE(remote.exists(aside));
+  EXPECT_FALSE(remote.exists(later));
+}
+
+TEST_F(OwedLeftoversTest, BesideTheBeginningOfWhatWasRefusedTheOldFileStays) {
+  const Error refusal = make_error(Errc::io_error, "552 quota");
+  remote.put("/d/" + dead.aside("f"), "old");
+  remote.put("/d/f", "begin");
+  remote.fail_next(Op::settle, "/d/f", refusal);
+  list(walk("d"));
+  await_calls(Op::settle, 1);
+  remote.put("/" + dead.aside("f"), "old");
+  remote.fail_next(Op::settle, "/f", refusal);
+  list(kRootIno);
+  await_calls(Op::settle, 2);
+  fs.reset();
+  EXPECT_EQ(remote.names("/d").size(), 2U);
+  EXPECT_EQ(remote.content("/f"), "old") << "nothing has its place";
+}
+
 TEST_F(LeftoversTest, WhatCannotBeClearedIsTriedOnce) {
   const std::string name = dead.upload();
   remote.put("/" + name, "half");
   remote.fail_next(Op::remove_file, "/" + name, make_error(Errc::access_denied, "550"));
   list(kRootIno);
-  const Wait limit = Wait::for_at_most(std::chrono::seconds(20));
-  while (remote.calls(Op::remove_file) < 1 && !limit.expired()) {
-    std::this_thread::yield();
-  }
+  await_calls(Op::remove_file, 1);
   clock.advance(std::chrono::hours(1));
   list(kRootIno);
   fs.reset();

@@ -8,7 +8,7 @@
 
 #include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
-#include "ftpsfs/writeback/saving.hpp"
+#include "ftpsfs/writeback/exporting.hpp"
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
 #include "support/faulty_remote.hpp"
@@ -43,6 +43,7 @@ class CourierTest : public ::testing::Test {
     CourierSettings settings;
     settings.threads = 4;
     settings.first_pause = first_pause;
+    settings.limits.settle_pause = Duration(0);
     settings.most_content_bytes = most_content_bytes;
     return std::make_unique<Courier>(*std::move(journal), remote, clock_, settings);
   }
@@ -130,6 +131,21 @@ TEST_F(CourierTest, TheNextOneGoesOnWhereThisOneEnded) {
   ASSERT_TRUE(courier_->await_all(patience()));
   EXPECT_EQ(remote_.content("/d/f"), "content");
   EXPECT_EQ(remote_.mtime("/d/f"), 4711);
+}
+
+TEST_F(CourierTest, OverALinkThatIsCutAgainAndAgainAnUploadArrivesAndNothingOfItTwice) {
+  remote_.put("/f", "old");
+  const auto entry = remote_.stat(path_of("/f"), patience());
+  ASSERT_TRUE(entry);
+  for (int i = 0; i < 5; ++i) {
+    remote_.fail_after_bytes(Op::write, 300'000, make_error(Errc::closed, "cut"));
+  }
+  courier_ = begin(remote_, Duration(1));
+  const std::string content(1'700'000, 'x');
+  ASSERT_TRUE(put("/f", content, {Base::Kind::version, remote::version_of(*entry)}));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/f"), content);
+  EXPECT_EQ(remote_.bytes_written(), content.size());
 }
 
 TEST_F(CourierTest, AnEndInTheMiddleOfAnUploadLosesNothing) {
@@ -256,13 +272,13 @@ TEST_F(CourierTest, RefusedContentCanBeSaved) {
   ASSERT_TRUE(courier_->await_all(patience()));
   ASSERT_TRUE(put("/d2/f", large));
   ASSERT_TRUE(courier_->await_all(patience()));
-  const auto saved = save_refused(*courier_, shelf.path());
+  const auto saved = export_refused(*courier_, shelf.path());
   ASSERT_TRUE(saved) << saved.error().text;
   EXPECT_EQ(*saved, 2U);
   EXPECT_EQ(std::filesystem::file_size(shelf.path() + "/f"), 5U);
   EXPECT_EQ(std::filesystem::file_size(shelf.path() + "/f.2"), large.size());
   EXPECT_EQ(courier_->refused().size(), 2U) << "until they are discarded";
-  EXPECT_FALSE(save_refused(*courier_, shelf.path() + "/nowhere"));
+  EXPECT_FALSE(export_refused(*courier_, shelf.path() + "/nowhere"));
 }
 
 TEST_F(CourierTest, RefusedAttributesAreDroppedAndTold) {

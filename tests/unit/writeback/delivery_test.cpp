@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/remote/hidden_names.hpp"
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
 #include "support/faulty_remote.hpp"
@@ -16,6 +17,8 @@ using test::Op;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+const Error kCut = make_error(Errc::closed, "cut");
+const DeliveryLimits kLimits{.settle_pause = Duration(0)};
 constexpr DeliveryNumber kNumber{0x0123456789abcdef, (1ULL << 63U) | 7U};
 
 class DeliveryTest : public ::testing::Test {
@@ -27,8 +30,23 @@ class DeliveryTest : public ::testing::Test {
                         const std::string& content = {}) {
     const ContentReader reader(std::make_shared<const std::string>(content));
     const bool is_upload = intention.action == Action::upload;
-    return Delivery(remote_, clock_, {}, intention, again, kNumber, is_upload ? &reader : nullptr)
+    return Delivery(remote_, clock_, limits_, intention, again, kNumber,
+                    is_upload ? &reader : nullptr, &tries_)
         .run({});
+  }
+  /// Each transfer is cut behind so many bytes, until the last one ends.
+  void cut_after(std::uint64_t bytes, int times) {
+    for (int i = 0; i < times; ++i) {
+      remote_.fail_after_bytes(Op::write, bytes, kCut);
+    }
+  }
+  Result<Delivered> run_until_done(const Intention& intention, const std::string& content) {
+    for (bool again = false;; again = true) {
+      auto delivered = run(intention, again, content);
+      if (delivered || delivered.error().code != kCut.code) {
+        return delivered;
+      }
+    }
   }
   Base version_now(const std::string& path) {
     const auto entry = remote_.stat(path_of(path), Wait::for_at_most(std::chrono::seconds(5)));
@@ -38,7 +56,18 @@ class DeliveryTest : public ::testing::Test {
 
   ManualClock clock_;
   FakeRemote remote_;
+  DeliveryLimits limits_ = kLimits;
+  UploadTries tries_;
 };
+
+/// No two pieces of it are the same.
+std::string long_content(std::size_t size) {
+  std::string content(size, '\0');
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    content[i] = static_cast<char>(i * 2654435761U >> 13U);
+  }
+  return content;
+}
 
 TEST_F(DeliveryTest, ANewFileIsWrittenStraightToItsName) {
   Intention intention = upload("/f", 1);
@@ -82,7 +111,7 @@ TEST_F(DeliveryTest, WhatOthersDidMeanwhileStaysBesideOurs) {
     const Intention intention = upload("/d/f", 1, base);
     for (int copies = 1; copies <= 2; ++copies) {
       const auto delivered =
-          Delivery(remote, clock_, {}, intention, false, kNumber, &reader).run({});
+          Delivery(remote, clock_, kLimits, intention, false, kNumber, &reader).run({});
       ASSERT_TRUE(delivered) << delivered.error().text;
       ASSERT_TRUE(delivered->conflict);
       EXPECT_THAT(delivered->conflict->str(), HasSubstr("/d/f.conflict-20231114-"));
@@ -308,7 +337,7 @@ TEST_F(DeliveryTest, WhereNothingIsRenamedOverTheOldFileIsMovedAside) {
     for (const Intention* intention : {&replacing, &moving}) {
       bool done = false;
       for (int tries = 0; tries < 3 && !done; ++tries) {
-        const auto delivered = Delivery(remote, clock_, {}, *intention, tries > 0, kNumber,
+        const auto delivered = Delivery(remote, clock_, kLimits, *intention, tries > 0, kNumber,
                                         intention == &replacing ? &reader : nullptr)
                                    .run({});
         done = delivered.has_value();
@@ -325,14 +354,146 @@ TEST_F(DeliveryTest, WhereNothingIsRenamedOverTheOldFileIsMovedAside) {
   EXPECT_GT(points, 10U);
 }
 
+TEST_F(DeliveryTest, AnUploadThatIsCutGoesOnWhereItEnded) {
+  const std::string content = long_content(3'000'000);
+  for (const bool replaces : {false, true}) {
+    const std::string name = replaces ? "/old" : "/new";
+    Intention intention = upload(name, 1);
+    if (replaces) {
+      remote_.put(name, "old");
+      intention.base = version_now(name);
+    }
+    intention.tail = {12345, std::uint16_t{0440}};
+    tries_ = {};
+    const std::uint64_t before = remote_.bytes_written();
+    cut_after(700'000, 4);
+    const auto delivered = run_until_done(intention, content);
+    ASSERT_TRUE(delivered) << delivered.error().text;
+    EXPECT_FALSE(delivered->conflict);
+    EXPECT_EQ(delivered->left->size, content.size());
+    EXPECT_EQ(remote_.bytes_written() - before, content.size()) << "nothing is sent twice";
+    EXPECT_EQ(remote_.content(name), content);
+    EXPECT_EQ(remote_.mtime(name), 12345);
+    EXPECT_EQ(remote_.mode(name), 0440);
+  }
+  EXPECT_THAT(remote_.names("/"), ElementsAre("new", "old"));
+}
+
+TEST_F(DeliveryTest, WhatHasArrivedWholeIsNotSentAgain) {
+  const std::string content = long_content(300'000);
+  remote_.put("/f", "old");
+  Intention intention = upload("/f", 1, version_now("/f"));
+  intention.tail.mtime = 777;
+  remote_.fail_next(Op::finish, {}, kCut);
+  const auto delivered = run_until_done(intention, content);
+  ASSERT_TRUE(delivered) << delivered.error().text;
+  EXPECT_EQ(remote_.content("/f"), content);
+  EXPECT_EQ(remote_.mtime("/f"), 777);
+  EXPECT_EQ(remote_.bytes_written(), content.size());
+}
+
+TEST_F(DeliveryTest, ABeginningThatAnEarlierProcessLeftIsGoneOnWith) {
+  const std::string content = long_content(2'000'000);
+  remote_.put("/f", content.substr(0, 1'500'000));
+  ASSERT_TRUE(run(upload("/f", 1), true, content));
+  EXPECT_EQ(remote_.content("/f"), content);
+  EXPECT_EQ(remote_.bytes_written(), 500'000U);
+}
+
+TEST_F(DeliveryTest, WhatOthersHavePutInPlaceOfABeginningStays) {
+  const std::string content = long_content(1'000'000);
+  cut_after(600'000, 1);
+  ASSERT_FALSE(run(upload("/f", 1), false, content));
+  for (const std::string& theirs :
+       {std::string(500'000, 't'), content.substr(0, 500'000) + "?", content.substr(1, 600'000)}) {
+    remote_.put("/f", theirs);
+    const auto delivered = run(upload("/f", 1), true, content);
+    ASSERT_TRUE(delivered) << delivered.error().text;
+    ASSERT_TRUE(delivered->conflict);
+    EXPECT_EQ(remote_.content("/f"), theirs);
+    EXPECT_EQ(remote_.content(delivered->conflict->str()), content);
+  }
+}
+
+TEST_F(DeliveryTest, AHiddenFileOfOtherContentIsMadeAnew) {
+  const std::string content = long_content(1'000'000);
+  const std::string part = "/" + remote::HiddenNames::upload_name(kNumber.mount, kNumber.number);
+  for (const std::string& left : {std::string(), std::string(10, '\0'), content.substr(1, 900'000),
+                                  content + "more", content.substr(0, 999'999) + "?"}) {
+    remote_.put("/f", "old");
+    remote_.put(part, left);
+    tries_.has_begun = true;
+    ASSERT_TRUE(run(upload("/f", 1, version_now("/f")), true, content));
+    EXPECT_EQ(remote_.content("/f"), content);
+    EXPECT_THAT(remote_.names("/"), ElementsAre("f"));
+  }
+}
+
+TEST_F(DeliveryTest, WhatWasGoneOnWithAndHasAnotherDigestIsSentAnew) {
+  test::FakeRemoteOptions options;
+  options.digest = DigestAlgorithm::sha256;
+  const std::string content = long_content(1'000'000);
+  const ContentReader reader(std::make_shared<const std::string>(content));
+  for (const std::string& left :
+       {content.substr(0, 900'000), "?" + content.substr(1, 899'999), content}) {
+    FakeRemote remote(clock_, options);
+    remote.put("/f", "old");
+    remote.put("/" + remote::HiddenNames::upload_name(kNumber.mount, kNumber.number), left);
+    tries_.has_begun = true;
+    const auto delivered =
+        Delivery(remote, clock_, kLimits, upload("/f", 1, ours()), true, kNumber, &reader, &tries_)
+            .run({});
+    ASSERT_TRUE(delivered) << delivered.error().text;
+    EXPECT_EQ(remote.content("/f"), content);
+    EXPECT_THAT(remote.names("/"), ElementsAre("f"));
+    EXPECT_EQ(remote.bytes_written(),
+              left.front() == '?' ? 1'100'000U : content.size() - left.size());
+  }
+}
+
+TEST_F(DeliveryTest, WhereNothingIsAppendedItIsSentAnew) {
+  const std::string content = long_content(1'000'000);
+  remote_.put("/f", "old");
+  const Intention intention = upload("/f", 1, version_now("/f"));
+  cut_after(600'000, 1);
+  ASSERT_FALSE(run(intention, false, content));
+  remote_.fail_next(Op::open_writer, {}, make_error(Errc::unsupported, "502 no APPE", 502));
+  const auto delivered = run(intention, true, content);
+  ASSERT_TRUE(delivered) << delivered.error().text;
+  EXPECT_EQ(remote_.content("/f"), content);
+}
+
+TEST_F(DeliveryTest, OnlyWhatIsSentForTheFirstTimeIsProgress) {
+  test::FakeRemoteOptions options;
+  options.lost_on_abort = 10'000'000;  // nothing of it ever arrives
+  FakeRemote remote(clock_, options);
+  const std::string content = long_content(2'000'000);
+  const ContentReader reader(std::make_shared<const std::string>(content));
+  int progress = 0;
+  limits_.on_progress = [&progress] { ++progress; };
+  const auto send = [&](bool again) {
+    return Delivery(remote, clock_, limits_, upload("/f", 1), again, kNumber, &reader, &tries_)
+        .run({});
+  };
+  remote.fail_after_bytes(Op::write, 1'100'000, kCut);
+  ASSERT_FALSE(send(false));
+  const int first = progress;
+  EXPECT_GT(first, 0);
+  for (int i = 0; i < 3; ++i) {
+    remote.fail_after_bytes(Op::write, 1'100'000, kCut);
+    ASSERT_FALSE(send(true));
+    EXPECT_EQ(progress, first);
+  }
+  ASSERT_TRUE(send(true));
+  EXPECT_GT(progress, first);
+  EXPECT_EQ(remote.content("/f"), content);
+}
+
 TEST_F(DeliveryTest, ALargeUploadGivesWayAndGoesOn) {
   test::FakeRemoteOptions options;
   options.max_conns = 1;
   FakeRemote remote(clock_, options);
-  std::string content(12ULL << 20, '\0');
-  for (std::size_t i = 0; i < content.size(); ++i) {
-    content[i] = static_cast<char>(i * 2654435761U >> 13U);
-  }
+  const std::string content = long_content(12ULL << 20);
   const ContentReader reader(std::make_shared<const std::string>(content));
   const Intention intention = upload("/f", 1);
   auto held = remote.hold(Op::write);

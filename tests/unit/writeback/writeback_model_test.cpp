@@ -87,6 +87,7 @@ class WritebackModel {
     settings.journal = {place_.path(), "server", 4096};
     settings.courier.threads = 3;
     settings.courier.first_pause = Duration(1);
+    settings.courier.limits.settle_pause = Duration(0);
     settings.courier.longest_pause = Duration(4);
     const auto begun = remote_->begin(std::move(settings));
     ASSERT_TRUE(begun) << begun.error().text;

@@ -44,6 +44,7 @@ class WritebackRemoteTest : public ::testing::Test {
     settings.journal = {place_.path(), "server", 4096};
     settings.courier.threads = 3;
     settings.courier.first_pause = std::chrono::hours(1);  // but for hurry()
+    settings.courier.limits.settle_pause = Duration(0);
     settings.courier.most_content_bytes = most_content_bytes;
     settings.on_surprise = [this](const remote::RemotePath& directory) {
       const MutexLock lock(mutex_);
@@ -340,6 +341,25 @@ TEST_F(WritebackRemoteTest, WhatOthersDidSinceItWasSeenIsAConflict) {
   EXPECT_THAT(server_->names("/")[1], StartsWith("f.conflict-"));
   EXPECT_EQ(server_->content("/" + server_->names("/")[1]), "ours");
   EXPECT_THAT(surprises(), ElementsAre("/")) << "the one directory";
+}
+
+TEST_F(WritebackRemoteTest, WhatIsSettledIsWhatTheServerHas) {
+  ASSERT_TRUE(begin());
+  server_->put("/f", "old");
+  ASSERT_TRUE(stat("/f"));
+  cut_link();
+  ASSERT_TRUE(put("/f", "owed"));
+  ASSERT_TRUE(stat("/f"));
+  const auto early = remote_->stat_settled(path_of("/f"), none());
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, Errc::timed_out);
+  mend_link();
+  server_->erase("/f");
+  server_->fail_next(Op::open_writer, {}, make_error(Errc::access_denied, "553"));
+  drain();
+  const auto settled = remote_->stat_settled(path_of("/f"), patience());
+  ASSERT_FALSE(settled);
+  EXPECT_EQ(settled.error().code, Errc::not_found);
 }
 
 TEST_F(WritebackRemoteTest, AttributesOfWhatIsNotOwedGoToTheServerAndARefusalIsTold) {

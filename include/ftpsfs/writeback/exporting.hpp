@@ -14,6 +14,6 @@ namespace ftpsfs::writeback {
 /// Copies the content of each refused upload into `directory`, under the last part of its name; one
 /// that is taken gets a number behind it. The journal keeps all.
 /// @return how many. @errors those of the local disk: what was copied before stays.
-Result<std::size_t> save_refused(const Courier& courier, const std::string& directory);
+Result<std::size_t> export_refused(const Courier& courier, const std::string& directory);
 
 }  // namespace ftpsfs::writeback

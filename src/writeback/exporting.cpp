@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ftpsfs/writeback/saving.hpp"
+#include "ftpsfs/writeback/exporting.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -44,7 +44,7 @@ Result<void> copy_content(const ContentReader& content, int to, const std::strin
 
 }  // namespace
 
-Result<std::size_t> save_refused(const Courier& courier, const std::string& directory) {
+Result<std::size_t> export_refused(const Courier& courier, const std::string& directory) {
   std::size_t saved = 0;
   for (const auto& [id, intention] : courier.refused()) {
     if (intention.action != Action::upload) {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+//
+// Delivery: what of an upload an earlier try has brought, so that only the rest is sent. A name
+// that is ours alone, or that this process has begun, holds a beginning of our content or nothing
+// of it; its size says how much, once that stands still, and its last bytes are read and compared.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/writeback/delivery.hpp"
+
+namespace ftpsfs::writeback {
+namespace {
+
+/// What is read back of what has arrived.
+constexpr std::size_t kCompared = 256 * 1024;
+
+/// May the next try find it otherwise?
+bool may_pass(const Error& error) {
+  return is_link_failure(error.code) || error.code == Errc::cancelled || error.code == Errc::busy ||
+         error.reply_code / 100 == 4;
+}
+
+}  // namespace
+
+/// What was begun under the final name goes on there.
+/// @return nullopt: what is there is not known to be of ours.
+Result<std::optional<Delivered>> Delivery::go_on_in_place() {
+  if (!again_ || !tries_.in_place) {
+    return std::optional<Delivered>();
+  }
+  FTPSFS_TRY_ASSIGN(const auto arrived, arrived_at(intention_.path, *tries_.in_place));
+  if (arrived.value_or(0) == 0) {
+    return std::optional<Delivered>();
+  }
+  Delivered delivered;
+  FTPSFS_TRY_ASSIGN(delivered.left, send(intention_.path, intention_.tail, *arrived));
+  return std::optional(std::move(delivered));
+}
+
+/// @param most so many bytes of ours may be there. @return how many are; 0: what is there cannot be
+/// gone on with; nullopt: nothing is there.
+Result<std::optional<std::uint64_t>> Delivery::arrived_at(const remote::RemotePath& path,
+                                                          std::uint64_t most) const {
+  FTPSFS_TRY_ASSIGN(const auto size, settled_size(path));
+  if (!size || *size == 0 || *size > most) {
+    return size ? std::optional<std::uint64_t>(0) : std::nullopt;
+  }
+  FTPSFS_TRY_ASSIGN(const bool is_ours, ends_as_ours(path, *size));
+  if (is_ours) {
+    log::info("{}: {} bytes have arrived already, going on behind them", path.str(), *size);
+  }
+  return std::optional<std::uint64_t>(is_ours ? *size : 0);
+}
+
+/// A server's process that has lost its client may still write what it had received.
+/// @return 0 where no size is told; nullopt: nothing is there.
+Result<std::optional<std::uint64_t>> Delivery::settled_size(const remote::RemotePath& path) const {
+  const Wait patience = wait();
+  Mutex mutex;
+  ConditionVariable nobody;
+  for (std::optional<std::uint64_t> before;;) {
+    const auto now = remote_.version(path, wait());
+    if (!now && may_pass(now.error())) {
+      return now.error();
+    }
+    if (!now && now.error().code == Errc::not_found) {
+      return std::optional<std::uint64_t>();
+    }
+    if (!now || !now->size || before == now->size) {
+      return std::optional<std::uint64_t>(now ? now->size.value_or(0) : 0);
+    }
+    if (patience.expired()) {
+      return make_error(Errc::timed_out, path.str() + " goes on changing on the server");
+    }
+    before = now->size;
+    const MutexLock lock(mutex);
+    nobody.wait(mutex, Wait::for_at_most(limits_.settle_pause, stop_), [] { return false; });
+  }
+}
+
+/// A size alone may be that of others.
+Result<bool> Delivery::ends_as_ours(const remote::RemotePath& path, std::uint64_t size) const {
+  std::uint64_t offset = size - std::min<std::uint64_t>(size, kCompared);
+  const auto unless_passing = [](const Error& error) {
+    return may_pass(error) ? Result<bool>(error) : Result<bool>(false);
+  };
+  const auto reader = remote_.open_reader(
+      path, offset, [] {}, wait());
+  if (!reader) {
+    return unless_passing(reader.error());
+  }
+  std::vector<std::byte> theirs(kCompared);
+  std::vector<std::byte> mine(kCompared);
+  for (;;) {
+    const auto got = (*reader)->read(theirs, wait());
+    if (!got) {
+      return unless_passing(got.error());
+    }
+    if (*got == 0) {
+      return offset == size;
+    }
+    FTPSFS_TRY_ASSIGN(const std::size_t have, content_->read(offset, std::span(mine).first(*got)));
+    if (have < *got || std::memcmp(mine.data(), theirs.data(), *got) != 0) {
+      return false;
+    }
+    offset += *got;
+  }
+}
+
+/// @param begin bytes that are there; 0 where the server does not append to them.
+Result<std::unique_ptr<remote::RemoteWriter>> Delivery::open(const remote::RemotePath& path,
+                                                             std::uint64_t& begin,
+                                                             const remote::YieldRequest& on_yield) {
+  if (begin > 0) {
+    auto writer = remote_.open_writer(path, remote::WriteMode::append, on_yield, wait());
+    if (writer || may_pass(writer.error())) {
+      return writer;
+    }
+    log::info("{}: {}; it is sent anew", path.str(), writer.error().text);
+    begin = 0;
+  }
+  return remote_.open_writer(path, remote::WriteMode::replace, on_yield, wait());
+}
+
+}  // namespace ftpsfs::writeback
