@@ -94,6 +94,8 @@ class FtpWriter final : public RemoteWriter {
   FtpWriter(const FtpWriter&) = delete;
   FtpWriter& operator=(const FtpWriter&) = delete;
 
+  bool arrives_whole() const override { return false; }
+
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     return upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait));
   }

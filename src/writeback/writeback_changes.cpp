@@ -35,6 +35,8 @@ class WritebackRemote::Upload final : public remote::RemoteWriter {
   Upload(const Upload&) = delete;
   Upload& operator=(const Upload&) = delete;
 
+  bool arrives_whole() const override { return true; }
+
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     if (!draft_) {
       return make_error(Errc::io_error, "the upload has been accepted, or has failed");
@@ -87,6 +89,8 @@ class WritebackRemote::DirectWriter final : public remote::RemoteWriter {
   }
   DirectWriter(const DirectWriter&) = delete;
   DirectWriter& operator=(const DirectWriter&) = delete;
+
+  bool arrives_whole() const override { return inner_->arrives_whole(); }
 
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     return inner_->write(data, wait);

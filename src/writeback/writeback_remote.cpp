@@ -94,10 +94,20 @@ remote::FileVersion WritebackRemote::version_of(const View& view) const {
 }
 
 Result<remote::Entry> WritebackRemote::stat(const remote::RemotePath& path, const Wait& wait) {
+  return stat_by(&remote::Remote::stat, path, wait);
+}
+
+Result<remote::Entry> WritebackRemote::stat_unlisted(const remote::RemotePath& path,
+                                                     const Wait& wait) {
+  return stat_by(&remote::Remote::stat_unlisted, path, wait);
+}
+
+Result<remote::Entry> WritebackRemote::stat_by(Look look, const remote::RemotePath& path,
+                                               const Wait& wait) {
   const Question question = ask(path);
   const std::string name(path.name());
   if (question.view.kind == View::Kind::untouched || question.view.kind == View::Kind::patched) {
-    auto answer = inner_.stat(path, wait);
+    auto answer = (inner_.*look)(path, wait);
     if (courier_ && (answer || answer.error().code == Errc::not_found)) {
       const MutexLock lock(mutex_);
       known_->learn(path, answer ? KnownName::of(*answer) : KnownName{}, question.asked);

@@ -52,6 +52,7 @@ class WritebackRemote final : public remote::Remote {
   remote::RemoteTraits traits() const override;
   void forget_refusals() override;
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Entry> stat_unlisted(const remote::RemotePath& path, const Wait& wait) override;
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
@@ -118,6 +119,8 @@ class WritebackRemote final : public remote::Remote {
   };
 
   Question ask(const remote::RemotePath& path) const;
+  using Look = Result<remote::Entry> (remote::Remote::*)(const remote::RemotePath&, const Wait&);
+  Result<remote::Entry> stat_by(Look look, const remote::RemotePath& path, const Wait& wait);
   std::optional<remote::Entry> shown(const std::string& name, const View& view,
                                      std::optional<remote::Entry> answer) const;
   remote::FileVersion version_of(const View& view) const;

@@ -204,6 +204,42 @@ TEST_F(WritebackRemoteTest, AFileThatIsRefusedIsKeptUnderTheNameThatItWasGiven) 
   EXPECT_EQ(server_->content("/f"), "content");
 }
 
+TEST_F(WritebackRemoteTest, OnlyWhatGoesIntoTheJournalArrivesWhole) {
+  server_->put("/f", "text");
+  server_->put_symlink("/link", "f");
+  ASSERT_TRUE(begin());
+  list("/");
+  const auto is_whole = [&](const std::string& path, remote::WriteMode mode) {
+    const auto writer = remote_->open_writer(path_of(path), mode, {}, patience());
+    EXPECT_TRUE(writer);
+    return writer && (*writer)->arrives_whole();
+  };
+  EXPECT_TRUE(is_whole("/f", remote::WriteMode::replace));
+  EXPECT_TRUE(is_whole("/new", remote::WriteMode::replace));
+  EXPECT_FALSE(is_whole("/f", remote::WriteMode::append)) << "it has a connection to give back";
+  EXPECT_FALSE(is_whole("/link", remote::WriteMode::replace));
+}
+
+TEST_F(WritebackRemoteTest, ANameThatListingsDoNotShowIsAskedForByItself) {
+  test::FakeRemoteOptions options;
+  options.stat_is_cheap = false;
+  options.unlisted = "hidden";
+  serve(options);
+  server_->put("/hidden", "precious");
+  ASSERT_TRUE(begin());
+  list("/");
+  EXPECT_EQ(stat("/hidden").error().code, Errc::not_found);
+  const auto found = remote_->stat_unlisted(path_of("/hidden"), patience());
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(found->size, 8U);
+  auto gate = server_->hold(Op::remove_file);
+  ASSERT_TRUE(remote_->remove_file(path_of("/hidden"), patience()));
+  EXPECT_EQ(remote_->stat_unlisted(path_of("/hidden"), patience()).error().code, Errc::not_found)
+      << "with what is owed laid over it";
+  gate.open();
+  drain();
+}
+
 TEST_F(WritebackRemoteTest, ARenameWhoseTargetIsUnknownAsksForItAndWaitsForNothing) {
   server_->put("/d/f", "old");
   ASSERT_TRUE(begin());
