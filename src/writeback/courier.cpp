@@ -17,22 +17,6 @@ constexpr std::size_t kLongestReason = 2'000;
 /// Waits have a deadline; one that passes without an event is begun anew.
 constexpr Duration kLongestSleep = std::chrono::minutes(10);
 
-/// Will another try help, without anybody's doing? A refused login is made good by a reload.
-bool is_passing(const Error& error) {
-  switch (error.code) {
-    case Errc::cancelled:
-    case Errc::login_refused:
-    case Errc::untrusted:
-    case Errc::busy:
-      return true;
-    case Errc::no_space:
-    case Errc::quota_exceeded:
-      return false;
-    default:
-      return is_link_failure(error.code) || error.reply_code / 100 == 4;
-  }
-}
-
 /// Does it say something of the way to the server, rather than of this one file?
 bool is_of_the_link(const Error& error) {
   return is_link_failure(error.code) || error.code == Errc::login_refused ||
@@ -269,21 +253,27 @@ SteadyTime Courier::wake() {
   return next;
 }
 
-Result<Delivered> Courier::deliver(const Queue::Started& started, const std::stop_token& stop) {
+Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop_token& stop) {
   std::unique_ptr<ContentReader> content;
   if (started.intention.action == Action::upload) {
-    FTPSFS_TRY_ASSIGN(content, journal_->open_content(started.intention.content));
+    auto opened = journal_->open_content(started.intention.content);
+    if (!opened) {
+      return {std::move(opened).error(), std::nullopt};
+    }
+    content = *std::move(opened);
   }
   constexpr std::uint64_t kUncounted = 1ULL << 63U;
   DeliveryLimits limits = settings_.limits;
   limits.on_progress = [this] { ++progress_; };
   Delivery delivery(remote_, clock_, std::move(limits), started.intention, started.again,
                     {settings_.mount, kUncounted | started.id}, content.get());
-  return delivery.run(stop);
+  auto outcome = delivery.run(stop);
+  return {std::move(outcome), delivery.remains()};
 }
 
-void Courier::settle(const Queue::Started& started, Result<Delivered> outcome,
+void Courier::settle(const Queue::Started& started, const Attempt& attempt,
                      const std::stop_token& stop) {
+  const Result<Delivered>& outcome = attempt.outcome;
   if (!outcome && is_passing(outcome.error())) {
     note_failure(started, outcome.error());
     return;
@@ -304,7 +294,8 @@ void Courier::settle(const Queue::Started& started, Result<Delivered> outcome,
       link_pause_ = Duration(0);
       problem_.clear();
     } else {
-      edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason));
+      edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason),
+                           attempt.remains);
       is_kept = queue_.refused().contains(started.id);
       given_up_ += is_kept ? 0 : 1;
     }

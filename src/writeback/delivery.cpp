@@ -14,6 +14,21 @@
 
 namespace ftpsfs::writeback {
 
+bool is_passing(const Error& error) {
+  switch (error.code) {
+    case Errc::cancelled:
+    case Errc::login_refused:
+    case Errc::untrusted:
+    case Errc::busy:
+      return true;
+    case Errc::no_space:
+    case Errc::quota_exceeded:
+      return false;
+    default:
+      return is_link_failure(error.code) || error.reply_code / 100 == 4;
+  }
+}
+
 Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
                    const Intention& intention, bool again, DeliveryNumber number,
                    const ContentReader* content)
@@ -27,8 +42,14 @@ Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits li
 
 Result<Delivered> Delivery::run(const std::stop_token& stop) {
   stop_ = stop;
-  FTPSFS_TRY_ASSIGN(Delivered delivered, carry_out());
-  delivered.left_behind = left_behind_;
+  auto delivered = carry_out();
+  if (delivered) {
+    delivered->left_behind = left_behind_;
+    return delivered;
+  }
+  if (begun_ != Begun::no && !is_passing(delivered.error())) {
+    FTPSFS_TRY(take_back_beginning());
+  }
   return delivered;
 }
 

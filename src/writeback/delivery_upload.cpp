@@ -46,6 +46,7 @@ Result<Delivered> Delivery::upload() {
     FTPSFS_TRY(put_back_aside(intention_.path));
   }
   FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
+  was_there_ = there.has_value();
   if (!there) {
     Delivered delivered;
     FTPSFS_TRY_ASSIGN(delivered.left, send(intention_.path, intention_.tail));
@@ -71,6 +72,7 @@ Result<Delivered> Delivery::upload() {
       return delivered;
     }
     if (likeness == Likeness::beginning) {
+      begun_ = intention_.base.kind == Base::Kind::absent ? Begun::anew : Begun::no;
       return replace(intention_.path, tail);  // whoever wrote it: nothing of it gets lost
     }
   }
@@ -80,17 +82,62 @@ Result<Delivered> Delivery::upload() {
   return delivered;
 }
 
+/// What was refused in its middle is not to stay as if it were a file, and what comes behind it for
+/// the name is not to take it for somebody else's.
+/// @errors those that pass: all of it is to be tried again.
+Result<void> Delivery::take_back_beginning() {
+  const auto unless_refused = [](const Error& error) {
+    return is_passing(error) ? Result<void>(error) : Result<void>();
+  };
+  const auto there = look(intention_.path);
+  if (!there) {
+    return unless_refused(there.error());
+  }
+  if (!*there || (*there)->type != remote::FileType::regular) {
+    return {};
+  }
+  // That of others is another from its first bytes on. Where reading is refused, it is still ours.
+  const auto likeness = compare(**there, kPiece);
+  if (!likeness) {
+    FTPSFS_TRY(unless_refused(likeness.error()));
+  } else if (*likeness == Likeness::other) {
+    return {};
+  }
+  if (begun_ == Begun::anew) {
+    const auto gone = remote_.remove_file(intention_.path, own_wait());
+    if (gone || gone.error().code == Errc::not_found) {
+      return {};
+    }
+    FTPSFS_TRY(unless_refused(gone.error()));
+  }
+  auto now = remote_.version(intention_.path, own_wait());
+  if (!now) {
+    return unless_refused(now.error());
+  }
+  remains_ = *std::move(now);
+  return {};
+}
+
 /// Reads what is there and compares it with our content.
-Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there) const {
+/// @param most so many bytes of it.
+Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there,
+                                             std::optional<std::uint64_t> most) const {
   if (there.size && *there.size > content_->size()) {
     return Likeness::other;
   }
+  remote::ByteRange range(0);
+  if (most && there.size && *most < *there.size) {
+    range.end = most;
+  }
   FTPSFS_TRY_ASSIGN(const auto reader, remote_.open_reader(
-                                           intention_.path, 0, [] {}, wait()));
+                                           intention_.path, range, [] {}, wait()));
   std::vector<std::byte> theirs(kPiece);
   std::vector<std::byte> mine(kPiece);
   for (std::uint64_t offset = 0;;) {
-    FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(theirs, wait()));
+    std::size_t got = 0;
+    if (!range.end || offset < *range.end) {
+      FTPSFS_TRY_ASSIGN(got, reader->read(theirs, wait()));
+    }
     if (got == 0) {
       return offset == content_->size() ? Likeness::same : Likeness::beginning;
     }
@@ -159,6 +206,9 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
   const remote::YieldRequest on_yield = [yield] { yield->store(true); };
   FTPSFS_TRY_ASSIGN(auto writer,
                     remote_.open_writer(path, remote::WriteMode::replace, on_yield, wait()));
+  if (path == intention_.path && begun_ == Begun::no) {
+    begun_ = was_there_ ? Begun::in_place : Begun::anew;
+  }
   const auto algorithm = content_->size() > 0 ? writer->digest() : std::nullopt;
   const auto digest = algorithm ? net::ContentDigest::create(*algorithm) : nullptr;
   std::vector<std::byte> piece(kPiece);

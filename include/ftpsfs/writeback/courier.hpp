@@ -119,11 +119,15 @@ class Courier {
     bool is_over = false;  ///< tried again, or about to be
   };
 
+  struct Attempt {
+    Result<Delivered> outcome;
+    std::optional<remote::FileVersion> remains;  ///< see Delivery::remains()
+  };
+
   void serve(const std::stop_token& stop);
   SteadyTime wake() FTPSFS_REQUIRES(mutex_);
-  Result<Delivered> deliver(const Queue::Started& started, const std::stop_token& stop);
-  void settle(const Queue::Started& started, Result<Delivered> outcome,
-              const std::stop_token& stop);
+  Attempt deliver(const Queue::Started& started, const std::stop_token& stop);
+  void settle(const Queue::Started& started, const Attempt& attempt, const std::stop_token& stop);
   void note_failure(const Queue::Started& started, const Error& why);
   /// Brings the edit that ends an intention to the disk, however long that takes.
   void end(IntentionId id, const Edit& edit, Journal::Ticket ticket, const std::stop_token& stop);

@@ -20,6 +20,9 @@
 
 namespace ftpsfs::writeback {
 
+/// Will another try help, without anybody's doing? A refused login is made good by a reload.
+bool is_passing(const Error& error);
+
 struct DeliveryLimits {
   /// For one question to the server, and for each piece of content.
   Duration timeout{30'000};
@@ -58,6 +61,9 @@ class Delivery {
   /// not have it.
   Result<Delivered> run(const std::stop_token& stop);
 
+  /// Of an upload that was refused: what of it is under its name, and could not be taken away.
+  const std::optional<remote::FileVersion>& remains() const noexcept { return remains_; }
+
  private:
   Result<Delivered> carry_out();
   Result<Delivered> upload();
@@ -73,7 +79,9 @@ class Delivery {
                          const remote::Entry& there) const;
   Result<void> rename_over(const remote::RemotePath& from, const remote::RemotePath& to);
   Result<void> put_back_aside(const remote::RemotePath& path) const;
-  Result<Likeness> compare(const remote::Entry& there) const;
+  Result<Likeness> compare(const remote::Entry& there,
+                           std::optional<std::uint64_t> most = std::nullopt) const;
+  Result<void> take_back_beginning();
   Result<remote::RemotePath> conflict_path(const remote::RemotePath& path) const;
   Result<Delivered> replace(const remote::RemotePath& path, remote::UploadTail tail);
   Result<remote::FileVersion> send(const remote::RemotePath& path, remote::UploadTail tail);
@@ -93,6 +101,12 @@ class Delivery {
   const ContentReader* const content_;
   std::stop_token stop_;
   bool left_behind_ = false;
+  bool was_there_ = false;  ///< something had the name of an upload before
+  /// Is there, under that name, the beginning of our content: in a file that it has made, or in one
+  /// that was there?
+  enum class Begun : std::uint8_t { no, anew, in_place };
+  Begun begun_ = Begun::no;
+  std::optional<remote::FileVersion> remains_;
 };
 
 }  // namespace ftpsfs::writeback

@@ -71,8 +71,10 @@ class Queue {
   /// a crash would do. An upload takes with it what programs have done to the file meanwhile: what
   /// is kept has the name and the attributes that they have given it last, and is given up where
   /// they have removed or overwritten it.
+  /// @param remains what it has left under its name all the same.
   /// @return for the journal; then keep().
-  Edit refuse(IntentionId id, std::string reason);
+  Edit refuse(IntentionId id, std::string reason,
+              const std::optional<remote::FileVersion>& remains = std::nullopt);
 
   /// What was refused goes to the end of the queue. @return for the journal; then keep().
   Edit retry(IntentionId id);

@@ -297,6 +297,19 @@ TEST_F(QueueTest, ARefusedUploadTakesWhatWasDoneToTheFileWithIt) {
   EXPECT_EQ(refused.tail.mode, 0600);
 }
 
+TEST_F(QueueTest, WhatARefusedUploadLeavesIsTheNextOnesBase) {
+  add(upload("/a", 1));
+  EXPECT_THAT(take_words(), ElementsAre("upload /a"));
+  add(upload("/a", 2, ours()));
+  const IntentionId id = begun_.at("upload /a");
+  queue_.keep(queue_.refuse(id, "quota", version(3, 100).version));
+  queue_.release(id);
+  const auto next = queue_.take();
+  ASSERT_TRUE(next);
+  ASSERT_EQ(next->intention.base.kind, Base::Kind::version) << "not taken for somebody else's";
+  EXPECT_EQ(next->intention.base.version.size, 3U);
+}
+
 TEST_F(QueueTest, ARenameThatMeetsARefusalMovesWhatWasRefused) {
   add(upload("/part", 7));
   EXPECT_THAT(take_words(), ElementsAre("upload /part"));

@@ -204,6 +204,28 @@ TEST_F(WritebackRemoteTest, AFileThatIsRefusedIsKeptUnderTheNameThatItWasGiven) 
   EXPECT_EQ(server_->content("/f"), "content");
 }
 
+TEST_F(WritebackRemoteTest, ANewerVersionOfWhatIsRefusedInItsMiddleIsNoConflict) {
+  for (const bool stays : {false, true}) {
+    serve();
+    ASSERT_TRUE(begin());
+    list("/");
+    auto gate = server_->hold(Op::open_writer, "/f");
+    ASSERT_TRUE(put("/f", "a long one"));
+    ASSERT_TRUE(gate.await_blocked());
+    ASSERT_TRUE(put("/f", "short"));
+    server_->fail_after_bytes(Op::write, 4, make_error(Errc::quota_exceeded, "552 quota", 552));
+    if (stays) {
+      server_->fail_next(Op::remove_file, "/f", make_error(Errc::access_denied, "550", 550));
+    }
+    gate.open();
+    drain();
+    EXPECT_EQ(server_->content("/f"), "short");
+    EXPECT_THAT(server_->names("/"), ElementsAre("f"));
+    EXPECT_EQ(courier().counters().conflicts, 0U);
+    EXPECT_EQ(courier().counters().refused, 0U);
+  }
+}
+
 TEST_F(WritebackRemoteTest, OnlyWhatGoesIntoTheJournalArrivesWhole) {
   server_->put("/f", "text");
   server_->put_symlink("/link", "f");
