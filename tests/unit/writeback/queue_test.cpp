@@ -428,6 +428,28 @@ TEST_F(QueueTest, NamesThatTheServerDoesNotTellApartKeepTheirOrder) {
   EXPECT_FALSE(folded.take());
 }
 
+TEST_F(QueueTest, TellsWhatWasOwedUpToAMoment) {
+  add(upload("/a/b", 1));
+  const IntentionId last = queue_.last();
+  EXPECT_THAT(take_words(), ElementsAre("upload /a/b"));
+  add(upload("/a/c", 2));
+  add(upload("/d", 3));
+  EXPECT_TRUE(queue_.touches(path_of("/a"), last));
+  EXPECT_FALSE(queue_.touches(path_of("/d"), last)) << "it came later";
+  end("upload /a/b");
+  EXPECT_FALSE(queue_.touches(path_of("/a"), last));
+  EXPECT_TRUE(queue_.touches(path_of("/a")));
+}
+
+TEST_F(QueueTest, TellsWhatWouldBeMerged) {
+  add(upload("/a", 1));
+  EXPECT_TRUE(queue_.would_merge(upload("/a", 2, ours())));
+  EXPECT_TRUE(queue_.would_merge(simple(Action::remove_file, "/a")));
+  EXPECT_FALSE(queue_.would_merge(upload("/b", 2)));
+  take_all();
+  EXPECT_FALSE(queue_.would_merge(upload("/a", 2, ours()))) << "it has been begun";
+}
+
 TEST_F(QueueTest, TellsWhatAPathIsOwed) {
   add(upload("/d/f", 1));
   EXPECT_TRUE(queue_.touches(path_of("/d/f")));
