@@ -77,6 +77,8 @@ class WritebackRemote::Upload final : public remote::RemoteWriter {
   Upload& operator=(const Upload&) = delete;
 
   bool arrives_whole() const override { return true; }
+  /// The delivery compares.
+  std::optional<DigestAlgorithm> digest() const override { return std::nullopt; }
 
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     if (!draft_) {

@@ -107,7 +107,7 @@ class RemoteWriter {
 
   /// The digest by which the file's content should be compared. @return nullopt: it cannot be, or
   /// need not be; nobody then computes one.
-  virtual std::optional<DigestAlgorithm> digest() const { return std::nullopt; }
+  virtual std::optional<DigestAlgorithm> digest() const = 0;
 
   /// Ends the data and awaits the server's verdict (2xx); then sets the tail and asks for size and
   /// time, all in one flight on the same session. A link that fails behind the verdict is no
@@ -249,10 +249,8 @@ class Remote {
   /// Asks whether a file has this digest. May take longer than the wait, as the file is large.
   /// @return success also where the server does not tell, which the log says then.
   /// @errors io_error: it has other content; link failures.
-  virtual Result<void> check_content(const RemotePath& /*path*/, const Digest& /*digest*/,
-                                     const Wait& /*wait*/) {
-    return {};
-  }
+  virtual Result<void> check_content(const RemotePath& path, const Digest& digest,
+                                     const Wait& wait) = 0;
 
   virtual Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
                                                             YieldRequest on_yield,
