@@ -101,6 +101,8 @@ class FtpWriter final : public RemoteWriter {
     upload_ = std::move(upload);
   }
 
+  bool arrives_whole() const override { return false; }
+
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     FTPSFS_TRY(upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait)));
     written_ += data.size();

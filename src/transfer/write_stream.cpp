@@ -103,7 +103,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   std::uint64_t ring_begin() const FTPSFS_REQUIRES(mutex_) { return sent_ - ring_bytes_; }
   void keep_in_ring(const Slice& piece) FTPSFS_REQUIRES(mutex_);
   /// @return the next bytes to send; an empty slice when the transfer should be ended.
-  Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end);
+  Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end, bool may_park);
   Slice pop_piece() FTPSFS_REQUIRES(mutex_);
   /// How the last transfer ended, for who wants this tail.
   remote::FinishedUpload ended_with(const remote::UploadTail& tail) FTPSFS_REQUIRES(mutex_);
@@ -589,7 +589,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     quantum_end = sent_ + std::max<std::uint64_t>(accepted_ - sent_, limits_.start_bytes);
   }
   for (;;) {
-    const Slice piece = next_piece(stop, quantum_end);
+    const Slice piece = next_piece(stop, quantum_end, !writer->arrives_whole());
     if (piece.bytes.empty()) {
       break;
     }
@@ -681,9 +681,8 @@ Slice WriteStream::Core::pop_piece() {
   return piece;
 }
 
-Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end) {
-  // One that is accepted whole holds no connection, and is not to be seen in parts.
-  const bool may_park = mode_ != remote::WriteMode::replace || !remote_.traits().writes_back;
+Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end,
+                                    bool may_park) {
   MutexLock lock(mutex_);
   const auto gives_way = [&]() FTPSFS_NO_ANALYSIS { return yield_ && limits_.parks; };
   bool is_idle = false;

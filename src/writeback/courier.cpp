@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/writeback/wait_anew.hpp"
 
 namespace ftpsfs::writeback {
 namespace {
@@ -14,24 +15,9 @@ namespace {
 /// An edit of two such paths is far below what a record may hold.
 constexpr std::size_t kLongestPath = 64 * 1024;
 constexpr std::size_t kLongestReason = 2'000;
+constexpr const char* kEarlierChanges = "earlier changes to reach the server";
 /// Waits have a deadline; one that passes without an event is begun anew.
 constexpr Duration kLongestSleep = std::chrono::minutes(10);
-
-/// Will another try help, without anybody's doing? A refused login is made good by a reload.
-bool is_passing(const Error& error) {
-  switch (error.code) {
-    case Errc::cancelled:
-    case Errc::login_refused:
-    case Errc::untrusted:
-    case Errc::busy:
-      return true;
-    case Errc::no_space:
-    case Errc::quota_exceeded:
-      return false;
-    default:
-      return is_link_failure(error.code) || error.reply_code / 100 == 4;
-  }
-}
 
 /// Does it say something of the way to the server, rather than of this one file?
 bool is_of_the_link(const Error& error) {
@@ -51,7 +37,9 @@ Courier::Courier(std::unique_ptr<Journal> journal, remote::Remote& remote, const
       remote_(remote),
       clock_(clock),
       settings_(std::move(settings)),
-      queue_(name_case(remote)) {
+      queue_(name_case(remote)),
+      passing_(name_case(remote)),
+      passing_now_(name_case(remote)) {
   {
     const MutexLock lock(mutex_);
     queue_.restore(journal_->intentions(), journal_->last_intention());
@@ -74,26 +62,25 @@ void Courier::note_change() {
 
 Result<void> Courier::accept(Intention intention, std::unique_ptr<ContentDraft> content,
                              const Wait& wait) {
-  return accept([&](const Queue&) -> Result<Intention> { return std::move(intention); },
-                std::move(content), wait);
+  return accept([&](const Queue&) -> Result<Intention> { return intention; }, content, wait);
 }
 
-Result<void> Courier::accept(const Choice& choose, std::unique_ptr<ContentDraft> content,
-                             const Wait& wait) {
+Result<void> Courier::accept(const Choice& choose, std::unique_ptr<ContentDraft>& content,
+                             const Wait& wait, const std::function<void()>& on_noted) {
+  const WaitAnew anew(wait);
   Edit edit;
   Journal::Ticket ticket = 0;
   {
     const MutexLock lock(mutex_);
-    FTPSFS_TRY_ASSIGN(Intention intention, choose(queue_));
-    if (intention.path.str().size() > kLongestPath ||
-        intention.target.str().size() > kLongestPath) {
-      return make_error(Errc::name_too_long, "the path is too long to be kept in the journal");
-    }
+    FTPSFS_TRY_ASSIGN(Intention intention, choose_when_it_may(choose, wait));
     intention.accepted = std::chrono::system_clock::to_time_t(clock_.wall_now());
     edit = queue_.add(std::move(intention));
     FTPSFS_TRY_ASSIGN(ticket, journal_->append(edit, std::move(content)));
+    if (on_noted) {
+      on_noted();
+    }
   }
-  auto committed = journal_->commit(ticket, wait);
+  auto committed = journal_->commit(ticket, anew.begin());
   const MutexLock lock(mutex_);
   if (committed) {
     queue_.keep(edit);
@@ -104,23 +91,61 @@ Result<void> Courier::accept(const Choice& choose, std::unique_ptr<ContentDraft>
   return committed;
 }
 
+Result<Intention> Courier::choose_when_it_may(const Choice& choose, const Wait& wait) {
+  const WaitAnew anew(wait);
+  const IntentionId passed_before = last_passing_;
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(Intention intention, choose(queue_));
+    if (intention.path.str().size() > kLongestPath ||
+        intention.target.str().size() > kLongestPath) {
+      return make_error(Errc::name_too_long, "the path is too long to be kept in the journal");
+    }
+    const auto may_pass = [&]() FTPSFS_NO_ANALYSIS {
+      return !passing_.has_related(intention, passed_before + 1) &&
+             !passing_now_.has_related(intention, last_passing_ + 1);
+    };
+    const auto has_room = [&]() FTPSFS_NO_ANALYSIS {
+      return journal_->change_bytes() + change_cost(intention) <= settings_.most_change_bytes ||
+             queue_.would_merge(intention);
+    };
+    if (!may_pass()) {
+      FTPSFS_TRY(await_progress(anew.begin(), "another change of the same name", may_pass));
+    } else if (!has_room()) {
+      FTPSFS_TRY(await_room(anew.begin(), has_room,
+                            [&]() FTPSFS_NO_ANALYSIS { return queue_.size() > 0; }));
+    } else {
+      return intention;
+    }
+  }
+}
+
 Result<void> Courier::take_room(std::uint64_t bytes, const Wait& wait) {
   const MutexLock lock(mutex_);
-  const auto has_room = [&]() FTPSFS_NO_ANALYSIS {
-    return journal_->content_bytes() + reserved_ + bytes <= settings_.most_content_bytes;
-  };
-  // Refused content stays; what others have room for comes to be in the journal.
-  const auto may_come = [&]() FTPSFS_NO_ANALYSIS { return queue_.size() > 0 || reserved_ > 0; };
-  if (has_room() ||
-      (bytes <= settings_.most_content_bytes && may_come() &&
-       await_progress(wait, "room in the journal",
-                      [&]() FTPSFS_NO_ANALYSIS { return has_room() || !may_come(); }) &&
-       has_room())) {
-    reserved_ += bytes;
+  const bool may_ever = bytes <= settings_.most_content_bytes;
+  FTPSFS_TRY(await_room(
+      wait,
+      [&]() FTPSFS_NO_ANALYSIS {
+        return journal_->content_bytes() + reserved_ + bytes <= settings_.most_content_bytes;
+      },
+      // What others have room for comes to be in the journal.
+      [&]() FTPSFS_NO_ANALYSIS { return may_ever && (queue_.size() > 0 || reserved_ > 0); }));
+  reserved_ += bytes;
+  return {};
+}
+
+/// @param may_come false: nothing is under way that could make room. What was refused stays.
+template <typename HasRoom, typename MayCome>
+Result<void> Courier::await_room(const Wait& wait, HasRoom has_room, MayCome may_come) {
+  constexpr const char* kWhat = "room in the journal";
+  if (!has_room() && may_come()) {
+    static_cast<void>(await_progress(
+        wait, kWhat, [&]() FTPSFS_NO_ANALYSIS { return has_room() || !may_come(); }));
+  }
+  if (has_room()) {
     return {};
   }
   return wait.stop.stop_requested()
-             ? wait.give_up("room in the journal")
+             ? wait.give_up(kWhat)
              : make_error(Errc::no_space, "the journal of what is still to be uploaded is full");
 }
 
@@ -132,10 +157,10 @@ void Courier::give_room_back(std::uint64_t bytes) {
 
 template <typename Reached>
 Result<void> Courier::await_progress(const Wait& wait, const char* what, Reached reached) {
-  const auto span = wait.deadline - SteadyClock::now();
-  for (Wait turn = wait;; turn.deadline = SteadyClock::now() + span) {
+  const WaitAnew anew(wait);
+  for (;;) {
     const std::uint64_t seen = progress_;
-    if (changed_.wait(mutex_, turn, reached)) {
+    if (changed_.wait(mutex_, anew.begin(), reached)) {
       return {};
     }
     if (wait.stop.stop_requested() || seen == progress_) {
@@ -146,8 +171,49 @@ Result<void> Courier::await_progress(const Wait& wait, const char* what, Reached
 
 Result<void> Courier::await(const remote::RemotePath& path, const Wait& wait) {
   const MutexLock lock(mutex_);
-  return await_progress(wait, "earlier changes to reach the server",
-                        [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path); });
+  const IntentionId last = queue_.last();
+  return await_progress(wait, kEarlierChanges,
+                        [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path, last); });
+}
+
+Result<Courier::Passage> Courier::pass(const remote::RemotePath& path,
+                                       const remote::RemotePath& other, const Wait& wait) {
+  const WaitAnew anew(wait);
+  Intention names;
+  names.action = Action::rename;
+  names.path = path;
+  names.target = other;
+  const MutexLock lock(mutex_);
+  const IntentionId number = ++last_passing_;
+  passing_.add(number, names);
+  auto cleared = await_progress(wait, kEarlierChanges, [&]() FTPSFS_NO_ANALYSIS {
+    return !queue_.touches(path) && !queue_.touches(other);
+  });
+  if (!cleared) {
+    end_passage(number, names);
+    return std::move(cleared).error();
+  }
+  passing_now_.add(number, names);
+  return Passage(*this, number, std::move(names), anew.begin());
+}
+
+void Courier::end_passage(IntentionId number, const Intention& names) {
+  passing_.remove(number, names);
+  passing_now_.remove(number, names);
+  note_change();
+}
+
+Courier::Passage::Passage(Passage&& other) noexcept
+    : courier_(std::exchange(other.courier_, nullptr)),
+      number_(other.number_),
+      names_(std::move(other.names_)),
+      wait_(std::move(other.wait_)) {}
+
+Courier::Passage::~Passage() {
+  if (courier_ != nullptr) {
+    const MutexLock lock(courier_->mutex_);
+    courier_->end_passage(number_, names_);
+  }
 }
 
 Result<void> Courier::await_all(const Wait& wait) {
@@ -269,10 +335,14 @@ SteadyTime Courier::wake() {
   return next;
 }
 
-Result<Delivered> Courier::deliver(const Queue::Started& started, const std::stop_token& stop) {
+Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop_token& stop) {
   std::unique_ptr<ContentReader> content;
   if (started.intention.action == Action::upload) {
-    FTPSFS_TRY_ASSIGN(content, journal_->open_content(started.intention.content));
+    auto opened = journal_->open_content(started.intention.content);
+    if (!opened) {
+      return {std::move(opened).error(), std::nullopt};
+    }
+    content = *std::move(opened);
   }
   constexpr std::uint64_t kUncounted = 1ULL << 63U;
   DeliveryLimits limits = settings_.limits;
@@ -284,11 +354,13 @@ Result<Delivered> Courier::deliver(const Queue::Started& started, const std::sto
   }
   Delivery delivery(remote_, clock_, std::move(limits), started.intention, started.again,
                     {settings_.mount, kUncounted | started.id}, content.get(), tries);
-  return delivery.run(stop);
+  auto outcome = delivery.run(stop);
+  return {std::move(outcome), delivery.remains()};
 }
 
-void Courier::settle(const Queue::Started& started, Result<Delivered> outcome,
+void Courier::settle(const Queue::Started& started, const Attempt& attempt,
                      const std::stop_token& stop) {
+  const Result<Delivered>& outcome = attempt.outcome;
   if (!outcome && is_passing(outcome.error())) {
     note_failure(started, outcome.error());
     return;
@@ -310,7 +382,8 @@ void Courier::settle(const Queue::Started& started, Result<Delivered> outcome,
       link_pause_ = Duration(0);
       problem_.clear();
     } else {
-      edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason));
+      edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason),
+                           attempt.remains);
       is_kept = queue_.refused().contains(started.id);
       given_up_ += is_kept ? 0 : 1;
     }

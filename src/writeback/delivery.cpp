@@ -14,6 +14,21 @@
 
 namespace ftpsfs::writeback {
 
+bool is_passing(const Error& error) {
+  switch (error.code) {
+    case Errc::cancelled:
+    case Errc::login_refused:
+    case Errc::untrusted:
+    case Errc::busy:
+      return true;
+    case Errc::no_space:
+    case Errc::quota_exceeded:
+      return false;
+    default:
+      return is_link_failure(error.code) || error.reply_code / 100 == 4;
+  }
+}
+
 Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
                    const Intention& intention, bool again, DeliveryNumber number,
                    const ContentReader* content, UploadTries* tries)
@@ -28,8 +43,14 @@ Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits li
 
 Result<Delivered> Delivery::run(const std::stop_token& stop) {
   stop_ = stop;
-  FTPSFS_TRY_ASSIGN(Delivered delivered, carry_out());
-  delivered.left_behind = left_behind_;
+  auto delivered = carry_out();
+  if (delivered) {
+    delivered->left_behind = left_behind_;
+    return delivered;
+  }
+  if (begun_ != Begun::no && !is_passing(delivered.error())) {
+    FTPSFS_TRY(take_back_beginning());
+  }
   return delivered;
 }
 
@@ -53,7 +74,11 @@ Result<Delivered> Delivery::carry_out() {
 
 /// That somebody else has removed it is as good.
 Result<Delivered> Delivery::remove_file() {
-  FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
+  FTPSFS_TRY_ASSIGN(auto there, look(intention_.path));
+  if (!there) {
+    // Programs may know it although no listing shows it.
+    FTPSFS_TRY_ASSIGN(there, found(remote_.stat_unlisted(intention_.path, wait())));
+  }
   Delivered delivered;
   if (!there) {
     return delivered;
@@ -208,7 +233,10 @@ Result<void> Delivery::put_back_aside(const remote::RemotePath& path) const {
 }
 
 Result<std::optional<remote::Entry>> Delivery::look(const remote::RemotePath& path) const {
-  auto entry = remote_.stat(path, wait());
+  return found(remote_.stat(path, wait()));
+}
+
+Result<std::optional<remote::Entry>> Delivery::found(Result<remote::Entry> entry) {
   if (entry) {
     return std::optional(*std::move(entry));
   }

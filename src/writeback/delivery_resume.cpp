@@ -36,6 +36,9 @@ Result<std::optional<Delivered>> Delivery::go_on_in_place() {
   if (arrived.value_or(0) == 0) {
     return std::optional<Delivered>();
   }
+  if (intention_.base.kind == Base::Kind::absent) {
+    begun_ = Begun::anew;  // by an earlier try
+  }
   Delivered delivered;
   FTPSFS_TRY_ASSIGN(delivered.left, send(intention_.path, intention_.tail, *arrived));
   return std::optional(std::move(delivered));
@@ -114,6 +117,7 @@ Result<bool> Delivery::ends_as_ours(const remote::RemotePath& path, std::uint64_
 /// @param begin bytes that are there; 0 where the server does not append to them.
 Result<std::unique_ptr<remote::RemoteWriter>> Delivery::open(const remote::RemotePath& path,
                                                              std::uint64_t& begin,
+                                                             const remote::UploadTail& tail,
                                                              const remote::YieldRequest& on_yield) {
   if (begin > 0) {
     auto writer = remote_.open_writer(path, remote::WriteMode::append, on_yield, wait());
@@ -123,7 +127,10 @@ Result<std::unique_ptr<remote::RemoteWriter>> Delivery::open(const remote::Remot
     log::info("{}: {}; it is sent anew", path.str(), writer.error().text);
     begin = 0;
   }
-  return remote_.open_writer(path, remote::WriteMode::replace, on_yield, wait());
+  // An older file must not get the time and mode of what may be refused.
+  const bool is_ours = path != intention_.path || intention_.base.kind == Base::Kind::absent;
+  return remote_.open_writer(path, remote::WriteMode::replace, on_yield, wait(),
+                             is_ours ? tail : remote::UploadTail());
 }
 
 }  // namespace ftpsfs::writeback

@@ -48,6 +48,7 @@ Result<Delivered> Delivery::upload() {
     FTPSFS_TRY(put_back_aside(intention_.path));
   }
   FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
+  was_there_ = there.has_value();
   if (!there) {
     Delivered delivered;
     FTPSFS_TRY_ASSIGN(delivered.left, send(intention_.path, intention_.tail));
@@ -77,6 +78,7 @@ Result<Delivered> Delivery::upload() {
       return Delivered{end.version, std::nullopt};
     }
     if (likeness == Likeness::beginning) {
+      begun_ = intention_.base.kind == Base::Kind::absent ? Begun::anew : Begun::no;
       if (intention_.base.kind == Base::Kind::absent) {
         tries_.in_place = content_->size();  // as good as if this process had begun it
         FTPSFS_TRY_ASSIGN(gone_on, go_on_in_place());
@@ -93,17 +95,62 @@ Result<Delivered> Delivery::upload() {
   return delivered;
 }
 
+/// What was refused in its middle is not to stay as if it were a file, and what comes behind it for
+/// the name is not to take it for somebody else's.
+/// @errors those that pass: all of it is to be tried again.
+Result<void> Delivery::take_back_beginning() {
+  const auto unless_refused = [](const Error& error) {
+    return is_passing(error) ? Result<void>(error) : Result<void>();
+  };
+  const auto there = look(intention_.path);
+  if (!there) {
+    return unless_refused(there.error());
+  }
+  if (!*there || (*there)->type != remote::FileType::regular) {
+    return {};
+  }
+  // That of others is another from its first bytes on. Where reading is refused, it is still ours.
+  const auto likeness = compare(**there, kPiece);
+  if (!likeness) {
+    FTPSFS_TRY(unless_refused(likeness.error()));
+  } else if (*likeness == Likeness::other) {
+    return {};
+  }
+  if (begun_ == Begun::anew) {
+    const auto gone = remote_.remove_file(intention_.path, own_wait());
+    if (gone || gone.error().code == Errc::not_found) {
+      return {};
+    }
+    FTPSFS_TRY(unless_refused(gone.error()));
+  }
+  auto now = remote_.version(intention_.path, own_wait());
+  if (!now) {
+    return unless_refused(now.error());
+  }
+  remains_ = *std::move(now);
+  return {};
+}
+
 /// Reads what is there and compares it with our content.
-Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there) const {
+/// @param most so many bytes of it.
+Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there,
+                                             std::optional<std::uint64_t> most) const {
   if (there.size && *there.size > content_->size()) {
     return Likeness::other;
   }
+  remote::ByteRange range(0);
+  if (most && there.size && *most < *there.size) {
+    range.end = most;
+  }
   FTPSFS_TRY_ASSIGN(const auto reader, remote_.open_reader(
-                                           intention_.path, 0, [] {}, wait()));
+                                           intention_.path, range, [] {}, wait()));
   std::vector<std::byte> theirs(kPiece);
   std::vector<std::byte> mine(kPiece);
   for (std::uint64_t offset = 0;;) {
-    FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(theirs, wait()));
+    std::size_t got = 0;
+    if (!range.end || offset < *range.end) {
+      FTPSFS_TRY_ASSIGN(got, reader->read(theirs, wait()));
+    }
     if (got == 0) {
       return offset == content_->size() ? Likeness::same : Likeness::beginning;
     }
@@ -182,8 +229,11 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
   const auto yield = std::make_shared<std::atomic<bool>>(false);
   const remote::YieldRequest on_yield = [yield] { yield->store(true); };
   std::uint64_t offset = begin;
-  FTPSFS_TRY_ASSIGN(auto writer, open(path, offset, on_yield));
+  FTPSFS_TRY_ASSIGN(auto writer, open(path, offset, tail, on_yield));
   tries_.has_begun = true;
+  if (path == intention_.path && begun_ == Begun::no) {
+    begun_ = was_there_ ? Begun::in_place : Begun::anew;
+  }
   const auto algorithm = content_->size() > 0 ? writer->digest() : std::nullopt;
   const auto digest = algorithm ? net::ContentDigest::create(*algorithm) : nullptr;
   const bool is_in_place = path == intention_.path;

@@ -116,4 +116,9 @@ std::uint64_t Journal::content_bytes() const {
   return needed_in_records_ + bytes_in_files_;
 }
 
+std::uint64_t Journal::change_bytes() const {
+  const MutexLock lock(mutex_);
+  return ledger_.change_bytes();
+}
+
 }  // namespace ftpsfs::writeback

@@ -5,12 +5,20 @@
 
 namespace ftpsfs::writeback {
 
+std::uint64_t change_cost(const Intention& intention) {
+  constexpr std::uint64_t kWithoutNames = 1024;
+  constexpr std::uint64_t kCopies = 4;
+  return kWithoutNames + kCopies * (intention.path.str().size() + intention.target.str().size() +
+                                    intention.refusal.size());
+}
+
 std::vector<ContentId> Ledger::apply(const Edit& edit) {
   std::vector<ContentId> idle;
   for (const auto& [id, intention] : edit.puts) {
     if (intention.content != 0) {
       ++uses_[intention.content];
     }
+    change_bytes_ += change_cost(intention);
     last_intention_ = std::max(last_intention_, id);
     const auto [place, is_new] = intentions_.try_emplace(id, intention);
     if (!is_new) {
@@ -29,6 +37,7 @@ std::vector<ContentId> Ledger::apply(const Edit& edit) {
 }
 
 void Ledger::release(const Intention& intention, std::vector<ContentId>& idle) {
+  change_bytes_ -= change_cost(intention);
   const auto found = uses_.find(intention.content);
   if (found != uses_.end() && --found->second == 0) {
     uses_.erase(found);

@@ -39,18 +39,14 @@ Edit Queue::add(Intention intention) {
 /// and was behind `earlier` already.
 void Queue::place(IntentionId id, Intention intention, const Item* replaced, Edit& edit) {
   const IntentionId earlier = index_.last_related(intention, id);
-  const auto found = items_.find(earlier);
-  if (found != items_.end() && found->second.state == State::waiting &&
-      !found->second.begun_before) {
-    if (auto merged = merge(found->second.intention, intention)) {
-      const Item old = remove(earlier);
-      edit.drops.push_back(earlier);
-      if (!merged->intention) {
-        return;
-      }
-      place(earlier, *std::move(merged->intention), &old, edit);
+  if (auto merged = merge_behind(earlier, intention)) {
+    const Item old = remove(earlier);
+    edit.drops.push_back(earlier);
+    if (!merged->intention) {
       return;
     }
+    place(earlier, *std::move(merged->intention), &old, edit);
+    return;
   }
   std::erase(edit.drops, id);  // it is put instead
   learn_from_finished(intention, id);
@@ -60,6 +56,18 @@ void Queue::place(IntentionId id, Intention intention, const Item* replaced, Edi
   item.unkept = 1 + (replaced != nullptr ? replaced->unkept : 0);
   item.is_merged = replaced != nullptr;
   insert(id, std::move(item));
+}
+
+/// @param earlier the last before `intention` that it cannot change places with; 0: none.
+std::optional<Merged> Queue::merge_behind(IntentionId earlier, const Intention& intention) const {
+  const auto found = items_.find(earlier);
+  const bool may_change =
+      found != items_.end() && found->second.state == State::waiting && !found->second.begun_before;
+  return may_change ? merge(found->second.intention, intention) : std::nullopt;
+}
+
+bool Queue::would_merge(const Intention& intention) const {
+  return merge_behind(index_.last_related(intention, last_ + 1), intention).has_value();
 }
 
 /// What was refused for a name is of no interest once the name has been given other content, or
@@ -194,11 +202,11 @@ std::map<IntentionId, Intention> Queue::waiting() const {
   return waiting;
 }
 
-bool Queue::touches(const remote::RemotePath& path) const {
+bool Queue::touches(const remote::RemotePath& path, IntentionId last) const {
   Intention question;
   question.action = Action::set_attributes;
   question.path = path;
-  return index_.has_related(question, last_ + 1);
+  return index_.has_related(question, last + 1);
 }
 
 void Queue::for_each_at(const remote::RemotePath& path, const Each& take) const {

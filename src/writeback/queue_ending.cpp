@@ -56,8 +56,12 @@ Edit Queue::finish(IntentionId id, const std::optional<remote::FileVersion>& lef
   return edit;
 }
 
-Edit Queue::refuse(IntentionId id, std::string reason) {
+Edit Queue::refuse(IntentionId id, std::string reason,
+                   const std::optional<remote::FileVersion>& remains) {
   Item& item = items_.at(id);
+  if (remains) {
+    item.intention.base = {Base::Kind::version, {remains->size, remains->mtime, {}}};
+  }
   item.state = State::finished;
   item.left = item.intention.base;  // all is as it was
   item.left_at_source = item.intention.source;

@@ -2,9 +2,9 @@
 //
 // WritebackRemote: changes. Those that can be accepted are decided under the courier's mutex, from
 // what is owed and what is known of the server; where nothing is known it is asked before.
-#include <chrono>
 #include <utility>
 
+#include "ftpsfs/writeback/wait_anew.hpp"
 #include "ftpsfs/writeback/writeback_remote.hpp"
 
 namespace ftpsfs::writeback {
@@ -12,103 +12,13 @@ namespace {
 
 constexpr Base kOurs{Base::Kind::ours, {}};
 
-/// A failure of the local disk is none of the link's.
-Error local_failure(Error error) {
-  if (is_link_failure(error.code)) {
-    error.code = Errc::io_error;
-  }
-  return error;
-}
-
 }  // namespace
-
-/// An upload on its way into the journal. Room is taken before the bytes are written, and given
-/// back when they are the journal's, or nobody's.
-class WritebackRemote::Upload final : public remote::RemoteWriter {
- public:
-  Upload(WritebackRemote& remote, remote::RemotePath path)
-      : remote_(remote), path_(std::move(path)), draft_(remote.courier_->draft()) {}
-  ~Upload() override {
-    draft_.reset();
-    remote_.courier_->give_room_back(room_);
-  }
-  Upload(const Upload&) = delete;
-  Upload& operator=(const Upload&) = delete;
-
-  Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
-    if (!draft_) {
-      return make_error(Errc::io_error, "the upload has been accepted, or has failed");
-    }
-    if (auto room = remote_.courier_->take_room(data.size(), wait); !room) {
-      return local_failure(std::move(room).error());
-    }
-    room_ += data.size();
-    return draft_->write(data);
-  }
-
-  Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
-    if (!draft_) {
-      return make_error(Errc::io_error, "the upload has been accepted, or has failed");
-    }
-    const std::uint64_t size = draft_->size();
-    FTPSFS_TRY(draft_->seal());
-    FTPSFS_TRY_ASSIGN(const remote::UploadTail promised,
-                      remote_.accept_upload(path_, std::move(draft_), tail, wait));
-    remote::FinishedUpload end;
-    end.version.size = size;
-    if (promised.mtime) {
-      end.version.mtime = remote::FileTime{*promised.mtime, remote::TimeGrain::second};
-    }
-    if (tail.mtime) {
-      end.mtime_set.emplace();
-    }
-    if (tail.mode) {
-      end.mode_set.emplace();
-    }
-    return end;
-  }
-
- private:
-  WritebackRemote& remote_;
-  const remote::RemotePath path_;
-  std::unique_ptr<ContentDraft> draft_;
-  std::uint64_t room_ = 0;
-};
-
-/// One that goes to the server itself. What the file is then has to be asked.
-class WritebackRemote::DirectWriter final : public remote::RemoteWriter {
- public:
-  DirectWriter(WritebackRemote& remote, remote::RemotePath path,
-               std::unique_ptr<remote::RemoteWriter> inner)
-      : remote_(remote), path_(std::move(path)), inner_(std::move(inner)) {}
-  ~DirectWriter() override {
-    inner_.reset();
-    remote_.forget(path_);
-  }
-  DirectWriter(const DirectWriter&) = delete;
-  DirectWriter& operator=(const DirectWriter&) = delete;
-
-  Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
-    return inner_->write(data, wait);
-  }
-  std::optional<DigestAlgorithm> digest() const override { return inner_->digest(); }
-  Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
-    auto finished = inner_->finish(tail, wait);
-    remote_.forget(path_);
-    return finished;
-  }
-
- private:
-  WritebackRemote& remote_;
-  const remote::RemotePath path_;
-  std::unique_ptr<remote::RemoteWriter> inner_;
-};
 
 /// @pre under the courier's mutex.
 WritebackRemote::Footing WritebackRemote::footing(const Queue& queue,
                                                   const remote::RemotePath& path) const {
   const View view = Overlay(queue).at(path);
-  if (view.kind == View::Kind::directory) {
+  if (view.kind == View::Kind::directory || !inner_.takes_any_name_beside(path)) {
     return {Footing::Kind::other, {}, std::nullopt};
   }
   if (queue.owes_at(path)) {
@@ -149,6 +59,7 @@ Result<WritebackRemote::Footing> WritebackRemote::fetch_footing(const remote::Re
   {
     const MutexLock lock(mutex_);
     known_->learn(path, name, asked);
+    now.is_answer_alone = !known_->find(path);
   }
   now.kind = name.kind == KnownName::Kind::other ? Footing::Kind::other : Footing::Kind::name;
   now.mode = name.mode;
@@ -158,63 +69,29 @@ Result<WritebackRemote::Footing> WritebackRemote::fetch_footing(const remote::Re
   return now;
 }
 
-Result<std::unique_ptr<remote::RemoteWriter>> WritebackRemote::open_writer(
-    const remote::RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield,
-    const Wait& wait, const remote::UploadTail& likely) {
-  if (!courier_) {
-    return inner_.open_writer(path, mode, std::move(on_yield), wait, likely);
-  }
-  if (mode == remote::WriteMode::replace) {
-    FTPSFS_TRY_ASSIGN(const Footing now, fetch_footing(path, wait));
-    if (now.kind == Footing::Kind::name) {
-      return std::unique_ptr<remote::RemoteWriter>(std::make_unique<Upload>(*this, path));
-    }
-  }
-  FTPSFS_TRY(await(path, wait));
-  FTPSFS_TRY_ASSIGN(auto writer, inner_.open_writer(path, mode, std::move(on_yield), wait, likely));
-  return std::unique_ptr<remote::RemoteWriter>(
-      std::make_unique<DirectWriter>(*this, path, std::move(writer)));
+/// From memory, or what was fetched for this moment. What memory had then, and has no more, says
+/// nothing now; nor does anything behind a wait.
+WritebackRemote::Footing WritebackRemote::footing_or(const Queue& queue,
+                                                     const remote::RemotePath& path,
+                                                     std::optional<Footing>& fetched) const {
+  const Footing now = footing(queue, path);
+  const auto answer = std::exchange(fetched, std::nullopt);
+  return now.kind == Footing::Kind::unknown && answer && answer->is_answer_alone ? *answer : now;
 }
 
-/// @return what programs are told of the file.
-Result<remote::UploadTail> WritebackRemote::accept_upload(const remote::RemotePath& path,
-                                                          std::unique_ptr<ContentDraft> draft,
-                                                          const remote::UploadTail& tail,
-                                                          const Wait& wait) {
-  FTPSFS_TRY_ASSIGN(const Footing before, fetch_footing(path, wait));
-  const remote::RemoteTraits traits = inner_.traits();
-  Intention intention;
-  intention.action = Action::upload;
-  intention.path = path;
-  intention.content = draft->id();
-  intention.size = draft->size();
-  intention.tail = tail;
-  if (!tail.mtime && traits.can_set_mtime) {
-    intention.tail.mtime = std::chrono::system_clock::to_time_t(clock_.wall_now());
+/// A failure of the local disk is none of the link's.
+Error WritebackRemote::local_failure(Error error) {
+  if (is_link_failure(error.code)) {
+    error.code = Errc::io_error;
   }
-  remote::UploadTail promised;
-  const auto choose = [&](const Queue& queue) -> Result<Intention> {
-    Footing now = footing(queue, path);
-    now = now.kind == Footing::Kind::unknown ? before : now;
-    if (now.kind == Footing::Kind::other) {
-      return make_error(Errc::is_directory, path.str() + ": is no file any more");
-    }
-    intention.base = now.base;
-    if (!tail.mode && traits.can_set_mode) {
-      intention.tail.mode = now.mode;  // what replaces a file keeps its mode
-    }
-    promised = intention.tail;
-    return intention;
-  };
-  if (auto accepted = courier_->accept(choose, std::move(draft), wait); !accepted) {
-    return local_failure(std::move(accepted).error());
-  }
-  return promised;
+  return error;
 }
 
 Result<bool> WritebackRemote::accept_change(
-    const std::function<std::optional<Intention>(const Queue&)>& choose, const Wait& wait) {
+    const std::function<std::optional<Intention>(const Queue&)>& choose, const Wait& wait,
+    const std::function<void()>& on_noted) {
   bool is_ours = true;
+  std::unique_ptr<ContentDraft> none;
   auto accepted = courier_->accept(
       [&](const Queue& queue) -> Result<Intention> {
         auto intention = choose(queue);
@@ -224,11 +101,27 @@ Result<bool> WritebackRemote::accept_change(
         }
         return *std::move(intention);
       },
-      nullptr, wait);
+      none, wait, on_noted);
   if (!accepted && is_ours) {
     return local_failure(std::move(accepted).error());
   }
   return is_ours;
+}
+
+/// Behind all that is owed for the names, and before what may come to be.
+Result<void> WritebackRemote::ask_server(const remote::RemotePath& path,
+                                         const remote::RemotePath& other, const Wait& wait,
+                                         const std::function<Result<void>(const Wait&)>& change) {
+  if (!courier_) {
+    return change(wait);
+  }
+  FTPSFS_TRY_ASSIGN(const Courier::Passage passage, courier_->pass(path, other, wait));
+  return change(passage.wait());
+}
+
+Result<void> WritebackRemote::ask_server(const remote::RemotePath& path, const Wait& wait,
+                                         const std::function<Result<void>(const Wait&)>& change) {
+  return ask_server(path, path, wait, change);
 }
 
 Result<void> WritebackRemote::make_directory(const remote::RemotePath& path, const Wait& wait) {
@@ -237,38 +130,40 @@ Result<void> WritebackRemote::make_directory(const remote::RemotePath& path, con
     if (view.kind == View::Kind::file || view.kind == View::Kind::directory) {
       return make_error(Errc::already_exists, path.str() + ": file exists");
     }
-    FTPSFS_TRY_ASSIGN(
-        const bool is_accepted,
-        accept_change(
-            [&](const Queue& queue) -> std::optional<Intention> {
-              const Footing now = footing(queue, path);
-              const bool is_free =
-                  Overlay(queue).at(path).kind == View::Kind::absent ||
-                  (now.kind == Footing::Kind::name && now.base.kind == Base::Kind::absent);
-              if (!is_free) {
-                return std::nullopt;
-              }
-              Intention intention;
-              intention.action = Action::make_directory;
-              intention.path = path;
-              return intention;
-            },
-            wait));
+    FTPSFS_TRY_ASSIGN(const bool is_accepted,
+                      accept_change(
+                          [&](const Queue& queue) -> std::optional<Intention> {
+                            const Footing now = footing(queue, path);
+                            const bool is_free =
+                                now.kind == Footing::Kind::name &&
+                                (now.base.kind == Base::Kind::absent ||
+                                 Overlay(queue).at(path).kind == View::Kind::absent);
+                            if (!is_free) {
+                              return std::nullopt;
+                            }
+                            Intention intention;
+                            intention.action = Action::make_directory;
+                            intention.path = path;
+                            return intention;
+                          },
+                          wait));
     if (is_accepted) {
       return {};
     }
-    FTPSFS_TRY(await(path, wait));
   }
-  auto made = inner_.make_directory(path, wait);
-  forget_tree(path);
-  return made;
+  return ask_server(path, wait, [&](const Wait& rest) {
+    auto made = inner_.make_directory(path, rest);
+    forget_tree(path);
+    return made;
+  });
 }
 
 Result<void> WritebackRemote::remove_directory(const remote::RemotePath& path, const Wait& wait) {
-  FTPSFS_TRY(await(path, wait));
-  auto removed = inner_.remove_directory(path, wait);
-  forget_tree(path);
-  return removed;
+  return ask_server(path, wait, [&](const Wait& rest) {
+    auto removed = inner_.remove_directory(path, rest);
+    forget_tree(path);
+    return removed;
+  });
 }
 
 Result<void> WritebackRemote::remove_file(const remote::RemotePath& path, const Wait& wait) {
@@ -301,11 +196,50 @@ Result<void> WritebackRemote::remove_file(const remote::RemotePath& path, const 
     if (is_accepted) {
       return {};
     }
-    FTPSFS_TRY(await(path, wait));
   }
-  auto removed = inner_.remove_file(path, wait);
-  forget(path);
-  return removed;
+  return ask_server(path, wait, [&](const Wait& rest) {
+    auto removed = inner_.remove_file(path, rest);
+    forget(path);
+    return removed;
+  });
+}
+
+/// @return false: this is not for the journal.
+Result<bool> WritebackRemote::accept_rename(const remote::RemotePath& from,
+                                            const remote::RemotePath& to, const Wait& wait) {
+  for (const WaitAnew anew(wait);;) {
+    FTPSFS_TRY_ASSIGN(std::optional<Footing> fetched, fetch_footing(to, anew.begin()));
+    bool is_unknown = false;
+    MovedNames moved;
+    auto is_accepted = accept_change(
+        [&](const Queue& queue) -> std::optional<Intention> {
+          const View source = Overlay(queue).at(from);
+          const Footing target = footing_or(queue, to, fetched);
+          is_unknown = target.kind == Footing::Kind::unknown;
+          if (source.kind != View::Kind::file || target.kind != Footing::Kind::name) {
+            return std::nullopt;
+          }
+          Intention intention;
+          intention.action = Action::rename;
+          intention.path = from;
+          intention.target = to;
+          intention.base = target.base;
+          intention.source = kOurs;
+          intention.size = source.size;
+          intention.tail.mode = source.mode;
+          if (source.mtime_is_promised) {
+            intention.tail.mtime = source.mtime;
+          }
+          return intention;
+        },
+        anew.begin(), [&] { moved = move_open_names(from, to); });
+    if (!is_accepted) {
+      move_back(moved);
+    }
+    if (!is_accepted || *is_accepted || !is_unknown) {
+      return is_accepted;
+    }
+  }
 }
 
 Result<void> WritebackRemote::rename(const remote::RemotePath& from, const remote::RemotePath& to,
@@ -316,50 +250,30 @@ Result<void> WritebackRemote::rename(const remote::RemotePath& from, const remot
       return make_error(Errc::not_found, from.str() + ": no such file or directory");
     }
     if (view.kind == View::Kind::file) {
-      FTPSFS_TRY_ASSIGN(const Footing before, fetch_footing(to, wait));
-      FTPSFS_TRY_ASSIGN(
-          const bool is_accepted,
-          accept_change(
-              [&](const Queue& queue) -> std::optional<Intention> {
-                const View source = Overlay(queue).at(from);
-                Footing target = footing(queue, to);
-                target = target.kind == Footing::Kind::unknown ? before : target;
-                if (source.kind != View::Kind::file || target.kind != Footing::Kind::name) {
-                  return std::nullopt;
-                }
-                Intention intention;
-                intention.action = Action::rename;
-                intention.path = from;
-                intention.target = to;
-                intention.base = target.base;
-                intention.source = kOurs;
-                intention.size = source.size;
-                intention.tail.mode = source.mode;
-                if (source.mtime_is_promised) {
-                  intention.tail.mtime = source.mtime;
-                }
-                return intention;
-              },
-              wait));
+      FTPSFS_TRY_ASSIGN(const bool is_accepted, accept_rename(from, to, wait));
       if (is_accepted) {
         return {};
       }
     }
-    FTPSFS_TRY(await(from, wait));
-    FTPSFS_TRY(await(to, wait));
   }
-  auto renamed = inner_.rename(from, to, wait);
-  forget_tree(from);
-  forget_tree(to);
-  return renamed;
+  return ask_server(from, to, wait, [&](const Wait& rest) {
+    auto renamed = inner_.rename(from, to, rest);
+    forget_tree(from);
+    forget_tree(to);
+    if (renamed) {
+      move_open_names(from, to);
+    }
+    return renamed;
+  });
 }
 
 Result<void> WritebackRemote::make_symlink(const std::string& target,
                                            const remote::RemotePath& path, const Wait& wait) {
-  FTPSFS_TRY(await(path, wait));
-  auto made = inner_.make_symlink(target, path, wait);
-  forget(path);
-  return made;
+  return ask_server(path, wait, [&](const Wait& rest) {
+    auto made = inner_.make_symlink(target, path, rest);
+    forget(path);
+    return made;
+  });
 }
 
 /// @return false: nothing is owed for this very name.
@@ -394,10 +308,11 @@ Result<void> WritebackRemote::set_mode(const remote::RemotePath& path, std::uint
       return {};
     }
   }
-  FTPSFS_TRY(await(path, wait));
-  auto set = inner_.set_mode(path, mode, wait);
-  forget(path);
-  return set;
+  return ask_server(path, wait, [&](const Wait& rest) {
+    auto set = inner_.set_mode(path, mode, rest);
+    forget(path);
+    return set;
+  });
 }
 
 Result<void> WritebackRemote::set_mtime(const remote::RemotePath& path, std::int64_t unix_seconds,
@@ -418,18 +333,15 @@ Result<void> WritebackRemote::set_mtime(const remote::RemotePath& path, std::int
       return {};
     }
   }
-  FTPSFS_TRY(await(path, wait));
-  auto set = inner_.set_mtime(path, unix_seconds, wait);
-  forget(path);
-  return set;
+  return ask_server(path, wait, [&](const Wait& rest) {
+    auto set = inner_.set_mtime(path, unix_seconds, rest);
+    forget(path);
+    return set;
+  });
 }
 
 Result<void> WritebackRemote::settle(const remote::RemotePath& path, const Wait& wait) {
   return courier_ ? courier_->await_verdict(path, wait) : Result<void>();
-}
-
-Result<void> WritebackRemote::await(const remote::RemotePath& path, const Wait& wait) {
-  return courier_ ? courier_->await(path, wait) : Result<void>();
 }
 
 void WritebackRemote::forget(const remote::RemotePath& path) {

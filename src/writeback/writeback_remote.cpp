@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "ftpsfs/writeback/wait_anew.hpp"
 #include "journal_reader.hpp"
 
 namespace ftpsfs::writeback {
@@ -94,10 +95,20 @@ remote::FileVersion WritebackRemote::version_of(const View& view) const {
 }
 
 Result<remote::Entry> WritebackRemote::stat(const remote::RemotePath& path, const Wait& wait) {
+  return stat_by(&remote::Remote::stat, path, wait);
+}
+
+Result<remote::Entry> WritebackRemote::stat_unlisted(const remote::RemotePath& path,
+                                                     const Wait& wait) {
+  return stat_by(&remote::Remote::stat_unlisted, path, wait);
+}
+
+Result<remote::Entry> WritebackRemote::stat_by(Look look, const remote::RemotePath& path,
+                                               const Wait& wait) {
   const Question question = ask(path);
   const std::string name(path.name());
   if (question.view.kind == View::Kind::untouched || question.view.kind == View::Kind::patched) {
-    auto answer = inner_.stat(path, wait);
+    auto answer = (inner_.*look)(path, wait);
     if (courier_ && (answer || answer.error().code == Errc::not_found)) {
       const MutexLock lock(mutex_);
       known_->learn(path, answer ? KnownName::of(*answer) : KnownName{}, question.asked);
@@ -196,14 +207,14 @@ void WritebackRemote::lay_over(const remote::RemotePath& directory, const OwedNa
 
 Result<remote::FileVersion> WritebackRemote::stamp(const remote::RemotePath& path,
                                                    const Wait& wait) {
-  FTPSFS_TRY(await(path, wait));
-  return inner_.stamp(path, wait);
+  FTPSFS_TRY_ASSIGN(const Wait rest, await(path, wait));
+  return inner_.stamp(path, rest);
 }
 
 Result<remote::Entry> WritebackRemote::follow(const remote::RemotePath& path,
                                               const remote::Entry& link, const Wait& wait) {
-  FTPSFS_TRY(await(path, wait));
-  return inner_.follow(path, link, wait);
+  FTPSFS_TRY_ASSIGN(const Wait rest, await(path, wait));
+  return inner_.follow(path, link, rest);
 }
 
 bool WritebackRemote::takes_any_name_beside(const remote::RemotePath& path) const {
@@ -328,35 +339,39 @@ Result<std::vector<std::optional<remote::FileTime>>> WritebackRemote::exact_time
 Result<std::unique_ptr<remote::RemoteReader>> WritebackRemote::open_reader(
     const remote::RemotePath& path, const remote::ByteRange& range, remote::YieldRequest on_yield,
     const Wait& wait) {
-  Question question = ask(path);
-  const View& view = question.view;
-  if (view.kind == View::Kind::absent) {
-    return no_such_name(path);
-  }
-  if (view.kind == View::Kind::directory) {
-    return make_error(Errc::is_directory, path.str() + ": is a directory");
-  }
-  if (view.content != 0) {
-    auto content = courier_->journal().open_content(view.content);
-    if (content) {
-      return std::unique_ptr<remote::RemoteReader>(
-          std::make_unique<JournalReader>(*std::move(content), range, version_of(view)));
+  std::optional<Wait> rest;
+  for (;;) {
+    const Question question = ask(path);
+    const View& view = question.view;
+    if (view.kind == View::Kind::absent) {
+      return no_such_name(path);
     }
-    if (content.error().code != Errc::not_found) {
-      return std::move(content).error();
+    if (view.kind == View::Kind::directory) {
+      return make_error(Errc::is_directory, path.str() + ": is a directory");
     }
+    if (view.content != 0) {
+      auto content = courier_->journal().open_content(view.content);
+      if (content) {
+        return std::unique_ptr<remote::RemoteReader>(
+            std::make_unique<JournalReader>(*std::move(content), range, version_of(view)));
+      }
+      if (content.error().code != Errc::not_found) {
+        return std::move(content).error();
+      }
+    }
+    if (view.kind != View::Kind::untouched && !rest) {
+      // What the server has is not yet what programs were told: its time or its name are owed.
+      FTPSFS_TRY_ASSIGN(rest, await(path, wait));
+      continue;
+    }
+    FTPSFS_TRY_ASSIGN(auto reader,
+                      inner_.open_reader(path, range, std::move(on_yield), rest.value_or(wait)));
+    if (courier_) {
+      const MutexLock lock(mutex_);
+      known_->learn_version(path, reader->version(), question.asked);
+    }
+    return reader;
   }
-  if (view.kind != View::Kind::untouched) {
-    // What the server has is not yet what programs were told: its time or its name are owed.
-    FTPSFS_TRY(await(path, wait));
-    question = ask(path);
-  }
-  FTPSFS_TRY_ASSIGN(auto reader, inner_.open_reader(path, range, std::move(on_yield), wait));
-  if (courier_) {
-    const MutexLock lock(mutex_);
-    known_->learn_version(path, reader->version(), question.asked);
-  }
-  return reader;
 }
 
 Result<std::optional<remote::WholeFile>> WritebackRemote::read_ahead(
@@ -367,6 +382,15 @@ Result<std::optional<remote::WholeFile>> WritebackRemote::read_ahead(
         return path && ask(*path).view.kind == View::Kind::untouched ? path : std::nullopt;
       },
       most_bytes, wait);
+}
+
+Result<Wait> WritebackRemote::await(const remote::RemotePath& path, const Wait& wait) const {
+  if (!courier_) {
+    return wait;
+  }
+  const WaitAnew anew(wait);
+  FTPSFS_TRY(courier_->await(path, wait));
+  return anew.begin();
 }
 
 Result<remote::Space> WritebackRemote::space(const remote::RemotePath& path, const Wait& wait) {

@@ -204,6 +204,15 @@ Result<void> FakeRemote::check_new_name(const RemotePath& path) const {
 }
 
 Result<Entry> FakeRemote::stat(const RemotePath& path, const Wait& wait) {
+  if (!options_.stat_is_cheap && !options_.unlisted.empty() && path.name() == options_.unlisted) {
+    return call(Op::stat, path.str(), wait, {}, [&]() -> Result<Entry> {
+      return make_error(Errc::not_found, path.str() + " is not listed");
+    });
+  }
+  return stat_unlisted(path, wait);
+}
+
+Result<Entry> FakeRemote::stat_unlisted(const RemotePath& path, const Wait& wait) {
   return call(Op::stat, path.str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Result<Entry> {
     FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(path, false));
     return entry_of(std::string(path.name()), *node,

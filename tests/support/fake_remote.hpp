@@ -40,7 +40,8 @@ struct FakeRemoteOptions {
   /// exact_times() and version() know the seconds.
   bool exact_listing = true;
   bool case_sensitive = true;
-  std::string unlisted = {};  ///< list() leaves this name out, and says so
+  /// list() leaves this name out, and says so; and so does stat(), unless it is cheap.
+  std::string unlisted = {};
   /// list() tells so many entries at a time before its end, and only then counts as called: what
   /// holds it back or fails it comes behind them. 0: all at the end.
   std::size_t arrives_in = 0;
@@ -48,7 +49,7 @@ struct FakeRemoteOptions {
   bool can_set_mtime = true;
   bool can_set_mode = true;
   bool can_symlink = true;
-  bool writes_back = false;
+  bool writes_back = false;  ///< uploads arrive whole, but for those below `plain_names_below`
 
   // Manners.
   bool tells_size = true;  ///< off: sizes of files are unknown everywhere (old IBM i)
@@ -127,10 +128,12 @@ class FakeRemote final : public remote::Remote {
   std::size_t yield_requests() const { return places_.requests(); }
 
   remote::RemoteTraits traits() const override;
+  void forget_refusals() override {}
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Entry> stat_settled(const remote::RemotePath& path, const Wait& wait) override {
     return stat(path, wait);
   }
+  Result<remote::Entry> stat_unlisted(const remote::RemotePath& path, const Wait& wait) override;
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
   Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,

@@ -116,7 +116,10 @@ class FakeRemote::Reader final : public Stream, public remote::RemoteReader {
 
 class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
  public:
-  using Stream::Stream;
+  Writer(FakeRemote& remote, std::string path, FakeNodePtr node, FakePlaces::Place place,
+         std::optional<FakePlan::ByteLimit> limit, bool arrives_whole)
+      : Stream(remote, std::move(path), std::move(node), std::move(place), std::move(limit)),
+        arrives_whole_(arrives_whole) {}
   ~Writer() override {
     if (!finished_) {
       const MutexLock lock(remote_.mutex_);
@@ -126,6 +129,8 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
           std::min<std::size_t>(static_cast<std::size_t>(lost), node_->content.size()));
     }
   }
+
+  bool arrives_whole() const override { return arrives_whole_; }
 
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     if (failed_) {
@@ -222,6 +227,7 @@ class FakeRemote::Writer final : public Stream, public remote::RemoteWriter {
     return {};
   }
 
+  const bool arrives_whole_;
   std::uint64_t written_ = 0;
   bool finished_ = false;
 };
@@ -268,20 +274,23 @@ Result<std::unique_ptr<remote::RemoteWriter>> FakeRemote::open_writer(
     const remote::UploadTail& likely) {
   using Opened = Result<std::unique_ptr<Writer>>;
   FTPSFS_TRY_ASSIGN(FakePlaces::Place place, places_.acquire(wait));
-  FTPSFS_TRY_ASSIGN(auto writer,
-                    call_on_stream(
-                        Op::open_writer, path.str(), wait,
-                        [&]() FTPSFS_NO_ANALYSIS -> Opened {
-                          FTPSFS_TRY(check_new_name(path));
-                          FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.obtain_file(path, now()));
-                          if (mode == remote::WriteMode::replace) {
-                            node->content.clear();
-                            node->mtime = now();
-                          }
-                          return std::make_unique<Writer>(*this, path.str(), node, std::move(place),
-                                                          plan_.take_byte_limit(Op::write));
-                        },
-                        Writer::words_of(likely)));
+  FTPSFS_TRY_ASSIGN(
+      auto writer,
+      call_on_stream(
+          Op::open_writer, path.str(), wait,
+          [&]() FTPSFS_NO_ANALYSIS -> Opened {
+            FTPSFS_TRY(check_new_name(path));
+            FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.obtain_file(path, now()));
+            if (mode == remote::WriteMode::replace) {
+              node->content.clear();
+              node->mtime = now();
+            }
+            const bool arrives_whole = options_.writes_back && mode == remote::WriteMode::replace &&
+                                       takes_any_name_beside(path);
+            return std::make_unique<Writer>(*this, path.str(), node, std::move(place),
+                                            plan_.take_byte_limit(Op::write), arrives_whole);
+          },
+          Writer::words_of(likely)));
   writer->offer(std::move(on_yield));
   return Result<std::unique_ptr<remote::RemoteWriter>>(std::move(writer));
 }

@@ -75,6 +75,15 @@ Result<remote::Entry> FaultyRemote::stat(const RemotePath& path, const Wait& wai
   return call(Op::stat, [&] { return inner_.stat(path, wait); });
 }
 
+Result<remote::Entry> FaultyRemote::stat_unlisted(const RemotePath& path, const Wait& wait) {
+  return call(Op::stat, [&] { return inner_.stat_unlisted(path, wait); });
+}
+
+Result<std::optional<remote::Entry>> FaultyRemote::glance(const RemotePath& path,
+                                                          const Wait& wait) {
+  return call(Op::stat, [&] { return inner_.glance(path, wait); });
+}
+
 Result<remote::Entry> FaultyRemote::follow(const RemotePath& path, const remote::Entry& link,
                                            const Wait& wait) {
   return call(Op::follow, [&] { return inner_.follow(path, link, wait); });
@@ -86,6 +95,10 @@ Result<FileVersion> FaultyRemote::version(const RemotePath& path, const Wait& wa
 
 Result<FileVersion> FaultyRemote::stamp(const RemotePath& path, const Wait& wait) {
   return call(Op::stamp, [&] { return inner_.stamp(path, wait); });
+}
+
+Result<void> FaultyRemote::settle(const RemotePath& path, const Wait& wait) {
+  return call(Op::settle, [&] { return inner_.settle(path, wait); });
 }
 
 Result<remote::Listing> FaultyRemote::list(const RemotePath& path, const Wait& wait,
@@ -175,8 +188,9 @@ class FaultyRemote::Reader final : public remote::RemoteReader {
 class FaultyRemote::Writer final : public remote::RemoteWriter {
  public:
   Writer(FaultyRemote& remote, std::unique_ptr<RemoteWriter> inner)
-      : remote_(remote), inner_(std::move(inner)) {}
+      : remote_(remote), inner_(std::move(inner)), arrives_whole_(inner_->arrives_whole()) {}
 
+  bool arrives_whole() const override { return arrives_whole_; }
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
     return step(Op::write, [&] { return inner_->write(data, wait); });
   }
@@ -208,6 +222,7 @@ class FaultyRemote::Writer final : public remote::RemoteWriter {
 
   FaultyRemote& remote_;
   std::unique_ptr<RemoteWriter> inner_;
+  const bool arrives_whole_;
 };
 
 Result<std::unique_ptr<remote::RemoteReader>> FaultyRemote::open_reader(

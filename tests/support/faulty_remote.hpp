@@ -55,10 +55,14 @@ class FaultyRemote final : public remote::Remote {
   std::uint64_t calls() const { return calls_; }
 
   remote::RemoteTraits traits() const override { return inner_.traits(); }
+  void forget_refusals() override { inner_.forget_refusals(); }
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Entry> stat_settled(const remote::RemotePath& path, const Wait& wait) override {
     return stat(path, wait);
   }
+  Result<remote::Entry> stat_unlisted(const remote::RemotePath& path, const Wait& wait) override;
+  Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
+                                              const Wait& wait) override;
   Result<remote::Entry> follow(const remote::RemotePath& path, const remote::Entry& link,
                                const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
@@ -98,6 +102,7 @@ class FaultyRemote final : public remote::Remote {
                         const Wait& wait) override;
   Result<void> set_mtime(const remote::RemotePath& path, std::int64_t unix_seconds,
                          const Wait& wait) override;
+  Result<void> settle(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Space> space(const remote::RemotePath& path, const Wait& wait) override;
 
  private:

@@ -126,6 +126,7 @@ class FtpRemote final : public Remote {
   Result<void> set_mode(const RemotePath& path, std::uint16_t mode, const Wait& wait) override;
   Result<void> set_mtime(const RemotePath& path, std::int64_t unix_seconds,
                          const Wait& wait) override;
+  Result<void> settle(const RemotePath& /*path*/, const Wait& /*wait*/) override { return {}; }
   Result<Space> space(const RemotePath& path, const Wait& wait) override;
 
   class Core;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The server in terms of files. Everything above speaks to this interface alone; FtpRemote
-// implements it over a pool of FTPS sessions, FakeRemote (tests) in memory. It caches nothing.
+// implements it over a pool of FTPS sessions, FakeRemote (tests) in memory. It caches nothing. No
+// member has a body here: whoever stands before another Remote must say what becomes of each.
 // Thread-safe: any member from any thread. Readers and writers belong to one thread at a time.
 #pragma once
 
@@ -100,12 +101,16 @@ class RemoteWriter {
  public:
   virtual ~RemoteWriter() = default;
 
+  /// Nothing of it shows before finish(), then all of it at once, and it holds no connection: to
+  /// end it early would show a part, and help nobody.
+  virtual bool arrives_whole() const = 0;
+
   /// Writes all of `data`. After any error the writer is of no further use.
   virtual Result<void> write(std::span<const std::byte> data, const Wait& wait) = 0;
 
   /// The digest by which the file's content should be compared. @return nullopt: it cannot be, or
   /// need not be; nobody then computes one.
-  virtual std::optional<DigestAlgorithm> digest() const { return std::nullopt; }
+  virtual std::optional<DigestAlgorithm> digest() const = 0;
 
   /// Ends the data and awaits the server's verdict (2xx); then sets the tail and asks for size and
   /// time, all in one flight on the same session. A link that fails behind the verdict is no
@@ -174,16 +179,14 @@ class Remote {
   virtual RemoteTraits traits() const = 0;
 
   /// Somebody has seen to the server or to the account: what was refused for good is tried again.
-  virtual void forget_refusals() {}
+  virtual void forget_refusals() = 0;
 
   /// @errors not_found, access_denied, not_directory (a parent is a file), link failures.
   virtual Result<Entry> stat(const RemotePath& path, const Wait& wait) = 0;
 
   /// The same for a name that its directory's listing, which the caller has, does not show: it may
   /// be there all the same, in a line that could not be read or under another spelling.
-  virtual Result<Entry> stat_unlisted(const RemotePath& path, const Wait& wait) {
-    return stat(path, wait);
-  }
+  virtual Result<Entry> stat_unlisted(const RemotePath& path, const Wait& wait) = 0;
 
   /// The same once nothing is owed for the name any more: what the server itself has, never what
   /// was only accepted.
@@ -192,10 +195,7 @@ class Remote {
   /// The same as stat(), as far as one question tells.
   /// @return nullopt: only the directory's listing can tell what the name is, or that it is not
   /// there. Whoever keeps listings lists then, once for all names.
-  virtual Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) {
-    FTPSFS_TRY_ASSIGN(Entry entry, stat(path, wait));
-    return std::optional<Entry>(std::move(entry));
-  }
+  virtual Result<std::optional<Entry>> glance(const RemotePath& path, const Wait& wait) = 0;
 
   /// What the symbolic link at `path` leads to, through others if need be, as the server sees it.
   /// @param link what stat() or list() said of it; its target may be unknown.
@@ -206,21 +206,16 @@ class Remote {
 
   /// Size and time of a regular file alone, or of the one behind a symbolic link, as cheaply as
   /// this server can tell them.
-  virtual Result<FileVersion> version(const RemotePath& path, const Wait& wait) {
-    FTPSFS_TRY_ASSIGN(const Entry entry, stat(path, wait));
-    return version_of(entry);
-  }
+  virtual Result<FileVersion> version(const RemotePath& path, const Wait& wait) = 0;
 
   /// The same by questions for this one file alone (SIZE, MDTM), for files of which listings tell
   /// no size. @return what is not told is absent: all of it where there are no such questions.
   /// @errors link failures.
-  virtual Result<FileVersion> stamp(const RemotePath& /*path*/, const Wait& /*wait*/) {
-    return FileVersion{};
-  }
+  virtual Result<FileVersion> stamp(const RemotePath& path, const Wait& wait) = 0;
 
   /// May a file of any name stand beside `path` for a while? Else content on its way to that name,
   /// or a removed file, has no other name to hide under.
-  virtual bool takes_any_name_beside(const RemotePath& /*path*/) const { return true; }
+  virtual bool takes_any_name_beside(const RemotePath& path) const = 0;
 
   /// All entries or an error, never a part. @errors not_found, not_directory, access_denied, link
   /// failures.
@@ -261,10 +256,8 @@ class Remote {
   /// Asks whether a file has this digest. May take longer than the wait, as the file is large.
   /// @return success also where the server does not tell, which the log says then.
   /// @errors io_error: it has other content; link failures.
-  virtual Result<void> check_content(const RemotePath& /*path*/, const Digest& /*digest*/,
-                                     const Wait& /*wait*/) {
-    return {};
-  }
+  virtual Result<void> check_content(const RemotePath& path, const Digest& digest,
+                                     const Wait& wait) = 0;
 
   /// @param likely what finish() will probably be given. What is in it may travel along with the
   /// verb, and be set behind the end of the transfer, however that comes out.
@@ -289,7 +282,7 @@ class Remote {
 
   /// Returns when the server has all that was accepted for this path.
   /// @errors also the server's refusal of the content.
-  virtual Result<void> settle(const RemotePath& /*path*/, const Wait& /*wait*/) { return {}; }
+  virtual Result<void> settle(const RemotePath& path, const Wait& wait) = 0;
 
   virtual Result<Space> space(const RemotePath& path, const Wait& wait) = 0;
 };

@@ -33,6 +33,9 @@ struct CourierSettings {
   Duration longest_pause{60'000};
   /// Content beyond that is accepted only when some has arrived.
   std::uint64_t most_content_bytes = 10ULL << 30;
+  /// What the changes themselves may take in memory: see change_cost(). Beyond that, one is
+  /// accepted only when some have arrived.
+  std::uint64_t most_change_bytes = 128ULL << 20;
   std::uint64_t mount = 0;  ///< makes the hidden names of two mounts different
   /// Called under the courier's mutex when one has ended, before anything that depends on it is
   /// told or begun: it may note things in memory.
@@ -63,14 +66,41 @@ class Courier {
   /// Decides, from what is owed, what is to be accepted. Under the courier's mutex: from memory.
   using Choice = std::function<Result<Intention>(const Queue&)>;
 
-  /// Returns when the change is safe on this machine's disk.
-  /// @param content of an upload, sealed; else null.
-  /// @errors those of `choose`; no_space: the disk is full; name_too_long; io_error: the disk
-  /// failed; timed_out, cancelled. After an error the change is not made, unless it was merged with
-  /// an earlier one that still waited, or this process is killed before the journal says so.
-  Result<void> accept(const Choice& choose, std::unique_ptr<ContentDraft> content,
-                      const Wait& wait);
+  /// Returns when the change is safe on this machine's disk. Waits before for whoever has a
+  /// Passage, and for room.
+  /// @param choose called once more whenever there was a wait: much may be other then.
+  /// @param content of an upload, sealed; else null. Taken over when the change is noted.
+  /// @param on_noted called under the courier's mutex when the change begins to show.
+  /// @errors those of `choose`; no_space: the journal or the disk is full; name_too_long; io_error:
+  /// the disk failed; timed_out, cancelled. After an error the change is not made, unless it was
+  /// merged with an earlier one that still waited, or this process is killed before the journal
+  /// says so.
+  Result<void> accept(const Choice& choose, std::unique_ptr<ContentDraft>& content,
+                      const Wait& wait, const std::function<void()>& on_noted = {});
   Result<void> accept(Intention intention, std::unique_ptr<ContentDraft> content, const Wait& wait);
+
+  /// For a change that the server is asked for itself: as long as it lives, nothing is owed for its
+  /// names, and nothing is accepted for them. What comes while it is waited for waits for it.
+  class Passage {
+   public:
+    Passage(Courier& courier, IntentionId number, Intention names, Wait wait)
+        : courier_(&courier), number_(number), names_(std::move(names)), wait_(std::move(wait)) {}
+    ~Passage();
+    Passage(Passage&& other) noexcept;
+    Passage& operator=(Passage&&) = delete;
+
+    /// That of whoever asked, begun anew: what was owed has taken its time.
+    const Wait& wait() const noexcept { return wait_; }
+
+   private:
+    Courier* courier_;
+    IntentionId number_;
+    Intention names_;
+    Wait wait_;
+  };
+  /// Waits as await() does, for both names.
+  Result<Passage> pass(const remote::RemotePath& path, const remote::RemotePath& other,
+                       const Wait& wait);
 
   /// For looking at what is owed.
   template <typename Look>
@@ -79,8 +109,8 @@ class Courier {
     return look(queue_);
   }
 
-  /// Return when nothing is owed that speaks of this path, or of one above or below it. As long as
-  /// something moves on, the wait begins anew.
+  /// Return when nothing is owed any more of what had been accepted, when they were called, for
+  /// this path, or for one above or below it. As long as something moves on, the wait begins anew.
   Result<void> await(const remote::RemotePath& path, const Wait& wait);
   Result<void> await_all(const Wait& wait);
   /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`.
@@ -119,20 +149,30 @@ class Courier {
     bool is_over = false;  ///< tried again, or about to be
   };
 
+  struct Attempt {
+    Result<Delivered> outcome;
+    std::optional<remote::FileVersion> remains;  ///< see Delivery::remains()
+  };
+
   void serve(const std::stop_token& stop);
   SteadyTime wake() FTPSFS_REQUIRES(mutex_);
-  Result<Delivered> deliver(const Queue::Started& started, const std::stop_token& stop);
-  void settle(const Queue::Started& started, Result<Delivered> outcome,
-              const std::stop_token& stop);
+  Attempt deliver(const Queue::Started& started, const std::stop_token& stop);
+  void settle(const Queue::Started& started, const Attempt& attempt, const std::stop_token& stop);
   void note_failure(const Queue::Started& started, const Error& why);
   /// Brings the edit that ends an intention to the disk, however long that takes.
   void end(IntentionId id, const Edit& edit, Journal::Ticket ticket, const std::stop_token& stop);
   Result<std::size_t> change_refused(const std::function<Edit(Queue&, IntentionId)>& how,
                                      const Wait& wait);
+  Result<Intention> choose_when_it_may(const Choice& choose, const Wait& wait)
+      FTPSFS_REQUIRES(mutex_);
+  template <typename HasRoom, typename MayCome>
+  Result<void> await_room(const Wait& wait, HasRoom has_room, MayCome may_come)
+      FTPSFS_REQUIRES(mutex_);
   template <typename Reached>
   Result<void> await_progress(const Wait& wait, const char* what, Reached reached)
       FTPSFS_REQUIRES(mutex_);
   Duration longer(Duration pause) const;
+  void end_passage(IntentionId number, const Intention& names) FTPSFS_REQUIRES(mutex_);
   void note_change() FTPSFS_REQUIRES(mutex_);
 
   const std::unique_ptr<Journal> journal_;
@@ -144,6 +184,10 @@ class Courier {
   ConditionVariable changed_;
   std::uint64_t changes_ FTPSFS_GUARDED_BY(mutex_) = 0;
   Queue queue_ FTPSFS_GUARDED_BY(mutex_);
+  // Changes that the server is asked for itself, under numbers of their own.
+  NameIndex passing_ FTPSFS_GUARDED_BY(mutex_);      ///< all of them
+  NameIndex passing_now_ FTPSFS_GUARDED_BY(mutex_);  ///< those that wait for nothing any more
+  IntentionId last_passing_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::map<IntentionId, Pausing> pausing_ FTPSFS_GUARDED_BY(mutex_);
   std::map<IntentionId, UploadTries> tries_ FTPSFS_GUARDED_BY(mutex_);  ///< of those not ended
   SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);                     ///< nothing is tried before

@@ -22,6 +22,9 @@
 
 namespace ftpsfs::writeback {
 
+/// Will another try help, without anybody's doing? A refused login is made good by a reload.
+bool is_passing(const Error& error);
+
 struct DeliveryLimits {
   /// For one question to the server, and for each piece of content.
   Duration timeout{30'000};
@@ -70,6 +73,9 @@ class Delivery {
   /// not have it.
   Result<Delivered> run(const std::stop_token& stop);
 
+  /// Of an upload that was refused: what of it is under its name, and could not be taken away.
+  const std::optional<remote::FileVersion>& remains() const noexcept { return remains_; }
+
  private:
   Result<Delivered> carry_out();
   Result<Delivered> upload();
@@ -81,11 +87,14 @@ class Delivery {
 
   enum class Likeness : std::uint8_t { same, beginning, other };
   Result<std::optional<remote::Entry>> look(const remote::RemotePath& path) const;
+  static Result<std::optional<remote::Entry>> found(Result<remote::Entry> entry);
   Result<bool> is_others(const remote::RemotePath& path, const Base& base,
                          const remote::Entry& there) const;
   Result<void> rename_over(const remote::RemotePath& from, const remote::RemotePath& to);
   Result<void> put_back_aside(const remote::RemotePath& path) const;
-  Result<Likeness> compare(const remote::Entry& there) const;
+  Result<Likeness> compare(const remote::Entry& there,
+                           std::optional<std::uint64_t> most = std::nullopt) const;
+  Result<void> take_back_beginning();
   Result<remote::RemotePath> conflict_path(const remote::RemotePath& path) const;
   Result<std::optional<Delivered>> go_on_in_place();
   Result<Delivered> replace(const remote::RemotePath& path, remote::UploadTail tail);
@@ -101,6 +110,7 @@ class Delivery {
                                            const remote::UploadTail& tail);
   Result<std::unique_ptr<remote::RemoteWriter>> open(const remote::RemotePath& path,
                                                      std::uint64_t& begin,
+                                                     const remote::UploadTail& tail,
                                                      const remote::YieldRequest& on_yield);
   Wait wait() const { return Wait::for_at_most(limits_.timeout, stop_); }
   /// For what must not be left half done.
@@ -117,6 +127,12 @@ class Delivery {
   UploadTries& tries_;
   std::stop_token stop_;
   bool left_behind_ = false;
+  bool was_there_ = false;  ///< something had the name of an upload before
+  /// Is there, under that name, the beginning of our content: in a file that it has made, or in one
+  /// that was there?
+  enum class Begun : std::uint8_t { no, anew, in_place };
+  Begun begun_ = Begun::no;
+  std::optional<remote::FileVersion> remains_;
 };
 
 }  // namespace ftpsfs::writeback

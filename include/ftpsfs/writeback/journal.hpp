@@ -77,6 +77,8 @@ class Journal {
   std::uint64_t held_bytes() const;
   /// The content in it that is still needed.
   std::uint64_t content_bytes() const;
+  /// What the changes in it cost: see change_cost().
+  std::uint64_t change_bytes() const;
 
  private:
   /// One file of records; readers keep it open beyond its time.

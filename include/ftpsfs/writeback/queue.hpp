@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "ftpsfs/writeback/intention.hpp"
+#include "ftpsfs/writeback/merge.hpp"
 #include "ftpsfs/writeback/name_index.hpp"
 
 namespace ftpsfs::writeback {
@@ -36,6 +37,8 @@ class Queue {
 
   /// @return for the journal; then keep().
   Edit add(Intention intention);
+  /// Would add() find something that it can merge this with, so that there are no more than before?
+  bool would_merge(const Intention& intention) const;
 
   /// The edit is in the journal: what it put may begin.
   void keep(const Edit& edit);
@@ -71,8 +74,10 @@ class Queue {
   /// a crash would do. An upload takes with it what programs have done to the file meanwhile: what
   /// is kept has the name and the attributes that they have given it last, and is given up where
   /// they have removed or overwritten it.
+  /// @param remains what it has left under its name all the same.
   /// @return for the journal; then keep().
-  Edit refuse(IntentionId id, std::string reason);
+  Edit refuse(IntentionId id, std::string reason,
+              const std::optional<remote::FileVersion>& remains = std::nullopt);
 
   /// What was refused goes to the end of the queue. @return for the journal; then keep().
   Edit retry(IntentionId id);
@@ -84,8 +89,12 @@ class Queue {
   /// All that is neither carried out nor refused, in its order.
   std::map<IntentionId, Intention> waiting() const;
   std::size_t size() const noexcept { return items_.size(); }
+  /// The latest id that was ever given.
+  IntentionId last() const noexcept { return last_; }
   /// Is anything owed that speaks of this path, of one above it or of one below it?
-  bool touches(const remote::RemotePath& path) const;
+  bool touches(const remote::RemotePath& path) const { return touches(path, last_); }
+  /// The same, of what was accepted up to `last`.
+  bool touches(const remote::RemotePath& path, IntentionId last) const;
 
   using Each = std::function<void(IntentionId, const Intention&)>;
   /// All that speak of this very path and are not released yet, in their order.
@@ -114,6 +123,7 @@ class Queue {
   /// Places `intention`, at `id`, merged with what is before it.
   /// @param replaced what was there until now; null: nothing.
   void place(IntentionId id, Intention intention, const Item* replaced, Edit& edit);
+  std::optional<Merged> merge_behind(IntentionId earlier, const Intention& intention) const;
   void insert(IntentionId id, Item item);
   Item remove(IntentionId id);
   void judge(IntentionId id);

@@ -5,8 +5,9 @@
 // brought to the server by a courier.
 //
 // Accepted early: uploads, removals of files, new directories, renames of files whose upload is
-// still owed, and modes and times of names that are owed. All else waits until nothing is owed for
-// its names, and asks the server itself.
+// still owed, and modes and times of names that are owed. All else, and all that concerns names
+// beside which no other may stand, waits until nothing is owed for its names, and asks the server
+// itself; what is to be accepted for them waits for that.
 //
 // Thread-safe. Readers and writers must go before it.
 #pragma once
@@ -53,6 +54,7 @@ class WritebackRemote final : public remote::Remote {
   void forget_refusals() override;
   Result<remote::Entry> stat(const remote::RemotePath& path, const Wait& wait) override;
   Result<remote::Entry> stat_settled(const remote::RemotePath& path, const Wait& wait) override;
+  Result<remote::Entry> stat_unlisted(const remote::RemotePath& path, const Wait& wait) override;
   Result<std::optional<remote::Entry>> glance(const remote::RemotePath& path,
                                               const Wait& wait) override;
   Result<remote::FileVersion> version(const remote::RemotePath& path, const Wait& wait) override;
@@ -96,6 +98,7 @@ class WritebackRemote final : public remote::Remote {
   Result<remote::Space> space(const remote::RemotePath& path, const Wait& wait) override;
 
  private:
+  class OpenName;
   class Upload;
   class DirectWriter;
 
@@ -110,14 +113,21 @@ class WritebackRemote final : public remote::Remote {
     enum class Kind : std::uint8_t {
       unknown,
       name,   ///< no such name, or a file: `base` says which
-      other,  ///< not a file
+      other,  ///< not a file, or nothing for the journal
     };
     Kind kind = Kind::unknown;
     Base base;
     std::optional<std::uint16_t> mode;  ///< of a file that is there
+    /// Only the server's answer tells it: it was overtaken by some change in the directory.
+    bool is_answer_alone = false;
   };
 
+  /// Open names by their numbers, with what they were before.
+  using MovedNames = std::vector<std::pair<std::uint64_t, remote::RemotePath>>;
+
   Question ask(const remote::RemotePath& path) const;
+  using Look = Result<remote::Entry> (remote::Remote::*)(const remote::RemotePath&, const Wait&);
+  Result<remote::Entry> stat_by(Look look, const remote::RemotePath& path, const Wait& wait);
   std::optional<remote::Entry> shown(const std::string& name, const View& view,
                                      std::optional<remote::Entry> answer) const;
   remote::FileVersion version_of(const View& view) const;
@@ -127,16 +137,28 @@ class WritebackRemote final : public remote::Remote {
 
   Footing footing(const Queue& queue, const remote::RemotePath& path) const;
   Result<Footing> fetch_footing(const remote::RemotePath& path, const Wait& wait);
-  Result<remote::UploadTail> accept_upload(const remote::RemotePath& path,
-                                           std::unique_ptr<ContentDraft> draft,
+  Footing footing_or(const Queue& queue, const remote::RemotePath& path,
+                     std::optional<Footing>& fetched) const;
+  Result<remote::UploadTail> accept_upload(const OpenName& name,
+                                           std::unique_ptr<ContentDraft>& draft,
                                            const remote::UploadTail& tail, const Wait& wait);
+  Result<bool> accept_rename(const remote::RemotePath& from, const remote::RemotePath& to,
+                             const Wait& wait);
+  MovedNames move_open_names(const remote::RemotePath& from, const remote::RemotePath& to);
+  void move_back(const MovedNames& moved);
   /// Accepts what `choose` makes of the queue, if it makes anything.
   /// @return false: this is not for the journal.
   Result<bool> accept_change(const std::function<std::optional<Intention>(const Queue&)>& choose,
-                             const Wait& wait);
+                             const Wait& wait, const std::function<void()>& on_noted = {});
   Result<bool> accept_attributes(const remote::RemotePath& path, const remote::UploadTail& tail,
                                  const Wait& wait);
-  Result<void> await(const remote::RemotePath& path, const Wait& wait);
+  Result<void> ask_server(const remote::RemotePath& path, const Wait& wait,
+                          const std::function<Result<void>(const Wait&)>& change);
+  Result<void> ask_server(const remote::RemotePath& path, const remote::RemotePath& other,
+                          const Wait& wait, const std::function<Result<void>(const Wait&)>& change);
+  /// @return the wait, begun anew.
+  Result<Wait> await(const remote::RemotePath& path, const Wait& wait) const;
+  static Error local_failure(Error error);
   void note_end(const Intention& intention, const Result<Delivered>& outcome);
   void forget_tree(const remote::RemotePath& path);
   void forget(const remote::RemotePath& path);
@@ -147,6 +169,8 @@ class WritebackRemote final : public remote::Remote {
 
   mutable Mutex mutex_;  ///< taken under the courier's
   mutable std::optional<KnownNames> known_ FTPSFS_GUARDED_BY(mutex_);
+  std::map<std::uint64_t, remote::RemotePath> open_names_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t last_open_ FTPSFS_GUARDED_BY(mutex_) = 0;
 
   std::unique_ptr<Courier> courier_;  // last: its threads call back
 };

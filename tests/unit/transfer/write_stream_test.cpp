@@ -312,6 +312,28 @@ TEST_F(WriteStreamTest, AParkedUploadGoesOnAfterALinkFailure) {
   }
 }
 
+TEST_F(WriteStreamTest, AnIdleOneGivesItsConnectionBackAlsoWhereOthersAreAcceptedWhole) {
+  test::FakeRemoteOptions options;
+  options.writes_back = true;
+  options.plain_names_below = "/library";  // which the server has to be asked for
+  FakeRemote remote(clock, options);
+  remote.put_directory("/library");
+  limits.idle_timeout = Duration(1);
+  WriteStream stream(
+      remote, [] { return remote::RemotePath::parse("/library/f"); }, remote::WriteMode::replace, 0,
+      budget, limits);
+  const std::string begin = pattern(limits.start_bytes + 1);
+  write(stream, begin);
+  const Wait wait = patience();
+  while (remote.calls(Op::finish) == 0 && !wait.expired()) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(remote.calls(Op::finish), 1U);
+  write(stream, "end");
+  ASSERT_TRUE(stream.finish({}));
+  EXPECT_TRUE(remote.content("/library/f") == begin + "end");
+}
+
 TEST_F(WriteStreamTest, AnAppendThatTheServerNeverHeardOfIsTriedAgain) {
   FakeRemote remote(clock);
   remote.put("/f", "base");

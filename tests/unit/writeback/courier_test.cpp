@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <future>
 
 #include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
@@ -37,7 +38,8 @@ class CourierTest : public ::testing::Test {
   static Wait patience() { return Wait::for_at_most(std::chrono::seconds(20)); }
 
   std::unique_ptr<Courier> begin(remote::Remote& remote, Duration first_pause,
-                                 std::uint64_t most_content_bytes = 1ULL << 30) {
+                                 std::uint64_t most_content_bytes = 1ULL << 30,
+                                 std::uint64_t most_change_bytes = 1ULL << 30) {
     auto journal = Journal::open({directory_, "server", 4096});
     EXPECT_TRUE(journal) << journal.error().text;
     CourierSettings settings;
@@ -45,6 +47,7 @@ class CourierTest : public ::testing::Test {
     settings.first_pause = first_pause;
     settings.limits.settle_pause = Duration(0);
     settings.most_content_bytes = most_content_bytes;
+    settings.most_change_bytes = most_change_bytes;
     return std::make_unique<Courier>(*std::move(journal), remote, clock_, settings);
   }
   /// Pauses without end, but for hurry().
@@ -241,6 +244,97 @@ TEST_F(CourierTest, AFullJournalWaitsForRoom) {
   EXPECT_FALSE(courier_->take_room(60'000, Wait::for_at_most(Duration(0)))) << "others have it";
   courier_->give_room_back(80'000);
   EXPECT_TRUE(courier_->take_room(100'000, Wait::for_at_most(Duration(0))));
+}
+
+TEST_F(CourierTest, SmallChangesAreBoundedAsWell) {
+  remote_.fail_all(kDown);
+  const std::uint64_t cost = change_cost(simple(Action::make_directory, "/d0"));
+  courier_ = begin(remote_, std::chrono::hours(1), 1ULL << 30, 3 * cost);
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d0")));
+  await_failure();  // nothing else is begun now
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d1")));
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d2")));
+  const Intention more = simple(Action::make_directory, "/d3");
+  const Wait none = Wait::for_at_most(Duration(0));
+  EXPECT_EQ(courier_->accept(more, nullptr, none).error().code, Errc::no_space);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(courier_->accept(more, nullptr, Wait::for_at_most(Duration(1000), stop.get_token()))
+                .error()
+                .code,
+            Errc::cancelled);
+  EXPECT_TRUE(courier_->accept(attributes("/d2", std::nullopt, 0750), nullptr, none))
+      << "one that is merged takes nothing";
+  auto later =
+      std::async(std::launch::async, [&] { return courier_->accept(more, nullptr, patience()); });
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  EXPECT_TRUE(later.get()) << "what waits goes on when some have arrived";
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("d0", "d1", "d2", "d3"));
+  EXPECT_EQ(courier_->journal().change_bytes(), 0U);
+}
+
+TEST_F(CourierTest, WaitsEndThoughMoreAndMoreIsAccepted) {
+  begin();
+  auto gate = remote_.hold(Op::make_directory);
+  ASSERT_TRUE(change(simple(Action::make_directory, "/first")));
+  std::atomic<int> waiting = 0;
+  const auto wait_for = [&](auto how) {
+    return std::async(std::launch::async, [&, how] {
+      ++waiting;
+      return how().has_value();
+    });
+  };
+  auto all = wait_for([&] { return courier_->await_all(patience()); });
+  auto one = wait_for([&] { return courier_->await(path_of("/first"), patience()); });
+  const Wait limit = patience();
+  const auto have_ended = [&] {
+    return all.wait_for(std::chrono::seconds(0)) == std::future_status::ready &&
+           one.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
+  while (waiting < 2) {
+    std::this_thread::yield();
+  }
+  for (int i = 0; !have_ended() && !limit.expired(); ++i) {
+    // Something is always owed, above and below.
+    ASSERT_TRUE(change(simple(Action::make_directory, "/first/" + std::to_string(i))));
+    gate.let_one_pass();
+    while (courier_->counters().delivered == static_cast<std::uint64_t>(i)) {
+      std::this_thread::yield();
+    }
+  }
+  EXPECT_TRUE(have_ended());
+  gate.open();
+  EXPECT_TRUE(all.get());
+  EXPECT_TRUE(one.get());
+}
+
+TEST_F(CourierTest, APassageIsBehindWhatIsOwedAndBeforeWhatComes) {
+  begin();
+  auto gate = remote_.hold(Op::make_directory);
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  ASSERT_TRUE(gate.await_blocked());
+  const Wait none = Wait::for_at_most(Duration(0));
+  EXPECT_FALSE(courier_->pass(path_of("/d/f"), path_of("/e"), none)) << "what is above is owed";
+  auto passing = std::async(
+      std::launch::async, [&] { return courier_->pass(path_of("/d"), path_of("/e"), patience()); });
+  const SteadyTime before = SteadyClock::now();
+  gate.open();
+  auto passage = passing.get();
+  ASSERT_TRUE(passage);
+  EXPECT_GT(passage->wait().deadline, before + std::chrono::seconds(20)) << "begun anew";
+  for (const char* path : {"/d", "/d/below", "/e"}) {
+    const auto accepted = courier_->accept(simple(Action::make_directory, path), nullptr, none);
+    ASSERT_FALSE(accepted) << path;
+    EXPECT_EQ(accepted.error().code, Errc::timed_out);
+  }
+  EXPECT_TRUE(change(simple(Action::make_directory, "/other")));
+  auto accepting = std::async(std::launch::async,
+                              [&] { return change(simple(Action::make_directory, "/d/below")); });
+  { const Courier::Passage end = *std::move(passage); }
+  EXPECT_TRUE(accepting.get());
+  ASSERT_TRUE(courier_->await_all(patience()));
 }
 
 TEST_F(CourierTest, RefusedContentTakesRoomUntilItIsDiscarded) {

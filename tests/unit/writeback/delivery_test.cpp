@@ -193,6 +193,48 @@ TEST_F(DeliveryTest, ARefusedReplacementLeavesNothingBehind) {
   EXPECT_EQ(remote_.content("/f"), "old");
 }
 
+TEST_F(DeliveryTest, ANewFileThatIsRefusedInItsMiddleDoesNotStay) {
+  const Error quota = make_error(Errc::quota_exceeded, "552 quota", 552);
+  remote_.fail_after_bytes(Op::write, 3, quota);
+  const auto first = run(upload("/f", 1), false, "content");
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, Errc::quota_exceeded);
+  EXPECT_THAT(remote_.names("/"), ElementsAre());
+
+  remote_.put("/f", "con");  // as a try whose link was cut has left it
+  remote_.fail_after_bytes(Op::write, 3, quota);
+  EXPECT_FALSE(run(upload("/f", 1), true, "content"));
+  EXPECT_THAT(remote_.names("/"), ElementsAre());
+}
+
+TEST_F(DeliveryTest, WhatARefusalLeavesAllTheSameIsTold) {
+  remote_.fail_after_bytes(Op::write, 3, make_error(Errc::quota_exceeded, "552 quota", 552));
+  remote_.fail_next(Op::remove_file, "/f", make_error(Errc::access_denied, "550", 550));
+  const ContentReader content(std::make_shared<const std::string>("content"));
+  const Intention intention = upload("/f", 1);
+  Delivery delivery(remote_, clock_, {}, intention, false, kNumber, &content);
+  EXPECT_FALSE(delivery.run({}));
+  ASSERT_TRUE(delivery.remains());
+  EXPECT_EQ(delivery.remains()->size, 3U);
+}
+
+TEST_F(DeliveryTest, WhatOthersHavePutInTheRefusedFilesPlaceStays) {
+  remote_.on_call([&](Op op, const std::string&) {
+    if (op == Op::finish) {
+      remote_.put("/f", "theirs");
+    }
+  });
+  remote_.fail_next(Op::finish, "/f", make_error(Errc::quota_exceeded, "552 quota", 552));
+  EXPECT_FALSE(run(upload("/f", 1), false, "content"));
+  EXPECT_EQ(remote_.content("/f"), "theirs");
+}
+
+TEST_F(DeliveryTest, WhatALinkFailureLeavesIsForTheNextTry) {
+  remote_.fail_after_bytes(Op::write, 3, make_error(Errc::closed, "reset"));
+  EXPECT_FALSE(run(upload("/f", 1), false, "content"));
+  EXPECT_EQ(remote_.content("/f"), "con");
+}
+
 TEST_F(DeliveryTest, WhereNoNameCanBeBesideItAFileIsReplacedInPlace) {
   test::FakeRemoteOptions options;
   options.plain_names_below = "/QSYS.LIB";

@@ -297,6 +297,19 @@ TEST_F(QueueTest, ARefusedUploadTakesWhatWasDoneToTheFileWithIt) {
   EXPECT_EQ(refused.tail.mode, 0600);
 }
 
+TEST_F(QueueTest, WhatARefusedUploadLeavesIsTheNextOnesBase) {
+  add(upload("/a", 1));
+  EXPECT_THAT(take_words(), ElementsAre("upload /a"));
+  add(upload("/a", 2, ours()));
+  const IntentionId id = begun_.at("upload /a");
+  queue_.keep(queue_.refuse(id, "quota", version(3, 100).version));
+  queue_.release(id);
+  const auto next = queue_.take();
+  ASSERT_TRUE(next);
+  ASSERT_EQ(next->intention.base.kind, Base::Kind::version) << "not taken for somebody else's";
+  EXPECT_EQ(next->intention.base.version.size, 3U);
+}
+
 TEST_F(QueueTest, ARenameThatMeetsARefusalMovesWhatWasRefused) {
   add(upload("/part", 7));
   EXPECT_THAT(take_words(), ElementsAre("upload /part"));
@@ -413,6 +426,28 @@ TEST_F(QueueTest, NamesThatTheServerDoesNotTellApartKeepTheirOrder) {
   add_to(folded, upload("/d/A", 2, ours()));
   EXPECT_TRUE(folded.take());
   EXPECT_FALSE(folded.take());
+}
+
+TEST_F(QueueTest, TellsWhatWasOwedUpToAMoment) {
+  add(upload("/a/b", 1));
+  const IntentionId last = queue_.last();
+  EXPECT_THAT(take_words(), ElementsAre("upload /a/b"));
+  add(upload("/a/c", 2));
+  add(upload("/d", 3));
+  EXPECT_TRUE(queue_.touches(path_of("/a"), last));
+  EXPECT_FALSE(queue_.touches(path_of("/d"), last)) << "it came later";
+  end("upload /a/b");
+  EXPECT_FALSE(queue_.touches(path_of("/a"), last));
+  EXPECT_TRUE(queue_.touches(path_of("/a")));
+}
+
+TEST_F(QueueTest, TellsWhatWouldBeMerged) {
+  add(upload("/a", 1));
+  EXPECT_TRUE(queue_.would_merge(upload("/a", 2, ours())));
+  EXPECT_TRUE(queue_.would_merge(simple(Action::remove_file, "/a")));
+  EXPECT_FALSE(queue_.would_merge(upload("/b", 2)));
+  take_all();
+  EXPECT_FALSE(queue_.would_merge(upload("/a", 2, ours()))) << "it has been begun";
 }
 
 TEST_F(QueueTest, TellsWhatAPathIsOwed) {

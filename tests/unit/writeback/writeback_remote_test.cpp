@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
+#include <mutex>
+
 #include "ftpsfs/base/log.hpp"
 #include "intentions.hpp"
 #include "support/fake_remote.hpp"
@@ -55,8 +58,13 @@ class WritebackRemoteTest : public ::testing::Test {
   void end() { remote_.reset(); }
   Courier& courier() { return *remote_->courier(); }
   void drain() {
-    courier().hurry();
-    ASSERT_TRUE(courier().await_all(patience()));
+    const Wait wait = patience();
+    bool is_over = false;
+    do {  // what failed while the link was cut may be noted only now
+      courier().hurry();
+      is_over = courier().await_all(Wait::for_at_most(std::chrono::milliseconds(5))).has_value();
+    } while (!is_over && !wait.expired());
+    ASSERT_TRUE(is_over);
   }
   void cut_link() { server_->fail_all(kNoRoute); }
   /// Without what failed meanwhile being tried again.
@@ -138,9 +146,9 @@ TEST_F(WritebackRemoteTest, WhatIsAcceptedShowsAtOnceAndArrivesLater) {
   EXPECT_THAT(list("/d"), ElementsAre("f"));
   EXPECT_EQ(remote_->version(path_of("/d/f"), patience())->size, 7U);
   EXPECT_EQ(remote_->remove_file(path_of("/gone"), patience()).error().code, Errc::not_found);
+  EXPECT_EQ(server_->content("/old"), "old");
   mend_link();
   EXPECT_THAT(list("/"), ElementsAre("d", "old")) << "laid over the server's answer";
-  EXPECT_EQ(server_->content("/old"), "old");
   drain();
   const std::map<std::string, std::string> expected{
       {"/d/", ""}, {"/d/f", "content"}, {"/old", "newer"}};
@@ -203,6 +211,237 @@ TEST_F(WritebackRemoteTest, AFileThatIsRefusedIsKeptUnderTheNameThatItWasGiven) 
   ASSERT_TRUE(courier().retry_refused(patience()));
   drain();
   EXPECT_EQ(server_->content("/f"), "content");
+}
+
+TEST_F(WritebackRemoteTest, ANewerVersionOfWhatIsRefusedInItsMiddleIsNoConflict) {
+  for (const bool stays : {false, true}) {
+    serve();
+    ASSERT_TRUE(begin());
+    list("/");
+    auto gate = server_->hold(Op::open_writer, "/f");
+    ASSERT_TRUE(put("/f", "a long one"));
+    ASSERT_TRUE(gate.await_blocked());
+    ASSERT_TRUE(put("/f", "short"));
+    server_->fail_after_bytes(Op::write, 4, make_error(Errc::quota_exceeded, "552 quota", 552));
+    if (stays) {
+      server_->fail_next(Op::remove_file, "/f", make_error(Errc::access_denied, "550", 550));
+    }
+    gate.open();
+    drain();
+    EXPECT_EQ(server_->content("/f"), "short");
+    EXPECT_THAT(server_->names("/"), ElementsAre("f"));
+    EXPECT_EQ(courier().counters().conflicts, 0U);
+    EXPECT_EQ(courier().counters().refused, 0U);
+  }
+}
+
+/// Libraries of IBM i: what is there is told by no size, and reads other than it was written.
+TEST_F(WritebackRemoteTest, NamesBesideWhichNoOtherMayStandAreNotForTheJournal) {
+  test::FakeRemoteOptions options;
+  options.plain_names_below = "/lib";
+  serve(options);
+  server_->put("/lib/f", "old");
+  server_->put("/lib/g", "old");
+  ASSERT_TRUE(begin());
+  list("/lib");
+  ASSERT_TRUE(put("/lib/f", "new"));
+  EXPECT_EQ(server_->content("/lib/f"), "new");
+  ASSERT_TRUE(remote_->make_directory(path_of("/lib/d"), patience()));
+  EXPECT_TRUE(server_->exists("/lib/d"));
+  ASSERT_TRUE(remote_->remove_file(path_of("/lib/g"), patience()));
+  EXPECT_FALSE(server_->exists("/lib/g"));
+  ASSERT_TRUE(put("/f", "new"));
+  ASSERT_TRUE(remote_->rename(path_of("/f"), path_of("/lib/h"), patience()));
+  EXPECT_EQ(server_->content("/lib/h"), "new") << "behind what is owed for it";
+  EXPECT_EQ(courier().counters().delivered, 1U);
+}
+
+TEST_F(WritebackRemoteTest, OnlyWhatGoesIntoTheJournalArrivesWhole) {
+  server_->put("/f", "text");
+  server_->put_symlink("/link", "f");
+  ASSERT_TRUE(begin());
+  list("/");
+  const auto is_whole = [&](const std::string& path, remote::WriteMode mode) {
+    const auto writer = remote_->open_writer(path_of(path), mode, {}, patience());
+    EXPECT_TRUE(writer);
+    return writer && (*writer)->arrives_whole();
+  };
+  EXPECT_TRUE(is_whole("/f", remote::WriteMode::replace));
+  EXPECT_TRUE(is_whole("/new", remote::WriteMode::replace));
+  EXPECT_FALSE(is_whole("/f", remote::WriteMode::append)) << "it has a connection to give back";
+  EXPECT_FALSE(is_whole("/link", remote::WriteMode::replace));
+}
+
+TEST_F(WritebackRemoteTest, ANameThatListingsDoNotShowIsAskedForByItself) {
+  test::FakeRemoteOptions options;
+  options.stat_is_cheap = false;
+  options.unlisted = "hidden";
+  serve(options);
+  server_->put("/hidden", "precious");
+  ASSERT_TRUE(begin());
+  list("/");
+  EXPECT_EQ(stat("/hidden").error().code, Errc::not_found);
+  const auto found = remote_->stat_unlisted(path_of("/hidden"), patience());
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(found->size, 8U);
+  auto gate = server_->hold(Op::remove_file);
+  ASSERT_TRUE(remote_->remove_file(path_of("/hidden"), patience()));
+  EXPECT_EQ(remote_->stat_unlisted(path_of("/hidden"), patience()).error().code, Errc::not_found)
+      << "with what is owed laid over it";
+  gate.open();
+  drain();
+  EXPECT_FALSE(server_->content("/hidden")) << "it is not taken for gone already";
+}
+
+TEST_F(WritebackRemoteTest, WhatIsBeingWrittenFollowsItsDirectory) {
+  server_->put("/d/f", "old");
+  server_->put("/d/sub/x", "old");
+  server_->put("/dd/f", "another");
+  ASSERT_TRUE(begin());
+  for (const char* directory : {"/", "/d", "/d/sub", "/dd"}) {
+    list(directory);
+  }
+  std::map<std::string, std::unique_ptr<remote::RemoteWriter>> writers;
+  for (const std::string path : {"/d/f", "/d/new", "/d/sub/x", "/dd/f"}) {
+    auto writer = remote_->open_writer(path_of(path), remote::WriteMode::replace, {}, patience());
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE((*writer)->write(std::as_bytes(std::span(path)), patience()));
+    writers[path] = *std::move(writer);
+  }
+  ASSERT_TRUE(remote_->rename(path_of("/d"), path_of("/moved"), patience()));
+  for (auto& [path, writer] : writers) {
+    ASSERT_TRUE(writer->finish({}, patience())) << path;
+  }
+  EXPECT_EQ(*read("/moved/new"), "/d/new");
+  drain();
+  const std::map<std::string, std::string> expected{{"/dd/", ""},
+                                                    {"/dd/f", "/dd/f"},
+                                                    {"/moved/", ""},
+                                                    {"/moved/f", "/d/f"},
+                                                    {"/moved/sub/", ""},
+                                                    {"/moved/sub/x", "/d/sub/x"},
+                                                    {"/moved/new", "/d/new"}};
+  EXPECT_EQ(server_->snapshot(), expected);
+  EXPECT_EQ(courier().counters().conflicts, 0U);
+  EXPECT_EQ(courier().counters().refused, 0U);
+}
+
+TEST_F(WritebackRemoteTest, WhatIsBeingWrittenFollowsItsFile) {
+  ASSERT_TRUE(begin());
+  list("/");
+  auto gate = server_->hold(Op::open_writer);
+  ASSERT_TRUE(put("/f", "first"));
+  ASSERT_TRUE(gate.await_blocked());
+  const std::string second = "second";
+  auto writer = remote_->open_writer(path_of("/f"), remote::WriteMode::replace, {}, patience());
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE((*writer)->write(std::as_bytes(std::span(second)), patience()));
+  ASSERT_TRUE(remote_->rename(path_of("/f"), path_of("/g"), patience()));
+  ASSERT_TRUE(put("/f", "another"));
+  ASSERT_TRUE((*writer)->finish({}, patience()));
+  gate.open();
+  drain();
+  const std::map<std::string, std::string> expected{{"/f", "another"}, {"/g", "second"}};
+  EXPECT_EQ(server_->snapshot(), expected);
+  EXPECT_EQ(courier().counters().conflicts, 0U);
+}
+
+TEST_F(WritebackRemoteTest, WhatEndsWhileItsDirectoryIsRenamedIsAcceptedThere) {
+  server_->put_directory("/d");
+  ASSERT_TRUE(begin());
+  list("/");
+  list("/d");
+  auto writer = remote_->open_writer(path_of("/d/f"), remote::WriteMode::replace, {}, patience());
+  ASSERT_TRUE(writer);
+  auto gate = server_->hold(Op::rename, "/d", Moment::after);
+  auto renaming = std::async(std::launch::async, [&] {
+    return remote_->rename(path_of("/d"), path_of("/e"), patience());
+  });
+  ASSERT_TRUE(gate.await_blocked());
+  EXPECT_FALSE(remote_->make_directory(path_of("/d/new"), none())) << "where is that to be?";
+  auto finishing =
+      std::async(std::launch::async, [&] { return (*writer)->finish({}, patience()); });
+  gate.open();
+  EXPECT_TRUE(renaming.get());
+  EXPECT_TRUE(finishing.get());
+  drain();
+  EXPECT_TRUE(server_->exists("/e/f"));
+  EXPECT_EQ(courier().counters().refused, 0U);
+}
+
+TEST_F(WritebackRemoteTest, ManyWriteInADirectoryThatMovesToAndFro) {
+  constexpr int kWriters = 4;
+  constexpr int kFiles = 10;
+  constexpr int kMoves = 11;
+  server_->put_directory("/even");
+  ASSERT_TRUE(begin());
+  list("/");
+  list("/even");
+  std::mutex opening;  // a name that has gone cannot be opened
+  std::string directory = "/even";
+  std::vector<std::future<int>> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.push_back(std::async(std::launch::async, [&, i] {
+      int accepted = 0;
+      for (int j = 0; j < kFiles; ++j) {
+        const std::string name = std::to_string(i) + "-" + std::to_string(j);
+        std::unique_lock lock(opening);
+        auto writer = remote_->open_writer(path_of(directory + "/" + name),
+                                           remote::WriteMode::replace, {}, patience());
+        lock.unlock();
+        const bool is_accepted = writer &&
+                                 (*writer)->write(std::as_bytes(std::span(name)), patience()) &&
+                                 (*writer)->finish({}, patience());
+        accepted += is_accepted ? 1 : 0;
+      }
+      return accepted;
+    }));
+  }
+  for (int i = 0; i < kMoves; ++i) {
+    const std::scoped_lock lock(opening);
+    const std::string target = i % 2 == 0 ? "/odd" : "/even";
+    ASSERT_TRUE(remote_->rename(path_of(directory), path_of(target), patience()));
+    directory = target;
+  }
+  for (auto& writer : writers) {
+    EXPECT_EQ(writer.get(), kFiles);
+  }
+  drain();
+  std::map<std::string, std::string> expected{{"/odd/", ""}};
+  for (int i = 0; i < kWriters * kFiles; ++i) {
+    const std::string name = std::to_string(i / kFiles) + "-" + std::to_string(i % kFiles);
+    expected["/odd/" + name] = name;
+  }
+  EXPECT_EQ(server_->snapshot(), expected);
+  EXPECT_EQ(courier().counters().conflicts, 0U);
+  EXPECT_EQ(courier().counters().refused, 0U);
+}
+
+TEST_F(WritebackRemoteTest, WhatWaitsForAnotherChangeOfItsNameStartsFromWhatThatLeaves) {
+  server_->put("/f", "old");
+  ASSERT_TRUE(begin());
+  list("/");
+  auto writer = remote_->open_writer(path_of("/f"), remote::WriteMode::replace, {}, patience());
+  ASSERT_TRUE(writer);
+  auto gate = server_->hold(Op::set_mtime, "/f", Moment::after);
+  auto touching = std::async(std::launch::async,
+                             [&] { return remote_->set_mtime(path_of("/f"), 5, patience()); });
+  ASSERT_TRUE(gate.await_blocked());
+  std::atomic<bool> begun = false;
+  auto finishing = std::async(std::launch::async, [&] {
+    begun = true;
+    return (*writer)->finish({}, patience());
+  });
+  constexpr int kTurns = 1000;  // so that it waits, most probably
+  for (int i = 0; i < kTurns || !begun; ++i) {
+    std::this_thread::yield();
+  }
+  gate.open();
+  EXPECT_TRUE(touching.get());
+  EXPECT_TRUE(finishing.get());
+  drain();
+  EXPECT_EQ(courier().counters().conflicts, 0U);
+  EXPECT_EQ(server_->content("/f"), "");
 }
 
 TEST_F(WritebackRemoteTest, ARenameWhoseTargetIsUnknownAsksForItAndWaitsForNothing) {
