@@ -190,10 +190,13 @@ class FtpRemote::Core {
     return refusal;
   }
 
-  /// A session that was idle may hang on a link that is long dead: it gets half of the time.
-  static Wait limit_for(const session::Lease& lease, const Wait& wait) {
+  /// A session that was idle may hang on a link that is long dead: it gets half of the time. One
+  /// that was in use a moment ago is believed to have the time of one operation at least.
+  Wait limit_for(const session::Lease& lease, const Wait& wait) const {
     constexpr Duration kShortIdle = std::chrono::seconds(5);
-    return lease.idle_before() < kShortIdle ? wait : fraction_of(wait, 2, 1);
+    const Wait half = fraction_of(wait, 2, 1);
+    const Wait one = wait.no_longer_than(settings_.session.timeout);
+    return lease.idle_before() < kShortIdle && half.deadline < one.deadline ? one : half;
   }
   static Wait most_of(const Wait& wait) { return fraction_of(wait, 4, 3); }
   static Wait fraction_of(const Wait& wait, int parts, int taken) {

@@ -26,7 +26,7 @@ Lease::Lease(Lease&& other) noexcept
     : pool_(std::exchange(other.pool_, nullptr)),
       member_(std::exchange(other.member_, nullptr)),
       idle_before_(other.idle_before_),
-      broken_(other.broken_) {}
+      ending_(other.ending_) {}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this != &other) {
@@ -34,7 +34,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
     pool_ = std::exchange(other.pool_, nullptr);
     member_ = std::exchange(other.member_, nullptr);
     idle_before_ = other.idle_before_;
-    broken_ = other.broken_;
+    ending_ = other.ending_;
   }
   return *this;
 }
@@ -49,13 +49,13 @@ void Lease::offer(std::function<void()> on_yield) {
 
 void Lease::note(const Error& error) noexcept {
   if (error.fate == SessionFate::broken) {
-    broken_ = true;
+    ending_ = std::max(ending_, error.code == Errc::timed_out ? Ending::silent : Ending::broken);
   }
 }
 
 void Lease::give_back() noexcept {
   if (member_ != nullptr) {
-    std::exchange(pool_, nullptr)->release(std::exchange(member_, nullptr), broken_);
+    std::exchange(pool_, nullptr)->release(std::exchange(member_, nullptr), ending_);
   }
 }
 
@@ -434,7 +434,12 @@ std::unique_ptr<SessionPool::Member> SessionPool::remove(Member* member) {
 
 /// An interrupted program must not wait for the replies that its command still owes, nor a reader
 /// for those of a transfer that it cut.
-void SessionPool::release(Member* member, bool broken) noexcept {
+void SessionPool::release(Member* member, Lease::Ending ending) noexcept {
+  const bool broken = ending != Lease::Ending::well;
+  if (ending == Lease::Ending::silent && !is_closed()) {
+    ask_for_signs(clock_.now(), Duration{0});  // before anybody in the queue is lent one
+    keeper_wake_.raise();
+  }
   Readiness readiness = broken ? Readiness::lost : Readiness::ready;
   if (!broken && !is_closed()) {
     readiness = member->session->rest();

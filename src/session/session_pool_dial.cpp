@@ -350,11 +350,11 @@ void SessionPool::part_with(Member* member) {
   send_requests(std::move(requests));
 }
 
-/// Leases an idle session that has been silent for long.
-SessionPool::Member* SessionPool::take_due_for_probe(SteadyTime now) {
+/// Leases an idle session that has been silent for so long.
+SessionPool::Member* SessionPool::take_due_for_probe(SteadyTime now, Duration silent_for) {
   const MutexLock lock(mutex_);
   for (const auto& member : members_) {
-    if (!member->leased && now - member->last_sign_of_life >= settings_.keep_alive) {
+    if (!member->leased && now - member->last_sign_of_life >= silent_for) {
       member->leased = true;
       member->purpose = Purpose::metadata;
       return member.get();
@@ -372,7 +372,12 @@ void SessionPool::keep_house() {
   while (Member* const member = take_due_for_closing(now)) {
     part_with(member);
   }
-  while (Member* const member = take_due_for_probe(now)) {
+  ask_for_signs(now, settings_.keep_alive);
+}
+
+/// Idle sessions are the keeper's until they have answered, or have not in time.
+void SessionPool::ask_for_signs(SteadyTime now, Duration silent_for) {
+  while (Member* const member = take_due_for_probe(now, silent_for)) {
     if (is_fit(*member, {}, false)) {
       member->session->ask_for_a_sign();
       const MutexLock lock(mutex_);

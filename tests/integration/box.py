@@ -84,10 +84,14 @@ class Box:
         """Mounts the box's directory and returns the mount point. Options are ftpsfs's."""
         if LOCAL:
             return self.remote
+        return self.prepare_mount(*arguments, **options).start()
+
+    def prepare_mount(self, *arguments, **options):
+        """A mount that is not started yet."""
         folder = self.folder / f"mount{len(self.mounts)}"
         mount = Mount(folder, self.url(), {**self.default_options(), **options}, arguments, self.network)
         self.mounts.append(mount)
-        return mount.start()
+        return mount
 
     @property
     def last(self):

@@ -36,14 +36,16 @@ def pytest_addoption(parser):
     group.addoption("--tls", choices=["1.2", "1.3"], default="1.3", help="the only TLS version that it speaks")
     group.addoption("--implicit", action="store_true", help="TLS from the first byte (ftps://)")
     group.addoption("--prot", choices=["private", "clear"], default="private", help="protection of data connections")
-    group.addoption("--set", choices=["all", "full", "smoke", "once", "timing"], default="all",
+    group.addoption("--set", choices=["all", "full", "smoke", "once", "faults", "timing"], default="all",
                     help="full: what differs between servers; smoke: a short choice of it; "
-                         "once: what one server is enough for; timing: what a busy machine may spoil")
+                         "once: what one server is enough for; faults: long rows of it, of mounts that are killed "
+                         "and links that die; timing: what a busy machine may spoil")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "smoke: part of the short set that runs for every combination")
     config.addinivalue_line("markers", "once: does not depend on the server, runs with one of them")
+    config.addinivalue_line("markers", "faults: many crashes or long outages; runs with one of the servers, by itself")
     config.addinivalue_line("markers", "timing: counts time, and wants most of the machine for itself")
     config.addinivalue_line("markers", "real: needs a real mount, makes no sense on a local directory")
     config.addinivalue_line("markers", f"seconds(n): the test's limit, if not {DEFAULT_SECONDS} s")
@@ -52,9 +54,10 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     chosen = config.getoption("--set")
     keep = {"all": lambda item: True,
-            "full": lambda item: not item.get_closest_marker("once") and not item.get_closest_marker("timing"),
+            "full": lambda item: not any(map(item.get_closest_marker, ("once", "faults", "timing"))),
             "smoke": lambda item: item.get_closest_marker("smoke"),
             "once": lambda item: item.get_closest_marker("once"),
+            "faults": lambda item: item.get_closest_marker("faults"),
             "timing": lambda item: item.get_closest_marker("timing")}[chosen]
     dropped = [item for item in items if not keep(item)]
     if dropped:

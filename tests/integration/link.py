@@ -41,6 +41,14 @@ class Link:
         """delay_ms= (one way), jitter_ms=, mbit=, loss= (0 to 1), cut= (0 or 1)."""
         self._order("set " + " ".join(f"{name}={value}" for name, value in character.items()))
 
+    def forget(self):
+        """As a NAT router that was restarted: packets of all connections so far vanish, new ones are let through."""
+        self._order("forget")
+
+    def ip(self, end, *words):
+        """ip(8) at one of the ends."""
+        subprocess.run(["nsenter", f"--net={end[1]}", "ip", *words], check=True, timeout=20)
+
     def counters(self):
         """(packets, bytes, lost packets) so far."""
         return tuple(int(word) for word in self._order("counters"))

@@ -101,10 +101,14 @@ class Mount:
         return [*enter, str(binary()), self.url, str(self.path), "-f", "-v", "--log-level=debug", *self.arguments,
                 *(["-o", joined] if joined else [])]
 
-    def start(self, seconds=30):
+    def launch(self):
+        """Starts the process alone: the mount comes when the server has been seen."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True, preexec_fn=die_with_parent)
+
+    def start(self, seconds=30):
+        self.launch()
         deadline = time.monotonic() + seconds
         while not is_mounted(self.path):
             code = self.process.poll()

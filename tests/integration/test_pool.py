@@ -3,11 +3,14 @@
 
 import os
 import random
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from box import sha256
+from mount import status_of
 
 MEBIBYTE = 1 << 20
 
@@ -161,3 +164,44 @@ def test_no_more_connections_than_allowed(box):
     with ThreadPoolExecutor(8) as pool:
         seen = list(pool.map(read, range(8)))
     assert before <= 2 and max(seen) <= 2, (before, seen)
+
+
+READER = 'exec 3<"$1"; dd bs=700k count=1 iflag=fullblock status=none <&3 >"$2"; echo ready; read -r _; cat <&3 >>"$2"'
+WRITER = 'exec 3>"$2"; dd bs=700k count=1 iflag=fullblock status=none if="$1" >&3; echo ready; read -r _; tail -c +716801 "$1" >&3'
+
+
+@pytest.mark.once
+@pytest.mark.real
+@pytest.mark.parametrize("max_conns, let_in", [(1, 0), (2, 0), (8, 0), (8, 3)])
+def test_sixty_four_programs_with_their_files_open(make_server, box_on, max_conns, let_in):
+    """Also where the server lets in fewer connections (0: as many as one likes) than the mount would make."""
+    box = box_on(make_server("vsftpd", implicit=False, extra={"max_clients": let_in}))
+    contents = [noise(1_000_000 + number, seed=number) for number in range(32)]
+    sources = box.folder / "sources"
+    sources.mkdir()
+    for number, content in enumerate(contents):
+        box.put(f"in{number}", content)
+        (sources / f"{number}").write_bytes(content)
+    mount = box.mount(max_conns=max_conns)
+
+    def start(script, source, target):
+        return box.start(["bash", "-euc", script, "program", source, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    programs = [start(READER, mount / f"in{number}", sources / f"read{number}") for number in range(32)]
+    programs += [start(WRITER, sources / f"{number}", mount / f"out{number}") for number in range(32)]
+    for program in programs:
+        assert program.stdout.readline() == b"ready\n"
+    started = time.monotonic()
+    assert len(box.run(["ls", "-l", mount], timeout=30).stdout.splitlines()) == 65
+    assert time.monotonic() - started < 20, "ls had to wait for them"
+    for program in programs:
+        program.stdin.write(b"go on\n")
+        program.stdin.flush()
+    for program in programs:
+        program.communicate(timeout=60)
+        assert program.returncode == 0
+    for number, content in enumerate(contents):
+        assert (sources / f"read{number}").read_bytes() == content
+        assert (box.remote / f"out{number}").read_bytes() == content
+    if let_in:
+        assert status_of(mount)["connections_limit"] == let_in, "the server's limit was never met"

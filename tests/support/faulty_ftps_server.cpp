@@ -3,6 +3,9 @@
 // See faulty_ftps_server.hpp: the front, the plan of faults and the log of commands.
 #include "support/faulty_ftps_server.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "support/faulty_ftps_server_dialogue.hpp"
@@ -12,6 +15,23 @@
 namespace ftpsfs::test {
 
 // ------------------------------------------------------------------------------- FaultPlan
+
+namespace {
+
+bool is_of_class(std::string_view verb, std::string_view name) {
+  if (verb == "CONNECT") {
+    return false;
+  }
+  if (name == "WORK") {
+    constexpr std::array<std::string_view, 13> kRoutine{"AUTH", "USER", "PASS", "PBSZ", "PROT",
+                                                        "FEAT", "SYST", "OPTS", "CLNT", "TYPE",
+                                                        "PWD",  "NOOP", "QUIT"};
+    return std::find(kRoutine.begin(), kRoutine.end(), verb) == kRoutine.end();
+  }
+  return name == "*";
+}
+
+}  // namespace
 
 void FaultPlan::add(Fault fault) {
   const MutexLock lock(mutex_);
@@ -28,7 +48,7 @@ std::optional<Fault> FaultPlan::next(const std::string& verb) {
   std::optional<Fault> hit;
   for (Armed& each : armed_) {
     const Fault& fault = each.fault;
-    if (fault.verb != verb && (fault.verb != "*" || verb == "CONNECT")) {
+    if (fault.verb != verb && !is_of_class(verb, fault.verb)) {
       continue;
     }
     ++each.seen;
@@ -115,6 +135,10 @@ std::vector<std::string> FaultyFtpsServer::commands() const {
 
 int FaultyFtpsServer::count(const std::string& verb) const {
   return shared_->log.count(verb);
+}
+
+int FaultyFtpsServer::stalled() const {
+  return shared_->stalled;
 }
 
 int FaultyFtpsServer::connections_accepted() const {

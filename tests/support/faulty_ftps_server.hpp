@@ -67,8 +67,8 @@ struct Fault {
     false_listing,    ///< a listing over a data connection: `reply` in place of it
     endless_listing,  ///< a listing over a data connection: names without end
   };
-  std::string
-      verb{};  ///< "RETR"; "*" = any; "CONNECT" = a new control connection, before the banner
+  std::string verb{};  ///< "RETR"; "*" = any; "WORK" = any that is no part of a login, nor NOOP or
+                       ///< QUIT; "CONNECT" = a new control connection, before the banner
   Kind kind = Kind::refuse;
   int nth = 1;            ///< the first command of the verb is 1
   int times = 1;          ///< how many in a row from the nth; -1 = always
@@ -162,6 +162,8 @@ class FaultyFtpsServer {
   /// Every command line received, in order, of all connections; a password is "PASS ***".
   std::vector<std::string> commands() const;
   int count(const std::string& verb) const;
+  /// How often a fault has brought a dialogue to a halt (stall, stall_reply, stall_data).
+  int stalled() const;
   int connections_accepted() const;
   int connections_open() const;
   int data_connections() const;          ///< with a finished handshake (or PROT C)

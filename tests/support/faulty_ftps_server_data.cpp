@@ -160,6 +160,7 @@ void FaultyDialogue::end_by_fault() {
     return;
   }
   if (fault.kind == Fault::Kind::stall_data) {
+    ++shared_.stalled;
     std::array<pollfd, 2> waiting{pollfd{data_->fd(), POLLRDHUP, 0},
                                   pollfd{control_.fd(), POLLRDHUP, 0}};
     ::poll(waiting.data(), waiting.size(), -1);

@@ -156,6 +156,7 @@ bool FaultyDialogue::meet_fault_before(const Fault& fault) {
 }
 
 void FaultyDialogue::stall() {
+  ++shared_.stalled;
   control_.await_end();
   over_ = true;
 }

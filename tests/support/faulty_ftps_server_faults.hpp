@@ -53,6 +53,7 @@ struct FaultyFtpsServer::Shared {
   FaultPlan faults;
   CommandLog log;
   std::atomic<std::uint64_t> next_number{1};
+  std::atomic<int> stalled{0};
   std::atomic<int> control_connections{0};
   std::atomic<int> data_connections{0};
   std::atomic<int> data_connections_resumed{0};

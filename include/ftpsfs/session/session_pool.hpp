@@ -23,12 +23,15 @@
 // - Who needs a session while all are lent dials one, unless one comes back within a round trip.
 // More
 //   are dialled in the background when somebody knows that they will be of use (grow).
+// - When a session has died without a word (a router has forgotten it, an address has changed), the
+//   idle ones may have, too: none of them is lent before it has given a sign of life.
 // - Nobody waits for a session that comes back: the keeper takes in the replies that it still owes,
 //   of all such sessions at a time. What only waits for the answer to a request that was made ahead
 //   of need can be lent meanwhile.
 // Thread-safe. One mutex, a leaf: no callback and no session is touched under it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -153,7 +156,7 @@ class Lease {
 
   /// Drops the session when the error says that it is broken.
   void note(const Error& error) noexcept;
-  void discard() noexcept { broken_ = true; }
+  void discard() noexcept { ending_ = std::max(ending_, Ending::broken); }
 
   /// Does the destructor's work now. Does not wait: what is owed is left to the keeper.
   void give_back() noexcept;
@@ -161,13 +164,18 @@ class Lease {
  private:
   friend class SessionPool;
   struct Member;
+  enum class Ending : std::uint8_t {
+    well,
+    broken,
+    silent,  ///< broken, and it was not told: an answer did not come
+  };
   Lease(SessionPool* pool, Member* member, Duration idle_before)
       : pool_(pool), member_(member), idle_before_(idle_before) {}
 
   SessionPool* pool_ = nullptr;
   Member* member_ = nullptr;
   Duration idle_before_{0};
-  bool broken_ = false;
+  Ending ending_ = Ending::well;
 };
 
 class SessionPool {
@@ -251,7 +259,7 @@ class SessionPool {
   unsigned count_bulk() const FTPSFS_REQUIRES(mutex_);
   unsigned bulk_limit() const FTPSFS_REQUIRES(mutex_);
 
-  void release(Member* member, bool broken) noexcept;
+  void release(Member* member, Lease::Ending ending) noexcept;
   bool is_closed() const;
   void keep(Member* member) FTPSFS_REQUIRES(mutex_);
   void make_idle(Member* member, Readiness readiness) FTPSFS_REQUIRES(mutex_);
@@ -263,7 +271,8 @@ class SessionPool {
   Member* take_due_for_closing(SteadyTime now);
   Member* take_retired();
   void part_with(Member* member);
-  Member* take_due_for_probe(SteadyTime now);
+  void ask_for_signs(SteadyTime now, Duration silent_for);
+  Member* take_due_for_probe(SteadyTime now, Duration silent_for);
   std::vector<Member*> take_what_expects();
   Member* take_spare() FTPSFS_REQUIRES(mutex_);
   bool may_dial_ahead() const FTPSFS_REQUIRES(mutex_);

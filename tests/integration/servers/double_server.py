@@ -59,14 +59,18 @@ class ServerDouble(Server):
 
     # -- its files
 
-    def _order(self, *words):
+    def _words(self, *words):
+        """The words of the answer to an order."""
         with self._one_at_a_time:
             self.process.stdin.write(" ".join(map(str, words)) + "\n")
             self.process.stdin.flush()
             verdict, *answer = self.process.stdout.readline().split()
         if verdict != "ok":
             raise FileNotFoundError(" ".join(answer))
-        return [bytes.fromhex(word) for word in answer]
+        return answer
+
+    def _order(self, *words):
+        return [bytes.fromhex(word) for word in self._words(*words)]
 
     def mkdir(self, name):
         path = PurePosixPath("/") / name
@@ -94,11 +98,30 @@ class ServerDouble(Server):
         """The paths of all that is below."""
         return [path.decode() for path in self._order("tree", _hex(name))]
 
+    def contents(self, name="/"):
+        """All that is below, by path: the content of files, None for directories."""
+        words = iter(self._words("contents", _hex(name)))
+        return {bytes.fromhex(path).decode(): None if content == "-" else bytes.fromhex(content.strip('"'))
+                for path, content in zip(words, words)}
+
     def commands(self):
         return [line.decode(errors="replace") for line in self._order("commands")]
 
     def refuse(self, verb, reply, times=-1):
         self._order("fault", verb, times, reply)
+
+    def halt(self, when, verb, nth=1, size=0):
+        """From the nth command of that verb on (WORK: any but those of logins) nothing goes on: "before" it is
+        carried out, "after" that, or "within" its transfer, after `size` bytes."""
+        self._order("halt", when, verb, nth, size)
+
+    def halted(self):
+        """How many dialogues have come to a halt, ever."""
+        return int(self._order("halted")[0])
+
+    def go(self):
+        """No more halts: those that have come to one end with their clients."""
+        self._order("go")
 
     def leftovers(self, path):
         return [name for name in self.tree() if "/.ftpsfs-" in name]

@@ -21,8 +21,15 @@
 //   file NAME MTIME CONTENT makes a file; the time in seconds of 1970, the content may be missing
 //   get NAME                ok CONTENT
 //   tree NAME               ok NAME… : what is in this directory and below, with its path
+//   contents NAME           ok NAME CONTENT… : the same with what is in the files
 //   commands                ok LINE… : each command line so far, in hexadecimal
 //   fault VERB TIMES REPLY  refuses the next commands of that verb; -1 times: for ever
+//   halt WHEN VERB NTH [BYTES]
+//       from the NTH command of that verb on nothing goes on: "before" it is carried out, "after"
+//       that (with no final reply), or "within" its transfer, after so many bytes. WORK is any verb
+//       but those of logins
+//   halted                  ok N : how often a dialogue has come to such a halt
+//   go                      neither faults nor halts from now on
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -127,6 +134,16 @@ class Orders {
     if (order == "fault") {
       return add_fault(words);
     }
+    if (order == "halt") {
+      return add_halt(words);
+    }
+    if (order == "halted") {
+      return "ok " + to_hex(std::to_string(server_.stalled()));
+    }
+    if (order == "go") {
+      server_.clear_faults();
+      return "ok";
+    }
     words >> name;
     name = from_hex(name);
     if (order == "directory") {
@@ -144,7 +161,10 @@ class Orders {
       const auto content = server_.tree().content(name);
       return content ? "ok " + to_hex(*content) : "error: no such file";
     }
-    return order == "tree" ? "ok" + names_below(name) : "error: unknown order";
+    if (order == "tree" || order == "contents") {
+      return "ok" + names_below(name, order == "contents");
+    }
+    return "error: unknown order";
   }
 
  private:
@@ -156,12 +176,36 @@ class Orders {
     return "ok";
   }
 
-  std::string names_below(const std::string& directory) {
+  std::string add_halt(std::istringstream& words) {
+    const std::map<std::string, Fault::Kind> kinds{{"before", Fault::Kind::stall},
+                                                   {"after", Fault::Kind::stall_reply},
+                                                   {"within", Fault::Kind::stall_data}};
+    Fault fault;
+    std::string when;
+    words >> when >> fault.verb >> fault.nth >> fault.bytes;
+    const auto kind = kinds.find(when);
+    if (kind == kinds.end()) {
+      return "error: before, after or within";
+    }
+    fault.kind = kind->second;
+    fault.times = -1;
+    server_.add_fault(fault);
+    return "ok";
+  }
+
+  std::string names_below(const std::string& directory, bool with_contents) {
     std::string text;
     for (const FaultyTree::Named& entry :
          server_.tree().list(directory).value_or(std::vector<FaultyTree::Named>())) {
       const std::string path = (directory == "/" ? "" : directory) + "/" + entry.name;
-      text += " " + to_hex(path) + (entry.node.directory ? names_below(path) : "");
+      if (entry.node.directory) {
+        text += " " + to_hex(path) + (with_contents ? " -" : "") + names_below(path, with_contents);
+      } else if (!with_contents) {
+        text += " " + to_hex(path);
+      } else if (const auto content = server_.tree().content(path)) {
+        // In quotes, as it may be empty; a directory has a dash.
+        text += " " + to_hex(path) + " \"" + to_hex(*content) + '"';
+      }
     }
     return text;
   }

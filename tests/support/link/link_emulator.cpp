@@ -10,6 +10,8 @@
 //
 //   set delay_ms=10 jitter_ms=0 mbit=0 loss=0 cut=0    both directions; what is left out stays
 //   counters                                           answered by "ok PACKETS BYTES LOST"
+//   forget                                             as a NAT router that has been restarted:
+//                                                      packets of the TCP connections so far vanish
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -23,10 +25,12 @@
 #include <exception>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 
 #include "support/link/emulated_link.hpp"
+#include "support/link/flow_table.hpp"
 #include "support/link/network_namespace.hpp"
 
 namespace ftpsfs::test {
@@ -76,14 +80,17 @@ class Emulator {
     }
   }
 
-  static void carry(int from, EmulatedLink& link, int to, EmulatedLink::Time now) {
+  void carry(int from, EmulatedLink& link, int to, EmulatedLink::Time now) {
     std::array<std::byte, 65536> buffer;
     for (int i = 0; i < 64; ++i) {
       const ssize_t got = ::read(from, buffer.data(), buffer.size());
       if (got <= 0) {
         break;
       }
-      link.put({buffer.begin(), buffer.begin() + got}, now);
+      if (const auto size = static_cast<std::size_t>(got);
+          flows_.lets_pass(std::span(buffer).first(size))) {
+        link.put({buffer.begin(), buffer.begin() + got}, now);
+      }
     }
     while (const auto packet = link.take(now)) {
       // A full device drops it, as a card would.
@@ -115,6 +122,10 @@ class Emulator {
       const auto& b = to_left_.counters();
       return "ok " + std::to_string(a.packets + b.packets) + ' ' +
              std::to_string(a.bytes + b.bytes) + ' ' + std::to_string(a.lost + b.lost);
+    }
+    if (word == "forget") {
+      flows_.forget();
+      return "ok";
     }
     if (word != "set") {
       return "error: unknown order";
@@ -150,6 +161,7 @@ class Emulator {
   NetworkNamespace left_;
   NetworkNamespace right_;
   LinkCharacter character_;
+  FlowTable flows_;
   EmulatedLink to_right_;
   EmulatedLink to_left_;
   std::string orders_;

@@ -337,6 +337,26 @@ TEST(FaultyFtpsServerTest, ResetsClosesAndStalls) {
   EXPECT_FALSE(scene.client.control()->wait_for_progress(false, Wait::for_at_most(30ms)));
 }
 
+TEST(FaultyFtpsServerTest, HaltsAtTheNthCommandBehindTheLogin) {
+  Scene scene({.verb = "WORK", .kind = Kind::stall_reply, .nth = 2, .times = -1});
+  ASSERT_TRUE(scene.ready);
+  Client second(scene.server);
+  ASSERT_TRUE(second.login());
+  EXPECT_THAT(scene.client.command("MKD /one"), StartsWith("257 "));
+  EXPECT_EQ(scene.server.stalled(), 0);
+  scene.client.send("MKD /two");
+  EXPECT_FALSE(scene.client.control()->wait_for_progress(false, Wait::for_at_most(30ms)));
+  EXPECT_TRUE(scene.server.tree().exists("/two"));
+  EXPECT_EQ(scene.server.stalled(), 1);
+  second.send("MKD /three");
+  EXPECT_FALSE(second.control()->wait_for_progress(false, Wait::for_at_most(30ms)));
+  EXPECT_EQ(scene.server.stalled(), 2);
+  scene.server.clear_faults();
+  Client third(scene.server);
+  ASSERT_TRUE(third.login());
+  EXPECT_THAT(third.command("MKD /four"), StartsWith("257 "));
+}
+
 TEST(FaultyFtpsServerTest, TruncatesWithAndWithoutAReply) {
   Scene scene({.verb = "RETR", .kind = Kind::truncate, .reply = "226 Done.", .bytes = 4});
   EXPECT_EQ(scene.client.download("RETR /f"), "0123[truncated]|226 Done.");

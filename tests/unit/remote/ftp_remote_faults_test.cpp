@@ -169,6 +169,17 @@ TEST_F(Faults, AStalledReadTimesOutAndCanBeCut) {
   EXPECT_TRUE(remote_->stat(at("/f"), soon()));
 }
 
+/// A router has forgotten the connections, or our address has changed: nothing comes any more.
+TEST_F(Faults, AQuestionThatGetsNoAnswerIsAskedOnAnotherConnectionInTime) {
+  settings_.session.timeout = std::chrono::seconds(1);
+  connect();
+  ASSERT_TRUE(remote_->stat(at("/f"), soon()));  // it was in use a moment ago
+  server_->add_fault({.verb = "MLST", .kind = Fault::Kind::stall});
+  const auto entry = remote_->stat(at("/d/x"), Wait::for_at_most(std::chrono::seconds(3)));
+  ASSERT_TRUE(entry) << entry.error().text;
+  EXPECT_EQ(entry->name, "x");
+}
+
 TEST_F(Faults, AnInterruptedCallLeavesNoStaleReply) {
   server_->add_fault({.verb = "MLST", .kind = Fault::Kind::stall});
   std::stop_source stop;

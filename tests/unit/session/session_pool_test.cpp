@@ -425,6 +425,42 @@ TEST_F(Pool, TheKeeperDropsTheDead) {
   EXPECT_EQ(server_.alive, 0);
 }
 
+TEST_F(Pool, WhenOneDiesWithoutAWordTheIdleOnesMustAnswerBeforeTheyAreLent) {
+  SessionPool& pool = make(4);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  FakeServer::Session* alive = nullptr;
+  {
+    auto second = pool.acquire(Purpose::metadata, soon());
+    auto third = pool.acquire(Purpose::metadata, soon());
+    fake(*second).hangs = true;
+    alive = &fake(*third);
+  }
+  first->note(make_broken(Errc::timed_out, "no reply in time"));
+  first->give_back();
+  EXPECT_EQ(server_.probes, 2);
+  auto fresh = pool.acquire(Purpose::metadata, soon());
+  EXPECT_EQ(server_.dials, 4) << "one was lent that had not answered";
+  pool.tend();
+  auto proved = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(proved);
+  EXPECT_EQ(&fake(*proved), alive);
+  EXPECT_EQ(server_.dials, 4);
+  clock_.advance(settings_.probe_timeout);
+  pool.tend();
+  EXPECT_EQ(server_.alive, 2);  // the one that hangs is gone
+}
+
+TEST_F(Pool, ADeathThatWasToldSaysNothingOfOthers) {
+  SessionPool& pool = make(2);
+  auto first = pool.acquire(Purpose::metadata, soon());
+  pool.acquire(Purpose::metadata, soon())->give_back();
+  first->note(make_broken(Errc::closed, "421 Idle for too long", 421));
+  first->give_back();
+  EXPECT_EQ(server_.probes, 0);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.dials, 2);
+}
+
 TEST_F(Pool, ClosingWakesWaitersAndSaysGoodbye) {
   SessionPool& pool = make(2);
   auto stream = pool.acquire(Purpose::metadata, soon());

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""Links that go down for a while, addresses that change, routers that forget connections: programs go on where
+that can be, are told in time where it cannot, and no content is ever wrong."""
+
+import os
+import random
+import subprocess
+import time
+
+import pytest
+
+from box import sha256, wait_for
+from link import Link
+from mount import LOCAL
+
+pytestmark = [pytest.mark.faults, pytest.mark.real, pytest.mark.seconds(150)]
+
+MEBIBYTE = 1 << 20
+PATIENT = {"timeout": 6, "connect_timeout": 10}  # whoever waits in vain waits for the first; to dial may take long
+UNCACHED = {"attr_timeout": 0, "entry_timeout": 0, "dir_cache_timeout": 0, "negative_timeout": 0}
+
+
+@pytest.fixture(scope="module")
+def link():
+    if LOCAL:
+        pytest.skip("needs a network")
+    made = Link()
+    made.set(delay_ms=1, mbit=80)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def far_server(make_server, link):
+    """ProFTPD: vsftpd keeps a file locked whose upload has died without a word, for five minutes."""
+    server = make_server("proftpd", implicit=False, host=link.right[0], address=link.right[0], network=link.right[1])
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def far_box(far_server, box_on, link):
+    return box_on(far_server, network=link.left[1])
+
+
+class Outage:
+    """Ways for the link to be down."""
+
+    def __init__(self, link, kind):
+        self.link = link
+        self.kind = kind
+
+    def begin(self):
+        if self.kind == "silent":
+            self.link.set(cut=1)
+        else:
+            self.link.ip(self.link.left, "link", "set", "link0", "down")
+
+    def end(self):
+        if self.kind == "silent":
+            self.link.set(cut=0)
+        else:
+            self.link.ip(self.link.left, "link", "set", "link0", "up")
+
+
+@pytest.fixture(params=["silent", "interface-down"])
+def outage(request, link):
+    """Packets vanish, or the machine knows that there is no network."""
+    made = Outage(link, request.param)
+    yield made
+    made.end()
+
+
+class Copies:
+    """A `cp` from the mount and one to it, both under way. 80 Mbit/s let them take a few seconds."""
+
+    def __init__(self, box, mount):
+        self.box = box
+        self.theirs = box.folder / "theirs"
+        self.ours = box.folder / "ours"
+        self.ours.write_bytes(random.Random(2).randbytes(12 * MEBIBYTE))
+        self.expected = sha256(box.remote / "there")
+        self.fetching = self.start(mount / "there", self.theirs)
+        self.sending = self.start(self.ours, mount / "here")
+        assert wait_for(lambda: self.arrived() > MEBIBYTE and self.fetched() > MEBIBYTE)
+        assert self.fetching.poll() is None and self.sending.poll() is None, "they are over already"
+
+    def start(self, source, target):
+        return self.box.start(["cp", source, target], stderr=subprocess.PIPE)
+
+    def arrived(self):
+        return sum(path.stat().st_size for path in self.box.remote.iterdir() if path.name != "there")
+
+    def fetched(self):
+        return self.theirs.stat().st_size if self.theirs.exists() else 0
+
+    def finish(self):
+        """The exit codes of both. What says that it is well must be right."""
+        for copy in (self.fetching, self.sending):
+            copy.communicate(timeout=60)
+        if self.fetching.returncode == 0:
+            assert sha256(self.theirs) == self.expected
+        if self.sending.returncode == 0:
+            assert sha256(self.box.remote / "here") == sha256(self.ours)
+        return self.fetching.returncode, self.sending.returncode
+
+
+def furnish(box):
+    box.put("there", random.Random(1).randbytes(12 * MEBIBYTE))
+    box.put("small", b"small\n")
+
+
+def answers(path):
+    try:
+        return path.read_bytes() == b"small\n"
+    except OSError:
+        return False
+
+
+def test_copies_go_on_after_an_outage_shorter_than_the_timeout(far_box, outage):
+    box = far_box
+    furnish(box)
+    mount = box.mount(timeout=20, connect_timeout=5)
+    copies = Copies(box, mount)
+    outage.begin()
+    time.sleep(4)
+    before = copies.arrived()
+    outage.end()
+    assert copies.finish() == (0, 0), box.last.log_tail()
+    assert before < 12 * MEBIBYTE, "the copy was over before the outage"
+
+
+def test_an_outage_longer_than_the_timeout_is_told_in_time_and_then_over(far_box, outage):
+    box = far_box
+    furnish(box)
+    box.put("here", b"the old one")
+    mount = box.mount(timeout=2, connect_timeout=2, **UNCACHED)
+    copies = Copies(box, mount)
+    outage.begin()
+    started = time.monotonic()
+    listing = box.run(["ls", mount], check=False, timeout=60)
+    assert listing.returncode != 0, "it listed what it cannot have seen"
+    assert time.monotonic() - started < 10, "ls waited for too long"
+    finished = copies.finish()
+    assert time.monotonic() - started < 40
+    assert finished == (1, 1), "nothing of it can have passed"
+    assert (box.remote / "here").read_bytes() == b"the old one"
+    outage.end()
+    assert wait_for(lambda: answers(mount / "small"), seconds=20, step=0.2)
+    assert {"small", "there", "here"} <= set(os.listdir(mount))
+    box.run(["cp", mount / "there", copies.theirs])
+    box.run(["cp", copies.ours, mount / "here"])
+    assert sha256(copies.theirs) == copies.expected
+    assert sha256(box.remote / "here") == sha256(copies.ours)
+    box.allow_leftovers = True  # of the upload that failed, whose removal had no link either
+
+
+def test_a_router_that_forgets_goes_unnoticed_by_who_asks(far_box, link):
+    """Also over a connection that was in use a moment ago."""
+    box = far_box
+    furnish(box)
+    mount = box.mount(**PATIENT, **UNCACHED)
+    assert sorted(os.listdir(mount)) == ["small", "there"]
+    link.forget()
+    assert answers(mount / "small"), box.last.log_tail()
+    link.forget()
+    assert sorted(os.listdir(mount)) == ["small", "there"]
+
+
+def test_a_router_that_forgot_idle_connections_goes_unnoticed_by_who_writes(far_box, link):
+    """What must be sent once is sent over a connection that has been tried, after ten seconds."""
+    box = far_box
+    furnish(box)
+    mount = box.mount(**PATIENT, **UNCACHED)
+    assert sorted(os.listdir(mount)) == ["small", "there"]
+    link.forget()
+    time.sleep(11)
+    os.mkdir(mount / "d")
+    assert (box.remote / "d").is_dir()
+    link.forget()
+    time.sleep(11)
+    (mount / "here").write_bytes(b"behind it")
+    assert (box.remote / "here").read_bytes() == b"behind it"
+
+
+def test_copies_go_on_when_a_router_forgets_their_connections(far_box, link):
+    box = far_box
+    furnish(box)
+    mount = box.mount(**PATIENT)
+    copies = Copies(box, mount)
+    link.forget()
+    assert copies.finish() == (0, 0), box.last.log_tail()
+
+
+@pytest.fixture
+def own_address(link):
+    """Changes the mount's address, and back in the end."""
+    address = link.left[0]
+    others = [f"{address.rpartition('.')[0]}.{number}" for number in (11, 12, 13)]
+    used = [address]
+
+    def change(to):
+        link.ip(link.left, "address", "del", f"{used[-1]}/24", "dev", "link0")
+        link.ip(link.left, "address", "add", f"{to}/24", "dev", "link0")
+        used.append(to)
+
+    yield lambda: change(others[len(used) - 1])
+    change(address)
+
+
+def test_copies_go_on_from_another_address(far_box, own_address):
+    box = far_box
+    furnish(box)
+    mount = box.mount(**PATIENT)
+    copies = Copies(box, mount)
+    own_address()
+    assert copies.finish() == (0, 0), box.last.log_tail()
+
+
+def test_an_idle_mount_goes_on_from_another_address(far_box, own_address):
+    box = far_box
+    furnish(box)
+    mount = box.mount(**PATIENT, **UNCACHED)
+    assert sorted(os.listdir(mount)) == ["small", "there"]
+    own_address()
+    assert answers(mount / "small"), box.last.log_tail()
+    (mount / "here").write_bytes(b"from elsewhere")
+    assert (box.remote / "here").read_bytes() == b"from elsewhere"
+    own_address()
+    assert sorted(os.listdir(mount)) == ["here", "small", "there"]
+
+
+def test_what_was_accepted_in_an_outage_arrives_behind_it(far_box, outage):
+    box = far_box
+    box.put("small", b"small\n")
+    journal = box.folder / "journal"
+    journal.mkdir()
+    mount = box.mount(timeout=2, connect_timeout=2, writeback=True, journal_dir=journal)
+    os.listdir(mount)
+    outage.begin()
+    box.sh("mkdir d; for i in $(seq 5); do echo $i > d/$i; done; head -c 3000000 /dev/urandom > large")
+    expected = sha256(mount / "large")
+    time.sleep(5)
+    assert sorted(path.name for path in box.remote.iterdir()) == ["small"]
+    outage.end()
+    assert wait_for(lambda: len(list(box.remote.rglob("*"))) == 8, seconds=30), list(box.remote.rglob("*"))
+    box.unmount()
+    assert sha256(box.remote / "large") == expected
+    assert [(box.remote / f"d/{number}").read_text() for number in range(1, 6)] == [f"{n}\n" for n in range(1, 6)]
