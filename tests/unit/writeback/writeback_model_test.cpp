@@ -4,6 +4,7 @@
 // and then, before their work or behind it, and a process that is killed and goes on from its
 // journal. At any moment programs see the tree, in the end the server has it, and nobody has got a
 // conflict or a refusal.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <random>
@@ -87,6 +88,7 @@ class WritebackModel {
     WritebackSettings settings;
     settings.journal = {place_.path(), "server", 4096};
     settings.courier.threads = 3;
+    settings.courier.mount = ++mounts_;
     settings.courier.first_pause = Duration(1);
     settings.courier.limits.settle_pause = Duration(0);
     settings.courier.longest_pause = Duration(4);
@@ -400,11 +402,15 @@ class WritebackModel {
                : content.substr(0, kShort) + "... " + std::to_string(content.size()) + " bytes, " +
                      std::to_string(std::hash<std::string>()(content));
   }
-  /// What has been moved aside, and could not be removed then, the next mount clears away.
+  /// What has been moved aside, and could not be removed then, the next mount clears away, as what
+  /// a mount that was killed has left.
   std::map<std::string, std::string> seen_on_server() const {
     std::map<std::string, std::string> seen;
     for (const auto& [name, content] : server_.snapshot()) {
-      if (name.find("/.ftpsfs-") == std::string::npos || name.find(".kept-") == std::string::npos) {
+      const bool is_hidden = name.find("/.ftpsfs-") != std::string::npos;
+      const bool is_of_this_mount =
+          name.find(fmt::format("/.ftpsfs-{:016x}-", mounts_)) != std::string::npos;
+      if (!is_hidden || (is_of_this_mount && name.find(".kept-") == std::string::npos)) {
         seen[name] = summary(content);
       }
     }
@@ -433,6 +439,7 @@ class WritebackModel {
   ModelTree tree_;
   std::size_t accepted_early_ = 0;
   std::size_t renamed_above_ = 0;
+  std::uint64_t mounts_ = 0;  ///< each has hidden names of its own
   std::unique_ptr<WritebackRemote> remote_;
 };
 
