@@ -162,7 +162,8 @@ Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there,
   }
 }
 
-Result<Delivered> Delivery::replace(const remote::RemotePath& path, remote::UploadTail tail) {
+Result<Delivered> Delivery::replace(const remote::RemotePath& path,
+                                    const remote::UploadTail& tail) {
   if (!remote_.takes_any_name_beside(path)) {
     FTPSFS_TRY_ASSIGN(const remote::FileVersion left, send(path, tail));
     return Delivered{left, std::nullopt};

@@ -97,7 +97,7 @@ class Delivery {
   Result<void> take_back_beginning();
   Result<remote::RemotePath> conflict_path(const remote::RemotePath& path) const;
   Result<std::optional<Delivered>> go_on_in_place();
-  Result<Delivered> replace(const remote::RemotePath& path, remote::UploadTail tail);
+  Result<Delivered> replace(const remote::RemotePath& path, const remote::UploadTail& tail);
   Result<std::optional<std::uint64_t>> arrived_at(const remote::RemotePath& path,
                                                   std::uint64_t most) const;
   Result<std::optional<std::uint64_t>> settled_size(const remote::RemotePath& path) const;
