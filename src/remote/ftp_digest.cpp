@@ -102,9 +102,11 @@ Wait ContentCheck::patience(const Wait& wait) const {
 
 Result<void> ContentCheck::ask_anew(FtpRemote::Core& core, const Wait& wait) {
   log::debug("other content than was sent, perhaps from the session's memory; asking a new one");
-  outcome_.reset();
-  return core.repeat_with_lease(
-      session::Purpose::metadata, wait,
+  const auto first = std::exchange(outcome_, std::nullopt);
+  // Computing it may have taken longer than the caller waits.
+  const Wait again = Wait::for_at_most(core.settings().session.timeout, wait.stop);
+  auto asked = core.repeat_with_lease(
+      session::Purpose::metadata, again,
       [this, &core](session::Lease& lease, const Wait& limit) -> Result<void> {
         while (session_of(lease).number() <= latest_) {
           lease.discard();
@@ -113,6 +115,11 @@ Result<void> ContentCheck::ask_anew(FtpRemote::Core& core, const Wait& wait) {
         }
         return run(session_of(lease), limit);
       });
+  if (!asked && asked.error().code != Errc::cancelled) {
+    outcome_ = first;  // nobody says otherwise
+    return {};
+  }
+  return asked;
 }
 
 std::optional<DigestAlgorithm> comparable_digest(FtpRemote::Core& core, const RemotePath& path) {

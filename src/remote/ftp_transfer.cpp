@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ftp_core.hpp"
+#include "ftp_digest.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_upload_ending.hpp"
 #include "ftpsfs/session/download.hpp"
@@ -124,6 +125,9 @@ class FtpWriter final : public RemoteWriter {
     if (!ran) {
       lease_.note(ran.error());
     }
+    // Changes nothing, and may take long: it can be stopped.
+    const auto checked =
+        ran && tail.digest ? std::optional(check_content(*tail.digest, wait)) : std::nullopt;
     end();
     // The upload is whole: a link that dies just now does not make it fail.
     if (!ran && is_link_failure(ran.error().code) && !limit.expired()) {
@@ -132,10 +136,14 @@ class FtpWriter final : public RemoteWriter {
                            return ending.run(session, part);
                          });
     }
-    if (ContentCheck* const content = ending.content(); ran && content && content->is_doubtful()) {
-      ran = content->ask_anew(core_, wait);
-    }
     auto outcome = ending.outcome(ran);
+    if (outcome && tail.digest) {
+      if (checked) {
+        outcome->content_checked = checked;
+      } else {
+        outcome->content_checked = ran ? check_ftp_content(core_, path_, *tail.digest, wait) : ran;
+      }
+    }
     note_fresh(tail, outcome, ended_at);
     return outcome;
   }
@@ -152,13 +160,26 @@ class FtpWriter final : public RemoteWriter {
       led_.take_led(session_of(lease_), *answers);
     }
     const bool as_foreseen = tail.mtime == likely_.mtime && tail.mode == likely_.mode;
-    UploadEnding ending =
-        as_foreseen ? led_
-                    : UploadEnding(path_, tail, likely_.empty() ? led_.stamp() : std::nullopt);
-    if (tail.digest) {
-      ending.compare(*tail.digest, core_.traffic().sessions);
+    return as_foreseen ? led_
+                       : UploadEnding(path_, tail, likely_.empty() ? led_.stamp() : std::nullopt);
+  }
+
+  /// By this session; by others where its link fails, or its memory may deceive.
+  Result<void> check_content(const Digest& digest, const Wait& wait) {
+    ContentCheck check(path_, digest, core_.traffic().sessions);
+    auto ran = check.run(session_of(lease_), wait);
+    if (!ran) {
+      lease_.note(ran.error());
+      end();
+      return is_link_failure(ran.error().code) && !wait.expired()
+                 ? check_ftp_content(core_, path_, digest, wait)
+                 : ran;
     }
-    return ending;
+    end();
+    if (check.is_doubtful()) {
+      FTPSFS_TRY(check.ask_anew(core_, wait));
+    }
+    return check.outcome().value_or(Result<void>());
   }
 
   /// What a listing shows of it tells the server's zone, where MDTM does not. Not if it has got

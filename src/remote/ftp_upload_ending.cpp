@@ -43,7 +43,6 @@ std::vector<ftp::Command> UploadEnding::next(const session::Session& session) {
       stamp_ = session::FileStamp{};  // nothing can be asked
     }
   }
-  flight_.compare = content_ ? content_->next(session) : std::vector<ftp::Command>();
   std::vector<ftp::Command> flight;
   if (time) {
     flight.push_back(*std::move(time));
@@ -51,14 +50,13 @@ std::vector<ftp::Command> UploadEnding::next(const session::Session& session) {
   // Behind the time, so that the time told is the one that the server made of it; before the mode,
   // which may forbid to look.
   flight.insert(flight.end(), flight_.questions.begin(), flight_.questions.end());
-  flight.insert(flight.end(), flight_.compare.begin(), flight_.compare.end());
   if (mode) {
     flight.push_back(*std::move(mode));
   }
   return flight;
 }
 
-Result<void> UploadEnding::take(session::Session& session, std::span<const ftp::Reply> replies) {
+void UploadEnding::take(session::Session& session, std::span<const ftp::Reply> replies) {
   if (flight_.time) {
     mtime_->take(session, replies.front());
     replies = replies.subspan(1);
@@ -71,30 +69,30 @@ Result<void> UploadEnding::take(session::Session& session, std::span<const ftp::
   if (flight_.mode) {
     mode_->take(session, replies.back());
   }
-  return flight_.compare.empty() ? Result<void>()
-                                 : content_->take(session, replies.first(flight_.compare.size()));
 }
 
 void UploadEnding::take_led(session::Session& session, std::span<const ftp::Reply> replies) {
-  if (flight_.time && replies.front().is_completion()) {
-    mtime_->take(session, replies.front());
-  }
-  if (flight_.mode && replies.back().is_completion()) {
-    mode_->take(session, replies.back());
-  }
   const auto told = replies.subspan(flight_.time ? 1 : 0, flight_.questions.size());
   if (!told.empty() && std::all_of(told.begin(), told.end(),
                                    [](const ftp::Reply& reply) { return reply.is_completion(); })) {
     const session::FileStamp stamp = session::read_stamp(session, flight_.questions, told);
     stamp_ = stamp.size ? std::optional(stamp) : std::nullopt;
   }
+  if (!stamp_) {
+    return;  // by a size between them it is seen that the replies are those of these commands
+  }
+  if (flight_.time && replies.front().is_completion()) {
+    mtime_->take(session, replies.front());
+  }
+  if (flight_.mode && replies.back().is_completion()) {
+    mode_->take(session, replies.back());
+  }
 }
 
 Result<void> UploadEnding::run(session::Session& session, const Wait& wait) {
   for (auto flight = next(session); !flight.empty(); flight = next(session)) {
-    const Wait limit = flight_.compare.empty() ? wait : content_->patience(wait);
-    FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(flight, limit));
-    FTPSFS_TRY(take(session, replies));
+    FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(flight, wait));
+    take(session, replies);
   }
   if (mtime_ && !mtime_set_) {
     auto set = settle_set_mtime(session, path_, mtime_->outcome(), wait);
@@ -127,9 +125,6 @@ Result<FinishedUpload> UploadEnding::outcome(const Result<void>& ran) const {
   }
   if (mode_) {
     end.mode_set = mode_set_.value_or(ran);
-  }
-  if (content_) {
-    end.content_checked = content_->outcome().value_or(ran);
   }
   return end;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What follows an upload's 226: its tail is set, and size, time and, where it is compared, the
-// content's digest are asked, in one flight. Only what the server refuses to know takes another
-// one. Private to FtpRemote.
+// What follows an upload's 226: its tail is set, and size and time are asked, in one flight, or
+// along with the verb. Only what the server refuses to know takes another one. Private to
+// FtpRemote.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 #include <span>
 #include <vector>
 
-#include "ftp_digest.hpp"
 #include "ftp_ways.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/session/download.hpp"
@@ -30,18 +29,11 @@ class UploadEnding {
   /// The replies to what next() gave, had it travelled along with the upload's verb. In that place
   /// a refusal says nothing of a command: what was refused is sent again.
   void take_led(session::Session& session, std::span<const ftp::Reply> replies);
-  /// The content, too, is to be compared. @param latest see ContentCheck
-  void compare(const Digest& digest, std::uint64_t latest) {
-    content_.emplace(path_, digest, latest);
-  }
   const std::optional<session::FileStamp>& stamp() const { return stamp_; }
 
   /// Asks for all that is not known yet: when the link fails, another session goes on.
   /// @errors link failures; cancelled.
   Result<void> run(session::Session& session, const Wait& wait);
-
-  /// Of the content, where it is compared: null where it is not.
-  ContentCheck* content() { return content_ ? &*content_ : nullptr; }
 
   /// @param ran the last run's; its failure is that of what is not known, and of the whole when
   /// the server has told nothing of the file.
@@ -52,17 +44,15 @@ class UploadEnding {
   struct Flight {
     bool time = false;
     std::vector<ftp::Command> questions{};
-    std::vector<ftp::Command> compare{};
     bool mode = false;
   };
 
-  Result<void> take(session::Session& session, std::span<const ftp::Reply> replies);
+  void take(session::Session& session, std::span<const ftp::Reply> replies);
 
   const RemotePath& path_;
   const std::optional<std::int64_t> wanted_mtime_;
   std::optional<Ways> mtime_;
   std::optional<Ways> mode_;
-  std::optional<ContentCheck> content_;
   std::optional<session::FileStamp> stamp_;
   Flight flight_;
   // Settled.

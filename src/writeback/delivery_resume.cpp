@@ -26,7 +26,7 @@ bool may_pass(const Error& error) {
 
 }  // namespace
 
-/// What was begun under the final name goes on there.
+/// What was begun under the final name goes on there; where that cannot be, it is replaced.
 /// @return nullopt: what is there is not known to be of ours.
 Result<std::optional<Delivered>> Delivery::go_on_in_place() {
   if (!again_ || !tries_.in_place) {
@@ -39,8 +39,19 @@ Result<std::optional<Delivered>> Delivery::go_on_in_place() {
   if (intention_.base.kind == Base::Kind::absent) {
     begun_ = Begun::anew;  // by an earlier try
   }
-  Delivered delivered;
-  FTPSFS_TRY_ASSIGN(delivered.left, send(intention_.path, intention_.tail, *arrived));
+  if (tries_.appends) {
+    auto left = send(intention_.path, intention_.tail, *arrived);
+    if (left) {
+      Delivered delivered;
+      delivered.left = *std::move(left);
+      return std::optional(std::move(delivered));
+    }
+    // What had arrived may not all have been ours, whatever its end was.
+    if (tries_.appends && left.error().code != Errc::io_error) {
+      return std::move(left).error();
+    }
+  }
+  FTPSFS_TRY_ASSIGN(Delivered delivered, replace(intention_.path, intention_.tail));
   return std::optional(std::move(delivered));
 }
 
@@ -114,14 +125,27 @@ Result<bool> Delivery::ends_as_ours(const remote::RemotePath& path, std::uint64_
   }
 }
 
+/// @errors busy, where the server does not append: another try sends all in one piece.
+Result<std::unique_ptr<remote::RemoteWriter>> Delivery::append(
+    const remote::RemotePath& path, const remote::YieldRequest& on_yield) {
+  auto writer = remote_.open_writer(path, remote::WriteMode::append, on_yield, wait());
+  if (writer || is_link_failure(writer.error().code) || writer.error().code == Errc::cancelled ||
+      writer.error().code == Errc::busy) {
+    return writer;
+  }
+  tries_.appends = false;
+  return make_error(Errc::busy, writer.error().text);
+}
+
 /// @param begin bytes that are there; 0 where the server does not append to them.
 Result<std::unique_ptr<remote::RemoteWriter>> Delivery::open(const remote::RemotePath& path,
                                                              std::uint64_t& begin,
                                                              const remote::UploadTail& tail,
                                                              const remote::YieldRequest& on_yield) {
   if (begin > 0) {
-    auto writer = remote_.open_writer(path, remote::WriteMode::append, on_yield, wait());
-    if (writer || may_pass(writer.error())) {
+    auto writer = append(path, on_yield);
+    // Nor may a STOR over it be taken: under the final name that is not tried.
+    if (writer || tries_.appends || path == intention_.path) {
       return writer;
     }
     log::info("{}: {}; it is sent anew", path.str(), writer.error().text);

@@ -78,15 +78,10 @@ Result<Delivered> Delivery::upload() {
       return Delivered{end.version, std::nullopt};
     }
     if (likeness == Likeness::beginning) {
-      begun_ = intention_.base.kind == Base::Kind::absent ? Begun::anew : Begun::no;
-      if (intention_.base.kind == Base::Kind::absent) {
-        tries_.in_place = content_->size();  // as good as if this process had begun it
-        FTPSFS_TRY_ASSIGN(gone_on, go_on_in_place());
-        if (gone_on) {
-          return *std::move(gone_on);
-        }
-      }
-      return replace(intention_.path, tail);  // whoever wrote it: nothing of it gets lost
+      // Whoever wrote it: nothing of it gets lost. It may be somebody else's, who still writes
+      // there: it is not gone on with, and never taken away.
+      begun_ = intention_.base.kind == Base::Kind::absent ? Begun::in_place : Begun::no;
+      return replace(intention_.path, tail);
     }
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath beside, conflict_path(intention_.path));
@@ -109,14 +104,17 @@ Result<void> Delivery::take_back_beginning() {
   if (!*there || (*there)->type != remote::FileType::regular) {
     return {};
   }
-  // That of others is another from its first bytes on. Where reading is refused, it is still ours.
-  const auto likeness = compare(**there, kPiece);
+  const auto likeness = compare(**there);
   if (!likeness) {
     FTPSFS_TRY(unless_refused(likeness.error()));
   } else if (*likeness == Likeness::other) {
     return {};
   }
-  if (begun_ == Begun::anew) {
+  // What is whole may be another's copy of the same.
+  const std::uint64_t most_of_ours = tries_.in_place.value_or(0);
+  const bool is_beginning = likeness && *likeness == Likeness::beginning && (*there)->size &&
+                            *(*there)->size <= most_of_ours;
+  if (begun_ == Begun::anew && is_beginning) {
     const auto gone = remote_.remove_file(intention_.path, own_wait());
     if (gone || gone.error().code == Errc::not_found) {
       return {};
@@ -132,25 +130,16 @@ Result<void> Delivery::take_back_beginning() {
 }
 
 /// Reads what is there and compares it with our content.
-/// @param most so many bytes of it.
-Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there,
-                                             std::optional<std::uint64_t> most) const {
+Result<Delivery::Likeness> Delivery::compare(const remote::Entry& there) const {
   if (there.size && *there.size > content_->size()) {
     return Likeness::other;
   }
-  remote::ByteRange range(0);
-  if (most && there.size && *most < *there.size) {
-    range.end = most;
-  }
   FTPSFS_TRY_ASSIGN(const auto reader, remote_.open_reader(
-                                           intention_.path, range, [] {}, wait()));
+                                           intention_.path, remote::ByteRange(0), [] {}, wait()));
   std::vector<std::byte> theirs(kPiece);
   std::vector<std::byte> mine(kPiece);
   for (std::uint64_t offset = 0;;) {
-    std::size_t got = 0;
-    if (!range.end || offset < *range.end) {
-      FTPSFS_TRY_ASSIGN(got, reader->read(theirs, wait()));
-    }
+    FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(theirs, wait()));
     if (got == 0) {
       return offset == content_->size() ? Likeness::same : Likeness::beginning;
     }
@@ -246,13 +235,12 @@ Result<remote::FinishedUpload> Delivery::send_pieces(const remote::RemotePath& p
     known += got;
   }
   for (std::uint64_t turn_began = offset; offset < content_->size();) {
-    if (yield->load() && offset - turn_began >= kLeastTurn) {
+    if (yield->load() && tries_.appends && offset - turn_began >= kLeastTurn) {
       FTPSFS_TRY(writer->finish({}, wait()));
       writer.reset();
       yield->store(false);
       turn_began = offset;
-      FTPSFS_TRY_ASSIGN(writer,
-                        remote_.open_writer(path, remote::WriteMode::append, on_yield, wait()));
+      FTPSFS_TRY_ASSIGN(writer, append(path, on_yield));
     }
     FTPSFS_TRY_ASSIGN(const std::size_t got, content_->read(offset, piece));
     if (digest) {

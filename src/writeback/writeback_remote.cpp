@@ -122,8 +122,8 @@ Result<remote::Entry> WritebackRemote::stat_by(Look look, const remote::RemotePa
 
 Result<remote::Entry> WritebackRemote::stat_settled(const remote::RemotePath& path,
                                                     const Wait& wait) {
-  FTPSFS_TRY(await(path, wait));
-  return inner_.stat(path, wait);
+  FTPSFS_TRY_ASSIGN(const Wait rest, await(path, wait));
+  return inner_.stat(path, rest);
 }
 
 Result<std::optional<remote::Entry>> WritebackRemote::glance(const remote::RemotePath& path,

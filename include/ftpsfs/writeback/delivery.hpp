@@ -47,6 +47,8 @@ struct UploadTries {
   std::uint64_t furthest = 0;  ///< so many bytes were sent, whether they have arrived or not
   /// The file that has the final name is of our making, and holds no more than these bytes of ours.
   std::optional<std::uint64_t> in_place = std::nullopt;
+  /// Not refused yet (ProFTPD with AllowStoreRestart off): else all is sent in one piece.
+  bool appends = true;
 };
 
 struct Delivered {
@@ -92,8 +94,7 @@ class Delivery {
                          const remote::Entry& there) const;
   Result<void> rename_over(const remote::RemotePath& from, const remote::RemotePath& to);
   Result<void> put_back_aside(const remote::RemotePath& path) const;
-  Result<Likeness> compare(const remote::Entry& there,
-                           std::optional<std::uint64_t> most = std::nullopt) const;
+  Result<Likeness> compare(const remote::Entry& there) const;
   Result<void> take_back_beginning();
   Result<remote::RemotePath> conflict_path(const remote::RemotePath& path) const;
   Result<std::optional<Delivered>> go_on_in_place();
@@ -108,6 +109,8 @@ class Delivery {
                                              const remote::UploadTail& tail, std::uint64_t begin);
   Result<remote::FinishedUpload> set_parts(const remote::RemotePath& path,
                                            const remote::UploadTail& tail);
+  Result<std::unique_ptr<remote::RemoteWriter>> append(const remote::RemotePath& path,
+                                                       const remote::YieldRequest& on_yield);
   Result<std::unique_ptr<remote::RemoteWriter>> open(const remote::RemotePath& path,
                                                      std::uint64_t& begin,
                                                      const remote::UploadTail& tail,

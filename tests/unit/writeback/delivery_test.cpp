@@ -434,12 +434,49 @@ TEST_F(DeliveryTest, WhatHasArrivedWholeIsNotSentAgain) {
   EXPECT_EQ(remote_.bytes_written(), content.size());
 }
 
-TEST_F(DeliveryTest, ABeginningThatAnEarlierProcessLeftIsGoneOnWith) {
+/// It may be another's, who still writes there: not one byte is added to it.
+TEST_F(DeliveryTest, ABeginningThatIsNotKnownToBeOursIsReplaced) {
   const std::string content = long_content(2'000'000);
   remote_.put("/f", content.substr(0, 1'500'000));
+  remote_.forget_calls();
   ASSERT_TRUE(run(upload("/f", 1), true, content));
   EXPECT_EQ(remote_.content("/f"), content);
-  EXPECT_EQ(remote_.bytes_written(), 500'000U);
+  EXPECT_EQ(remote_.bytes_written(), content.size());
+  EXPECT_EQ(remote_.calls(Op::rename), 1U);
+}
+
+/// ProFTPD with AllowStoreRestart off says 451 to APPE behind something.
+TEST_F(DeliveryTest, WhereNothingCanBeAppendedAllIsSentAnew) {
+  const std::string content = long_content(1'000'000);
+  for (const bool replaces : {false, true}) {
+    const std::string name = replaces ? "/old" : "/new";
+    Intention intention = upload(name, 1);
+    if (replaces) {
+      remote_.put(name, "old");
+      intention.base = version_now(name);
+    }
+    tries_ = {};
+    cut_after(700'000, 1);
+    ASSERT_FALSE(run(intention, false, content));
+    remote_.fail_next(Op::open_writer, {}, make_error(Errc::access_denied, "451 Append", 451));
+    const auto delivered = run(intention, true, content);
+    ASSERT_TRUE(delivered) << delivered.error().text;
+    EXPECT_FALSE(delivered->conflict);
+    EXPECT_EQ(remote_.content(name), content);
+    EXPECT_FALSE(tries_.appends);
+  }
+  EXPECT_THAT(remote_.names("/"), ElementsAre("new", "old"));
+}
+
+TEST_F(DeliveryTest, ARefusedUploadTakesNothingAwayThatMayBeOfOthers) {
+  const Error quota = make_error(Errc::quota_exceeded, "552 quota", 552);
+  for (const std::string theirs : {"", "con", "content"}) {
+    tries_ = {};
+    remote_.put("/f", theirs);
+    remote_.fail_after_bytes(Op::write, 3, quota);
+    EXPECT_EQ(run(upload("/f", 1), true, "content").has_value(), theirs == "content");
+    EXPECT_EQ(remote_.content("/f"), theirs);
+  }
 }
 
 TEST_F(DeliveryTest, WhatOthersHavePutInPlaceOfABeginningStays) {
