@@ -217,6 +217,7 @@ void apply_habits(ServerProfile& profile) {
       profile.stat_slow_when_large = true;
       profile.site_symlink_resolves = true;
       profile.empty_listing_may_be_denial = true;
+      profile.append_is_doubtful = true;
       break;
     case ServerKind::pureftpd:
       profile.opts_utf8 = false;  // always UTF-8; OPTS UTF8 is 504

@@ -199,6 +199,8 @@ RemoteTraits FtpRemote::traits() const {
   traits.can_set_mode = known.site_chmod || known.mff_unix_mode;
   traits.can_symlink = known.site_symlink;
   traits.tells_space = known.avbl;
+  traits.appends = known.appends;
+  traits.appends_surely = known.appends && !known.append_is_doubtful;
   // Those by STAT share a flight; of the others each takes a transfer of its own.
   constexpr std::size_t kInOneFlight = 16;
   constexpr std::size_t kInTurn = 4;

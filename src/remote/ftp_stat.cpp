@@ -96,7 +96,7 @@ Result<Entry> ask_parent(session::Session& session, const RemotePath& path,
   if (error.code != Errc::refused) {
     return error;
   }
-  session.knowledge().forget(&ftp::ServerProfile::mlst_says_why);
+  session.knowledge().unlearn(&ftp::ServerProfile::mlst_says_why);
   const RemotePath parent = path.parent();
   FTPSFS_TRY_ASSIGN(const auto changed, session.command("CWD", parent.str(), wait));
   if (changed.is_completion()) {

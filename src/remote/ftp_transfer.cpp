@@ -224,6 +224,19 @@ class FtpWriter final : public RemoteWriter {
   std::optional<Error> failure_;
 };
 
+/// ProFTPD's "451 Append/Restart not permitted": one is enough to know it.
+void note_append(session::Session& session, const Result<void>& begun) {
+  constexpr int kNotPermitted = 451;
+  if (!session.profile().append_is_doubtful) {
+    return;
+  }
+  if (begun) {
+    session.knowledge().unlearn(&ftp::ServerProfile::append_is_doubtful);
+  } else if (begun.error().reply_code == kNotPermitted) {
+    session.knowledge().forget(&ftp::ServerProfile::appends);
+  }
+}
+
 struct OpenedDownload {
   std::unique_ptr<session::Download> download;
   std::uint64_t skip = 0;
@@ -322,6 +335,9 @@ Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, con
         auto writer = std::make_unique<FtpWriter>(core, path, mode, likely);
         auto upload = session::Upload::open(session, path.str(), mode == WriteMode::append, limit,
                                             writer->lead(session));
+        if (mode == WriteMode::append) {
+          note_append(session, upload ? Result<void>() : upload.error());
+        }
         if (!upload) {
           Error error = std::move(upload).error();
           return is_ambiguous(error) ? settle_creation(session, path, std::move(error), limit)

@@ -36,13 +36,24 @@ ftp::ServerProfile ServerKnowledge::profile() const {
 
 void ServerKnowledge::forget(Capability capability) {
   const MutexLock lock(mutex_);
+  if (drop(capability)) {
+    log::info("the server lacks a command that was expected of it; from now on: {}",
+              profile_->describe());
+  }
+}
+
+void ServerKnowledge::unlearn(Capability habit) {
+  const MutexLock lock(mutex_);
+  drop(habit);
+}
+
+bool ServerKnowledge::drop(Capability capability) {
   if (!profile_ || !((*profile_).*capability)) {
-    return;
+    return false;
   }
   (*profile_).*capability = false;
   forgotten_.push_back(capability);
-  log::info("the server lacks a command that was expected of it; from now on: {}",
-            profile_->describe());
+  return true;
 }
 
 ftp::DateOrder ServerKnowledge::date_order() const {

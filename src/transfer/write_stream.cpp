@@ -102,8 +102,13 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   }
   std::uint64_t ring_begin() const FTPSFS_REQUIRES(mutex_) { return sent_ - ring_bytes_; }
   void keep_in_ring(const Slice& piece) FTPSFS_REQUIRES(mutex_);
+  /// May a transfer end before its time, and another one go on by APPE?
+  struct Parking {
+    bool when_asked = false;
+    bool when_idle = false;
+  };
   /// @return the next bytes to send; an empty slice when the transfer should be ended.
-  Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end, bool may_park);
+  Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end, Parking parking);
   Slice pop_piece() FTPSFS_REQUIRES(mutex_);
   /// How the last transfer ended, for who wants this tail.
   remote::FinishedUpload ended_with(const remote::UploadTail& tail) FTPSFS_REQUIRES(mutex_);
@@ -582,6 +587,9 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   opened = true;
   // Of a file to which is appended, the digest of the first part is nobody's to know.
   digest_.choose(mode_ == remote::WriteMode::replace ? writer->digest() : std::nullopt);
+  const remote::RemoteTraits traits = remote_.traits();
+  const Parking parking{limits_.parks && traits.appends,
+                        limits_.parks && traits.appends_surely && !writer->arrives_whole()};
   std::uint64_t quantum_end = 0;
   {
     MutexLock lock(mutex_);
@@ -589,7 +597,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     quantum_end = sent_ + std::max<std::uint64_t>(accepted_ - sent_, limits_.start_bytes);
   }
   for (;;) {
-    const Slice piece = next_piece(stop, quantum_end, !writer->arrives_whole());
+    const Slice piece = next_piece(stop, quantum_end, parking);
     if (piece.bytes.empty()) {
       break;
     }
@@ -682,16 +690,16 @@ Slice WriteStream::Core::pop_piece() {
 }
 
 Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end,
-                                    bool may_park) {
+                                    Parking parking) {
   MutexLock lock(mutex_);
-  const auto gives_way = [&]() FTPSFS_NO_ANALYSIS { return yield_ && limits_.parks; };
+  const auto gives_way = [&]() FTPSFS_NO_ANALYSIS { return yield_ && parking.when_asked; };
   bool is_idle = false;
   while (queue_.empty() && !finishing_ && !gives_way() && !is_idle && !stop.stop_requested()) {
     is_idle = !changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
                              [&]() FTPSFS_NO_ANALYSIS {
                                return !queue_.empty() || finishing_ || gives_way();
                              }) &&
-              limits_.parks && may_park;
+              parking.when_idle;
   }
   if (queue_.empty() || (gives_way() && sent_ >= quantum_end) || stop.stop_requested()) {
     return {};

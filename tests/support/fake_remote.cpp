@@ -159,6 +159,8 @@ remote::RemoteTraits FakeRemote::traits() const {
   traits.can_set_mtime = options_.can_set_mtime;
   traits.can_set_mode = options_.can_set_mode;
   traits.can_symlink = options_.can_symlink;
+  traits.appends = options_.appends;
+  traits.appends_surely = options_.appends_surely;
   traits.writes_back = options_.writes_back;
   return traits;
 }

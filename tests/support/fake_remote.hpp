@@ -49,6 +49,8 @@ struct FakeRemoteOptions {
   bool can_set_mtime = true;
   bool can_set_mode = true;
   bool can_symlink = true;
+  bool appends = true;
+  bool appends_surely = true;
   bool writes_back = false;  ///< uploads arrive whole, but for those below `plain_names_below`
 
   // Manners.

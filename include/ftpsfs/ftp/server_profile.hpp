@@ -139,6 +139,9 @@ struct ServerProfile {
   /// Questions and the next EPSV may stand in the record of RETR or STOR, behind it: they are
   /// answered behind its end. In a record of their own the same commands may be refused meanwhile.
   bool commands_behind_transfer = false;
+  bool appends = true;  ///< APPE behind what is there
+  bool append_is_doubtful =
+      false;  ///< ProFTPD: not with AllowStoreRestart off, which it is by default
   bool rest_stor_keeps_tail = false;    ///< REST n + STOR leaves what is behind
   bool rename_replaces = false;         ///< RNTO over an existing file is known to replace it
   bool mangles_trailing_blank = false;  ///< what is made as "x " gets the name "x_"

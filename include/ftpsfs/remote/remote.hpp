@@ -32,6 +32,8 @@ struct RemoteTraits {
   bool can_set_mode = false;
   bool can_symlink = false;
   bool tells_space = true;  ///< space() may know something
+  bool appends = true;      ///< an upload may end before its time, and go on later
+  bool appends_surely = true;
   /// Changes are accepted before the server has them. An upload shows when it is finished, and
   /// replaces what was there in one step.
   bool writes_back = false;

@@ -42,6 +42,8 @@ class ServerKnowledge {
 
   /// The server answered 500, 502 or 504: the capability is gone for the mount's life.
   void forget(Capability capability);
+  /// The same of a habit, which is nothing to be told.
+  void unlearn(Capability habit);
 
   /// How this server writes dates of three numbers, as far as its listings have proved it.
   ftp::DateOrder date_order() const;
@@ -92,6 +94,8 @@ class ServerKnowledge {
   void note_login(Login login);
 
  private:
+  bool drop(Capability capability) FTPSFS_REQUIRES(mutex_);
+
   void pause(Way way) FTPSFS_REQUIRES(mutex_);
 
   mutable Mutex mutex_;

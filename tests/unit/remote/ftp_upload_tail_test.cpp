@@ -260,5 +260,23 @@ INSTANTIATE_TEST_SUITE_P(Verbs, DyingTail,
                                   (reset ? "Reset" : "DroppedReply");
                          });
 
+/// ProFTPD as it comes has AllowStoreRestart off.
+TEST_F(Tail, WhetherTheServerAppendsIsSeen) {
+  begin();
+  tree().add_file("/log", "old");
+  EXPECT_TRUE(remote_->traits().appends);
+  EXPECT_FALSE(remote_->traits().appends_surely);
+  server_->add_fault({.verb = "APPE",
+                      .kind = Fault::Kind::refuse,
+                      .reply = "451 /log: Append/Restart not permitted, try again"});
+  EXPECT_FALSE(remote_->open_writer(at("/log"), WriteMode::append, {}, soon()));
+  EXPECT_FALSE(remote_->traits().appends);
+
+  begin();
+  tree().add_file("/log", "old");
+  ASSERT_TRUE(remote_->open_writer(at("/log"), WriteMode::append, {}, soon()));
+  EXPECT_TRUE(remote_->traits().appends_surely);
+}
+
 }  // namespace
 }  // namespace ftpsfs::remote

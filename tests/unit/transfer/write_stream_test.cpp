@@ -334,6 +334,26 @@ TEST_F(WriteStreamTest, AnIdleOneGivesItsConnectionBackAlsoWhereOthersAreAccepte
   EXPECT_TRUE(remote.content("/library/f") == begin + "end");
 }
 
+/// What ends before its time could not be gone on with.
+TEST_F(WriteStreamTest, AnIdleOneKeepsItsConnectionWhereTheServerMayNotAppend) {
+  test::FakeRemoteOptions options;
+  options.appends_surely = false;
+  FakeRemote remote(clock, options);
+  limits.idle_timeout = Duration(0);  // parked as soon as nothing waits
+  const auto stream = writer(remote);
+  const std::string begin = pattern(limits.start_bytes + 1);
+  write(*stream, begin);
+  const Wait wait = patience();
+  while (remote.bytes_written() < begin.size() && !wait.expired()) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(remote.calls(Op::finish), 0U);
+  write(*stream, "end");
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == begin + "end");
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+}
+
 TEST_F(WriteStreamTest, AnAppendThatTheServerNeverHeardOfIsTriedAgain) {
   FakeRemote remote(clock);
   remote.put("/f", "base");
