@@ -21,6 +21,12 @@ constexpr const char* kClosedWords = "the server closed the connection";
 ControlChannel::ControlChannel(std::unique_ptr<net::ByteStream> stream, DialogueNotes notes)
     : stream_(std::move(stream)), notes_(notes) {}
 
+ControlChannel::~ControlChannel() {
+  if (stream_ != nullptr && !owed_.empty()) {
+    stream_->reset();
+  }
+}
+
 Error ControlChannel::fail(Error error) {
   error.fate = SessionFate::broken;
   if (!failure_) {

@@ -105,12 +105,15 @@ Result<StartedTransfer> Session::start_active(const TransferOrder& order, const 
   const TransferOrder bare = order.without_questions();
   Start start;
   FTPSFS_TRY(send_start(bare, start, wait));
-  FTPSFS_TRY(accept_data(listener, bare, start, wait.no_longer_than(settings_.connect_timeout)));
-  if (start.result.data != nullptr) {
-    if (auto done = run_start(bare, hello_time(), start, wait); !done) {
+  auto done = accept_data(listener, bare, start, wait.no_longer_than(settings_.connect_timeout));
+  if (done && start.result.data != nullptr) {
+    done = run_start(bare, hello_time(), start, wait);
+    if (!done) {
       start.result.data->reset();
-      return std::move(done).error();
     }
+  }
+  if (!done) {
+    return judge_failed_start(bare, start, std::move(done).error());
   }
   start.result.answers = std::move(answers);
   return std::move(start.result);

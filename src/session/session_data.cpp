@@ -316,9 +316,19 @@ Result<StartedTransfer> Session::start_on(net::Socket socket, const TransferOrde
   }
   if (!done) {
     start.result.data->reset();
-    return std::move(done).error();
+    return judge_failed_start(order, start, std::move(done).error());
   }
   return std::move(start.result);
+}
+
+/// An upload's verb that was not answered may be carried out yet, perhaps when the same has been
+/// sent over another session: this one goes, and with it what has not arrived.
+Error Session::judge_failed_start(const TransferOrder& order, const Start& start,
+                                  Error error) const {
+  if (cut_ && !start.begun && !start.answered && !order.only_reads) {
+    error.fate = SessionFate::broken;
+  }
+  return error;
 }
 
 /// The data connection, whoever dialled it.
@@ -473,6 +483,7 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
     start.begun = true;
     return {};
   }
+  start.answered = true;
   cut_ = owes_transfer();
   if (reply.is_completion() && start.begun) {
     // The end has overtaken the handshake: what the data connection carried was not read. Not to be
@@ -508,7 +519,9 @@ Error Session::explain_broken_start(const TransferOrder& order, Start& start, Er
       return std::move(taken).error();
     }
   }
-  return explain_broken_data(order.verb.verb(), std::move(fallback), !start.begun);
+  Error explained = explain_broken_data(order.verb.verb(), std::move(fallback), !start.begun);
+  start.answered = true;  // or the session is broken
+  return explained;
 }
 
 }  // namespace ftpsfs::session

@@ -12,6 +12,7 @@ struct Session::Start {
   StartedTransfer result;
   bool restarted = false;  ///< REST is answered, or was not sent
   bool begun = false;      ///< the 1xx has come
+  bool answered = false;   ///< the verb, for good
 };
 
 }  // namespace ftpsfs::session

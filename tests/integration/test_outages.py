@@ -247,3 +247,22 @@ def test_what_was_accepted_in_an_outage_arrives_behind_it(far_box, outage):
     box.unmount()
     assert sha256(box.remote / "large") == expected
     assert [(box.remote / f"d/{number}").read_text() for number in range(1, 6)] == [f"{n}\n" for n in range(1, 6)]
+
+
+def test_a_command_that_was_given_up_is_not_carried_out_later(far_box, link):
+    """What waits in this machine for the link to come back must not empty a file that has been sent again since."""
+    box = far_box
+    box.put("small", b"small\n")
+    mount = box.mount(timeout=4, connect_timeout=8, negative_timeout=60)
+    assert os.listdir(mount) == ["small"]
+    assert not (mount / "new").exists()
+    link.set(cut=1)
+    try:
+        writer = box.start(["bash", "-c", f"echo content > {mount}/new"])
+        assert wait_for(lambda: "timed out" in box.last.log.read_text(), seconds=20)
+    finally:
+        link.set(cut=0)
+    assert writer.wait(timeout=40) == 0, box.last.log_tail()
+    for _ in range(20):  # the kernel tries again in longer and longer intervals
+        assert (box.remote / "new").read_bytes() == b"content\n"
+        time.sleep(0.5)

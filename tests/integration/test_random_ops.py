@@ -83,8 +83,11 @@ def attempt(root, kind, arguments):
 
 
 def contents(root):
+    def fail(error):
+        raise error
+
     found = {}
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=fail):
         for name in folders:
             found[os.path.relpath(os.path.join(folder, name), root)] = None
         for name in files:

@@ -267,3 +267,25 @@ def test_shell_locks_and_logs(box):
     box.sh("for n in 1 2 3 4 5; do echo message $n >> log; done; test $(wc -l < log) = 5")
     assert (box.remote / "log").read_bytes() == b"".join(b"message %d\n" % n for n in range(1, 6))
     assert wait_for(lambda: (box.remote / "flocked").exists())
+
+
+FIO = {"in-sequence": ["--rw=write", "--bs=64k"],
+       "at-random": ["--rw=randwrite", "--bs=4k"],
+       "of-many-sizes": ["--rw=randwrite", "--bsrange=512-32k"],
+       "by-mapping": ["--rw=randwrite", "--bs=4k", "--ioengine=mmap"],
+       "many-files": ["--rw=write", "--bs=10k", "--nrfiles=40", "--filesize=50k", "--openfiles=8", "--file_service_type=random"],
+       "four-programs": ["--rw=randwrite", "--bs=16k", "--numjobs=4"]}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("job", FIO)
+def test_fio_finds_what_it_wrote(box, job):
+    """Every block bears a checksum and where it belongs: looked at once by the mount that wrote it, and once by a new one."""
+    if shutil.which("fio") is None:
+        pytest.skip("fio is not installed (contrib/install-deps.sh full)")
+    options = ["fio", "--name=job", "--ioengine=psync", *FIO[job], "--size=6m", "--randseed=7", "--fallocate=none",
+               "--verify=crc32c", "--verify_fatal=1", "--end_fsync=1", "--output-format=terse"]
+    mount = box.mount()
+    box.run([*options, f"--directory={mount}", "--do_verify=1"], cwd=box.folder)
+    mount = box.remount()
+    box.run([*options, f"--directory={mount}", "--verify_only=1"], cwd=box.folder)

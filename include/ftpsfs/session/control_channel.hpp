@@ -38,6 +38,11 @@ class ControlChannel {
   static constexpr std::size_t kMaxOwed = 400;
 
   explicit ControlChannel(std::unique_ptr<net::ByteStream> stream, DialogueNotes notes = {});
+  /// Where answers are owed, what has not arrived yet never will: whoever gave up waiting may have
+  /// sent the same over another connection, and a late STOR would empty the file.
+  ~ControlChannel();
+  ControlChannel(const ControlChannel&) = delete;
+  ControlChannel& operator=(const ControlChannel&) = delete;
 
   /// The stream below, e.g. for the peer's address. Absent only after release_stream().
   net::ByteStream& stream() const { return *stream_; }

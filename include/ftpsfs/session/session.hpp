@@ -214,6 +214,7 @@ class Session final : public PooledSession {
   Result<void> run_start(const TransferOrder& order, Greeting greeting, Start& start,
                          const Wait& wait);
   Result<void> take_reply(const TransferOrder& order, Start& start, ftp::Reply reply);
+  Error judge_failed_start(const TransferOrder& order, const Start& start, Error error) const;
   Error explain_broken_start(const TransferOrder& order, Start& start, Error fallback);
 
   std::shared_ptr<const void> kept_;

@@ -320,6 +320,27 @@ TEST(ControlChannel, ATimeoutBreaksTheChannel) {
   EXPECT_EQ(reply.error().fate, SessionFate::broken);
 }
 
+/// The kernel would deliver it when the link is back, behind what was sent elsewhere meanwhile.
+TEST(ControlChannel, WhatNobodyWaitsForAnyMoreIsNotDeliveredLater) {
+  for (const bool answered : {false, true}) {
+    ScriptedPeer peer;
+    peer.expect("NOOP");
+    if (answered) {
+      peer.reply("200 fine");
+    }
+    peer.expect_end();
+    std::vector<std::string> records;
+    bool was_reset = false;
+    auto channel = std::make_unique<ControlChannel>(
+        std::make_unique<RecordingStream>(peer.client(), records, &was_reset));
+    const Wait wait = answered ? soon() : Wait::for_at_most(std::chrono::milliseconds(20));
+    EXPECT_EQ(channel->exchange(command("NOOP"), wait).has_value(), answered);
+    channel.reset();
+    EXPECT_EQ(was_reset, !answered);
+    EXPECT_EQ(peer.finish(), "");
+  }
+}
+
 /// Cancels while the reply is awaited; the peer answers when it is told to.
 class Cancelled : public ::testing::Test {
  protected:

@@ -14,9 +14,9 @@ namespace ftpsfs::session {
 
 class RecordingStream final : public net::ByteStream {
  public:
-  /// @param records outlives the stream.
-  RecordingStream(net::Socket socket, std::vector<std::string>& records)
-      : inner_(std::move(socket)), records_(records) {}
+  /// @param records outlives the stream. @param was_reset likewise; becomes true by reset().
+  RecordingStream(net::Socket socket, std::vector<std::string>& records, bool* was_reset = nullptr)
+      : inner_(std::move(socket)), records_(records), was_reset_(was_reset) {}
 
   Result<std::size_t> read(std::span<std::byte> into, const Wait& wait) override {
     return inner_.read(into, wait);
@@ -39,7 +39,12 @@ class RecordingStream final : public net::ByteStream {
   }
   Result<void> close_write(const Wait& wait) override { return inner_.close_write(wait); }
   Result<void> drain_to_end(const Wait& wait) override { return inner_.drain_to_end(wait); }
-  void reset() noexcept override { inner_.reset(); }
+  void reset() noexcept override {
+    if (was_reset_ != nullptr) {
+      *was_reset_ = true;
+    }
+    inner_.reset();
+  }
   bool has_pending_input() override { return inner_.has_pending_input(); }
   net::EndOfStream end() const noexcept override { return inner_.end(); }
   net::SocketAddress peer_address() const override { return inner_.peer_address(); }
@@ -48,6 +53,7 @@ class RecordingStream final : public net::ByteStream {
  private:
   net::SocketStream inner_;
   std::vector<std::string>& records_;
+  bool* const was_reset_;
 };
 
 }  // namespace ftpsfs::session

@@ -520,6 +520,21 @@ TEST_F(Transfer, WithoutPipeliningEachCommandWaits) {
 
 class EncryptedTransfer : public SessionFixture {};
 
+/// It may be carried out yet: sent again elsewhere, the late one would empty the file.
+TEST_F(EncryptedTransfer, AnUploadsVerbThatWasNotAnsweredEndsTheSession) {
+  script_login("220 ready");
+  control_.expect("EPSV").reply("229 (|||4711|)").expect("STOR /f").expect_end();
+  data_.expect_end();
+  transport_.add_data(&data_);
+  transport_.handshake_errors = {make_error(Errc::timed_out, "no handshake in time")};
+  log_in();
+  auto upload = Upload::open(*session_, "/f", false, soon());
+  ASSERT_FALSE(upload);
+  EXPECT_EQ(upload.error().code, Errc::timed_out);
+  EXPECT_EQ(upload.error().fate, SessionFate::broken);
+  finish();
+}
+
 TEST_F(EncryptedTransfer, AFailedHandshakeIsExplainedByTheServersWords) {
   script_login("220 ready");
   control_.expect("EPSV").reply("229 (|||4711|)").expect("STOR /f").reply("150 send");

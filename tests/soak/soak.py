@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: MIT
+"""Random operations by several processes on mounts of vsftpd and ProFTPD, while sessions are killed, servers hang and
+are started anew, links are cut and routers forget connections.
+
+Each process has a directory of its own, and the same tree on this machine's disk beside it, where each operation is
+done, too. What succeeds on the mount must have succeeded there, with the same result. What fails as things do when a
+link is down has left the tree as it was before, or as it is behind the operation; of a new file, or of what was
+appended, a part may have arrived. In the end all of it is compared once more, on the mounts, on the servers'
+disks, and on new mounts."""
+
+import argparse
+import collections
+import contextlib
+import errno
+import hashlib
+import multiprocessing
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+
+from box import Box, wait_for  # noqa: E402
+from link import Link  # noqa: E402
+from mount import binary  # noqa: E402
+from pki import Pki  # noqa: E402
+from servers import SERVERS  # noqa: E402
+from test_random_ops import Model, alike, contents, short_result  # noqa: E402
+
+# What programs are told when the server cannot be reached, or an answer did not come.
+OUTAGE = {errno.EIO, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH,
+          errno.EBUSY, errno.EAGAIN, errno.ESTALE}
+LARGE = ["large0", "large1"]
+PATIENCE = 300  # seconds for a mount to answer again
+# Servers must notice clients that have gone without a word, or their processes and locks would pile up.
+SETTINGS = {"vsftpd": {"data_connection_timeout": 15, "idle_session_timeout": 90},
+            "proftpd": {"TimeoutStalled": 15, "TimeoutIdle": 90, "TimeoutNoTransfer": 90}}
+
+
+class Difference(Exception):
+    """The mount has, or told, something that is not true."""
+
+
+class LongModel(Model):
+    """The operations of the integration tests, and large files, whose transfers meet faults in their middle."""
+
+    def draw(self):
+        if self.chance.random() < 0.06:
+            return self.chance.choice(["send", "fetch"]), {
+                "file": self.chance.choice(LARGE), "data": self.chance.randbytes(self.chance.randrange(1 << 20, 12 << 20))}
+        return super().draw()
+
+    @staticmethod
+    def do(root, kind, a):
+        path = root / a["file"]
+        if kind == "send":
+            with open(path, "wb", buffering=0) as file:
+                for at in range(0, len(a["data"]), 1 << 17):
+                    file.write(a["data"][at:at + (1 << 17)])
+        elif kind == "fetch":
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        else:
+            return Model.do(root, kind, a)
+        return None
+
+
+def attempt(root, kind, arguments):
+    try:
+        return "done", LongModel.do(root, kind, arguments)
+    except OSError as error:
+        return "error", error.errno
+
+
+class Worker:
+    """One process's work: a directory on the mount, the same one on the disk."""
+
+    def __init__(self, mount, name, reference, seed):
+        self.mount = mount
+        self.root = mount / name
+        self.reference = reference
+        self.model = LongModel(random.Random(seed))
+        self.counts = collections.Counter()
+        self.history = collections.deque(maxlen=8)
+
+    def run(self, until):
+        while time.monotonic() < until:
+            self.step()
+            self.counts["operations"] += 1
+            if self.counts["operations"] % 100 == 0 and self.look() != contents(self.reference):
+                raise Difference(f"{self.root}: another tree behind {list(self.history)}")
+
+    def step(self):
+        kind, arguments = self.model.draw()
+        short = {key: value if key != "data" else len(value) for key, value in arguments.items()}
+        got = attempt(self.root, kind, arguments)
+        self.history.append(f"{time.strftime('%T')} {kind} {short}: {short_result(got)}")
+        if got[0] == "error" and got[1] in OUTAGE:
+            self.counts[errno.errorcode[got[1]]] += 1
+            self.settle(kind, arguments)
+            return
+        expected = attempt(self.reference, kind, arguments)
+        if expected != got and not (expected[0] == got[0] == "error" and alike(expected[1], got[1])):
+            raise Difference(f"{self.root}: local {short_result(expected)}, mount {short_result(got)}: {list(self.history)}")
+
+    def settle(self, kind, arguments):
+        """Which of the trees that an operation may leave when it fails is there? From now on that is the right one."""
+        before = contents(self.reference)
+        attempt(self.reference, kind, arguments)
+        after = contents(self.reference)
+        there = self.look()
+        if there == after:
+            return
+        if there != before and not self.is_partial(before, there, kind, arguments):
+            odd = {name: (len(before.get(name) or b""), len(after.get(name) or b""), len(there.get(name) or b""))
+                   for name in {*before, *after, *there} if there.get(name) not in (before.get(name), after.get(name))}
+            raise Difference(f"{self.root}: neither old nor new: {odd} (old, new and actual size); {list(self.history)}")
+        shutil.rmtree(self.reference)
+        self.reference.mkdir()
+        for name, data in there.items():
+            (self.reference / name).parent.mkdir(parents=True, exist_ok=True)
+            if data is None:
+                (self.reference / name).mkdir(exist_ok=True)
+            else:
+                (self.reference / name).write_bytes(data)
+
+    @staticmethod
+    def is_partial(before, there, kind, arguments):
+        """The beginning of a new file, or of what was to be appended."""
+        name, old = arguments["file"], before.get(arguments["file"])
+        rest = {path: data for path, data in there.items() if path != name}
+        if rest != {path: data for path, data in before.items() if path != name} or there.get(name) is None:
+            return False
+        if kind == "append":
+            return (there[name].startswith(old or b"")
+                    and arguments["data"].startswith(there[name][len(old or b""):]))
+        return kind in ("write", "send") and old is None and arguments["data"].startswith(there[name])
+
+    def look(self):
+        """The tree as the server has it, when nothing of what was under way changes it any more."""
+        deadline = time.monotonic() + PATIENCE
+        problem = "it goes on changing"
+        while time.monotonic() < deadline:
+            try:
+                subprocess.run([str(binary()), "refresh", str(self.mount)], check=True, timeout=60, capture_output=True)
+                first = contents(self.root)
+                time.sleep(2)
+                subprocess.run([str(binary()), "refresh", str(self.mount)], check=True, timeout=60, capture_output=True)
+                if contents(self.root) == first:
+                    return first
+            except OSError as error:
+                if error.errno not in OUTAGE:
+                    raise
+                problem = str(error)
+            except subprocess.SubprocessError as error:
+                problem = str(error)
+            time.sleep(0.5)
+        raise Difference(f"{self.root}: no answer for {PATIENCE} s: {problem}")
+
+
+def work(worker, until, answers):
+    """A process's whole life. Its last word is (counts, what was wrong or None)."""
+    try:
+        worker.run(until)
+        answers.put((worker.counts, None))
+    except Difference as difference:
+        answers.put((worker.counts, str(difference)))
+    except Exception as problem:  # noqa: BLE001
+        answers.put((worker.counts, f"{worker.root}: {problem!r}: {list(worker.history)}"))
+
+
+class Place:
+    """One server, the link to it, and the mount."""
+
+    def __init__(self, name, folder, pki, options):
+        folder.mkdir()
+        self.name = name
+        self.options = options
+        self.link = Link()
+        address, network = self.link.right
+        self.server = SERVERS[name](folder / "server", pki, host=address, address=address, network=network,
+                                    extra=SETTINGS[name]).start()
+        self.link.set(delay_ms=1)
+        box_folder = folder / "box"
+        box_folder.mkdir()
+        self.box = Box(self.server, box_folder, "soak", network=self.link.left[1])
+        self.mnt = self.box.mount(**options)
+
+    def close(self):
+        for mount in self.box.mounts:
+            mount.kill()
+        self.server.thaw()
+        self.server.close()
+        self.link.close()
+
+    # -- faults, each over when it returns
+
+    def kill_sessions(self, chance):
+        for _ in range(chance.choice([1, 1, 3])):
+            self.server.drop_connections()
+            time.sleep(chance.uniform(0, 1))
+
+    def hang(self, chance):
+        self.server.freeze()
+        time.sleep(chance.uniform(0.5, 12))
+        self.server.thaw()
+
+    def restart(self, chance):
+        self.server.kill()
+        time.sleep(chance.uniform(0, 8))
+        self.server.start()
+
+    def cut_link(self, chance):
+        self.link.set(cut=1)
+        time.sleep(chance.uniform(0.5, 15))
+        self.link.set(cut=0)
+
+    def forget(self, chance):
+        self.link.forget()
+        time.sleep(chance.uniform(0, 5))
+
+    def lose_packets(self, chance):
+        self.link.set(loss=0.03, jitter_ms=2)
+        time.sleep(chance.uniform(2, 8))
+        self.link.set(loss=0, jitter_ms=0)
+
+    FAULTS = (kill_sessions, hang, restart, cut_link, forget, lose_packets)
+
+    # -- what it costs
+
+    def usage(self):
+        pid = self.box.last.process.pid
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        memory = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+        return {**memory, "descriptors": len(os.listdir(f"/proc/{pid}/fd")), "threads": len(os.listdir(f"/proc/{pid}/task"))}
+
+
+def digest(tree):
+    return {name: None if data is None else hashlib.sha256(data).hexdigest() for name, data in tree.items()}
+
+
+def compare(place, reference, where, root):
+    wanted = digest(contents(reference))
+    if not wait_for(lambda: safe_digest(root) == wanted, seconds=60, step=1):
+        found = safe_digest(root) or {}
+        odd = sorted(name for name in {*wanted, *found} if wanted.get(name, 0) != found.get(name, 0))
+        return [f"{place.name}, {where}: {len(odd)} names differ: {odd[:10]}"]
+    return []
+
+
+def safe_digest(root):
+    with contextlib.suppress(OSError):
+        return digest(contents(root))
+    return None
+
+
+class Soak:
+    def __init__(self, args, folder):
+        self.seed = args.seed
+        self.chance = random.Random(args.seed)
+        self.faults = collections.Counter()
+        self.until = time.monotonic() + args.minutes * 60
+        self.answers = multiprocessing.Queue()
+        pki = Pki(folder / "pki")
+        options = {"timeout": 6, "connect_timeout": 6, **dict(word.partition("=")[::2] for word in args.option)}
+        options = {name: value or True for name, value in options.items()}
+        self.places = []
+        self.workers = []
+        self.processes = []
+        for name in args.server or SETTINGS:
+            places = {"staging_dir": self.new_folder(folder / f"staging-{name}")}
+            if "writeback" in options:
+                places["journal_dir"] = self.new_folder(folder / f"journal-{name}")
+            place = Place(name, folder / name, pki, {**options, **places})
+            self.places.append(place)
+            for number in range(args.processes):
+                reference = self.new_folder(folder / f"reference-{name}-{number}")
+                place.box.put_directory(f"w{number}")
+                self.workers.append((place, Worker(place.mnt, f"w{number}", reference, f"{args.seed} {name} {number}")))
+
+    @staticmethod
+    def new_folder(path):
+        path.mkdir(mode=0o700)
+        return path
+
+    def run(self):
+        begun = {place.name: place.usage() for place in self.places}
+        for _, worker in self.workers:
+            process = multiprocessing.Process(target=work, args=(worker, self.until, self.answers))
+            process.start()
+            self.processes.append(process)
+        self.make_faults()
+        wrong = self.join()
+        ended = {place.name: place.usage() for place in self.places if place.box.last.alive()}
+        if not wrong:
+            wrong = self.check_end()
+        self.report(begun, ended)
+        return wrong
+
+    def make_faults(self):
+        while time.monotonic() < self.until and all(process.is_alive() for process in self.processes):
+            time.sleep(self.chance.uniform(1, 10))
+            place = self.chance.choice(self.places)
+            fault = self.chance.choice(Place.FAULTS)
+            self.faults[fault.__name__] += 1
+            print(f"{time.strftime('%T')} {place.name}: {fault.__name__}", flush=True)
+            fault(place, self.chance)
+
+    def join(self):
+        """Waits for all workers. @return what was wrong."""
+        self.counts = collections.Counter()
+        wrong = []
+        for _ in self.processes:
+            counts, problem = self.answers.get(timeout=2 * PATIENCE)
+            self.counts += counts
+            wrong += [problem] if problem else []
+        for process in self.processes:
+            process.join(timeout=20)
+        return wrong
+
+    def check_end(self):
+        wrong = []
+        for place, worker in self.workers:
+            wrong += compare(place, worker.reference, "on its mount", worker.root)
+            wrong += compare(place, worker.reference, "on the server's disk", place.box.remote / worker.root.name)
+        for place in self.places:
+            code = place.box.last.unmount(seconds=120)
+            rescued = sorted(path.name for path in place.options["staging_dir"].rglob("*.data"))
+            print(f"{place.name}: ended with {code}; failed uploads kept for recovery: {len(rescued)}")
+            place.mnt = place.box.mount(**place.options)
+        for place, worker in self.workers:
+            wrong += compare(place, worker.reference, "on a new mount", place.mnt / worker.root.name)
+        for place in self.places:
+            if not wait_for(lambda: not place.server.leftovers(place.box.remote), seconds=30, step=1):  # noqa: B023
+                wrong.append(f"{place.name}: left on the server: {place.server.leftovers(place.box.remote)}")
+            wrong += [f"{place.name}: {line}" for mount in place.box.mounts for line in mount.sanitizer_reports()]
+            place.box.unmount()
+        return wrong
+
+    def report(self, begun, ended):
+        print(f"seed {self.seed}")
+        print(f"operations: {self.counts.pop('operations', 0)}; failed by faults: {dict(self.counts)}")
+        print(f"faults: {dict(self.faults)}")
+        for name, now in ended.items():
+            print(f"{name}: " + ", ".join(f"{what} {begun[name][what]} -> {value}" for what, value in now.items())
+                  + " (memory in MiB)")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60, help="how long (60)")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000_007, help="of operations and faults")
+    parser.add_argument("--processes", type=int, default=3, help="on each mount (3)")
+    parser.add_argument("--server", choices=sorted(SETTINGS), action="append", help="this one alone")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME[=VALUE]", help="one more of ftpsfs's")
+    parser.add_argument("--keep", action="store_true", help="keep logs and trees where something was wrong")
+    args = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("run it as root: servers want to start as root, and drop it")
+    folder = Path(tempfile.mkdtemp(prefix=f"ftpsfs-it-{os.getpid()}-"))
+    folder.chmod(0o755)
+    print(f"seed {args.seed}, {args.minutes:g} minutes, in {folder}", flush=True)
+    soak = None
+    wrong = ["it did not begin"]
+    try:
+        soak = Soak(args, folder)
+        wrong = soak.run()
+    finally:
+        for process in soak.processes if soak else []:
+            process.kill()
+        for place in soak.places if soak else []:
+            place.close()
+        if not (args.keep and wrong):
+            shutil.rmtree(folder, ignore_errors=True)
+    for line in wrong:
+        print(f"WRONG: {line}")
+    print("something was wrong" if wrong else "all content was right")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
