@@ -18,7 +18,7 @@ constexpr std::byte kSynAndAck{0x12};
 }  // namespace
 
 bool FlowTable::lets_pass(std::span<const std::byte> packet) {
-  if (packet.size() < kSmallestIpHeader || packet[0] >> 4U != std::byte{4} ||
+  if (packet.size() < kSmallestIpHeader || (packet[0] >> 4U) != std::byte{4} ||
       packet[kProtocolAt] != kTcp) {
     return true;
   }

@@ -254,6 +254,7 @@ TEST_F(OwedLeftoversTest, BesideTheBeginningOfWhatWasRefusedTheOldFileStays) {
   remote.fail_next(Op::settle, "/f", refusal);
   list(kRootIno);
   await_calls(Op::settle, 2);
+  await_calls(Op::rename, 1);
   fs.reset();
   EXPECT_EQ(remote.names("/d").size(), 2U);
   EXPECT_EQ(remote.content("/f"), "old") << "nothing has its place";
