@@ -191,7 +191,8 @@ class PrefetchedTimes : public Prefetch {
   }
 };
 
-/// The first directories at once, the next ones ahead.
+/// The first directories at once, the next ones ahead. Not from the very first one on: the guess
+/// that follows that may come before anybody has looked at a time.
 TEST_F(PrefetchedTimes, WhoWantsTimesGetsThemAheadToo) {
   for (int i = 0; i < kDirectories; ++i) {
     for (int more = 0; more < 4; ++more) {
@@ -208,13 +209,13 @@ TEST_F(PrefetchedTimes, WhoWantsTimesGetsThemAheadToo) {
       EXPECT_EQ(reply->attributes.mtime_seconds, 1'600'000'000 + i);
     }
   };
-  stat_six(0);
-  EXPECT_EQ(remote.calls(Op::exact_times), 1U);
   stat_six(1);
+  EXPECT_EQ(remote.calls(Op::exact_times), 1U);
+  stat_six(2);
   EXPECT_EQ(remote.calls(Op::exact_times), 2U);
   await_listed(7);
-  stat_six(2);
   stat_six(3);
+  stat_six(4);
   EXPECT_EQ(remote.calls(Op::exact_times), 2U);
 }
 
@@ -228,10 +229,10 @@ TEST_F(PrefetchedTimes, AreAskedForOnlyAsLongAsSomebodyLooks) {
     EXPECT_TRUE(fs->lookup(directory, "a", request()));
     return remote.calls(Op::exact_times) - before;
   };
-  EXPECT_EQ(look_into(0), 1U);
   EXPECT_EQ(look_into(1), 1U);
+  EXPECT_EQ(look_into(2), 1U);
   await_listed(7);
-  EXPECT_EQ(look_into(2), 0U) << "it came with its times";
+  EXPECT_EQ(look_into(3), 0U) << "it came with its times";
   clock.advance(std::chrono::seconds(11));
   walk_to(9, kDirectories - 2);
   EXPECT_EQ(look_into(kDirectories - 1), 1U) << "it came without";
