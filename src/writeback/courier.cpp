@@ -157,23 +157,44 @@ void Courier::give_room_back(std::uint64_t bytes) {
 
 template <typename Reached>
 Result<void> Courier::await_progress(const Wait& wait, const char* what, Reached reached) {
+  return await_progress(wait, what, reached, [] { return false; });
+}
+
+/// @param hopeless true: what moves on brings this wait no nearer to its end.
+template <typename Reached, typename Hopeless>
+Result<void> Courier::await_progress(const Wait& wait, const char* what, Reached reached,
+                                     Hopeless hopeless) {
   const WaitAnew anew(wait);
   for (;;) {
     const std::uint64_t seen = progress_;
     if (changed_.wait(mutex_, anew.begin(), reached)) {
       return {};
     }
-    if (wait.stop.stop_requested() || seen == progress_) {
+    if (wait.stop.stop_requested() || seen == progress_ || hopeless()) {
       return wait.give_up(what);
     }
   }
 }
 
+bool Courier::is_failing(const Intention& names) const {
+  NameIndex failing(queue_.name_case());
+  IntentionId last = 0;
+  for (const auto& [id, pausing] : pausing_) {
+    failing.add(id, pausing.intention);
+    last = id;
+  }
+  return failing.has_related(names, last + 1);
+}
+
 Result<void> Courier::await(const remote::RemotePath& path, const Wait& wait) {
   const MutexLock lock(mutex_);
   const IntentionId last = queue_.last();
-  return await_progress(wait, kEarlierChanges,
-                        [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path, last); });
+  Intention name;
+  name.action = Action::set_attributes;
+  name.path = path;
+  return await_progress(
+      wait, kEarlierChanges, [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path, last); },
+      [&]() FTPSFS_NO_ANALYSIS { return !path.is_root() && is_failing(name); });
 }
 
 Result<Courier::Passage> Courier::pass(const remote::RemotePath& path,
@@ -186,9 +207,10 @@ Result<Courier::Passage> Courier::pass(const remote::RemotePath& path,
   const MutexLock lock(mutex_);
   const IntentionId number = ++last_passing_;
   passing_.add(number, names);
-  auto cleared = await_progress(wait, kEarlierChanges, [&]() FTPSFS_NO_ANALYSIS {
-    return !queue_.touches(path) && !queue_.touches(other);
-  });
+  auto cleared = await_progress(
+      wait, kEarlierChanges,
+      [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path) && !queue_.touches(other); },
+      [&]() FTPSFS_NO_ANALYSIS { return is_failing(names); });
   if (!cleared) {
     end_passage(number, names);
     return std::move(cleared).error();
@@ -431,6 +453,7 @@ void Courier::note_failure(const Queue::Started& started, const Error& why) {
     }
   } else {
     Pausing& pausing = pausing_[started.id];
+    pausing.intention = started.intention;
     pausing.pause = longer(pausing.pause);
     pausing.until = now + pausing.pause;
     pausing.is_over = false;

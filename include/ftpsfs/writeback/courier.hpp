@@ -110,7 +110,8 @@ class Courier {
   }
 
   /// Return when nothing is owed any more of what had been accepted, when they were called, for
-  /// this path, or for one above or below it. As long as something moves on, the wait begins anew.
+  /// this path, or for one above or below it. As long as something moves on, the wait begins
+  /// anew, but for one path (not the root) for which something fails again and again.
   Result<void> await(const remote::RemotePath& path, const Wait& wait);
   Result<void> await_all(const Wait& wait);
   /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`.
@@ -144,6 +145,7 @@ class Courier {
  private:
   /// Failed on its own, and waits for its next try.
   struct Pausing {
+    Intention intention;
     SteadyTime until;
     Duration pause{0};
     bool is_over = false;  ///< tried again, or about to be
@@ -171,6 +173,11 @@ class Courier {
   template <typename Reached>
   Result<void> await_progress(const Wait& wait, const char* what, Reached reached)
       FTPSFS_REQUIRES(mutex_);
+  template <typename Reached, typename Hopeless>
+  Result<void> await_progress(const Wait& wait, const char* what, Reached reached,
+                              Hopeless hopeless) FTPSFS_REQUIRES(mutex_);
+  /// Does anything that is owed for one of these names wait for its next try?
+  bool is_failing(const Intention& names) const FTPSFS_REQUIRES(mutex_);
   Duration longer(Duration pause) const;
   void end_passage(IntentionId number, const Intention& names) FTPSFS_REQUIRES(mutex_);
   void note_change() FTPSFS_REQUIRES(mutex_);

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <future>
+#include <vector>
 
 #include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
@@ -308,6 +310,40 @@ TEST_F(CourierTest, WaitsEndThoughMoreAndMoreIsAccepted) {
   gate.open();
   EXPECT_TRUE(all.get());
   EXPECT_TRUE(one.get());
+}
+
+TEST_F(CourierTest, AWaitForAFileThatIsBusyEndsThoughOthersMoveOn) {
+  begin();
+  remote_.fail_next(Op::open_writer, "/d/busy", make_error(Errc::busy, "450", 450));
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  ASSERT_TRUE(put("/d/busy", "one"));
+  await_failure();
+  const Wait short_wait = Wait::for_at_most(std::chrono::milliseconds(20));
+  std::vector<std::future<bool>> waits;
+  waits.reserve(3);
+  for (const char* path : {"/d/busy", "/d"}) {
+    waits.push_back(std::async(std::launch::async, [this, path, short_wait] {
+      return courier_->await(path_of(path), short_wait).has_value();
+    }));
+  }
+  waits.push_back(std::async(std::launch::async, [this, short_wait] {
+    return courier_->pass(path_of("/d/busy"), path_of("/e"), short_wait).has_value();
+  }));
+  const auto has_ended = [](const std::future<bool>& wait) {
+    return wait.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
+  const Wait limit = patience();
+  for (int i = 0; !std::all_of(waits.begin(), waits.end(), has_ended) && !limit.expired(); ++i) {
+    const std::string other = "/other" + std::to_string(i);
+    ASSERT_TRUE(change(simple(Action::make_directory, other)));
+    ASSERT_TRUE(courier_->await(path_of(other), patience()));
+  }
+  EXPECT_FALSE(limit.expired());
+  courier_->hurry();
+  for (std::future<bool>& wait : waits) {
+    EXPECT_FALSE(wait.get()) << "it is still owed";
+  }
+  ASSERT_TRUE(courier_->await_all(patience()));
 }
 
 TEST_F(CourierTest, APassageIsBehindWhatIsOwedAndBeforeWhatComes) {
