@@ -370,11 +370,11 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
     session.request_stop();
   }
   log::info("{} is mounted on {}", plan.url.fsname(), plan.mount_point);
+  notify(manager,
+         fmt::format("READY=1\nSTATUS=Serving {} on {}", plan.url.fsname(), plan.mount_point));
   if (const std::string idle = idle_journals(plan); !idle.empty()) {
     log::warning("{}", idle);
   }
-  notify(manager,
-         fmt::format("READY=1\nSTATUS=Serving {} on {}", plan.url.fsname(), plan.mount_point));
   std::atomic<std::size_t> unfinished = 0;
   const auto ended = session.serve([&](const Wait& wait) {
     notify(manager, "STOPPING=1\nSTATUS=Finishing uploads");

@@ -8,16 +8,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <set>
 #include <system_error>
+#include <vector>
 
 #include "ftpsfs/base/fnv1a.hpp"
 #include "ftpsfs/writeback/ledger.hpp"
 #include "journal_parts.hpp"
-#include "mapped_file.hpp"
 
 namespace ftpsfs::writeback {
 namespace {
@@ -75,6 +76,28 @@ bool is_locked(const std::string& path) {
   return false;
 }
 
+/// The beginning of a file that its owner may cut just now: so it is read, and not mapped.
+std::optional<std::vector<std::byte>> read_beginning(int fd, std::size_t most) {
+  std::vector<std::byte> bytes(most);
+  std::size_t length = 0;
+  while (length < most) {
+    const ssize_t count =
+        ::pread(fd, bytes.data() + length, most - length, static_cast<off_t>(length));
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count < 0) {
+      return std::nullopt;
+    }
+    if (count == 0) {
+      break;
+    }
+    length += static_cast<std::size_t>(count);
+  }
+  bytes.resize(length);
+  return bytes;
+}
+
 /// Whose changes its newest file of records holds; nullopt: it holds none, or cannot be read.
 std::optional<std::string> identity_if_owing(const std::string& directory) {
   std::uint64_t newest = 0;
@@ -82,27 +105,29 @@ std::optional<std::string> identity_if_owing(const std::string& directory) {
     newest = std::max(newest, number_in(entry.filename().string(), kGenerationPrefix).value_or(0));
   }
   const std::string name = directory + "/" + generation_name(newest);
-  const UniqueFd file(newest == 0 ? -1 : ::open(name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  // Whoever may write there may have put a pipe in its place: that must not be waited for.
+  const UniqueFd file(
+      newest == 0 ? -1 : ::open(name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0 || status.st_uid != ::geteuid() ||
       !S_ISREG(status.st_mode)) {
     return std::nullopt;
   }
-  const auto text = MappedFile::map(file.get(), name);
+  const auto size = static_cast<std::size_t>(status.st_size);
+  const bool is_large = size > kMostRead;
+  const auto text = read_beginning(file.get(), is_large ? kLargestPayload : size);
   if (!text) {
     return std::nullopt;
   }
   std::string identity;
   Ledger ledger;
-  const bool is_large = text->bytes().size() > kMostRead;
-  read_journal(is_large ? text->bytes().first(kLargestPayload) : text->bytes(),
-               [&](std::size_t /*offset*/, const Frame& frame) {
-                 if (const auto* header = std::get_if<HeaderRecord>(&frame.record)) {
-                   identity = header->identity;
-                 } else if (const auto* edit = std::get_if<Edit>(&frame.record)) {
-                   ledger.apply(*edit);
-                 }
-               });
+  read_journal(*text, [&](std::size_t /*offset*/, const Frame& frame) {
+    if (const auto* header = std::get_if<HeaderRecord>(&frame.record)) {
+      identity = header->identity;
+    } else if (const auto* edit = std::get_if<Edit>(&frame.record)) {
+      ledger.apply(*edit);
+    }
+  });
   return is_large || !ledger.intentions().empty() ? std::optional(identity) : std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 #include "ftpsfs/writeback/idle_journals.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -87,6 +88,8 @@ TEST_F(IdleJournalsTest, WhatIsNoJournalIsPassedOver) {
   std::ofstream(usual_ + "/file") << "text";
   std::filesystem::create_directories(usual_ + "/broken");
   std::ofstream(usual_ + "/broken/journal-0000000000000001") << "no records";
+  std::filesystem::create_directories(usual_ + "/pipe");
+  ASSERT_EQ(::mkfifo((usual_ + "/pipe/journal-0000000000000001").c_str(), 0600), 0);
   std::filesystem::create_directory_symlink("/nowhere", usual_ + "/elsewhere-x");
   owe(*open(usual_, "me@server/"));
   EXPECT_THAT(found(), ElementsAre("me@server/"));
