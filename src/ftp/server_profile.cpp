@@ -202,14 +202,15 @@ void apply_habits(ServerProfile& profile) {
   profile.commands_behind_transfer = is_known;
   switch (profile.kind) {
     case ServerKind::vsftpd:
-      // ProFTPD leaves the close_notify unread, and so resets the connection behind its last bytes.
-      profile.early_data_end = true;
+      profile.early_data_end = EarlyEnd::close_notify;
       profile.mdtm_set = true;
       profile.sets_directory_times = false;
       profile.empty_listing_may_be_denial = true;
       profile.empty_listing_may_be_missing = true;
       break;
     case ServerKind::proftpd:
+      // It leaves a close_notify unread, and so resets the connection behind its last bytes.
+      profile.early_data_end = EarlyEnd::fin;
       profile.mlst_links = LinkView::mixed;
       profile.mlsd_hides_dangling_links = true;
       // A lone "-a" is no option where a file has that name; it is listed instead of the directory.
@@ -220,6 +221,7 @@ void apply_habits(ServerProfile& profile) {
       profile.append_is_doubtful = true;
       break;
     case ServerKind::pureftpd:
+      profile.early_data_end = EarlyEnd::fin;
       profile.opts_utf8 = false;  // always UTF-8; OPTS UTF8 is 504
       profile.site_utime = true;  // announced by SITE HELP alone
       profile.listing_limit = 10'000;

@@ -59,6 +59,13 @@ Result<void> SocketStream::close_write(const Wait& /*wait*/) {
   return {};
 }
 
+bool SocketStream::announce_end(HalfClose how) noexcept {
+  if (how == HalfClose::fin) {
+    socket_.shutdown_write();
+  }
+  return how == HalfClose::fin;
+}
+
 Result<void> SocketStream::drain_to_end(const Wait& wait) {
   std::array<std::byte, 16384> discarded;  // NOLINT: never read
   while (true) {

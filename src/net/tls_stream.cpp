@@ -201,16 +201,24 @@ Result<void> TlsStream::close_write(const Wait& wait) {
   return {};
 }
 
-void TlsStream::announce_end() noexcept {
+bool TlsStream::announce_end(HalfClose how) noexcept {
   State& state = *state_;
   SSL* const ssl = state.ssl.get();
+  if (!state.handshake_done || state.failed) {
+    return false;
+  }
+  if (how == HalfClose::fin) {
+    state.wire.socket.shutdown_write();
+    return true;
+  }
   // Called twice, SSL_shutdown() would read.
   const bool is_said = (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) != 0;
-  if (state.handshake_done && !state.failed && !is_said && SSL_version(ssl) >= TLS1_3_VERSION) {
+  if (!is_said && SSL_version(ssl) >= TLS1_3_VERSION) {
     ERR_clear_error();
     SSL_shutdown(ssl);  // what it could not send, close_write() or the end will
     ERR_clear_error();
   }
+  return SSL_version(ssl) >= TLS1_3_VERSION;
 }
 
 Result<void> TlsStream::drain_to_end(const Wait& wait) {

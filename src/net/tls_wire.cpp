@@ -44,7 +44,10 @@ int write_wire(BIO* bio, const char* from, std::size_t size, std::size_t* taken)
   *taken = 0;
   auto written = wire.socket.try_write({reinterpret_cast<const std::byte*>(from), size});
   if (!written) {
-    wire.error = std::move(written).error();
+    // OpenSSL answers a bare FIN with an alert: that nobody takes it is not what went wrong.
+    if (!wire.saw_fin) {
+      wire.error = std::move(written).error();
+    }
     return 0;
   }
   if (*written == 0) {

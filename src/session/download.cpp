@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "ftpsfs/ftp/features.hpp"
@@ -10,6 +12,8 @@
 
 namespace ftpsfs::session {
 namespace {
+
+constexpr std::uint64_t kUnknownSize = std::numeric_limits<std::uint64_t>::max();
 
 /// A read that ended without its authentication: TLS reports it as `truncated` with a plain FIN.
 bool is_bare_end(const Error& error, const net::ByteStream& data) {
@@ -90,6 +94,8 @@ Result<std::unique_ptr<Download>> Download::open(Session& session, const std::st
     download->data_.reset();
     download->phase_ = Phase::done;
   } else {
+    const std::uint64_t whole = end.value_or(download->stamp_.size.value_or(kUnknownSize));
+    session.announce_end(*download->data_, whole - std::min(offset, whole));
     download->shown_ = session.counters().transfers.add(TransferBoard::Direction::download, path,
                                                         offset, download->stamp_.size);
   }
@@ -240,6 +246,7 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
     return body;
   }
   std::unique_ptr<net::ByteStream> data = std::move(started.data);
+  session.announce_end(*data, std::nullopt);
   auto text = read_all(session, *data, tap, body.limit);
   if (!text) {
     if (is_bare_end(text.error(), *data)) {

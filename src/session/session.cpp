@@ -120,6 +120,19 @@ Result<std::vector<ftp::Reply>> Session::take_answers(std::size_t count, const W
   return answers;
 }
 
+void Session::announce_end(net::ByteStream& data, std::optional<std::uint64_t> bytes) {
+  // A router may forget a connection that is half closed sooner, and TLS might still have to write:
+  // a round trip is worth that only where there are few.
+  constexpr std::uint64_t kMostBehindFin = std::uint64_t{1} << 20U;
+  const ftp::EarlyEnd how = profile().early_data_end;
+  if (how == ftp::EarlyEnd::none || !knowledge_.allows(ServerKnowledge::Way::announced_end)) {
+    return;
+  }
+  end_announced_ =
+      (how == ftp::EarlyEnd::close_notify && data.announce_end(net::HalfClose::close_notify)) ||
+      (bytes.value_or(0) <= kMostBehindFin && data.announce_end(net::HalfClose::fin));
+}
+
 void Session::judge_announced_end(bool is_whole, std::uint64_t bytes) {
   constexpr std::uint64_t kProof = std::uint64_t{64} * 1024;
   if (std::exchange(end_announced_, false) && (!is_whole || bytes > kProof)) {

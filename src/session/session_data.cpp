@@ -437,11 +437,6 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
       knowledge_.note(ServerKnowledge::Way::polite_hello, false);
     }
     counters_.full_handshakes += secured && !transport_.is_resumed(data) ? 1 : 0;
-    if (secured && order.only_reads && profile().early_data_end &&
-        knowledge_.allows(ServerKnowledge::Way::announced_end)) {
-      data.announce_end();
-      end_announced_ = true;
-    }
     if (!secured) {
       FTPSFS_TRY_ASSIGN(auto reply, control_->try_receive());
       if (reply) {

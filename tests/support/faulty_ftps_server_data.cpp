@@ -161,8 +161,8 @@ void FaultyDialogue::end_by_fault() {
   }
   if (fault.kind == Fault::Kind::stall_data) {
     ++shared_.stalled;
-    std::array<pollfd, 2> waiting{pollfd{data_->fd(), POLLRDHUP, 0},
-                                  pollfd{control_.fd(), POLLRDHUP, 0}};
+    // A client that has ended its own direction is still there.
+    std::array<pollfd, 2> waiting{pollfd{data_->fd(), 0, 0}, pollfd{control_.fd(), POLLRDHUP, 0}};
     ::poll(waiting.data(), waiting.size(), -1);
   } else {
     data_->reset();

@@ -36,6 +36,13 @@ enum class ServerKind : std::uint8_t {
 /// "vsftpd", "ProFTPD", …, "unknown".
 const char* to_string(ServerKind kind) noexcept;
 
+/// How a client may say, before the data of a download, that it will write nothing there.
+enum class EarlyEnd : std::uint8_t {
+  none,
+  fin,
+  close_notify,  ///< or a FIN, where TLS cannot say it
+};
+
 /// What MLST and MLSD tell of a symbolic link.
 enum class LinkView : std::uint8_t {
   shown,     ///< type=OS.unix=slink or symlink; the target is mostly left out
@@ -133,9 +140,9 @@ struct ServerProfile {
   bool pipelines = false;  ///< a flight of several records is answered in order
   /// The ClientHello of a data connection may go out before the 1xx reply.
   bool early_data_handshake = false;
-  /// What closes a download is the client's close_notify, and may come before the data: in TLS 1.3,
-  /// where it leaves the other direction open. Else it is waited for behind them, one round trip.
-  bool early_data_end = false;
+  /// The server ends a download when the client has ended its own direction, which may be done
+  /// before the data has come. Done behind them it costs a round trip.
+  EarlyEnd early_data_end = EarlyEnd::none;
   /// Questions and the next EPSV may stand in the record of RETR or STOR, behind it: they are
   /// answered behind its end. In a record of their own the same commands may be refused meanwhile.
   bool commands_behind_transfer = false;

@@ -29,6 +29,12 @@ enum class EndOfStream : std::uint8_t {
   plain,          ///< a bare FIN: whole only if the 226 and an independent size say so
 };
 
+/// Ways to say that nothing will be written, while the other direction stays open.
+enum class HalfClose : std::uint8_t {
+  close_notify,  ///< TLS 1.3 (RFC 8446 §6.1). In earlier ones it would end both directions
+  fin,           ///< TCP's
+};
+
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
@@ -59,9 +65,10 @@ class ByteStream {
   /// Says that no more bytes will be written: close_notify, then FIN. Reading goes on.
   virtual Result<void> close_write(const Wait& wait) = 0;
 
-  /// Says ahead of need that nothing will be written, where that leaves the other direction open:
-  /// in TLS 1.3 (RFC 8446 §6.1), by close_notify without a FIN. Else does nothing; never waits.
-  virtual void announce_end() noexcept {}
+  /// Says ahead of need that nothing will be written. Never waits. Until the peer's end has come,
+  /// destruction is still a reset().
+  /// @return false: this stream cannot say it in this way, and has not.
+  virtual bool announce_end(HalfClose how) noexcept = 0;
 
   /// Reads and throws away until the peer's end: closing with its bytes (TLS tickets) unread would
   /// send RST, and the server would drop the tail of an upload. A bare FIN or a reset by the peer
@@ -102,6 +109,7 @@ class SocketStream final : public ByteStream {
   Result<std::size_t> try_write(std::span<const std::byte> bytes) override;
   Result<void> wait_for_progress(bool want_write, const Wait& wait) override;
   Result<void> close_write(const Wait& wait) override;
+  bool announce_end(HalfClose how) noexcept override;
   Result<void> drain_to_end(const Wait& wait) override;
   void reset() noexcept override { socket_.reset(); }
   bool has_pending_input() override { return socket_.readable_now(); }

@@ -89,7 +89,7 @@ class TlsStream final : public ByteStream {
   Result<std::size_t> try_write(std::span<const std::byte> bytes) override;
   Result<void> wait_for_progress(bool want_write, const Wait& wait) override;
   Result<void> close_write(const Wait& wait) override;
-  void announce_end() noexcept override;
+  bool announce_end(HalfClose how) noexcept override;
   Result<void> drain_to_end(const Wait& wait) override;
   void reset() noexcept override;
   bool has_pending_input() override;

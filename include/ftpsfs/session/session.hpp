@@ -125,6 +125,10 @@ class Session final : public PooledSession {
   /// @pre asked_behind; its verdict has come. @errors as ControlChannel::receive.
   Result<std::vector<ftp::Reply>> take_answers(std::size_t count, const Wait& wait);
 
+  /// Ends our direction of a download's connection, where the server waits for that behind the
+  /// data, and takes it before them.
+  /// @param bytes that are to come; nullopt: a listing.
+  void announce_end(net::ByteStream& data, std::optional<std::uint64_t> bytes);
   /// What became of a download whose end was announced, if it was. A short one proves nothing: all
   /// of it may have been on its way before the server heard of it.
   void judge_announced_end(bool is_whole, std::uint64_t bytes);

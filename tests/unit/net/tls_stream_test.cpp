@@ -278,9 +278,22 @@ TEST_P(TlsStreamTest, AnAnnouncedEndLeavesReadingAlone) {
     connection.await_end();
   });
   const Stream stream = control_to(server->port());
-  stream->announce_end();
-  stream->announce_end();
+  EXPECT_EQ(stream->announce_end(HalfClose::close_notify), is_1_3());
+  EXPECT_EQ(stream->announce_end(HalfClose::close_notify), is_1_3());
   EXPECT_EQ(read_some(*stream, 1'000'001), pattern(1'000'000) + "[end]");
+  EXPECT_EQ(stream->end(), EndOfStream::authenticated);
+}
+
+TEST_P(TlsStreamTest, AFinAheadOfTheDataLeavesTheOtherDirectionOpen) {
+  const auto server = serve([](ServerConnection& connection) {
+    connection.await_fin();
+    connection.write(pattern(1'000'000));
+    connection.finish();
+  });
+  const Stream stream = control_to(server->port());
+  EXPECT_TRUE(stream->announce_end(HalfClose::fin));
+  EXPECT_TRUE(stream->announce_end(HalfClose::fin));
+  EXPECT_TRUE(read_some(*stream, 1'000'001) == pattern(1'000'000) + "[end]");
   EXPECT_EQ(stream->end(), EndOfStream::authenticated);
 }
 

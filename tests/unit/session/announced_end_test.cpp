@@ -79,5 +79,26 @@ TEST_F(AnnouncedEnd, BehindWhichTheServerRefusesIsAFailure) {
   finish();
 }
 
+class AnnouncedByFin : public AnnouncedEnd, public ::testing::WithParamInterface<std::string> {};
+
+/// A router may forget a half-closed connection while a long file is read slowly.
+TEST_P(AnnouncedByFin, WhereTheFileIsShort) {
+  const bool is_short = GetParam() == "1048576";
+  begin("220 ProFTPD Server (test)");
+  control_.expect_bytes(kRecord).send("213 " + GetParam() + "\r\n213 20200913122640\r\n");
+  control_.reply("150 here").send("226 done\r\n229 (|||1002|)\r\n").expect_end();
+  const std::string content(std::stoul(GetParam()), 'x');
+  if (is_short) {
+    data_.expect_end();
+  }
+  data_.send(content).close();
+  log_in();
+  EXPECT_TRUE(fetch("/f") == content);
+  EXPECT_TRUE(session_->settle(soon()));
+  finish();
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, AnnouncedByFin, ::testing::Values("1048576", "1048577"));
+
 }  // namespace
 }  // namespace ftpsfs::session

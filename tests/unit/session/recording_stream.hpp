@@ -38,6 +38,7 @@ class RecordingStream final : public net::ByteStream {
     return inner_.wait_for_progress(want_write, wait);
   }
   Result<void> close_write(const Wait& wait) override { return inner_.close_write(wait); }
+  bool announce_end(net::HalfClose how) noexcept override { return inner_.announce_end(how); }
   Result<void> drain_to_end(const Wait& wait) override { return inner_.drain_to_end(wait); }
   void reset() noexcept override {
     if (was_reset_ != nullptr) {
