@@ -11,7 +11,7 @@
 namespace ftpsfs::fs {
 namespace {
 
-constexpr std::size_t kWorkers = 7;
+constexpr std::size_t kWorkers = 8;
 constexpr std::size_t kMostQueued = 2 * RowTracker::kLargestWindow;
 /// So many that do not come one after the other are no accident.
 constexpr unsigned kInVain = 8;
@@ -32,10 +32,11 @@ std::vector<RowFile> files_of(const cache::NamespaceCache::Snapshot& listing) {
 
 }  // namespace
 
-void FilePrefetch::note_open(Ino directory, std::string_view name) {
+void FilePrefetch::note_open(Ino directory, std::string_view name, Ino file) {
   if (!services_.settings.prefetch) {
     return;
   }
+  services_.files_ahead.want(file);
   const auto files = [&] { return files_of(services_.cache.recall_listing(directory)); };
   std::size_t waiting = 0;
   {
@@ -119,7 +120,8 @@ bool FilePrefetch::fetch_one(const std::stop_token& stop) {
     }
     return std::nullopt;
   };
-  auto read = services_.remote.read_ahead(choose, kLargest, services_.wait_ahead(stop));
+  auto read = services_.remote.read_ahead(choose, kLargest, services_.files_ahead.has_wanted(),
+                                          services_.wait_ahead(stop));
   if (!wanted) {
     return false;
   }

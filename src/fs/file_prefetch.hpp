@@ -37,7 +37,7 @@ class FilePrefetch {
       : services_(services), has_pages_(std::move(has_pages)) {}
 
   /// A program has opened a file for reading. Waits for nothing.
-  void note_open(Ino directory, std::string_view name);
+  void note_open(Ino directory, std::string_view name, Ino file);
 
   /// The kernel asks for pages that it had: for a while none is believed to be there.
   void doubt_pages() { doubted_until_ = services_.clock.now() + kDoubt; }

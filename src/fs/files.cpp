@@ -110,7 +110,7 @@ Result<OpenReply> Filesystem::Impl::open(Ino ino, int flags, const Request& requ
   const bool writes = may_write(flags);
   FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
   if (!writes) {
-    file_prefetch_.note_open(location.parent, location.name);
+    file_prefetch_.note_open(location.parent, location.name, ino);
   }
   FTPSFS_TRY_ASSIGN(const Tree::Known found, revalidated(ino, location, writes, request));
   return open_known(ino, *found.entry, flags, request);

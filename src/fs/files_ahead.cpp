@@ -12,7 +12,7 @@ constexpr std::size_t kMostCopies = 4;
 
 }  // namespace
 
-bool AheadMemory::take(std::uint64_t bytes) {
+bool AheadBooks::take(std::uint64_t bytes) {
   std::uint64_t held = held_;
   do {
     if (bytes > most_ || held > most_ - bytes) {
@@ -22,9 +22,14 @@ bool AheadMemory::take(std::uint64_t bytes) {
   return true;
 }
 
+FileAhead::~FileAhead() {
+  give_back();
+  settle(nullptr, since_);
+}
+
 bool FileAhead::grow(std::uint64_t bytes) {
   const MutexLock lock(mutex_);
-  if (!memory_->take(bytes)) {
+  if (!books_->take(bytes)) {
     return false;
   }
   bytes_ += bytes;
@@ -33,7 +38,7 @@ bool FileAhead::grow(std::uint64_t bytes) {
 
 void FileAhead::give_back() {
   const MutexLock lock(mutex_);
-  memory_->give_back(std::exchange(bytes_, 0));
+  books_->give_back(std::exchange(bytes_, 0));
 }
 
 bool FileAhead::begin() {
@@ -54,8 +59,18 @@ bool FileAhead::withdraw() {
   return true;
 }
 
+void FileAhead::want() {
+  const MutexLock lock(mutex_);
+  if (state_ == State::asked && !std::exchange(is_wanted_, true)) {
+    books_->add_wanted();
+  }
+}
+
 void FileAhead::settle(Content content, SteadyTime now) {
   const MutexLock lock(mutex_);
+  if (std::exchange(is_wanted_, false)) {
+    books_->remove_wanted();
+  }
   if (state_ != State::settled) {
     state_ = State::settled;
     since_ = now;
@@ -98,7 +113,7 @@ std::shared_ptr<FileAhead> FilesAhead::plan(Ino file, std::uint64_t bytes) {
   if (files_.contains(file)) {
     return nullptr;
   }
-  auto planned = std::make_shared<FileAhead>(memory_, clock_.now());
+  auto planned = std::make_shared<FileAhead>(books_, clock_.now());
   if (!planned->grow(bytes)) {
     return nullptr;
   }
@@ -151,6 +166,13 @@ std::shared_ptr<FileAhead> FilesAhead::find(Ino file) const {
   return found == files_.end() ? nullptr : found->second;
 }
 
+void FilesAhead::want(Ino file) {
+  const MutexLock lock(mutex_);
+  if (const auto found = files_.find(file); found != files_.end()) {
+    found->second->want();
+  }
+}
+
 void FilesAhead::drop(Ino file) {
   std::shared_ptr<FileAhead> dropped;
   const MutexLock lock(mutex_);
@@ -165,7 +187,7 @@ void FilesAhead::clear() {
 }
 
 std::shared_ptr<FileAhead> FilesAhead::expect(Ino file) {
-  auto expected = std::make_shared<FileAhead>(memory_, clock_.now());
+  auto expected = std::make_shared<FileAhead>(books_, clock_.now());
   expected->begin();
   std::shared_ptr<FileAhead> older;
   const MutexLock lock(mutex_);

@@ -26,17 +26,23 @@
 
 namespace ftpsfs::fs {
 
-/// The memory of all such files together. Thread-safe.
-class AheadMemory {
+/// What all such files have in common. Thread-safe.
+class AheadBooks {
  public:
-  explicit AheadMemory(std::uint64_t most_bytes) : most_(most_bytes) {}
+  explicit AheadBooks(std::uint64_t most_bytes) : most_(most_bytes) {}
   /// @return false: there is no room for so much, and nothing was taken.
   bool take(std::uint64_t bytes);
   void give_back(std::uint64_t bytes) { held_ -= bytes; }
 
+  /// Of how many, that are on their way, a program has need now.
+  unsigned wanted() const { return wanted_; }
+  void add_wanted() { ++wanted_; }
+  void remove_wanted() { --wanted_; }
+
  private:
   const std::uint64_t most_;
   std::atomic<std::uint64_t> held_{0};
+  std::atomic<unsigned> wanted_{0};
 };
 
 /// One of them: planned, then asked of the server, then settled.
@@ -44,9 +50,9 @@ class FileAhead {
  public:
   using Content = std::shared_ptr<const FetchedFile>;
 
-  FileAhead(std::shared_ptr<AheadMemory> memory, SteadyTime now)
-      : memory_(std::move(memory)), since_(now) {}
-  ~FileAhead() { give_back(); }
+  FileAhead(std::shared_ptr<AheadBooks> books, SteadyTime now)
+      : books_(std::move(books)), since_(now) {}
+  ~FileAhead();
   FileAhead(const FileAhead&) = delete;
   FileAhead& operator=(const FileAhead&) = delete;
 
@@ -62,6 +68,9 @@ class FileAhead {
   /// The first call counts. @param content null: it does not come.
   void settle(Content content, SteadyTime now);
 
+  /// A program comes for it: it is wanted until it is there, if it is on its way.
+  void want();
+
   /// Is it there, or on its way?
   bool may_come() const;
   /// @return null: it does not come. @errors cancelled, timed_out.
@@ -74,9 +83,10 @@ class FileAhead {
  private:
   enum class State : std::uint8_t { planned, asked, settled };
 
-  const std::shared_ptr<AheadMemory> memory_;
+  const std::shared_ptr<AheadBooks> books_;
   mutable Mutex mutex_;
   ConditionVariable changed_;
+  bool is_wanted_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::uint64_t bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;
   State state_ FTPSFS_GUARDED_BY(mutex_) = State::planned;
   Content content_ FTPSFS_GUARDED_BY(mutex_);
@@ -89,7 +99,7 @@ class FilesAhead {
   static constexpr std::chrono::seconds kKept{10};
 
   FilesAhead(std::uint64_t most_bytes, const Clock& clock)
-      : memory_(std::make_shared<AheadMemory>(most_bytes)), clock_(clock) {}
+      : books_(std::make_shared<AheadBooks>(most_bytes)), clock_(clock) {}
 
   /// What is not wanted any more, for the caller to destroy under no lock: it may lie on a disk.
   using Dropped = std::vector<std::shared_ptr<FileAhead>>;
@@ -98,7 +108,11 @@ class FilesAhead {
   std::shared_ptr<FileAhead> plan(Ino file, std::uint64_t bytes);
   /// To who opens it. @return null: it is not there, not on its way, or too old.
   std::shared_ptr<FileAhead> hand_over(Ino file, Dropped& dropped);
-  /// The same, for who only looks.
+  /// A program has opened this file: see FileAhead::want().
+  void want(Ino file);
+  /// Does a program wait for a file that is on its way, or will in a moment?
+  bool has_wanted() const { return books_->wanted() > 0; }
+  /// The same as hand_over(), for who only looks.
   std::shared_ptr<FileAhead> find(Ino file) const;
   void drop(Ino file);
   void clear();
@@ -125,7 +139,7 @@ class FilesAhead {
   void drop_unused(Dropped& dropped) FTPSFS_REQUIRES(mutex_);
   std::vector<Ino> local_copies() const FTPSFS_REQUIRES(mutex_);
 
-  const std::shared_ptr<AheadMemory> memory_;
+  const std::shared_ptr<AheadBooks> books_;
   const Clock& clock_;
   std::atomic<std::uint64_t> read_{0};
   std::atomic<std::uint64_t> used_{0};

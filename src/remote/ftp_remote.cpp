@@ -355,8 +355,9 @@ void FtpRemote::list_ahead(const ChooseDirectories& choose, bool times, const Li
 }
 
 Result<std::optional<WholeFile>> FtpRemote::read_ahead(const ChooseFile& choose,
-                                                       std::uint64_t most_bytes, const Wait& wait) {
-  auto lease = core_->pool().acquire_spare(wait);
+                                                       std::uint64_t most_bytes, bool is_awaited,
+                                                       const Wait& wait) {
+  auto lease = core_->pool().acquire_spare(wait, is_awaited ? 0 : 1);
   const std::optional<RemotePath> chosen = lease ? choose() : std::nullopt;
   if (!chosen) {
     return std::optional<WholeFile>();

@@ -168,7 +168,7 @@ std::optional<Lease> SessionPool::lend_idle(Member* member) {
   return std::nullopt;
 }
 
-SessionPool::Member* SessionPool::take_spare() {
+SessionPool::Member* SessionPool::take_spare(unsigned reserve) {
   const auto count = [this](auto predicate) FTPSFS_NO_ANALYSIS {
     return static_cast<unsigned>(std::count_if(members_.begin(), members_.end(), predicate));
   };
@@ -176,22 +176,23 @@ SessionPool::Member* SessionPool::take_spare() {
   const unsigned ahead =
       count([](const auto& each) { return each->leased && each->purpose == Purpose::ahead; });
   const auto size = static_cast<unsigned>(members_.size());
-  if (!queue_.empty() || refusal() || ahead >= std::max(limit_, 2U) - 1) {
+  if (!queue_.empty() || refusal() || ahead + reserve >= std::max(limit_, 1 + reserve)) {
     return nullptr;
   }
-  if (idle >= 2) {
+  if (idle > reserve) {
     Waiter waiter(Purpose::ahead);
     return try_grant(waiter, false) ? waiter.member : nullptr;
   }
-  const bool leaves_room = idle > 0 ? size < limit_ : size + 1 < limit_;
+  // One that is idle is part of the reserve.
+  const bool leaves_room = size + reserve < limit_ + std::min(idle, reserve);
   return leaves_room && may_dial_ahead() ? add_leased_member(Purpose::ahead) : nullptr;
 }
 
-std::optional<Lease> SessionPool::acquire_spare(const Wait& wait) {
+std::optional<Lease> SessionPool::acquire_spare(const Wait& wait, unsigned reserve) {
   Member* member = nullptr;
   {
     const MutexLock lock(mutex_);
-    member = take_spare();
+    member = take_spare(reserve);
   }
   if (member == nullptr) {
     return std::nullopt;

@@ -314,12 +314,13 @@ void FakeRemote::list_ahead(const remote::ChooseDirectories& choose, bool times,
 
 Result<std::optional<remote::WholeFile>> FakeRemote::read_ahead(const remote::ChooseFile& choose,
                                                                 std::uint64_t most_bytes,
-                                                                const Wait& wait) {
+                                                                bool is_awaited, const Wait& wait) {
   using Read = Result<std::optional<remote::WholeFile>>;
   const auto path = choose();
   if (!path) {
     return std::optional<remote::WholeFile>();
   }
+  awaited_reads_ahead_ += is_awaited ? 1 : 0;
   return call(Op::read_ahead, path->str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Read {
     FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(*path, true));
     const remote::FileVersion version = version_of(*node);

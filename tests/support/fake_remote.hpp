@@ -122,6 +122,8 @@ class FakeRemote final : public remote::Remote {
   std::size_t calls() const { return plan_.calls(); }  ///< all, without read and write
   /// "list /a", "rename /a /b", …, in the order of their beginning; without read and write.
   std::vector<std::string> log() const { return plan_.log(); }
+  /// Reads ahead of which it was said that a program waits for one.
+  unsigned awaited_reads_ahead() const { return awaited_reads_ahead_; }
   void forget_calls() { plan_.forget_calls(); }
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
@@ -155,7 +157,7 @@ class FakeRemote final : public remote::Remote {
                                                             remote::YieldRequest on_yield,
                                                             const Wait& wait) override;
   Result<std::optional<remote::WholeFile>> read_ahead(const remote::ChooseFile& choose,
-                                                      std::uint64_t most_bytes,
+                                                      std::uint64_t most_bytes, bool is_awaited,
                                                       const Wait& wait) override;
   Result<std::unique_ptr<remote::RemoteWriter>> open_writer(
       const remote::RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield,
@@ -205,6 +207,7 @@ class FakeRemote final : public remote::Remote {
   mutable Mutex mutex_;
   FakeTree tree_ FTPSFS_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> bytes_read_{0};
+  std::atomic<unsigned> awaited_reads_ahead_{0};
   std::atomic<std::uint64_t> bytes_written_{0};
   static constexpr std::uint64_t kNone = ~std::uint64_t{0};
   std::atomic<std::uint64_t> corrupted_byte_{kNone};  ///< counted down as bytes are written

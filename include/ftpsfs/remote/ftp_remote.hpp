@@ -111,7 +111,7 @@ class FtpRemote final : public Remote {
                                                     YieldRequest on_yield,
                                                     const Wait& wait) override;
   Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose, std::uint64_t most_bytes,
-                                              const Wait& wait) override;
+                                              bool is_awaited, const Wait& wait) override;
   Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
                                                     YieldRequest on_yield, const Wait& wait,
                                                     const UploadTail& likely = {}) override;

@@ -247,12 +247,13 @@ class Remote {
                                                             const Wait& wait) = 0;
 
   /// Reads a small file ahead of need, as list_ahead() lists.
+  /// @param is_awaited a program waits for one that is read so, and needs no connection meanwhile.
   /// @param choose called on this thread, once at most, when there is a connection.
   /// @return nullopt: no connection to spare; nothing chosen; larger than `most_bytes`; changed
   /// meanwhile, or of a size that the server does not tell.
   /// @errors as open_reader() and read().
   virtual Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose,
-                                                      std::uint64_t most_bytes,
+                                                      std::uint64_t most_bytes, bool is_awaited,
                                                       const Wait& wait) = 0;
 
   /// Asks whether a file has this digest. May take longer than the wait, as the file is large.

@@ -196,8 +196,9 @@ class SessionPool {
   std::optional<Lease> try_acquire(Purpose purpose);
 
   /// For work ahead of need: a session that leaves another one idle or to be dialled, or a new one,
-  /// dialled here. Pushes in front of nobody; one place is left to programs.
-  std::optional<Lease> acquire_spare(const Wait& wait);
+  /// dialled here. Pushes in front of nobody.
+  /// @param reserve places that are left to programs.
+  std::optional<Lease> acquire_spare(const Wait& wait, unsigned reserve = 1);
 
   /// There will soon be work for as many sessions: what is missing is dialled in the background, as
   /// far as the limit goes.
@@ -274,7 +275,7 @@ class SessionPool {
   void ask_for_signs(SteadyTime now, Duration silent_for);
   Member* take_due_for_probe(SteadyTime now, Duration silent_for);
   std::vector<Member*> take_what_expects();
-  Member* take_spare() FTPSFS_REQUIRES(mutex_);
+  Member* take_spare(unsigned reserve) FTPSFS_REQUIRES(mutex_);
   bool may_dial_ahead() const FTPSFS_REQUIRES(mutex_);
   bool may_grow() const FTPSFS_REQUIRES(mutex_);
   Member* add_leased_member(Purpose purpose) FTPSFS_REQUIRES(mutex_);

@@ -83,6 +83,23 @@ TEST_F(FilesInARow, WhoOpensOneThatIsOnItsWayWaitsForIt) {
   EXPECT_EQ(opened(3), 0U);
 }
 
+TEST_F(FilesInARow, WhoseProgramWaitsNeedNoPlaceForIt) {
+  Gate gate = remote.hold(Op::read_ahead, "/" + name(3));
+  expect_content(0, 2);
+  ASSERT_TRUE(gate.await_blocked());
+  await_read(9);
+  EXPECT_EQ(remote.awaited_reads_ahead(), 0U) << "nobody wants one that is on its way";
+  const HandleId handle = open(look(kRootIno, name(3)), O_RDONLY);
+  expect_content(4, 8);
+  for (const auto end = request().wait; remote.awaited_reads_ahead() == 0;) {
+    ASSERT_FALSE(end.expired());
+    std::this_thread::yield();
+  }
+  gate.open();
+  EXPECT_TRUE(fs->read(handle, 0, 100, request()));
+  EXPECT_TRUE(close(handle));
+}
+
 TEST_F(FilesInARow, AProgramThatIsInterruptedStopsWaiting) {
   Gate gate = remote.hold(Op::read_ahead, "/" + name(3));
   expect_content(0, 2);
@@ -169,7 +186,7 @@ TEST_F(FilesInARow, WhatTheKernelHasIsNotReadAgain) {
 
 TEST_F(FilesInARow, TheEndDoesNotWaitForThem) {
   Gate gate = remote.hold(Op::read_ahead);
-  expect_content(0, 2);
+  expect_content(0, 1);
   ASSERT_TRUE(gate.await_blocked());
   fs.reset();
 }

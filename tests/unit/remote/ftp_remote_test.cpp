@@ -301,7 +301,7 @@ TEST_F(Abilities, AnAmbiguousRefusalIsSettledByLooking) {
 class ReadAhead : public RemoteFixture {
  protected:
   Result<std::optional<WholeFile>> ahead(const std::string& path, std::uint64_t most = 1000) {
-    return remote_->read_ahead([&] { return std::optional(at(path)); }, most, soon());
+    return remote_->read_ahead([&] { return std::optional(at(path)); }, most, false, soon());
   }
 };
 
@@ -357,7 +357,7 @@ TEST_F(ReadAhead, NothingIsChosenWithoutAConnection) {
         chosen = true;
         return std::optional(at("/f"));
       },
-      1000, soon());
+      1000, false, soon());
   EXPECT_TRUE(none && !*none);
   EXPECT_FALSE(chosen);
 }

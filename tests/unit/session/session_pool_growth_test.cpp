@@ -66,6 +66,19 @@ TEST_F(Pool, WorkAheadNeverTakesTheLastIdleSession) {
   EXPECT_EQ(server_.dials, 4);
 }
 
+TEST_F(Pool, WorkAheadThatProgramsWaitForMayTakeAllPlaces) {
+  SessionPool& pool = make(2);
+  { const auto lease = pool.acquire(Purpose::metadata, soon()); }
+  const auto first = pool.acquire_spare(soon(), 0);
+  EXPECT_TRUE(first);
+  EXPECT_EQ(server_.dials, 1) << "the idle one";
+  EXPECT_FALSE(pool.acquire_spare(soon())) << "one place is left to programs";
+  const auto second = pool.acquire_spare(soon(), 0);
+  EXPECT_TRUE(second);
+  EXPECT_EQ(server_.dials, 2);
+  EXPECT_FALSE(pool.acquire_spare(soon(), 0));
+}
+
 TEST_F(Pool, WorkAheadDialsOnlyWhereAPlaceIsLeft) {
   SessionPool& pool = make(2);
   const auto busy = pool.acquire(Purpose::metadata, soon());
