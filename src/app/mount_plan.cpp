@@ -473,9 +473,9 @@ writeback::WritebackSettings writeback_settings(const MountPlan& plan,
   settings.courier.limits.timeout = plan.options.timeout;
   settings.courier.most_content_bytes = plan.options.journal_size;
   // Programs come first: they ask for attributes and content meanwhile.
-  constexpr unsigned kMostThreads = 6;
+  constexpr unsigned kMostThreads = 7;
   settings.courier.threads =
-      std::clamp(plan.options.max_conns > 2 ? plan.options.max_conns - 2 : 1U, 1U, kMostThreads);
+      std::clamp(plan.options.max_conns > 1 ? plan.options.max_conns - 1 : 1U, 1U, kMostThreads);
   return settings;
 }
 

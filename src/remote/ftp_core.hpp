@@ -147,6 +147,23 @@ class FtpRemote::Core {
     }
   }
 
+  /// Makes changes together; each is sent once.
+  template <typename Send>
+  auto mutate_many(const Wait& wait, Send send)
+      -> decltype(send(std::declval<session::Session&>(), wait)) {
+    const ChangeNote note(target_listings_);
+    FTPSFS_TRY_ASSIGN(auto lease, pool_.acquire(session::Purpose::metadata, wait, true));
+    if (wait.stop.stop_requested()) {
+      return wait.give_up("a free connection");
+    }
+    auto sent = send(session_of(lease), wait.uncancellable());
+    if (!sent) {
+      note_failure(lease, sent.error());
+      lease.discard();
+    }
+    return sent;
+  }
+
   /// Does a new login help, once? 530 after the login: the server forgot us. A data connection with
   /// another certificate: it may have been renewed since we logged in.
   static bool wants_new_login(const Error& error) {

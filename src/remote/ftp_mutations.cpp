@@ -3,7 +3,9 @@
 // What changes the server's tree. Every command goes out once; what a refusal means is settled in
 // ftp_settle.cpp, what a lost reply means in FtpRemote.
 #include <array>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "ftp_operations.hpp"
 #include "ftpsfs/ftp/features.hpp"
@@ -46,6 +48,23 @@ Result<void> send_remove_directory(session::Session& session, const RemotePath& 
 Result<void> send_remove_file(session::Session& session, const RemotePath& path, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(const auto reply, session.command("DELE", path.str(), wait));
   return demand_success("DELE", reply);
+}
+
+Result<std::vector<bool>> send_remove_files(session::Session& session,
+                                            std::span<const RemotePath> paths, const Wait& wait) {
+  std::vector<ftp::Command> commands;
+  commands.reserve(paths.size());
+  for (const RemotePath& path : paths) {
+    FTPSFS_TRY_ASSIGN(auto command, ftp::Command::make("DELE", path.str()));
+    commands.push_back(std::move(command));
+  }
+  FTPSFS_TRY_ASSIGN(const auto replies, session.exchange(commands, wait));
+  std::vector<bool> removed;
+  removed.reserve(paths.size());
+  for (const ftp::Reply& reply : replies) {
+    removed.push_back(reply.is_completion());
+  }
+  return removed;
 }
 
 Result<void> send_rename(session::Session& session, const RemotePath& from, const RemotePath& to,

@@ -146,6 +146,9 @@ Result<void> send_make_directory(session::Session& session, const RemotePath& pa
 Result<void> send_remove_directory(session::Session& session, const RemotePath& path,
                                    const Wait& wait);
 Result<void> send_remove_file(session::Session& session, const RemotePath& path, const Wait& wait);
+/// @return for each, whether the server has removed it.
+Result<std::vector<bool>> send_remove_files(session::Session& session,
+                                            std::span<const RemotePath> paths, const Wait& wait);
 /// @param begun is set when RNFR was accepted.
 Result<void> send_rename(session::Session& session, const RemotePath& from, const RemotePath& to,
                          bool& begun, const Wait& wait);

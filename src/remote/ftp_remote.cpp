@@ -457,6 +457,13 @@ Result<void> FtpRemote::remove_file(const RemotePath& path, const Wait& wait) {
                               }});
 }
 
+Result<std::vector<bool>> FtpRemote::remove_files(std::span<const RemotePath> paths,
+                                                  const Wait& wait) {
+  return core_->mutate_many(wait, [&paths](Session& session, const Wait& limit) {
+    return send_remove_files(session, paths, limit);
+  });
+}
+
 Result<void> FtpRemote::rename(const RemotePath& from, const RemotePath& to, const Wait& wait) {
   const log::PathScope about(from.str());
   if (to.str().starts_with(from.str() + "/")) {

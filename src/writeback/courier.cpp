@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/writeback/removals.hpp"
 #include "ftpsfs/writeback/wait_anew.hpp"
 
 namespace ftpsfs::writeback {
@@ -16,6 +18,8 @@ namespace {
 constexpr std::size_t kLongestPath = 64 * 1024;
 constexpr std::size_t kLongestReason = 2'000;
 constexpr const char* kEarlierChanges = "earlier changes to reach the server";
+/// Removals in one flight: a few records of commands.
+constexpr std::size_t kMostTogether = 64;
 /// Waits have a deadline; one that passes without an event is begun anew.
 constexpr Duration kLongestSleep = std::chrono::minutes(10);
 
@@ -37,6 +41,7 @@ Courier::Courier(std::unique_ptr<Journal> journal, remote::Remote& remote, const
       remote_(remote),
       clock_(clock),
       settings_(std::move(settings)),
+      looks_(remote),
       queue_(name_case(remote)),
       passing_(name_case(remote)),
       passing_now_(name_case(remote)) {
@@ -318,22 +323,69 @@ Courier::Counters Courier::counters() const {
 
 void Courier::serve(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    std::optional<Queue::Started> started;
+    std::vector<Queue::Started> batch;
     {
       const MutexLock lock(mutex_);
       const SteadyTime next = wake();
       if (SteadyClock::now() >= link_until_) {
-        started = queue_.take();
+        batch = take();
       }
-      if (!started) {
+      if (batch.empty()) {
         const std::uint64_t seen = changes_;
         changed_.wait(mutex_, Wait{next, stop},
                       [this, seen]() FTPSFS_NO_ANALYSIS { return changes_ != seen; });
         continue;
       }
     }
-    settle(*started, deliver(*started, stop), stop);
+    const std::vector<Ended> ended = carry_out(batch, stop);
+    if (!ended.empty()) {
+      end(ended, stop);
+    }
+    for (const Ended& each : ended) {
+      if (settings_.on_surprise && each.is_surprise) {
+        settings_.on_surprise(each.intention);
+      }
+    }
   }
+}
+
+/// One, or many that go together.
+std::vector<Queue::Started> Courier::take() {
+  std::vector<Queue::Started> batch;
+  if (auto first = queue_.take()) {
+    batch.push_back(*std::move(first));
+    if (batch.front().intention.action == Action::remove_file) {
+      auto more = queue_.take_removals_beside(batch.front(), kMostTogether - 1);
+      std::move(more.begin(), more.end(), std::back_inserter(batch));
+    }
+  }
+  return batch;
+}
+
+std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>& batch,
+                                               const std::stop_token& stop) {
+  std::vector<std::optional<Result<Delivered>>> outcomes(batch.size());
+  if (batch.size() > 1) {
+    outcomes =
+        remove_together(remote_, looks_, batch, Wait::for_at_most(settings_.limits.timeout, stop));
+  }
+  std::vector<Ended> ended;
+  ended.reserve(batch.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Attempt attempt =
+        outcomes[i] ? Attempt{*std::move(outcomes[i]), std::nullopt} : deliver(batch[i], stop);
+    looks_.note_change(batch[i].intention.path);
+    if (batch[i].intention.action == Action::rename) {
+      looks_.note_change(batch[i].intention.target);
+    }
+    if (attempt.outcome && attempt.outcome->conflict) {
+      looks_.note_change(*attempt.outcome->conflict);
+    }
+    if (auto one = conclude(batch[i], attempt)) {
+      ended.push_back(*std::move(one));
+    }
+  }
+  return ended;
 }
 
 /// Lets those go on whose pause is over. @return when that will be for the next.
@@ -375,45 +427,48 @@ Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop
     tries = &tries_[started.id];  // stays where it is until settle()
   }
   Delivery delivery(remote_, clock_, std::move(limits), started.intention, started.again,
-                    {settings_.mount, kUncounted | started.id}, content.get(), tries);
+                    {settings_.mount, kUncounted | started.id}, content.get(), tries, &looks_);
   auto outcome = delivery.run(stop);
   return {std::move(outcome), delivery.remains()};
 }
 
-void Courier::settle(const Queue::Started& started, const Attempt& attempt,
-                     const std::stop_token& stop) {
+/// @return nullopt: it failed for a while.
+std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
+                                                const Attempt& attempt) {
   const Result<Delivered>& outcome = attempt.outcome;
   if (!outcome && is_passing(outcome.error())) {
     note_failure(started, outcome.error());
-    return;
+    return std::nullopt;
   }
   const std::string& path = started.intention.path.str();
   bool is_kept = false;
-  Edit edit;
-  Journal::Ticket ticket = 0;
+  Ended ended;
+  ended.id = started.id;
+  ended.intention = started.intention;
+  ended.is_surprise = !outcome || outcome->conflict || outcome->kept_theirs;
   {
     const MutexLock lock(mutex_);
     pausing_.erase(started.id);
     tries_.erase(started.id);
     ++progress_;
     if (outcome) {
-      edit = queue_.finish(started.id, outcome->left, outcome->conflict);
+      ended.edit = queue_.finish(started.id, outcome->left, outcome->conflict);
       ++delivered_;
       conflicts_ += outcome->conflict || outcome->kept_theirs ? 1 : 0;
       left_behind_ += outcome->left_behind ? 1 : 0;
       link_pause_ = Duration(0);
       problem_.clear();
     } else {
-      edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason),
-                           attempt.remains);
+      ended.edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason),
+                                 attempt.remains);
       is_kept = queue_.refused().contains(started.id);
       given_up_ += is_kept ? 0 : 1;
     }
     if (settings_.on_end) {
       settings_.on_end(started.intention, outcome);
     }
-    if (const auto appended = journal_->append(edit)) {
-      ticket = *appended;
+    if (const auto appended = journal_->append(ended.edit)) {
+      ended.ticket = *appended;
     } else {  // paths and reasons are bounded: not to be expected
       log::error("journal: {}", appended.error().text);
     }
@@ -427,10 +482,7 @@ void Courier::settle(const Queue::Started& started, const Attempt& attempt,
   } else if (outcome->kept_theirs) {
     log::warning("{} was changed on the server meanwhile, and stays as it is there", path);
   }
-  end(started.id, edit, ticket, stop);
-  if (settings_.on_surprise && (!outcome || outcome->conflict || outcome->kept_theirs)) {
-    settings_.on_surprise(started.intention);
-  }
+  return ended;
 }
 
 void Courier::note_failure(const Queue::Started& started, const Error& why) {
@@ -465,15 +517,20 @@ Duration Courier::longer(Duration pause) const {
   return std::clamp(2 * pause, settings_.first_pause, settings_.longest_pause);
 }
 
-void Courier::end(IntentionId id, const Edit& edit, Journal::Ticket ticket,
-                  const std::stop_token& stop) {
+void Courier::end(const std::vector<Ended>& ended, const std::stop_token& stop) {
+  Journal::Ticket last = 0;
+  for (const Ended& each : ended) {
+    last = std::max(last, each.ticket);
+  }
   Duration pause(0);
   for (;;) {
-    const auto committed = journal_->commit(ticket, Wait::for_at_most(settings_.limits.timeout));
+    const auto committed = journal_->commit(last, Wait::for_at_most(settings_.limits.timeout));
     MutexLock lock(mutex_);
     if (committed) {
-      queue_.keep(edit);
-      queue_.release(id);
+      for (const Ended& each : ended) {
+        queue_.keep(each.edit);
+        queue_.release(each.id);
+      }
       note_change();
       return;
     }

@@ -11,6 +11,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/remote/hidden_names.hpp"
 #include "ftpsfs/remote/rename_over.hpp"
+#include "ftpsfs/writeback/shared_looks.hpp"
 
 namespace ftpsfs::writeback {
 
@@ -31,7 +32,7 @@ bool is_passing(const Error& error) {
 
 Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
                    const Intention& intention, bool again, DeliveryNumber number,
-                   const ContentReader* content, UploadTries* tries)
+                   const ContentReader* content, UploadTries* tries, SharedLooks* looks)
     : remote_(remote),
       clock_(clock),
       limits_(std::move(limits)),
@@ -39,7 +40,8 @@ Delivery::Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits li
       again_(again),
       number_(number),
       content_(content),
-      tries_(tries != nullptr ? *tries : own_tries_) {}
+      tries_(tries != nullptr ? *tries : own_tries_),
+      looks_(looks) {}
 
 Result<Delivered> Delivery::run(const std::stop_token& stop) {
   stop_ = stop;
@@ -74,7 +76,7 @@ Result<Delivered> Delivery::carry_out() {
 
 /// That somebody else has removed it is as good.
 Result<Delivered> Delivery::remove_file() {
-  FTPSFS_TRY_ASSIGN(auto there, look(intention_.path));
+  FTPSFS_TRY_ASSIGN(auto there, look_at_own());
   if (!there) {
     // Programs may know it although no listing shows it.
     FTPSFS_TRY_ASSIGN(there, found(remote_.stat_unlisted(intention_.path, wait())));
@@ -234,6 +236,33 @@ Result<void> Delivery::put_back_aside(const remote::RemotePath& path) const {
 
 Result<std::optional<remote::Entry>> Delivery::look(const remote::RemotePath& path) const {
   return found(remote_.stat(path, wait()));
+}
+
+/// What has the intention's name. Where that is what is expected, a listing that others share will
+/// do; anything else may be news of a moment ago.
+Result<std::optional<remote::Entry>> Delivery::look_at_own() const {
+  const remote::RemotePath& path = intention_.path;
+  const Base& base = intention_.base;
+  std::optional<KnownName> shown;
+  if (looks_ != nullptr && !again_ && base.kind != Base::Kind::ours) {
+    shown = looks_->look(path.parent(), {&path, 1}, wait()).front();
+  }
+  if (shown && shown->kind == KnownName::Kind::absent && base.kind == Base::Kind::absent) {
+    return std::optional<remote::Entry>();
+  }
+  const bool is_expected =
+      shown && shown->kind == KnownName::Kind::file && base.kind == Base::Kind::version &&
+      remote::may_be_same(remote::comparable(base.version), remote::comparable(shown->version));
+  if (!is_expected) {
+    return look(path);
+  }
+  remote::Entry entry;
+  entry.name = path.name();
+  entry.type = remote::FileType::regular;
+  entry.size = shown->version.size;
+  entry.mtime = shown->version.mtime;
+  entry.mode = shown->mode;
+  return std::optional(std::move(entry));
 }
 
 Result<std::optional<remote::Entry>> Delivery::found(Result<remote::Entry> entry) {

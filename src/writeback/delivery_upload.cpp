@@ -47,7 +47,7 @@ Result<Delivered> Delivery::upload() {
   if (again_) {
     FTPSFS_TRY(put_back_aside(intention_.path));
   }
-  FTPSFS_TRY_ASSIGN(const auto there, look(intention_.path));
+  FTPSFS_TRY_ASSIGN(const auto there, look_at_own());
   was_there_ = there.has_value();
   if (!there) {
     Delivered delivered;

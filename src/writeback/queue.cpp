@@ -150,11 +150,32 @@ std::optional<Queue::Started> Queue::take() {
   if (ready_.empty()) {
     return std::nullopt;
   }
-  const IntentionId id = *ready_.begin();
-  ready_.erase(ready_.begin());
+  return begin(*ready_.begin());
+}
+
+Queue::Started Queue::begin(IntentionId id) {
+  ready_.erase(id);
   Item& item = items_.at(id);
   item.state = State::begun;
-  return Started{id, item.intention, std::exchange(item.begun_before, true)};
+  return {id, item.intention, std::exchange(item.begun_before, true)};
+}
+
+std::vector<Queue::Started> Queue::take_removals_beside(const Started& first, std::size_t most) {
+  std::vector<IntentionId> beside;
+  const remote::RemotePath directory = first.intention.path.parent();
+  for (const IntentionId id : ready_) {
+    const Intention& intention = items_.at(id).intention;
+    if (beside.size() < most && intention.action == Action::remove_file &&
+        intention.path.parent() == directory) {
+      beside.push_back(id);
+    }
+  }
+  std::vector<Started> started;
+  started.reserve(beside.size());
+  for (const IntentionId id : beside) {
+    started.push_back(begin(id));
+  }
+  return started;
 }
 
 void Queue::put_back(IntentionId id) {

@@ -116,7 +116,9 @@ Result<void> WritebackRemote::ask_server(const remote::RemotePath& path,
     return change(wait);
   }
   FTPSFS_TRY_ASSIGN(const Courier::Passage passage, courier_->pass(path, other, wait));
-  return change(passage.wait());
+  auto changed = change(passage.wait());
+  courier_->forget_looks();
+  return changed;
 }
 
 Result<void> WritebackRemote::ask_server(const remote::RemotePath& path, const Wait& wait,
@@ -202,6 +204,20 @@ Result<void> WritebackRemote::remove_file(const remote::RemotePath& path, const 
     forget(path);
     return removed;
   });
+}
+
+Result<std::vector<bool>> WritebackRemote::remove_files(std::span<const remote::RemotePath> paths,
+                                                        const Wait& wait) {
+  std::vector<bool> removed;
+  removed.reserve(paths.size());
+  for (const remote::RemotePath& path : paths) {
+    const auto gone = remove_file(path, wait);
+    if (!gone && is_link_failure(gone.error().code)) {
+      return gone.error();
+    }
+    removed.push_back(gone.has_value());
+  }
+  return removed;
 }
 
 /// @return false: this is not for the journal.

@@ -135,6 +135,11 @@ Result<void> FaultyRemote::remove_directory(const RemotePath& path, const Wait& 
   return call(Op::remove_directory, [&] { return inner_.remove_directory(path, wait); });
 }
 
+Result<std::vector<bool>> FaultyRemote::remove_files(std::span<const RemotePath> paths,
+                                                     const Wait& wait) {
+  return call(Op::remove_file, [&] { return inner_.remove_files(paths, wait); });
+}
+
 Result<void> FaultyRemote::remove_file(const RemotePath& path, const Wait& wait) {
   return call(Op::remove_file, [&] { return inner_.remove_file(path, wait); });
 }

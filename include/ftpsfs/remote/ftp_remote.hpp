@@ -120,6 +120,8 @@ class FtpRemote final : public Remote {
   Result<void> make_directory(const RemotePath& path, const Wait& wait) override;
   Result<void> remove_directory(const RemotePath& path, const Wait& wait) override;
   Result<void> remove_file(const RemotePath& path, const Wait& wait) override;
+  Result<std::vector<bool>> remove_files(std::span<const RemotePath> paths,
+                                         const Wait& wait) override;
   Result<void> rename(const RemotePath& from, const RemotePath& to, const Wait& wait) override;
   Result<void> make_symlink(const std::string& target, const RemotePath& path,
                             const Wait& wait) override;

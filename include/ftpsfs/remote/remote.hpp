@@ -274,6 +274,13 @@ class Remote {
   virtual Result<void> make_directory(const RemotePath& path, const Wait& wait) = 0;
   virtual Result<void> remove_directory(const RemotePath& path, const Wait& wait) = 0;
   virtual Result<void> remove_file(const RemotePath& path, const Wait& wait) = 0;
+
+  /// Many, in few round trips.
+  /// @param paths of files, as far as is known.
+  /// @return for each, whether it was removed: else remove_file() tells why not.
+  /// @errors link failures: some may have been removed.
+  virtual Result<std::vector<bool>> remove_files(std::span<const RemotePath> paths,
+                                                 const Wait& wait) = 0;
   /// Replaces an existing file where the server does; refuses otherwise (already_exists or
   /// access_denied).
   virtual Result<void> rename(const RemotePath& from, const RemotePath& to, const Wait& wait) = 0;

@@ -22,6 +22,7 @@
 #include "ftpsfs/writeback/delivery.hpp"
 #include "ftpsfs/writeback/journal.hpp"
 #include "ftpsfs/writeback/queue.hpp"
+#include "ftpsfs/writeback/shared_looks.hpp"
 
 namespace ftpsfs::writeback {
 
@@ -127,6 +128,9 @@ class Courier {
   /// For looking at content, and for taking it out.
   const Journal& journal() const noexcept { return *journal_; }
 
+  /// The server was asked for a change itself, without the courier.
+  void forget_looks() { looks_.forget_all(); }
+
   /// The link may be back: no more pauses.
   void hurry();
 
@@ -156,13 +160,25 @@ class Courier {
     std::optional<remote::FileVersion> remains;  ///< see Delivery::remains()
   };
 
+  /// What is concluded, and not on the disk yet.
+  struct Ended {
+    IntentionId id = 0;
+    Edit edit;
+    Journal::Ticket ticket = 0;
+    bool is_surprise = false;
+    Intention intention;
+  };
+
   void serve(const std::stop_token& stop);
+  std::vector<Queue::Started> take() FTPSFS_REQUIRES(mutex_);
+  std::vector<Ended> carry_out(const std::vector<Queue::Started>& batch,
+                               const std::stop_token& stop);
   SteadyTime wake() FTPSFS_REQUIRES(mutex_);
   Attempt deliver(const Queue::Started& started, const std::stop_token& stop);
-  void settle(const Queue::Started& started, const Attempt& attempt, const std::stop_token& stop);
+  std::optional<Ended> conclude(const Queue::Started& started, const Attempt& attempt);
   void note_failure(const Queue::Started& started, const Error& why);
-  /// Brings the edit that ends an intention to the disk, however long that takes.
-  void end(IntentionId id, const Edit& edit, Journal::Ticket ticket, const std::stop_token& stop);
+  /// Brings the edits that end intentions to the disk, however long that takes.
+  void end(const std::vector<Ended>& ended, const std::stop_token& stop);
   Result<std::size_t> change_refused(const std::function<Edit(Queue&, IntentionId)>& how,
                                      const Wait& wait);
   Result<Intention> choose_when_it_may(const Choice& choose, const Wait& wait)
@@ -186,6 +202,7 @@ class Courier {
   remote::Remote& remote_;
   const Clock& clock_;
   const CourierSettings settings_;
+  SharedLooks looks_;
 
   mutable Mutex mutex_;
   ConditionVariable changed_;

@@ -22,6 +22,8 @@
 
 namespace ftpsfs::writeback {
 
+class SharedLooks;
+
 /// Will another try help, without anybody's doing? A refused login is made good by a reload.
 bool is_passing(const Error& error);
 
@@ -67,9 +69,11 @@ struct Delivered {
 class Delivery {
  public:
   /// @param content of an upload, else null. @param tries of the same upload; null: none are known.
+  /// @param looks shared with others; null: with none.
   Delivery(remote::Remote& remote, const Clock& clock, DeliveryLimits limits,
            const Intention& intention, bool again, DeliveryNumber number,
-           const ContentReader* content, UploadTries* tries = nullptr);
+           const ContentReader* content, UploadTries* tries = nullptr,
+           SharedLooks* looks = nullptr);
 
   /// @errors link failures, cancelled, timed_out: to be tried again; all others: the server will
   /// not have it.
@@ -89,6 +93,7 @@ class Delivery {
 
   enum class Likeness : std::uint8_t { same, beginning, other };
   Result<std::optional<remote::Entry>> look(const remote::RemotePath& path) const;
+  Result<std::optional<remote::Entry>> look_at_own() const;
   static Result<std::optional<remote::Entry>> found(Result<remote::Entry> entry);
   Result<bool> is_others(const remote::RemotePath& path, const Base& base,
                          const remote::Entry& there) const;
@@ -128,6 +133,7 @@ class Delivery {
   const ContentReader* const content_;
   UploadTries own_tries_;
   UploadTries& tries_;
+  SharedLooks* const looks_;
   std::stop_token stop_;
   bool left_behind_ = false;
   bool was_there_ = false;  ///< something had the name of an upload before

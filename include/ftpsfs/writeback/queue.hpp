@@ -57,6 +57,9 @@ class Queue {
   /// The first that may begin. @return nullopt: none may, now.
   std::optional<Started> take();
 
+  /// More that may begin, and remove files in the directory in which `first` removes one.
+  std::vector<Started> take_removals_beside(const Started& first, std::size_t most);
+
   /// It failed for a while, and may be taken again.
   void put_back(IntentionId id);
 
@@ -119,6 +122,8 @@ class Queue {
     std::optional<Base> left_at_source;
   };
   using Items = std::map<IntentionId, Item>;
+
+  Started begin(IntentionId id);
 
   /// Places `intention`, at `id`, merged with what is before it.
   /// @param replaced what was there until now; null: nothing.

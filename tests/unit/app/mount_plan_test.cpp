@@ -56,7 +56,7 @@ TEST_F(Plan, WritebackHasAJournalOfServerUserAndDirectory) {
   EXPECT_THAT(settings.journal.identity, testing::EndsWith("/dir"));
   EXPECT_EQ(settings.courier.mount, 77U);
   EXPECT_EQ(settings.courier.most_content_bytes, 1ULL << 30U);
-  EXPECT_EQ(settings.courier.threads, 2U) << "programs come first";
+  EXPECT_EQ(settings.courier.threads, 3U) << "programs come first";
   options_.upload_mode = fs::UploadMode::direct;
   EXPECT_THAT(failure(), testing::HasSubstr("upload="));
   options_.read_only = true;

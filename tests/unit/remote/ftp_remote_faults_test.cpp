@@ -213,6 +213,28 @@ TEST_F(Faults, ALostReplyToRenameIsSettledByLooking) {
   EXPECT_TRUE(tree().exists("/g"));
 }
 
+TEST_F(Faults, OfManyRemovalsThoseThatAreRefusedAreTold) {
+  tree().add_file("/d/a", "1");
+  tree().add_file("/d/b", "2");
+  tree().add_directory("/d/directory");
+  const std::vector<RemotePath> paths{at("/d/a"), at("/d/none"), at("/d/directory"), at("/d/b")};
+  const auto removed = remote_->remove_files(paths, soon());
+  ASSERT_TRUE(removed) << removed.error().text;
+  EXPECT_EQ(*removed, (std::vector<bool>{true, false, false, true}));
+  EXPECT_FALSE(tree().exists("/d/a") || tree().exists("/d/b"));
+}
+
+TEST_F(Faults, WhereTheLinkIsCutAmongManyRemovalsNothingIsSaidOfAnyOfThem) {
+  tree().add_file("/d/a", "1");
+  tree().add_file("/d/b", "2");
+  server_->add_fault({.verb = "DELE", .kind = Fault::Kind::drop_reply, .nth = 2});
+  const std::vector<RemotePath> paths{at("/d/a"), at("/d/b")};
+  const auto removed = remote_->remove_files(paths, soon());
+  ASSERT_FALSE(removed);
+  EXPECT_TRUE(is_link_failure(removed.error().code)) << removed.error().text;
+  EXPECT_TRUE(remote_->stat(at("/d"), soon()));
+}
+
 TEST_F(Faults, LostRepliesToRemovalsAreSettledByLooking) {
   server_->add_fault({.verb = "DELE", .kind = Fault::Kind::drop_reply});
   EXPECT_TRUE(remote_->remove_file(at("/d/x"), soon()));

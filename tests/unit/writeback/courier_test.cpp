@@ -200,6 +200,34 @@ TEST_F(CourierTest, AFileThatIsBusyHoldsNobodyUp) {
   EXPECT_EQ(remote_.content("/busy"), "one");
 }
 
+TEST_F(CourierTest, ManyInOneDirectoryShareTheirLooks) {
+  constexpr int kMany = 40;
+  ASSERT_TRUE(remote_.make_directory(path_of("/d"), patience()));
+  auto gate = remote_.hold(Op::open_writer);
+  begin();
+  const auto name = [](int i) { return "/d/f" + std::to_string(i); };
+  for (int i = 0; i < kMany; ++i) {
+    ASSERT_TRUE(put(name(i), "content"));
+  }
+  gate.open();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_LE(remote_.calls(Op::list), 2U);
+  EXPECT_LE(remote_.calls(Op::stat), 4U) << "one at most for each thread";
+  for (int i = 0; i < kMany; ++i) {
+    Intention removal = simple(Action::remove_file, name(i));
+    const auto entry = remote_.stat(removal.path, patience());
+    ASSERT_TRUE(entry);
+    removal.base = {Base::Kind::version, remote::version_of(*entry)};
+    ASSERT_TRUE(change(removal));
+  }
+  ASSERT_TRUE(courier_->await_all(patience()));
+  for (int i = 0; i < kMany; ++i) {
+    EXPECT_FALSE(remote_.exists(name(i))) << i;
+  }
+  EXPECT_EQ(courier_->counters().delivered, 2U * kMany);
+  EXPECT_TRUE(courier_->journal().intentions().empty());
+}
+
 TEST_F(CourierTest, ChangesOfOthersAreNotOverwritten) {
   remote_.fail_all(kDown);
   begin();

@@ -460,5 +460,21 @@ TEST_F(QueueTest, TellsWhatAPathIsOwed) {
   EXPECT_FALSE(queue_.touches(path_of("/e")));
 }
 
+TEST_F(QueueTest, RemovalsInOneDirectoryAreTakenTogether) {
+  for (const char* path : {"/d/a", "/d/b", "/e/c", "/d/f", "/d/g"}) {
+    add(simple(Action::remove_file, path));
+  }
+  add(simple(Action::make_directory, "/d/new"));
+  const auto first = queue_.take();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(words(first->intention), "remove /d/a");
+  std::vector<std::string> more;
+  for (const auto& started : queue_.take_removals_beside(*first, 2)) {
+    more.push_back(words(started.intention));
+  }
+  EXPECT_THAT(more, ElementsAre("remove /d/b", "remove /d/f"));
+  EXPECT_THAT(take_words(), ElementsAre("remove /e/c", "remove /d/g", "mkdir /d/new"));
+}
+
 }  // namespace
 }  // namespace ftpsfs::writeback

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "ftpsfs/writeback/shared_looks.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace ftpsfs::writeback {
+namespace {
+
+/// For as long a listing is believed, and four times as long as it took.
+constexpr Duration kBelieved{1'000};
+constexpr int kWorth = 4;
+/// Directories at a time; those that are believed no more go first.
+constexpr std::size_t kMostViews = 32;
+
+}  // namespace
+
+SharedLooks::SharedLooks(remote::Remote& remote)
+    : remote_(remote),
+      case_(remote.traits().case_sensitive ? NameCase::sensitive : NameCase::folded) {}
+
+std::vector<std::optional<KnownName>> SharedLooks::look(const remote::RemotePath& directory,
+                                                        std::span<const remote::RemotePath> paths,
+                                                        const Wait& wait) {
+  std::vector<std::optional<KnownName>> found(paths.size());
+  const MutexLock lock(mutex_);
+  const SteadyTime now = SteadyClock::now();
+  make_room(now);
+  std::shared_ptr<View>& place = views_[name_key(case_, directory)];
+  if (!place) {
+    place = std::make_shared<View>();
+  }
+  const std::shared_ptr<View> kept = place;
+  View& view = *kept;
+  const bool is_alone = paths.size() == 1 && now >= std::exchange(view.asked, now) + kBelieved;
+  if (is_alone && now >= view.until && !view.is_under_way) {
+    return found;
+  }
+  if (view.is_under_way) {
+    if (!listed_.wait(mutex_, wait, [&view] { return !view.is_under_way; })) {
+      return found;
+    }
+  } else if (now >= view.until) {
+    list(directory, view, wait);
+  }
+  std::transform(paths.begin(), paths.end(), found.begin(),
+                 [&](const remote::RemotePath& path) { return find(view, path); });
+  return found;
+}
+
+void SharedLooks::list(const remote::RemotePath& directory, View& view, const Wait& wait) {
+  view.is_under_way = true;
+  view.changed.clear();
+  const std::uint64_t forgotten = forgotten_;
+  mutex_.unlock();
+  const SteadyTime begun = SteadyClock::now();
+  const auto listing = remote_.list(directory, wait);
+  const SteadyTime ended = SteadyClock::now();
+  mutex_.lock();
+  view.is_under_way = false;
+  view.names.clear();
+  const bool is_of_use = listing && forgotten == forgotten_;
+  view.is_whole = is_of_use && listing->shows_all;
+  if (is_of_use) {
+    for (const remote::Entry& entry : listing->entries) {
+      if (const auto child = directory.child(entry.name)) {
+        view.names.insert_or_assign(name_key(case_, *child), KnownName::of(entry));
+      }
+    }
+  }
+  // One that failed is not tried again at once.
+  view.until = begun + std::max<SteadyClock::duration>(kBelieved, kWorth * (ended - begun));
+  listed_.notify_all();
+}
+
+std::optional<KnownName> SharedLooks::find(const View& view, const remote::RemotePath& path) const {
+  const std::string key = name_key(case_, path);
+  if (view.changed.contains(key)) {
+    return std::nullopt;
+  }
+  if (const auto shown = view.names.find(key); shown != view.names.end()) {
+    return shown->second;
+  }
+  // Where letters do not tell names apart, the server may take another for it.
+  return view.is_whole && case_ == NameCase::sensitive ? std::optional(KnownName{}) : std::nullopt;
+}
+
+void SharedLooks::note_change(const remote::RemotePath& path) {
+  const MutexLock lock(mutex_);
+  const auto view = views_.find(name_key(case_, path.parent()));
+  if (view != views_.end()) {
+    view->second->changed.insert(name_key(case_, path));
+  }
+}
+
+void SharedLooks::forget_all() {
+  const MutexLock lock(mutex_);
+  ++forgotten_;
+  for (auto& [key, view] : views_) {
+    view->until = {};
+    view->is_whole = false;
+    view->names.clear();
+  }
+}
+
+void SharedLooks::make_room(SteadyTime now) {
+  if (views_.size() < kMostViews) {
+    return;
+  }
+  std::erase_if(views_, [now](const auto& view) {
+    return !view.second->is_under_way && now >= view.second->until;
+  });
+}
+
+}  // namespace ftpsfs::writeback
