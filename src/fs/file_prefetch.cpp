@@ -81,6 +81,29 @@ bool FilePrefetch::await_news(Ino file, const Wait& wait) {
   return content && *content;
 }
 
+bool FilePrefetch::bring_news(Ino directory, std::string_view name, Ino file, std::uint64_t size,
+                              const Wait& wait) {
+  if (!services_.settings.prefetch || size == 0 || size > kLargest || has_pages_(file, size)) {
+    return false;
+  }
+  {
+    const MutexLock lock(mutex_);
+    if (services_.clock.now() < not_before_) {
+      return false;
+    }
+  }
+  const Wanted wanted{directory, std::string(name), file, services_.files_ahead.plan(file, size)};
+  if (!wanted.ahead || !wanted.ahead->begin()) {
+    return false;
+  }
+  wanted.ahead->want();
+  bool is_left = true;
+  fetch_one([&] { return std::exchange(is_left, false) ? std::optional(wanted) : std::nullopt; },
+            wait.stop);
+  wanted.ahead->settle(nullptr, services_.clock.now());  // there may have been no connection
+  return wanted.ahead->peek() != nullptr;
+}
+
 std::optional<FilePrefetch::Wanted> FilePrefetch::take_next() {
   const MutexLock lock(mutex_);
   while (!queue_.empty()) {
@@ -94,12 +117,13 @@ std::optional<FilePrefetch::Wanted> FilePrefetch::take_next() {
 }
 
 void FilePrefetch::work(const std::stop_token& stop) {
-  while (!stop.stop_requested() && fetch_one(stop)) {
+  const TakeWanted next = [this] { return take_next(); };
+  while (!stop.stop_requested() && fetch_one(next, stop)) {
   }
 }
 
 /// @return false: nothing to do, or no connection to do it with.
-bool FilePrefetch::fetch_one(const std::stop_token& stop) {
+bool FilePrefetch::fetch_one(const TakeWanted& take, const std::stop_token& stop) {
   std::optional<Wanted> wanted;
   /// Whatever happens, nobody waits for it any longer than for this.
   const std::shared_ptr<void> end(nullptr, [this, &wanted](void*) {
@@ -110,7 +134,7 @@ bool FilePrefetch::fetch_one(const std::stop_token& stop) {
   cache::NamespaceCache::Ticket ticket;
   const std::uint64_t renames = services_.renames;
   const auto choose = [&]() -> std::optional<remote::RemotePath> {
-    while ((wanted = take_next())) {
+    while ((wanted = take())) {
       ticket = services_.cache.begin_fetch(wanted->directory);
       auto path = services_.inodes.path(wanted->file, services_.settings.root);
       if (path) {
@@ -120,14 +144,21 @@ bool FilePrefetch::fetch_one(const std::stop_token& stop) {
     }
     return std::nullopt;
   };
-  auto read = services_.remote.read_ahead(choose, kLargest, services_.files_ahead.has_wanted(),
-                                          services_.wait_ahead(stop));
+  bool is_kept = false;
+  const auto on_bytes = [&](const remote::WholeFile& whole) {
+    if (services_.renames == renames) {
+      keep(*wanted, ticket, whole);
+      is_kept = true;
+    }
+  };
+  const auto read = services_.remote.read_ahead(
+      {choose, kLargest, services_.files_ahead.has_wanted(), on_bytes}, services_.wait_ahead(stop));
   if (!wanted) {
     return false;
   }
   const bool came = read && *read;
-  if (came && services_.renames == renames) {
-    keep(*wanted, ticket, **std::move(read));
+  if (is_kept && !came) {
+    services_.files_ahead.drop(wanted->file);
   }
   note_outcome(came);
   return true;
@@ -147,7 +178,7 @@ void FilePrefetch::note_outcome(bool came) {
 /// What is known of the name comes before the content, which spares the question. Where it was
 /// another file the opening asks: size and time alone do not tell which one.
 void FilePrefetch::keep(const Wanted& wanted, const cache::NamespaceCache::Ticket& ticket,
-                        remote::WholeFile whole) {
+                        const remote::WholeFile& whole) {
   auto known = services_.cache.find(wanted.directory, wanted.name);
   if (known && known->entry && known->entry->type == remote::FileType::regular &&
       remote::may_be_same(remote::comparable(remote::version_of(*known->entry)), whole.version)) {
@@ -162,7 +193,7 @@ void FilePrefetch::keep(const Wanted& wanted, const cache::NamespaceCache::Ticke
   const std::span<const std::byte> bytes(whole.bytes.get(),
                                          static_cast<std::size_t>(whole.version.size.value_or(0)));
   auto content = std::make_shared<const FetchedFile>(
-      FetchedFile{whole.version, std::nullopt, {{std::move(whole.bytes), bytes}}, nullptr});
+      FetchedFile{whole.version, std::nullopt, {{whole.bytes, bytes}}, nullptr});
   wanted.ahead->settle(std::move(content), services_.clock.now());
 }
 

@@ -46,6 +46,11 @@ class FilePrefetch {
   /// come with it. @return whether it is worth looking at what is known again.
   bool await_news(Ino file, const Wait& wait);
 
+  /// The same where its content is not on the way: size and time come with it, if it is small and
+  /// there is a connection to spare, in as many round trips as the content takes alone.
+  bool bring_news(Ino directory, std::string_view name, Ino file, std::uint64_t size,
+                  const Wait& wait);
+
  private:
   static constexpr std::chrono::seconds kDoubt{10};
 
@@ -56,13 +61,15 @@ class FilePrefetch {
     std::shared_ptr<FileAhead> ahead;
   };
 
+  using TakeWanted = std::function<std::optional<Wanted>()>;
+
   std::optional<Wanted> take_next();
   void work(const std::stop_token& stop);
-  bool fetch_one(const std::stop_token& stop);
+  bool fetch_one(const TakeWanted& take, const std::stop_token& stop);
   void plan(Ino directory, const RowFile& next) FTPSFS_REQUIRES(mutex_);
   void note_outcome(bool came);
   void keep(const Wanted& wanted, const cache::NamespaceCache::Ticket& ticket,
-            remote::WholeFile whole);
+            const remote::WholeFile& whole);
 
   Services& services_;
   const HasPages has_pages_;

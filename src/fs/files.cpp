@@ -77,7 +77,11 @@ Result<Tree::Known> Filesystem::Impl::revalidated(Ino ino, const Location& locat
       return found;  // the whole file was read just now
     }
   }
-  if (!writes && file_prefetch_.await_news(ino, request.wait)) {
+  const auto bring_news = [&] {
+    return found.entry->size && file_prefetch_.bring_news(location.parent, location.name, ino,
+                                                          *found.entry->size, request.wait);
+  };
+  if (!writes && (file_prefetch_.await_news(ino, request.wait) || bring_news())) {
     FTPSFS_TRY_ASSIGN(found, existing(location.parent, location.name, request));
     if (services_.clock.now() - found.fetched_at < kOpenTrust) {
       return found;

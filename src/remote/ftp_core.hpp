@@ -241,7 +241,9 @@ Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, con
                                                       const Wait& wait);
 /// One small file, whole. @return nullopt as Remote::read_ahead.
 Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const RemotePath& path,
-                                             std::uint64_t most_bytes, const Wait& wait);
+                                             std::uint64_t most_bytes,
+                                             const std::function<void(const WholeFile&)>& on_bytes,
+                                             const Wait& wait);
 Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, const RemotePath& path,
                                                       WriteMode mode, YieldRequest on_yield,
                                                       const Wait& wait, const UploadTail& likely);

@@ -354,16 +354,15 @@ void FtpRemote::list_ahead(const ChooseDirectories& choose, bool times, const Li
   }
 }
 
-Result<std::optional<WholeFile>> FtpRemote::read_ahead(const ChooseFile& choose,
-                                                       std::uint64_t most_bytes, bool is_awaited,
+Result<std::optional<WholeFile>> FtpRemote::read_ahead(const FileAheadOfNeed& file,
                                                        const Wait& wait) {
-  auto lease = core_->pool().acquire_spare(wait, is_awaited ? 0 : 1);
-  const std::optional<RemotePath> chosen = lease ? choose() : std::nullopt;
+  auto lease = core_->pool().acquire_spare(wait, file.is_awaited ? 0 : 1);
+  const std::optional<RemotePath> chosen = lease ? file.choose() : std::nullopt;
   if (!chosen) {
     return std::optional<WholeFile>();
   }
   const log::PathScope about(chosen->str());
-  auto read = fetch_whole(session_of(*lease), *chosen, most_bytes, wait);
+  auto read = fetch_whole(session_of(*lease), *chosen, file.most_bytes, file.on_bytes, wait);
   if (!read) {
     log::debug("reading ahead: {}", read.error().text);
     lease->note(read.error());

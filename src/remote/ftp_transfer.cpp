@@ -296,7 +296,9 @@ Result<std::unique_ptr<RemoteReader>> open_ftp_reader(FtpRemote::Core& core, con
 }
 
 Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const RemotePath& path,
-                                             std::uint64_t most_bytes, const Wait& wait) {
+                                             std::uint64_t most_bytes,
+                                             const std::function<void(const WholeFile&)>& on_bytes,
+                                             const Wait& wait) {
   if (!session.profile().size) {
     return std::optional<WholeFile>();
   }
@@ -316,6 +318,9 @@ Result<std::optional<WholeFile>> fetch_whole(session::Session& session, const Re
       break;
     }
     filled += got;
+    if (filled == size && on_bytes) {
+      on_bytes({version, bytes});
+    }
   }
   return filled == size ? std::optional(WholeFile{version, bytes}) : std::nullopt;
 }

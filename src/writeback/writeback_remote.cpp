@@ -375,13 +375,13 @@ Result<std::unique_ptr<remote::RemoteReader>> WritebackRemote::open_reader(
 }
 
 Result<std::optional<remote::WholeFile>> WritebackRemote::read_ahead(
-    const remote::ChooseFile& choose, std::uint64_t most_bytes, bool is_awaited, const Wait& wait) {
-  return inner_.read_ahead(
-      [&]() -> std::optional<remote::RemotePath> {
-        auto path = choose();
-        return path && ask(*path).view.kind == View::Kind::untouched ? path : std::nullopt;
-      },
-      most_bytes, is_awaited, wait);
+    const remote::FileAheadOfNeed& file, const Wait& wait) {
+  remote::FileAheadOfNeed inner = file;
+  inner.choose = [&]() -> std::optional<remote::RemotePath> {
+    auto path = file.choose();
+    return path && ask(*path).view.kind == View::Kind::untouched ? path : std::nullopt;
+  };
+  return inner_.read_ahead(inner, wait);
 }
 
 Result<Wait> WritebackRemote::await(const remote::RemotePath& path, const Wait& wait) const {

@@ -15,6 +15,7 @@ import errno
 import hashlib
 import multiprocessing
 import os
+import queue
 import random
 import shutil
 import subprocess
@@ -315,9 +316,18 @@ class Soak:
         self.counts = collections.Counter()
         wrong = []
         for _ in self.processes:
-            counts, problem = self.answers.get(timeout=2 * PATIENCE)
+            rest = max(0, self.until - time.monotonic())
+            try:
+                counts, problem = self.answers.get(timeout=rest + 2 * PATIENCE)
+            except queue.Empty:
+                return ["a process has not come to an end"]
             self.counts += counts
-            wrong += [problem] if problem else []
+            if problem:
+                wrong.append(problem)
+                print(f"{time.strftime('%T')} WRONG: {problem}", flush=True)
+                for process in self.processes:  # its traces are worth more than what the others find
+                    process.kill()
+                return wrong
         for process in self.processes:
             process.join(timeout=20)
         return wrong

@@ -312,19 +312,18 @@ void FakeRemote::list_ahead(const remote::ChooseDirectories& choose, bool times,
   }
 }
 
-Result<std::optional<remote::WholeFile>> FakeRemote::read_ahead(const remote::ChooseFile& choose,
-                                                                std::uint64_t most_bytes,
-                                                                bool is_awaited, const Wait& wait) {
+Result<std::optional<remote::WholeFile>> FakeRemote::read_ahead(const remote::FileAheadOfNeed& file,
+                                                                const Wait& wait) {
   using Read = Result<std::optional<remote::WholeFile>>;
-  const auto path = choose();
+  const auto path = file.choose();
   if (!path) {
     return std::optional<remote::WholeFile>();
   }
-  awaited_reads_ahead_ += is_awaited ? 1 : 0;
-  return call(Op::read_ahead, path->str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Read {
+  awaited_reads_ahead_ += file.is_awaited ? 1 : 0;
+  auto read = call(Op::read_ahead, path->str(), wait, {}, [&]() FTPSFS_NO_ANALYSIS -> Read {
     FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.resolve(*path, true));
     const remote::FileVersion version = version_of(*node);
-    if (!version.size || *version.size > most_bytes) {
+    if (!version.size || *version.size > file.most_bytes) {
       return std::optional<remote::WholeFile>();
     }
     const std::shared_ptr<std::byte[]> bytes(new std::byte[node->content.size()]);
@@ -332,6 +331,13 @@ Result<std::optional<remote::WholeFile>> FakeRemote::read_ahead(const remote::Ch
     bytes_read_ += node->content.size();
     return std::optional(remote::WholeFile{version, bytes});
   });
+  if (read && *read && file.on_bytes) {
+    file.on_bytes(**read);
+  }
+  if (read && unconfirmed_reads_ahead_.exchange(false)) {
+    return make_error(Errc::truncated, "426");
+  }
+  return read;
 }
 
 Result<std::vector<std::optional<FileTime>>> FakeRemote::exact_times(

@@ -114,12 +114,9 @@ void FaultyRemote::list_ahead(const remote::ChooseDirectories& choose, bool time
   }));
 }
 
-Result<std::optional<remote::WholeFile>> FaultyRemote::read_ahead(const remote::ChooseFile& choose,
-                                                                  std::uint64_t most_bytes,
-                                                                  bool is_awaited,
-                                                                  const Wait& wait) {
-  return call(Op::read_ahead,
-              [&] { return inner_.read_ahead(choose, most_bytes, is_awaited, wait); });
+Result<std::optional<remote::WholeFile>> FaultyRemote::read_ahead(
+    const remote::FileAheadOfNeed& file, const Wait& wait) {
+  return call(Op::read_ahead, [&] { return inner_.read_ahead(file, wait); });
 }
 
 Result<std::vector<std::optional<remote::FileTime>>> FaultyRemote::exact_times(

@@ -81,8 +81,7 @@ class FaultyRemote final : public remote::Remote {
                                                             const remote::ByteRange& range,
                                                             remote::YieldRequest on_yield,
                                                             const Wait& wait) override;
-  Result<std::optional<remote::WholeFile>> read_ahead(const remote::ChooseFile& choose,
-                                                      std::uint64_t most_bytes, bool is_awaited,
+  Result<std::optional<remote::WholeFile>> read_ahead(const remote::FileAheadOfNeed& file,
                                                       const Wait& wait) override;
   Result<std::unique_ptr<remote::RemoteWriter>> open_writer(
       const remote::RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield,

@@ -110,8 +110,8 @@ class FtpRemote final : public Remote {
   Result<std::unique_ptr<RemoteReader>> open_reader(const RemotePath& path, const ByteRange& range,
                                                     YieldRequest on_yield,
                                                     const Wait& wait) override;
-  Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose, std::uint64_t most_bytes,
-                                              bool is_awaited, const Wait& wait) override;
+  Result<std::optional<WholeFile>> read_ahead(const FileAheadOfNeed& file,
+                                              const Wait& wait) override;
   Result<std::unique_ptr<RemoteWriter>> open_writer(const RemotePath& path, WriteMode mode,
                                                     YieldRequest on_yield, const Wait& wait,
                                                     const UploadTail& likely = {}) override;

@@ -173,6 +173,17 @@ struct WholeFile {
 /// Names the file to be read, at the last moment; nullopt: none is wanted any more.
 using ChooseFile = std::function<std::optional<RemotePath>()>;
 
+/// A small file that is to be read ahead of need.
+struct FileAheadOfNeed {
+  ChooseFile choose;  ///< called on the reading thread, once at most, when there is a connection
+  std::uint64_t most_bytes = 0;
+  /// A program waits for one that is read so, and needs no connection meanwhile.
+  bool is_awaited = false;
+  /// Called on the reading thread when as many bytes as the server has told of are there; their end
+  /// is not confirmed yet.
+  std::function<void(const WholeFile&)> on_bytes = {};
+};
+
 class Remote {
  public:
   virtual ~Remote() = default;
@@ -247,13 +258,10 @@ class Remote {
                                                             const Wait& wait) = 0;
 
   /// Reads a small file ahead of need, as list_ahead() lists.
-  /// @param is_awaited a program waits for one that is read so, and needs no connection meanwhile.
-  /// @param choose called on this thread, once at most, when there is a connection.
   /// @return nullopt: no connection to spare; nothing chosen; larger than `most_bytes`; changed
   /// meanwhile, or of a size that the server does not tell.
   /// @errors as open_reader() and read().
-  virtual Result<std::optional<WholeFile>> read_ahead(const ChooseFile& choose,
-                                                      std::uint64_t most_bytes, bool is_awaited,
+  virtual Result<std::optional<WholeFile>> read_ahead(const FileAheadOfNeed& file,
                                                       const Wait& wait) = 0;
 
   /// Asks whether a file has this digest. May take longer than the wait, as the file is large.

@@ -56,7 +56,18 @@ class Prefetch : public FilesystemFixture {
     }
   }
   void await_listed(std::uint64_t count) {
-    while (fs->counters().listed_ahead < count) {
+    for (const auto end = request().wait; fs->counters().listed_ahead < count;) {
+      ASSERT_FALSE(end.expired());
+      std::this_thread::yield();
+    }
+  }
+  void await_asked(const std::string& call) {
+    const auto is_asked = [this, &call] {
+      const auto log = remote.log();
+      return std::count(log.begin(), log.end(), call) > 0;
+    };
+    for (const auto end = request().wait; !is_asked();) {
+      ASSERT_FALSE(end.expired());
       std::this_thread::yield();
     }
   }
@@ -67,12 +78,13 @@ class Prefetch : public FilesystemFixture {
 TEST_F(Prefetch, AWalkIsListedAhead) {
   list(kRootIno);
   walk_to(0, 1);
-  await_listed(7);
+  await_listed(
+      4);  // the second may have been asked for while it was planned, too: a smaller window
   const auto asked = remote.calls(Op::list);
-  EXPECT_EQ(asked, 3U);
+  EXPECT_LE(asked, 3U);
   walk_to(2, 5);
-  EXPECT_EQ(remote.calls(Op::list), asked);
-  EXPECT_GE(fs->counters().listed_ahead_used, 3U);  // the last may not be counted yet
+  EXPECT_LT(remote.calls(Op::list) - asked, 3U) << "several at a time: one may still be planned";
+  EXPECT_GE(fs->counters().listed_ahead_used, 1U);  // the last may not be counted yet
 }
 
 TEST_F(Prefetch, OffMeansOff) {
@@ -136,7 +148,7 @@ TEST_F(Prefetch, WhatIsRefusedAheadIsLeftToTheProgram) {
   }
   list(kRootIno);
   walk_to(0, 1);
-  await_listed(6);
+  await_listed(3);
   walk_to(2, kDirectories - 1);
   const auto log = remote.log();
   EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(2)), 1);
@@ -169,7 +181,7 @@ TEST_F(PrefetchOfLarge, DirectoriesAreLeftToTheProgram) {
   }
   list(kRootIno);
   walk_to(0, 1);
-  await_listed(6);
+  await_asked("list_ahead " + path(4));
   const auto log = remote.log();
   EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(2)), 1);
   EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(3)), 0);
@@ -213,7 +225,7 @@ TEST_F(PrefetchedTimes, WhoWantsTimesGetsThemAheadToo) {
   EXPECT_EQ(remote.calls(Op::exact_times), 1U);
   stat_six(2);
   EXPECT_EQ(remote.calls(Op::exact_times), 2U);
-  await_listed(7);
+  await_listed(4);
   stat_six(3);
   stat_six(4);
   EXPECT_EQ(remote.calls(Op::exact_times), 2U);
@@ -231,7 +243,7 @@ TEST_F(PrefetchedTimes, AreAskedForOnlyAsLongAsSomebodyLooks) {
   };
   EXPECT_EQ(look_into(1), 1U);
   EXPECT_EQ(look_into(2), 1U);
-  await_listed(7);
+  await_listed(4);
   EXPECT_EQ(look_into(3), 0U) << "it came with its times";
   clock.advance(std::chrono::seconds(11));
   walk_to(9, kDirectories - 2);

@@ -65,6 +65,39 @@ TEST_F(FilesInARow, NeedNoQuestionAtTheirOpening) {
   EXPECT_EQ(remote.calls(Op::stat), 0U);
 }
 
+TEST_F(FilesInARow, OneThatIsAskedAboutAtItsOpeningBringsItsContentAlong) {
+  clock.advance(std::chrono::milliseconds(1500));  // the listing is too old to be believed
+  expect_content(7, 7);
+  EXPECT_EQ(remote.calls(Op::read_ahead), 1U);
+  EXPECT_EQ(remote.calls(Op::version), 0U);
+  EXPECT_EQ(opened(7), 0U);
+  EXPECT_EQ(remote.awaited_reads_ahead(), 1U);
+}
+
+TEST_F(FilesInARow, OneWhoseEndIsNotConfirmedIsNotKeptForOthers) {
+  expect_content(0, 0);
+  clock.advance(std::chrono::seconds(11));  // what was read ahead is too old
+  remote.leave_read_ahead_unconfirmed();
+  remote.forget_calls();
+  const HandleId first = open(look(kRootIno, name(20)), O_RDONLY);
+  EXPECT_EQ(remote.calls(Op::read_ahead), 1U);
+  EXPECT_TRUE(close(first));
+  expect_content(20, 20);
+  EXPECT_EQ(opened(20) + remote.calls(Op::read_ahead), 2U) << "it was read once more";
+}
+
+TEST_F(FilesInARow, OneThatIsNotBroughtAtItsOpeningIsAskedAboutAlone) {
+  clock.advance(std::chrono::milliseconds(1500));
+  remote.put("/" + name(7), "changed by others");
+  remote.put("/" + name(9), std::string(300 * 1024, 'x'));
+  remote.fail_next(Op::read_ahead, "/" + name(8), make_error(Errc::refused, "550 no"));
+  EXPECT_EQ(content(look(kRootIno, name(7))), "changed by others");
+  expect_content(8, 8);
+  EXPECT_EQ(content(look(kRootIno, name(9))), std::string(300 * 1024, 'x'));
+  EXPECT_EQ(opened(8), 1U);
+  EXPECT_EQ(opened(9), 1U);
+}
+
 TEST_F(FilesInARow, AreNotReadAheadWhereThatIsSwitchedOff) {
   mount();
   list(kRootIno);

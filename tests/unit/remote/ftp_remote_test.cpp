@@ -301,7 +301,7 @@ TEST_F(Abilities, AnAmbiguousRefusalIsSettledByLooking) {
 class ReadAhead : public RemoteFixture {
  protected:
   Result<std::optional<WholeFile>> ahead(const std::string& path, std::uint64_t most = 1000) {
-    return remote_->read_ahead([&] { return std::optional(at(path)); }, most, false, soon());
+    return remote_->read_ahead({[&] { return std::optional(at(path)); }, most}, soon());
   }
 };
 
@@ -344,6 +344,22 @@ TEST_F(ReadAhead, AFileOfAnotherSizeThanWasToldIsLeftAlone) {
   }
 }
 
+TEST_F(ReadAhead, TheBytesAreToldOfBeforeTheirEndIsConfirmed) {
+  start();
+  tree().add_file("/f", "content");
+  connect();
+  server_->add_fault({.verb = "RETR", .kind = test::Fault::Kind::replace_reply, .reply = "426 No"});
+  std::string told;
+  const auto file = remote_->read_ahead(
+      {[&] { return std::optional(at("/f")); }, 1000, true,
+       [&told](const WholeFile& whole) {
+         told.assign(reinterpret_cast<const char*>(whole.bytes.get()), *whole.version.size);
+       }},
+      soon());
+  EXPECT_EQ(told, "content");
+  EXPECT_FALSE(file) << "they are not confirmed";
+}
+
 TEST_F(ReadAhead, NothingIsChosenWithoutAConnection) {
   start();
   settings_.max_conns = 1;
@@ -352,12 +368,12 @@ TEST_F(ReadAhead, NothingIsChosenWithoutAConnection) {
   const auto reader = remote_->open_reader(at("/f"), 0, {}, soon());
   ASSERT_TRUE(reader);
   bool chosen = false;
-  const auto none = remote_->read_ahead(
-      [&] {
-        chosen = true;
-        return std::optional(at("/f"));
-      },
-      1000, false, soon());
+  const auto none = remote_->read_ahead({[&] {
+                                           chosen = true;
+                                           return std::optional(at("/f"));
+                                         },
+                                         1000},
+                                        soon());
   EXPECT_TRUE(none && !*none);
   EXPECT_FALSE(chosen);
 }
