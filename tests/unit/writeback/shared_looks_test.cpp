@@ -18,6 +18,8 @@ using test::FakeRemote;
 using test::FakeRemoteOptions;
 using test::Op;
 
+constexpr Duration kLimit = std::chrono::seconds(20);
+
 class SharedLooksTest : public ::testing::Test {
  protected:
   SharedLooksTest() : remote_(clock_) {
@@ -45,7 +47,7 @@ class SharedLooksTest : public ::testing::Test {
     for (const Intention& intention : intentions) {
       removals.push_back({++id, intention, false});
     }
-    return remove_together(remote_, looks_, removals, soon());
+    return remove_together(remote_, looks_, removals, kLimit, {});
   }
   Intention removal(const std::string& path) {
     Intention intention = simple(Action::remove_file, path);
@@ -152,10 +154,27 @@ TEST(SharedLooks, TimesThatListingsTellInMinutesAreAskedForTogether) {
   clock.advance(std::chrono::seconds(1));
   remote.put("/d/b", "54321");
   SharedLooks looks(remote);
-  const auto outcomes = remove_together(remote, looks, removals, wait);
+  const auto outcomes = remove_together(remote, looks, removals, kLimit, {});
   EXPECT_TRUE(outcomes[0] && *outcomes[0]);
   EXPECT_FALSE(outcomes[1]) << "one second tells them apart";
   EXPECT_EQ(remote.calls(Op::exact_times), 1U);
+}
+
+TEST(SharedLooks, TimesThatAreRefusedMakeALookOfItsOwnNecessary) {
+  ManualClock clock;
+  FakeRemoteOptions options;
+  options.exact_listing = false;
+  FakeRemote remote(clock, options);
+  remote.put("/d/a", "12345");
+  Intention intention = simple(Action::remove_file, "/d/a");
+  const auto now = remote.version(intention.path, Wait::for_at_most(kLimit));
+  ASSERT_TRUE(now);
+  intention.base = {Base::Kind::version, *now};
+  const std::vector<Queue::Started> removals{{1, intention, false}};
+  remote.fail_next(Op::exact_times, "/d", make_error(Errc::access_denied, "550"));
+  SharedLooks looks(remote);
+  EXPECT_FALSE(remove_together(remote, looks, removals, kLimit, {}).front());
+  EXPECT_TRUE(remote.exists("/d/a"));
 }
 
 TEST_F(SharedLooksTest, RemovalsThatAreRefusedOrNotExpectedNeedALookOfTheirOwn) {
