@@ -98,6 +98,27 @@ TEST_F(SharedLooksTest, AChangeWhileTheListingIsUnderWayCounts) {
   EXPECT_EQ(remote_.calls(Op::list), 1U);
 }
 
+TEST_F(SharedLooksTest, WhatWasShownOfADirectoryIsNotBelievedOfTheOneThatTakesItsName) {
+  remote_.put("/other/new", "others");
+  list();
+  ASSERT_TRUE(look("/d/new"));
+  ASSERT_TRUE(remote_.rename(path_of("/d"), path_of("/away"), soon()));
+  ASSERT_TRUE(remote_.rename(path_of("/other"), path_of("/d"), soon()));
+  looks_.note_change(path_of("/d"));
+  const auto there = look("/d/new");
+  EXPECT_TRUE(!there || there->kind == KnownName::Kind::file);
+}
+
+TEST_F(SharedLooksTest, NorIsAListingThatWasUnderWayMeanwhile) {
+  look("/d/a");
+  auto gate = remote_.hold(Op::list, {}, test::Moment::after);
+  auto under_way = std::async(std::launch::async, [this] { return look("/d/new"); });
+  ASSERT_TRUE(gate.await_blocked());
+  looks_.note_change(path_of("/d"));
+  gate.open();
+  EXPECT_FALSE(under_way.get());
+}
+
 TEST_F(SharedLooksTest, AListingThatFailsSaysNothingAndIsNotTriedAgainAtOnce) {
   look("/d/a");
   remote_.fail_next(Op::list, "/d", make_error(Errc::access_denied, "550"));
