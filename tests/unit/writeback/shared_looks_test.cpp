@@ -186,15 +186,19 @@ TEST(SharedLooks, TimesThatAreRefusedMakeALookOfItsOwnNecessary) {
   FakeRemoteOptions options;
   options.exact_listing = false;
   FakeRemote remote(clock, options);
-  remote.put("/d/a", "12345");
-  Intention intention = simple(Action::remove_file, "/d/a");
-  const auto now = remote.version(intention.path, Wait::for_at_most(kLimit));
-  ASSERT_TRUE(now);
-  intention.base = {Base::Kind::version, *now};
-  const std::vector<Queue::Started> removals{{1, intention, false}};
+  std::vector<Queue::Started> removals;
+  for (const char* path : {"/d/a", "/d/b"}) {
+    remote.put(path, "12345");
+    Intention intention = simple(Action::remove_file, path);
+    const auto now = remote.version(intention.path, Wait::for_at_most(kLimit));
+    ASSERT_TRUE(now);
+    intention.base = {Base::Kind::version, *now};
+    removals.push_back({removals.size() + 1, intention, false});
+  }
   remote.fail_next(Op::exact_times, "/d", make_error(Errc::access_denied, "550"));
   SharedLooks looks(remote);
   EXPECT_FALSE(remove_together(remote, looks, removals, kLimit, {}).front());
+  EXPECT_EQ(remote.calls(Op::exact_times), 1U);
   EXPECT_TRUE(remote.exists("/d/a"));
 }
 
