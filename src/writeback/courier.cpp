@@ -354,7 +354,7 @@ std::vector<Queue::Started> Courier::take() {
   std::vector<Queue::Started> batch;
   if (auto first = queue_.take()) {
     batch.push_back(*std::move(first));
-    if (batch.front().intention.action == Action::remove_file) {
+    if (batch.front().intention.action == Action::remove_file && !batch.front().goes_alone) {
       auto more = queue_.take_removals_beside(batch.front(), kMostTogether - 1);
       std::move(more.begin(), more.end(), std::back_inserter(batch));
     }
@@ -364,16 +364,27 @@ std::vector<Queue::Started> Courier::take() {
 
 std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>& batch,
                                                const std::stop_token& stop) {
-  std::vector<std::optional<Result<Delivered>>> outcomes(batch.size());
-  if (batch.size() > 1) {
-    outcomes =
-        remove_together(remote_, looks_, batch, Wait::for_at_most(settings_.limits.timeout, stop));
+  std::vector<std::optional<Attempt>> attempts(batch.size());
+  if (batch.size() == 1) {
+    attempts.front() = deliver(batch.front(), stop);
+  } else {
+    auto outcomes = remove_together(remote_, looks_, batch, settings_.limits.timeout, stop);
+    std::transform(outcomes.begin(), outcomes.end(), attempts.begin(), [](auto& outcome) {
+      return outcome ? std::optional(Attempt{*std::move(outcome), std::nullopt}) : std::nullopt;
+    });
   }
   std::vector<Ended> ended;
   ended.reserve(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const Attempt attempt =
-        outcomes[i] ? Attempt{*std::move(outcomes[i]), std::nullopt} : deliver(batch[i], stop);
+    if (!attempts[i]) {
+      // For whoever has time: one after the other, they would keep this thread for long, and those
+      // that have gone already from being told.
+      const MutexLock lock(mutex_);
+      queue_.put_back_alone(batch[i].id);
+      note_change();
+      continue;
+    }
+    const Attempt& attempt = *attempts[i];
     looks_.note_change(batch[i].intention.path);
     if (batch[i].intention.action == Action::rename) {
       looks_.note_change(batch[i].intention.target);

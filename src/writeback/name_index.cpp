@@ -109,13 +109,14 @@ const NameIndex::Ids& NameIndex::at(const remote::RemotePath& path) const {
   return found != ids_.end() ? found->second : kNone;
 }
 
-void NameIndex::for_each_in(const remote::RemotePath& directory,
-                            const std::function<void(const std::string&, const Ids&)>& take) const {
+void NameIndex::for_each_in(const remote::RemotePath& directory, const TakeName& take) const {
   const std::string below = key(directory) + '/';
   for (auto next = ids_.lower_bound(below); next != ids_.end() && next->first.starts_with(below);) {
     const std::size_t slash = next->first.find('/', below.size());
     if (slash == std::string::npos) {
-      take(next->first, next->second);
+      if (!take(next->first, next->second)) {
+        return;
+      }
       ++next;
     } else {
       // Past all that is below this one: '0' follows '/'.

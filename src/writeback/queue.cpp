@@ -157,19 +157,22 @@ Queue::Started Queue::begin(IntentionId id) {
   ready_.erase(id);
   Item& item = items_.at(id);
   item.state = State::begun;
-  return {id, item.intention, std::exchange(item.begun_before, true)};
+  return {id, item.intention, std::exchange(item.begun_before, true),
+          std::exchange(item.goes_alone, false)};
 }
 
 std::vector<Queue::Started> Queue::take_removals_beside(const Started& first, std::size_t most) {
   std::vector<IntentionId> beside;
-  const remote::RemotePath directory = first.intention.path.parent();
-  for (const IntentionId id : ready_) {
-    const Intention& intention = items_.at(id).intention;
-    if (beside.size() < most && intention.action == Action::remove_file &&
-        intention.path.parent() == directory) {
+  // By name: what else may begin can be very much more than what is in this directory.
+  index_.for_each_in(first.intention.path.parent(), [&](const auto& /*key*/, const auto& ids) {
+    const IntentionId id = *ids.begin();  // the others have to wait for it
+    const Item& item = items_.at(id);
+    if (beside.size() < most && ready_.contains(id) &&
+        item.intention.action == Action::remove_file && !item.goes_alone) {
       beside.push_back(id);
     }
-  }
+    return beside.size() < most;
+  });
   std::vector<Started> started;
   started.reserve(beside.size());
   for (const IntentionId id : beside) {
@@ -181,6 +184,11 @@ std::vector<Queue::Started> Queue::take_removals_beside(const Started& first, st
 void Queue::put_back(IntentionId id) {
   items_.at(id).state = State::waiting;
   judge(id);
+}
+
+void Queue::put_back_alone(IntentionId id) {
+  items_.at(id).goes_alone = true;
+  put_back(id);
 }
 
 void Queue::release(IntentionId id) {
@@ -242,6 +250,7 @@ std::vector<remote::RemotePath> Queue::names_in(const remote::RemotePath& direct
     const Intention& last = items_.at(*ids.rbegin()).intention;
     const remote::RemotePath& result = result_path(last);
     names.push_back(name_key(name_case(), result) == key ? result : last.path);
+    return true;
   });
   return names;
 }

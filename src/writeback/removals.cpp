@@ -2,6 +2,7 @@
 #include "ftpsfs/writeback/removals.hpp"
 
 #include <cstddef>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,11 @@ using Shown = std::vector<std::optional<KnownName>>;
 bool is_coarse(const std::optional<KnownName>& shown) {
   return shown && shown->kind == KnownName::Kind::file && shown->version.mtime &&
          shown->version.mtime->grain != remote::TimeGrain::second;
+}
+
+/// What says nothing of one file's removal fails them all; else each is looked at for itself.
+bool fails_all(const Error& error) {
+  return is_link_failure(error.code) || error.code == Errc::cancelled;
 }
 
 /// Where the listing tells times in minutes or days, they are asked for, all in one flight.
@@ -51,7 +57,10 @@ bool is_as_accepted(const std::optional<KnownName>& shown, const Base& base) {
 }  // namespace
 
 Outcomes remove_together(remote::Remote& remote, SharedLooks& looks,
-                         std::span<const Queue::Started> removals, const Wait& wait) {
+                         std::span<const Queue::Started> removals, Duration timeout,
+                         const std::stop_token& stop) {
+  // Each step has a time of its own: a listing of a large directory takes long.
+  const auto wait = [&] { return Wait::for_at_most(timeout, stop); };
   Outcomes outcomes(removals.size());
   if (removals.empty()) {
     return outcomes;
@@ -62,26 +71,32 @@ Outcomes remove_together(remote::Remote& remote, SharedLooks& looks,
   for (const Queue::Started& each : removals) {
     paths.push_back(each.intention.path);
   }
-  Shown shown = looks.look(directory, paths, wait);
-  auto refined = refine_times(remote, directory, paths, shown, wait);
+  Shown shown = looks.look(directory, paths, wait());
+  const auto refined = refine_times(remote, directory, paths, shown, wait());
+  if (!refined) {
+    if (fails_all(refined.error())) {
+      outcomes.assign(removals.size(), std::optional<Result<Delivered>>(refined.error()));
+    }
+    return outcomes;
+  }
   std::vector<std::size_t> together;
   std::vector<remote::RemotePath> chosen;
-  for (std::size_t i = 0; refined && i < removals.size(); ++i) {
+  for (std::size_t i = 0; i < removals.size(); ++i) {
     if (is_as_accepted(shown[i], removals[i].intention.base)) {
       together.push_back(i);
       chosen.push_back(paths[i]);
     }
   }
-  auto removed = chosen.empty() ? std::vector<bool>() : remote.remove_files(chosen, wait);
+  if (chosen.empty()) {
+    return outcomes;
+  }
+  const auto removed = remote.remove_files(chosen, wait());
   for (std::size_t i = 0; i < together.size(); ++i) {
-    if (!removed) {
+    if (!removed && fails_all(removed.error())) {
       outcomes[together[i]] = removed.error();
-    } else if (i < removed->size() && (*removed)[i]) {
+    } else if (removed && i < removed->size() && (*removed)[i]) {
       outcomes[together[i]] = Delivered{};
     }
-  }
-  if (!refined) {
-    outcomes.assign(removals.size(), std::optional<Result<Delivered>>(refined.error()));
   }
   return outcomes;
 }

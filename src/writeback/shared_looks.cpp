@@ -11,8 +11,6 @@ namespace {
 /// For as long a listing is believed, and four times as long as it took.
 constexpr Duration kBelieved{1'000};
 constexpr int kWorth = 4;
-/// Directories at a time; those that are believed no more go first.
-constexpr std::size_t kMostViews = 32;
 
 }  // namespace
 
@@ -26,7 +24,7 @@ std::vector<std::optional<KnownName>> SharedLooks::look(const remote::RemotePath
   std::vector<std::optional<KnownName>> found(paths.size());
   const MutexLock lock(mutex_);
   const SteadyTime now = SteadyClock::now();
-  make_room(now);
+  drop_old(now);
   std::shared_ptr<View>& place = views_[name_key(case_, directory)];
   if (!place) {
     place = std::make_shared<View>();
@@ -52,7 +50,7 @@ std::vector<std::optional<KnownName>> SharedLooks::look(const remote::RemotePath
 void SharedLooks::list(const remote::RemotePath& directory, View& view, const Wait& wait) {
   view.is_under_way = true;
   view.changed.clear();
-  const std::uint64_t forgotten = forgotten_;
+  view.is_void = false;
   mutex_.unlock();
   const SteadyTime begun = SteadyClock::now();
   const auto listing = remote_.list(directory, wait);
@@ -60,7 +58,7 @@ void SharedLooks::list(const remote::RemotePath& directory, View& view, const Wa
   mutex_.lock();
   view.is_under_way = false;
   view.names.clear();
-  const bool is_of_use = listing && forgotten == forgotten_;
+  const bool is_of_use = listing && !view.is_void;
   view.is_whole = is_of_use && listing->shows_all;
   if (is_of_use) {
     for (const remote::Entry& entry : listing->entries) {
@@ -88,28 +86,39 @@ std::optional<KnownName> SharedLooks::find(const View& view, const remote::Remot
 
 void SharedLooks::note_change(const remote::RemotePath& path) {
   const MutexLock lock(mutex_);
-  const auto view = views_.find(name_key(case_, path.parent()));
-  if (view != views_.end()) {
+  if (const auto view = views_.find(name_key(case_, path.parent())); view != views_.end()) {
     view->second->changed.insert(name_key(case_, path));
+  }
+  const std::string key = name_key(case_, path);
+  if (const auto view = views_.find(key); view != views_.end()) {
+    forget(*view->second);
+  }
+  const std::string below = key + '/';
+  for (auto view = views_.lower_bound(below);
+       view != views_.end() && view->first.starts_with(below); ++view) {
+    forget(*view->second);
   }
 }
 
 void SharedLooks::forget_all() {
   const MutexLock lock(mutex_);
-  ++forgotten_;
   for (auto& [key, view] : views_) {
-    view->until = {};
-    view->is_whole = false;
-    view->names.clear();
+    forget(*view);
   }
 }
 
-void SharedLooks::make_room(SteadyTime now) {
-  if (views_.size() < kMostViews) {
-    return;
-  }
-  std::erase_if(views_, [now](const auto& view) {
-    return !view.second->is_under_way && now >= view.second->until;
+void SharedLooks::forget(View& view) {
+  view.is_void = true;
+  view.until = {};
+  view.is_whole = false;
+  view.names.clear();
+}
+
+/// A large directory takes much memory.
+void SharedLooks::drop_old(SteadyTime now) {
+  std::erase_if(views_, [now](const auto& each) {
+    const View& view = *each.second;
+    return !view.is_under_way && now >= view.until && now >= view.asked + kBelieved;
   });
 }
 

@@ -41,9 +41,10 @@ class NameIndex {
   using Ids = std::set<IntentionId>;
   /// All that speak of this very path.
   const Ids& at(const remote::RemotePath& path) const;
+  /// @return whether to go on.
+  using TakeName = std::function<bool(const std::string& key, const Ids&)>;
   /// Calls `take` with those that speak of a name right in this directory, name after name.
-  void for_each_in(const remote::RemotePath& directory,
-                   const std::function<void(const std::string& key, const Ids&)>& take) const;
+  void for_each_in(const remote::RemotePath& directory, const TakeName& take) const;
   NameCase name_case() const noexcept { return case_; }
 
  private:

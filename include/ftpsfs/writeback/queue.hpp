@@ -53,6 +53,7 @@ class Queue {
     Intention intention;
     /// It was begun before, here or by another process: it may have been carried out.
     bool again = false;
+    bool goes_alone = false;  ///< see put_back_alone()
   };
   /// The first that may begin. @return nullopt: none may, now.
   std::optional<Started> take();
@@ -62,6 +63,8 @@ class Queue {
 
   /// It failed for a while, and may be taken again.
   void put_back(IntentionId id);
+  /// The same, of one that could not go with others: it is taken by itself the next time.
+  void put_back_alone(IntentionId id);
 
   /// It is carried out. What depends on it waits on until release().
   /// @param left what the server tells of the file that it leaves; nullopt: nothing is known.
@@ -115,6 +118,7 @@ class Queue {
     State state = State::waiting;
     bool begun_before = false;
     bool is_merged = false;  ///< stands for more than one
+    bool goes_alone = false;
     /// Edits that put it and are not kept yet.
     unsigned unkept = 0;
     // Of one that is finished: what the server has under its name, and under a rename's old one.

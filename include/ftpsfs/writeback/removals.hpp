@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "ftpsfs/base/wait.hpp"
@@ -15,10 +16,10 @@
 namespace ftpsfs::writeback {
 
 /// Removes those that are what they were when their removal was accepted.
-/// @param removals all of one directory.
+/// @param removals all of one directory. @param timeout for each step.
 /// @return for each, what a Delivery would say; nullopt: it needs one of its own.
 std::vector<std::optional<Result<Delivered>>> remove_together(
     remote::Remote& remote, SharedLooks& looks, std::span<const Queue::Started> removals,
-    const Wait& wait);
+    Duration timeout, const std::stop_token& stop);
 
 }  // namespace ftpsfs::writeback

@@ -37,7 +37,8 @@ class SharedLooks {
                                              const Wait& wait);
 
   /// A change of our own was made, or may have been: what was shown of the name, or will be by a
-  /// listing that is under way, says nothing any more.
+  /// listing that is under way, says nothing any more. Nor does what was shown below it: the name
+  /// may be that of another directory now.
   void note_change(const remote::RemotePath& path);
   /// The same for all names.
   void forget_all();
@@ -48,21 +49,22 @@ class SharedLooks {
     bool is_whole = false;                             ///< a name that is not here is absent
     std::set<std::string> changed;                     ///< since the listing was asked for
     bool is_under_way = false;
-    SteadyTime asked{};  ///< by anybody, of late
-    SteadyTime until{};  ///< it may be believed
+    bool is_void = false;  ///< what is under way is of no use
+    SteadyTime asked{};    ///< by anybody, of late
+    SteadyTime until{};    ///< it may be believed
   };
 
   void list(const remote::RemotePath& directory, View& view, const Wait& wait)
       FTPSFS_REQUIRES(mutex_);
   std::optional<KnownName> find(const View& view, const remote::RemotePath& path) const;
-  void make_room(SteadyTime now) FTPSFS_REQUIRES(mutex_);
+  static void forget(View& view);
+  void drop_old(SteadyTime now) FTPSFS_REQUIRES(mutex_);
 
   remote::Remote& remote_;
   const NameCase case_;
   Mutex mutex_;
   ConditionVariable listed_;
   std::map<std::string, std::shared_ptr<View>> views_ FTPSFS_GUARDED_BY(mutex_);
-  std::uint64_t forgotten_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< how often
 };
 
 }  // namespace ftpsfs::writeback

@@ -228,6 +228,24 @@ TEST_F(CourierTest, ManyInOneDirectoryShareTheirLooks) {
   EXPECT_TRUE(courier_->journal().intentions().empty());
 }
 
+TEST_F(CourierTest, RemovalsThatCannotGoTogetherAreSharedByAllThreads) {
+  remote_.fail_all(kDown);
+  begin();
+  for (const char* path : {"/d/a", "/d/b", "/d/c", "/d/d", "/d/e", "/d/f"}) {
+    remote_.put(path, "content");
+    ASSERT_TRUE(change(simple(Action::remove_file, path)));
+    await_failure();
+  }
+  remote_.fail_all(std::nullopt);
+  remote_.fail_next(Op::list, "/d", make_error(Errc::access_denied, "550", 550));
+  auto gate = remote_.hold(Op::stat);
+  courier_->hurry();
+  EXPECT_TRUE(gate.await_blocked(4)) << "one for each thread";
+  gate.open();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.calls(Op::list), 1U);
+}
+
 TEST_F(CourierTest, ChangesOfOthersAreNotOverwritten) {
   remote_.fail_all(kDown);
   begin();

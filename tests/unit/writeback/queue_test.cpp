@@ -476,5 +476,28 @@ TEST_F(QueueTest, RemovalsInOneDirectoryAreTakenTogether) {
   EXPECT_THAT(take_words(), ElementsAre("remove /e/c", "remove /d/g", "mkdir /d/new"));
 }
 
+TEST_F(QueueTest, ARemovalThatCouldNotGoWithOthersGoesAloneOnce) {
+  for (const char* path : {"/d/a", "/d/b", "/d/c"}) {
+    add(simple(Action::remove_file, path));
+  }
+  const auto first = queue_.take();
+  ASSERT_TRUE(first);
+  for (const auto& started : queue_.take_removals_beside(*first, 9)) {
+    if (started.intention.path == path_of("/d/b")) {
+      queue_.put_back_alone(started.id);
+    } else {
+      queue_.put_back(started.id);
+    }
+  }
+  const auto beside = queue_.take_removals_beside(*first, 9);
+  ASSERT_EQ(beside.size(), 1U);
+  EXPECT_EQ(words(beside.front().intention), "remove /d/c");
+  const auto alone = queue_.take();
+  ASSERT_TRUE(alone);
+  EXPECT_TRUE(alone->goes_alone);
+  queue_.put_back(alone->id);
+  EXPECT_EQ(queue_.take_removals_beside(*first, 9).size(), 1U);
+}
+
 }  // namespace
 }  // namespace ftpsfs::writeback

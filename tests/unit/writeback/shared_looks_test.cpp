@@ -18,6 +18,8 @@ using test::FakeRemote;
 using test::FakeRemoteOptions;
 using test::Op;
 
+constexpr Duration kLimit = std::chrono::seconds(20);
+
 class SharedLooksTest : public ::testing::Test {
  protected:
   SharedLooksTest() : remote_(clock_) {
@@ -45,7 +47,7 @@ class SharedLooksTest : public ::testing::Test {
     for (const Intention& intention : intentions) {
       removals.push_back({++id, intention, false});
     }
-    return remove_together(remote_, looks_, removals, soon());
+    return remove_together(remote_, looks_, removals, kLimit, {});
   }
   Intention removal(const std::string& path) {
     Intention intention = simple(Action::remove_file, path);
@@ -94,6 +96,27 @@ TEST_F(SharedLooksTest, AChangeWhileTheListingIsUnderWayCounts) {
   EXPECT_FALSE(first.get());
   EXPECT_TRUE(second.get());
   EXPECT_EQ(remote_.calls(Op::list), 1U);
+}
+
+TEST_F(SharedLooksTest, WhatWasShownOfADirectoryIsNotBelievedOfTheOneThatTakesItsName) {
+  remote_.put("/other/new", "others");
+  list();
+  ASSERT_TRUE(look("/d/new"));
+  ASSERT_TRUE(remote_.rename(path_of("/d"), path_of("/away"), soon()));
+  ASSERT_TRUE(remote_.rename(path_of("/other"), path_of("/d"), soon()));
+  looks_.note_change(path_of("/d"));
+  const auto there = look("/d/new");
+  EXPECT_TRUE(!there || there->kind == KnownName::Kind::file);
+}
+
+TEST_F(SharedLooksTest, NorIsAListingThatWasUnderWayMeanwhile) {
+  look("/d/a");
+  auto gate = remote_.hold(Op::list, {}, test::Moment::after);
+  auto under_way = std::async(std::launch::async, [this] { return look("/d/new"); });
+  ASSERT_TRUE(gate.await_blocked());
+  looks_.note_change(path_of("/d"));
+  gate.open();
+  EXPECT_FALSE(under_way.get());
 }
 
 TEST_F(SharedLooksTest, AListingThatFailsSaysNothingAndIsNotTriedAgainAtOnce) {
@@ -152,10 +175,31 @@ TEST(SharedLooks, TimesThatListingsTellInMinutesAreAskedForTogether) {
   clock.advance(std::chrono::seconds(1));
   remote.put("/d/b", "54321");
   SharedLooks looks(remote);
-  const auto outcomes = remove_together(remote, looks, removals, wait);
+  const auto outcomes = remove_together(remote, looks, removals, kLimit, {});
   EXPECT_TRUE(outcomes[0] && *outcomes[0]);
   EXPECT_FALSE(outcomes[1]) << "one second tells them apart";
   EXPECT_EQ(remote.calls(Op::exact_times), 1U);
+}
+
+TEST(SharedLooks, TimesThatAreRefusedMakeALookOfItsOwnNecessary) {
+  ManualClock clock;
+  FakeRemoteOptions options;
+  options.exact_listing = false;
+  FakeRemote remote(clock, options);
+  std::vector<Queue::Started> removals;
+  for (const char* path : {"/d/a", "/d/b"}) {
+    remote.put(path, "12345");
+    Intention intention = simple(Action::remove_file, path);
+    const auto now = remote.version(intention.path, Wait::for_at_most(kLimit));
+    ASSERT_TRUE(now);
+    intention.base = {Base::Kind::version, *now};
+    removals.push_back({removals.size() + 1, intention, false});
+  }
+  remote.fail_next(Op::exact_times, "/d", make_error(Errc::access_denied, "550"));
+  SharedLooks looks(remote);
+  EXPECT_FALSE(remove_together(remote, looks, removals, kLimit, {}).front());
+  EXPECT_EQ(remote.calls(Op::exact_times), 1U);
+  EXPECT_TRUE(remote.exists("/d/a"));
 }
 
 TEST_F(SharedLooksTest, RemovalsThatAreRefusedOrNotExpectedNeedALookOfTheirOwn) {
