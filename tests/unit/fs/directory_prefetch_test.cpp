@@ -181,6 +181,7 @@ TEST_F(PrefetchOfLarge, DirectoriesAreLeftToTheProgram) {
   }
   list(kRootIno);
   walk_to(0, 1);
+  await_asked("list_ahead " + path(2));
   await_asked("list_ahead " + path(4));
   const auto log = remote.log();
   EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(2)), 1);
