@@ -226,7 +226,8 @@ TEST_F(PrefetchedTimes, WhoWantsTimesGetsThemAheadToo) {
   EXPECT_EQ(remote.calls(Op::exact_times), 1U);
   stat_six(2);
   EXPECT_EQ(remote.calls(Op::exact_times), 2U);
-  await_listed(4);
+  await_asked("list_ahead " + path(3));
+  await_asked("list_ahead " + path(4));
   stat_six(3);
   stat_six(4);
   EXPECT_EQ(remote.calls(Op::exact_times), 2U);
@@ -244,7 +245,7 @@ TEST_F(PrefetchedTimes, AreAskedForOnlyAsLongAsSomebodyLooks) {
   };
   EXPECT_EQ(look_into(1), 1U);
   EXPECT_EQ(look_into(2), 1U);
-  await_listed(4);
+  await_asked("list_ahead " + path(3));
   EXPECT_EQ(look_into(3), 0U) << "it came with its times";
   clock.advance(std::chrono::seconds(11));
   walk_to(9, kDirectories - 2);
