@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from box import wait_for
-from mount import binary, is_mounted, processes_of, sanitized, status_of
+from mount import binary, is_mounted, processes_of, status_of
 from program import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Program
 from servers import PASSWORD, USER
 
@@ -434,22 +434,3 @@ def test_one_version_is_told_everywhere(program):
     sources = [path for folder in ("src", "include") for path in (source / folder).rglob("*.?pp")]
     assert len(sources) > 100
     assert not [path for path in sources if re.search(r"__(DATE|TIME|TIMESTAMP)__", path.read_text())]
-
-
-# -- start-up
-
-def test_a_mount_on_loopback_is_usable_soon(box, program):
-    """100 ms of our own, and the round trips of a login, which cost what the server takes for them."""
-    box.put("hello", b"hello\n")
-    best = 9.0
-    for _ in range(5):
-        begun = time.monotonic()
-        program.mount()
-        assert (program.mnt / "hello").exists()
-        took = time.monotonic() - begun
-        verbs = status_of(program.mnt)["verbs"]
-        server = max(verb["max_us"] for verb in verbs) / 1e6
-        best = min(best, took - server)
-        assert program.run("umount", program.mnt).returncode == 0
-        assert program.ended()
-    assert best < (0.5 if sanitized() else 0.25)
