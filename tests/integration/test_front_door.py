@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from box import wait_for
-from mount import binary, is_mounted, processes_of, status_of
+from mount import binary, is_mounted, processes_of, sanitized, status_of
 from program import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Program
 from servers import PASSWORD, USER
 
@@ -435,3 +435,14 @@ def test_one_version_is_told_everywhere(program):
     sources = [path for folder in ("src", "include") for path in (source / folder).rglob("*.?pp")]
     assert len(sources) > 100
     assert not [path for path in sources if re.search(r"__(DATE|TIME|TIMESTAMP)__", path.read_text())]
+
+
+def test_the_program_does_not_tell_where_it_was_built(box):
+    """As distributions ship it, without debug symbols: macros of OpenSSL and assert() put the names of files in."""
+    if sanitized():
+        pytest.skip("sanitizers name places in the sources")
+    stripped = box.folder / "stripped"
+    subprocess.run(["objcopy", "--strip-all", binary(), stripped], check=True, timeout=60)
+    told = stripped.read_bytes()
+    assert len(told) > 1 << 20
+    assert not re.search(rb"/[^\0]*/src/\w+/\w+\.[ch]pp", told)
