@@ -4,6 +4,7 @@ commands for a running mount."""
 
 import json
 import os
+import pty
 import pwd
 import re
 import shlex
@@ -414,6 +415,37 @@ def test_fish_completes(box, program):
     done = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C 'ftpsfs --verif'; complete -C 'ftpsfs sta'"],
                           capture_output=True, text=True, timeout=20, env={**os.environ, "HOME": str(box.folder)})
     assert "--verify" in done.stdout and "status" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("line, expected", [
+    ("ftpsfs sta", "ftpsfs status "), ("ftpsfs --crl", "ftpsfs --crlfile="), ("ftpsfs --verify=f", "ftpsfs --verify=full "),
+    ("ftpsfs status --wa", "ftpsfs status --watch"), ("ftpsfs log-level /any deb", "ftpsfs log-level /any debug ")])
+def test_zsh_completes(box, program, line, expected):
+    """It completes for its line editor alone, and that wants a terminal."""
+    if not shutil.which("zsh"):
+        pytest.skip("no zsh here")
+    folder = box.folder / "zsh"
+    folder.mkdir()
+    (folder / "_ftpsfs").write_text(program.run("help", "--completion=zsh").stdout)
+    (folder / ".zshrc").write_text(f"""
+        fpath=({folder} $fpath)
+        autoload -Uz compinit && compinit -u -D
+        complete-and-tell() {{ zle complete-word; print -r -- "$BUFFER" > {folder}/told.new; mv {folder}/told.new {folder}/told }}
+        zle -N complete-and-tell
+        bindkey '^I' complete-and-tell
+        precmd() {{ : > {folder}/ready }}
+    """)
+    ours, its = pty.openpty()
+    try:
+        box.start(["zsh", "--no-globalrcs", "-i"], stdin=its, stdout=its, stderr=its,
+                  env={**os.environ, "ZDOTDIR": str(folder), "HOME": str(folder), "TERM": "dumb"})
+        assert wait_for((folder / "ready").exists, seconds=20)
+        os.write(ours, line.encode() + b"\t")
+        assert wait_for((folder / "told").exists, seconds=20)
+    finally:
+        os.close(ours)
+        os.close(its)
+    assert (folder / "told").read_text().rstrip("\n").startswith(expected.rstrip()), (folder / "told").read_text()
 
 
 # -- versions
