@@ -5,6 +5,9 @@ function(ftpsfs_floor name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
   add_library(ftpsfs_${name} STATIC ${sources})
   target_link_libraries(ftpsfs_${name} PUBLIC ftpsfs_options ${F_LINK} PRIVATE ${F_PRIVATE_LINK})
+  # __FILE__ stands in macros of OpenSSL: what is released must not tell where it was built.
+  target_compile_options(ftpsfs_${name} PRIVATE
+    $<$<NOT:$<CONFIG:Debug>>:-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=>)
   if(FTPSFS_FUZZ)
     # The fuzzer is led by what the code under test does.
     target_compile_options(ftpsfs_${name} PRIVATE -fsanitize=fuzzer-no-link)

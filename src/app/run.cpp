@@ -137,7 +137,7 @@ std::string version_text() {
   return fmt::format(
       "ftpsfs {}\nlibfuse {}\n{}\nBoost {}.{}.{}\n"
       "features: explicit and implicit TLS 1.0-1.3, client certificates (PEM, DER, PKCS #12), OCSP "
-      "stapling, CRLs, pins, SOCKS5, active mode, systemd\n",
+      "stapling, CRLs, pins, SOCKS5, active mode, writing back, systemd\n",
       FTPSFS_VERSION, ::fuse_pkgversion(), net::tls_library(), BOOST_VERSION / kMajor,
       BOOST_VERSION / kMinor % 1000, BOOST_VERSION % kMinor);
 }

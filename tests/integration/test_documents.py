@@ -310,9 +310,9 @@ def starts_the_demo(tree, command):
 
 
 def is_run_elsewhere(town, command):
-    """What builds everything, or tests everything, is run by hand, by continuous integration and by tests/package/run.sh."""
+    """What builds everything, or tests everything, is run by hand, by continuous integration and by tests/package/build.sh."""
     words = re.sub(r"\s+#.*", "", command)
-    runs = (SOURCE / "tests/package/run.sh").read_text() + (SOURCE / ".ci/run").read_text()
+    runs = (SOURCE / "tests/package/build.sh").read_text() + (SOURCE / ".ci/run").read_text()
     takes_it_from_here = "commands_of_readme dpkg-buildpackage" in runs and words in (SOURCE / "README.md").read_text()
     assert words in runs or takes_it_from_here, words
 

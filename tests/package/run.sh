@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Builds the Debian package from contrib/debian as README.md says, has lintian look at it, installs it in a throw-away
+# Builds the Debian package (build.sh), has lintian look at it, installs it in a throw-away
 # root (an overlay over this machine's, in a mount namespace of its own) and uses it there: mount, fstab, man pages, and
 # removal. And makes the archive of the same build by cpack. Needs root.
 #
@@ -12,23 +12,10 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-# The block of code of README.md in which this word begins a line.
-commands_of_readme() { # WORD
-    awk -v word="$1" '
-        /^```/ { if (inside && hit) printf "%s", block; inside = !inside; block = ""; hit = 0; next }
-        inside { block = block $0 "\n"; if ($1 == word) hit = 1 }' "$root/README.md"
-}
-
 build_package() {
-    local tree="$work/ftpsfs"
-    mkdir "$tree"
-    (cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree")
-    (cd "$tree" && bash -euc "$(commands_of_readme dpkg-buildpackage)") >"$work/build.log" 2>&1 || {
-        tail -n 40 "$work/build.log" >&2
-        return 1
-    }
+    "$root/tests/package/build.sh" "$work"
     lintian --fail-on error,warning "$work"/ftpsfs_*.changes
-    pack_archive "$tree"/obj-*
+    pack_archive "$work"/ftpsfs/obj-*
 }
 
 # cpack, of the same build: a tree to be unpacked in /.
