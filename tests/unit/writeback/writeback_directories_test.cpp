@@ -232,6 +232,24 @@ TEST_F(WritebackDirectoriesTest, OursThatNobodySeesAreSeenToBefore) {
   EXPECT_EQ(code_of(remote_->remove_directory(path_of("/d"), patience())), Errc::not_empty);
 }
 
+TEST_F(WritebackDirectoriesTest, OneInWhichAFileMayLieAsideIsNotTakenForEmpty) {
+  test::FakeRemoteOptions options;
+  options.rename_replaces = false;
+  serve(options);
+  server_->put("/d/f", "1");
+  ASSERT_TRUE(begin());
+  list("/");
+  list("/d");
+  server_->fail_next(Op::remove_file, {}, make_error(Errc::access_denied, "550", 550));
+  ASSERT_TRUE(put("/d/f", "longer"));
+  drain();
+  ASSERT_EQ(server_->names("/d").size(), 2U);
+  ASSERT_TRUE(remove("/d/f"));
+  drain();
+  EXPECT_EQ(code_of(remote_->remove_directory(path_of("/d"), patience())), Errc::not_empty);
+  EXPECT_EQ(courier().counters().given_up, 0U);
+}
+
 TEST_F(WritebackDirectoriesTest, OneThatOthersHaveFilledMeanwhileStaysAndThatIsTold) {
   server_->put("/d/f", "1");
   ASSERT_TRUE(begin());
