@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -14,6 +15,16 @@
 #include "ftpsfs/writeback/shared_looks.hpp"
 
 namespace ftpsfs::writeback {
+
+namespace {
+
+/// That somebody else has removed it is as good.
+Result<void> gone(Result<void> removed) {
+  const bool is_gone = removed || removed.error().code == Errc::not_found;
+  return is_gone ? Result<void>() : removed;
+}
+
+}  // namespace
 
 bool is_passing(const Error& error) {
   switch (error.code) {
@@ -97,11 +108,31 @@ Result<Delivered> Delivery::remove_file() {
 }
 
 Result<Delivered> Delivery::remove_directory() {
-  const auto removed = remote_.remove_directory(intention_.path, wait());
-  if (!removed && removed.error().code != Errc::not_found) {
-    return removed.error();
+  auto removed = remote_.remove_directory(intention_.path, wait());
+  if (!removed && removed.error().code == Errc::not_empty) {
+    FTPSFS_TRY(remove_unfinished_uploads());
+    removed = remote_.remove_directory(intention_.path, wait());
   }
+  FTPSFS_TRY(gone(std::move(removed)));
   return Delivered{};
+}
+
+/// What a process that was killed has left in a directory that nothing else is in. What it had
+/// moved aside may be the only copy of a file, and stays.
+Result<void> Delivery::remove_unfinished_uploads() const {
+  FTPSFS_TRY_ASSIGN(const remote::Listing listing, remote_.list(intention_.path, wait()));
+  const auto is_unfinished = [](const remote::Entry& entry) {
+    const auto hidden = remote::HiddenNames::parse(entry.name);
+    return hidden && hidden->kind == remote::HiddenName::Kind::upload;
+  };
+  if (!std::all_of(listing.entries.begin(), listing.entries.end(), is_unfinished)) {
+    return make_error(Errc::not_empty, intention_.path.str() + ": directory not empty");
+  }
+  for (const remote::Entry& entry : listing.entries) {
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath path, intention_.path.child(entry.name));
+    FTPSFS_TRY(gone(remote_.remove_file(path, wait())));
+  }
+  return {};
 }
 
 Result<Delivered> Delivery::make_directory() {

@@ -9,7 +9,7 @@ namespace ftpsfs::writeback {
 KnownName KnownName::of(const remote::Entry& entry) {
   KnownName known;
   if (entry.type != remote::FileType::regular) {
-    known.kind = Kind::other;
+    known.kind = entry.type == remote::FileType::directory ? Kind::directory : Kind::other;
     return known;
   }
   known.kind = Kind::file;
@@ -54,7 +54,8 @@ void KnownNames::learn_version(const remote::RemotePath& path, const remote::Fil
   KnownName name;
   name.kind = KnownName::Kind::file;
   if (before != directory->names.end() && before->second) {
-    if (before->second->kind == KnownName::Kind::other) {
+    if (before->second->kind == KnownName::Kind::other ||
+        before->second->kind == KnownName::Kind::directory) {
       return;  // a link to a file
     }
     name.mode = before->second->mode;
@@ -86,12 +87,20 @@ void KnownNames::note(const remote::RemotePath& path, const KnownName& name) {
 
 void KnownNames::note_new_directory(const remote::RemotePath& path) {
   KnownName name;
-  name.kind = KnownName::Kind::other;
+  name.kind = KnownName::Kind::directory;
   note(path, name);
+  clear(path, true);
+}
+
+/// What is kept of it keeps answers that are under way from teaching what was in it.
+void KnownNames::note_removed_directory(const remote::RemotePath& path) {
+  note(path, {});
+  clear(path, false);
+}
+
+void KnownNames::note_others_in(const remote::RemotePath& path) {
   Directory& directory = obtain_directory(name_key(case_, path));
-  names_ -= directory.names.size();
-  directory.names.clear();
-  directory.is_whole = true;
+  directory.is_whole = false;
   directory.changed = ++clock_;
   make_room();
 }
@@ -129,6 +138,19 @@ std::optional<KnownName> KnownNames::find(const remote::RemotePath& path) {
   return directory->is_whole ? std::optional(KnownName{}) : std::nullopt;
 }
 
+bool KnownNames::is_whole(const remote::RemotePath& directory) {
+  const Directory* const known = find_directory(name_key(case_, directory));
+  return known != nullptr && known->is_whole;
+}
+
+void KnownNames::for_each_in(const remote::RemotePath& directory, const Each& take) {
+  if (const Directory* const known = find_directory(name_key(case_, directory))) {
+    for (const auto& [key, name] : known->names) {
+      take(key, name);
+    }
+  }
+}
+
 KnownNames::Directory* KnownNames::find_directory(const std::string& key) {
   const auto found = directories_.find(key);
   if (found == directories_.end()) {
@@ -146,6 +168,15 @@ KnownNames::Directory& KnownNames::obtain_directory(const std::string& key) {
   Directory& directory = directories_[key];
   directory.use = uses_.begin();
   return directory;
+}
+
+void KnownNames::clear(const remote::RemotePath& path, bool is_whole) {
+  Directory& directory = obtain_directory(name_key(case_, path));
+  names_ -= directory.names.size();
+  directory.names.clear();
+  directory.is_whole = is_whole;
+  directory.changed = ++clock_;
+  make_room();
 }
 
 KnownNames::Directory* KnownNames::teachable(const std::string& key, Moment asked) {

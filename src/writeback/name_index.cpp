@@ -78,6 +78,12 @@ bool NameIndex::has_related(const Intention& intention, IntentionId before) cons
   return found;
 }
 
+bool NameIndex::has_below(const remote::RemotePath& path) const {
+  const std::string below = key(path) + '/';
+  const auto first = ids_.lower_bound(below);
+  return first != ids_.end() && first->first.starts_with(below);
+}
+
 std::vector<IntentionId> NameIndex::related_behind(const Intention& intention,
                                                    IntentionId id) const {
   Ids behind;

@@ -69,7 +69,7 @@ Edit Queue::refuse(IntentionId id, std::string reason,
   const bool is_kept =
       intention.action == Action::upload || intention.action == Action::make_directory;
   Edit edit;
-  if (intention.action == Action::upload && !fold_behind(id, intention, edit)) {
+  if (is_kept && !fold_behind(id, intention, edit)) {
     edit.drops.push_back(id);
     return edit;
   }
@@ -98,6 +98,8 @@ bool Queue::fold_behind(IntentionId id, Intention& refused, Edit& edit) {
     }
     const Intention later = next->second.intention;
     const bool moves_it = later.action == Action::rename && same(later.path, refused.path);
+    const bool removes =
+        later.action == Action::remove_file || later.action == Action::remove_directory;
     if (later.action == Action::set_attributes) {
       refused.tail = combined(refused.tail, later.tail);
       drop(behind, edit);
@@ -106,8 +108,9 @@ bool Queue::fold_behind(IntentionId id, Intention& refused, Edit& edit) {
       resolve(refused.path, behind, refused.base, edit);
       refused.path = later.target;
       refused.base = later.base;
-    } else if (later.action == Action::remove_file && refused.base.kind == Base::Kind::absent) {
+    } else if (removes && refused.base.kind == Base::Kind::absent) {
       drop(behind, edit);  // it never came to be
+      resolve(refused.path, behind, refused.base, edit);
       return false;
     } else if (later.action == Action::upload || later.action == Action::remove_file ||
                later.action == Action::rename) {

@@ -17,7 +17,13 @@ constexpr Base kOurs{Base::Kind::ours, {}};
 /// @pre under the courier's mutex.
 WritebackRemote::Footing WritebackRemote::footing(const Queue& queue,
                                                   const remote::RemotePath& path) const {
-  const View view = Overlay(queue).at(path);
+  const Overlay overlay(queue);
+  const View view = overlay.at(path);
+  const View::Kind around = overlay.at(path.parent()).kind;
+  const bool has_no_directory = around == View::Kind::absent || around == View::Kind::file;
+  if (has_no_directory) {
+    return {Footing::Kind::nowhere, {}, std::nullopt};
+  }
   if (view.kind == View::Kind::directory || !inner_.takes_any_name_beside(path)) {
     return {Footing::Kind::other, {}, std::nullopt};
   }
@@ -37,6 +43,7 @@ WritebackRemote::Footing WritebackRemote::footing(const Queue& queue,
       return {Footing::Kind::name, {}, std::nullopt};
     case KnownName::Kind::file:
       return {Footing::Kind::name, {Base::Kind::version, known->version}, known->mode};
+    case KnownName::Kind::directory:
     case KnownName::Kind::other:
       break;
   }
@@ -61,7 +68,8 @@ Result<WritebackRemote::Footing> WritebackRemote::fetch_footing(const remote::Re
     known_->learn(path, name, asked);
     now.is_answer_alone = !known_->find(path);
   }
-  now.kind = name.kind == KnownName::Kind::other ? Footing::Kind::other : Footing::Kind::name;
+  const bool is_name = name.kind == KnownName::Kind::absent || name.kind == KnownName::Kind::file;
+  now.kind = is_name ? Footing::Kind::name : Footing::Kind::other;
   now.mode = name.mode;
   if (name.kind == KnownName::Kind::file) {
     now.base = {Base::Kind::version, name.version};
@@ -126,48 +134,6 @@ Result<void> WritebackRemote::ask_server(const remote::RemotePath& path, const W
   return ask_server(path, path, wait, change);
 }
 
-Result<void> WritebackRemote::make_directory(const remote::RemotePath& path, const Wait& wait) {
-  if (courier_) {
-    const View view = ask(path).view;
-    if (view.kind == View::Kind::file || view.kind == View::Kind::directory) {
-      return make_error(Errc::already_exists, path.str() + ": file exists");
-    }
-    FTPSFS_TRY_ASSIGN(const bool is_accepted,
-                      accept_change(
-                          [&](const Queue& queue) -> std::optional<Intention> {
-                            const Footing now = footing(queue, path);
-                            const bool is_free =
-                                now.kind == Footing::Kind::name &&
-                                (now.base.kind == Base::Kind::absent ||
-                                 Overlay(queue).at(path).kind == View::Kind::absent);
-                            if (!is_free) {
-                              return std::nullopt;
-                            }
-                            Intention intention;
-                            intention.action = Action::make_directory;
-                            intention.path = path;
-                            return intention;
-                          },
-                          wait));
-    if (is_accepted) {
-      return {};
-    }
-  }
-  return ask_server(path, wait, [&](const Wait& rest) {
-    auto made = inner_.make_directory(path, rest);
-    forget_tree(path);
-    return made;
-  });
-}
-
-Result<void> WritebackRemote::remove_directory(const remote::RemotePath& path, const Wait& wait) {
-  return ask_server(path, wait, [&](const Wait& rest) {
-    auto removed = inner_.remove_directory(path, rest);
-    forget_tree(path);
-    return removed;
-  });
-}
-
 Result<void> WritebackRemote::remove_file(const remote::RemotePath& path, const Wait& wait) {
   if (courier_) {
     const View view = ask(path).view;
@@ -177,31 +143,25 @@ Result<void> WritebackRemote::remove_file(const remote::RemotePath& path, const 
     if (view.kind == View::Kind::directory) {
       return make_error(Errc::is_directory, path.str() + ": is a directory");
     }
-    FTPSFS_TRY_ASSIGN(const bool is_accepted,
-                      accept_change(
-                          [&](const Queue& queue) -> std::optional<Intention> {
-                            const Footing now = footing(queue, path);
-                            const bool is_there =
-                                now.kind == Footing::Kind::name &&
-                                now.base.kind != Base::Kind::absent &&
-                                Overlay(queue).at(path).kind != View::Kind::absent;
-                            if (!is_there) {
-                              return std::nullopt;
-                            }
-                            Intention intention;
-                            intention.action = Action::remove_file;
-                            intention.path = path;
-                            intention.base = now.base;
-                            return intention;
-                          },
-                          wait));
+    FTPSFS_TRY_ASSIGN(
+        const bool is_accepted,
+        accept_change(
+            [&](const Queue& queue) -> std::optional<Intention> {
+              const Footing now = footing(queue, path);
+              const bool is_there = now.kind == Footing::Kind::name &&
+                                    now.base.kind != Base::Kind::absent &&
+                                    Overlay(queue).at(path).kind != View::Kind::absent;
+              return is_there ? std::optional(intention_of(Action::remove_file, path, now.base))
+                              : std::nullopt;
+            },
+            wait));
     if (is_accepted) {
       return {};
     }
   }
   return ask_server(path, wait, [&](const Wait& rest) {
     auto removed = inner_.remove_file(path, rest);
-    forget(path);
+    note_asked(intention_of(Action::remove_file, path), removed);
     return removed;
   });
 }
@@ -292,7 +252,8 @@ Result<void> WritebackRemote::make_symlink(const std::string& target,
   });
 }
 
-/// @return false: nothing is owed for this very name.
+/// @return false: nothing is owed for this very name, nor, if it is a directory, for one above or
+/// below it.
 Result<bool> WritebackRemote::accept_attributes(const remote::RemotePath& path,
                                                 const remote::UploadTail& tail, const Wait& wait) {
   if (!courier_) {
@@ -303,13 +264,11 @@ Result<bool> WritebackRemote::accept_attributes(const remote::RemotePath& path,
         const View view = Overlay(queue).at(path);
         const bool is_ours = queue.owes_at(path) && view.kind != View::Kind::absent &&
                              view.kind != View::Kind::untouched;
-        if (!is_ours) {
+        const bool would_wait = queue.touches(path) && is_directory(queue, path);
+        if (!is_ours && (!would_wait || tail.mtime)) {
           return std::nullopt;
         }
-        Intention intention;
-        intention.action = Action::set_attributes;
-        intention.path = path;
-        intention.base = kOurs;
+        Intention intention = intention_of(Action::set_attributes, path, kOurs);
         intention.tail = tail;
         return intention;
       },
@@ -335,8 +294,7 @@ Result<void> WritebackRemote::set_mtime(const remote::RemotePath& path, std::int
                                         const Wait& wait) {
   // What is still to come into a directory would change its time again.
   const bool is_of_directory = courier_ && courier_->look([&](const Queue& queue) {
-    return Overlay(queue).at(path).kind == View::Kind::directory ||
-           (queue.touches(path) && !queue.owes_at(path));
+    return queue.owes_below(path) || (queue.touches(path) && is_directory(queue, path));
   });
   if (is_of_directory) {
     return make_error(Errc::unsupported,
@@ -374,7 +332,14 @@ void WritebackRemote::forget_tree(const remote::RemotePath& path) {
   }
 }
 
-/// Under the courier's mutex.
+/// What the server was asked for itself leaves what it would have left behind an acceptance.
+void WritebackRemote::note_asked(const Intention& change, const Result<void>& outcome) {
+  if (courier_) {
+    note_end(change, outcome ? Result<Delivered>(Delivered{}) : outcome.error());
+  }
+}
+
+/// From memory: the courier may have its mutex.
 void WritebackRemote::note_end(const Intention& intention, const Result<Delivered>& outcome) {
   const MutexLock lock(mutex_);
   const bool is_done = outcome && !outcome->kept_theirs && !outcome->conflict;
@@ -390,23 +355,22 @@ void WritebackRemote::note_end(const Intention& intention, const Result<Delivere
   };
   switch (intention.action) {
     case Action::upload:
-    case Action::set_attributes:
       note_file(intention.path);
       break;
-    case Action::rename:
-      if (is_done) {
-        known_->note(intention.path, {});
-      } else {
-        known_->forget(intention.path);
+    case Action::set_attributes: {
+      const auto known = known_->find(intention.path);
+      const bool is_directory = known && known->kind == KnownName::Kind::directory;
+      if (!is_done || !is_directory) {  // of a directory nothing is known that they would change
+        note_file(intention.path);
       }
+      break;
+    }
+    case Action::rename:
+      is_done ? known_->note(intention.path, {}) : known_->forget(intention.path);
       note_file(intention.target);
       break;
     case Action::remove_file:
-      if (is_done) {
-        known_->note(intention.path, {});
-      } else {
-        known_->forget(intention.path);
-      }
+      is_done ? known_->note(intention.path, {}) : known_->forget(intention.path);
       break;
     case Action::make_directory:
       if (is_done && outcome->made_directory) {
@@ -416,11 +380,15 @@ void WritebackRemote::note_end(const Intention& intention, const Result<Delivere
       }
       break;
     case Action::remove_directory:
-      known_->forget_tree(intention.path);
+      is_done ? known_->note_removed_directory(intention.path)
+              : known_->forget_tree(intention.path);
       break;
   }
   if (outcome && outcome->conflict) {
     known_->forget(*outcome->conflict);
+  }
+  if (outcome && outcome->left_behind) {
+    known_->note_others_in(result_path(intention).parent());
   }
 }
 

@@ -126,7 +126,9 @@ class WritebackRemote::DirectWriter final : public remote::RemoteWriter {
  public:
   DirectWriter(WritebackRemote& remote, std::unique_ptr<OpenName> name,
                std::unique_ptr<remote::RemoteWriter> inner)
-      : remote_(remote), name_(std::move(name)), inner_(std::move(inner)) {}
+      : remote_(remote), name_(std::move(name)), inner_(std::move(inner)) {
+    remote_.forget(name_->path());
+  }
   ~DirectWriter() override {
     inner_.reset();
     remote_.forget(name_->path());
@@ -196,6 +198,9 @@ Result<remote::UploadTail> WritebackRemote::accept_upload(const OpenName& name,
       is_other_now = name.path() != intention.path || now.kind == Footing::Kind::unknown;
       if (is_other_now) {
         return make_error(Errc::busy, intention.path.str() + ": has been changed meanwhile");
+      }
+      if (now.kind == Footing::Kind::nowhere) {
+        return make_error(Errc::not_found, intention.path.str() + ": its directory has gone");
       }
       if (now.kind == Footing::Kind::other) {
         return make_error(Errc::is_directory, intention.path.str() + ": is no file any more");

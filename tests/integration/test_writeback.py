@@ -97,6 +97,51 @@ def test_programs_that_make_a_file_and_rename_it_work(box):
     box.run(["git", "-c", "safe.directory=*", "fsck", "--strict"], cwd=box.remote / "r", timeout=60)
 
 
+def test_trees_are_removed_and_unpacked_while_the_server_hangs(own_box):
+    box = own_box
+    box.put_directory("old/empty")
+    for number in range(30):
+        box.put(f"old/deep/{number % 3}/{number}", b"content")
+    box.run(["bash", "-euc", "mkdir -p new/sub; seq 9 > new/sub/f; chmod 750 new/sub; chmod 700 new; tar cf new.tar new"],
+            cwd=box.folder)
+    mnt = mount(box, dir_cache_timeout="10m", attr_timeout="10m", entry_timeout="10m", negative_timeout="10m")
+    box.sh("ls -lR > /dev/null")
+    box.server.freeze()
+    box.sh(f"rm -r old; tar xf {box.folder}/new.tar; mkdir old; rmdir old; mkdir gone; echo x > gone/f; ! rmdir gone; rm -r gone",
+           timeout=20)
+    assert names(mnt) == ["new"]
+    assert status(mnt)["waiting_changes"] > 0
+    box.server.thaw()
+    assert wait_for(lambda: all_there(box), seconds=60)
+    assert names(box.remote) == ["new"] and names(mnt) == ["new"]
+    assert (box.remote / "new/sub/f").read_bytes() == (box.folder / "new/sub/f").read_bytes()
+    if box.server.has_chmod:
+        assert (box.remote / "new/sub").stat().st_mode & 0o777 == 0o750
+        assert (box.remote / "new").stat().st_mode & 0o777 == 0o700
+    assert status(mnt)["given_up_changes"] == 0
+    box.unmount()
+
+
+@pytest.mark.once
+def test_a_directory_that_others_have_filled_meanwhile_stays(own_box):
+    box = own_box
+    box.put("d/f", b"ours")
+    mnt = mount(box)
+    assert names(mnt) == ["d"] and names(mnt / "d") == ["f"]
+    box.server.freeze()
+    box.sh("rm -r d", timeout=20)
+    assert names(mnt) == []
+    box.put("d/theirs", b"theirs")
+    box.server.thaw()
+    assert wait_for(lambda: status(mnt)["given_up_changes"] == 1, seconds=60)
+    assert wait_for(lambda: names(mnt) == ["d"], seconds=10), "the server's truth shows again"
+    assert names(mnt / "d") == ["theirs"] == names(box.remote / "d")
+    done = ftpsfs("umount", mnt)
+    assert done.returncode == 32 and "1 change was refused, and given up" in done.stderr
+    assert box.last.process.wait(timeout=30) == 32
+    box.last.process = None
+
+
 def test_a_server_that_is_away_is_waited_for(own_box):
     box = own_box
     mnt = mount(box, dir_cache_timeout="10m", attr_timeout="10m", entry_timeout="10m", negative_timeout="10m")

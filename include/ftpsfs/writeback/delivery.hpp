@@ -90,6 +90,7 @@ class Delivery {
   Result<Delivered> make_directory();
   Result<Delivered> remove_file();
   Result<Delivered> remove_directory();
+  Result<void> remove_unfinished_uploads() const;
 
   enum class Likeness : std::uint8_t { same, beginning, other };
   Result<std::optional<remote::Entry>> look(const remote::RemotePath& path) const;

@@ -58,6 +58,15 @@ struct Intention {
   std::string refusal;
 };
 
+/// A change of one name.
+inline Intention intention_of(Action action, const remote::RemotePath& path, Base base = {}) {
+  Intention intention;
+  intention.action = action;
+  intention.path = path;
+  intention.base = std::move(base);
+  return intention;
+}
+
 /// A step of the journal: all of it holds, or nothing.
 struct Edit {
   /// In place of what had this id; a new id is later than all others.

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <optional>
@@ -22,7 +23,7 @@
 namespace ftpsfs::writeback {
 
 struct KnownName {
-  enum class Kind : std::uint8_t { absent, file, other };
+  enum class Kind : std::uint8_t { absent, file, directory, other };
   Kind kind = Kind::absent;
   remote::FileVersion version;        ///< of a file; without `unique`
   std::optional<std::uint16_t> mode;  ///< of a file
@@ -53,6 +54,10 @@ class KnownNames {
   void note(const remote::RemotePath& path, const KnownName& name);
   /// A directory that nobody had made before.
   void note_new_directory(const remote::RemotePath& path);
+  /// A directory that has gone.
+  void note_removed_directory(const remote::RemotePath& path);
+  /// There may be names in it that nobody has seen.
+  void note_others_in(const remote::RemotePath& directory);
   /// Nobody knows what the name is now.
   void forget(const remote::RemotePath& path);
   /// The same of it and of all that is below; no answer that is under way teaches anything.
@@ -60,6 +65,14 @@ class KnownNames {
 
   /// @return nullopt: the server has to be asked.
   std::optional<KnownName> find(const remote::RemotePath& path);
+  /// Are all names in it known, but for those that were forgotten? Then it is a directory, or leads
+  /// to one.
+  bool is_whole(const remote::RemotePath& directory);
+
+  using Each = std::function<void(const std::string& key, const std::optional<KnownName>&)>;
+  /// Calls `take` with the names right in this directory of which anything was learnt, each with
+  /// what find() says of it.
+  void for_each_in(const remote::RemotePath& directory, const Each& take);
 
  private:
   struct Directory {
@@ -73,6 +86,8 @@ class KnownNames {
   /// Null when there is none. Counts as use.
   Directory* find_directory(const std::string& key);
   Directory& obtain_directory(const std::string& key);
+  /// Nothing of what was known of its names holds.
+  void clear(const remote::RemotePath& path, bool is_whole);
   /// Null: an answer to a question of that moment is of no use.
   Directory* teachable(const std::string& key, Moment asked);
   void set(Directory& directory, const std::string& key, std::optional<KnownName> name);

@@ -31,6 +31,8 @@ class NameIndex {
   IntentionId last_related(const Intention& intention, IntentionId before) const;
   /// Is there any before `id`?
   bool has_related(const Intention& intention, IntentionId before) const;
+  /// Are there any that speak of names below this one?
+  bool has_below(const remote::RemotePath& path) const;
   /// All of them behind `id`, each once.
   std::vector<IntentionId> related_behind(const Intention& intention, IntentionId id) const;
   /// The first behind `id` that speaks of this very path; 0: none.

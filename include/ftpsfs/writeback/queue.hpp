@@ -77,9 +77,9 @@ class Queue {
 
   /// The server will not have it. Uploads and directories are kept aside, all else is given up.
   /// What depends on it waits until release(): begun earlier, it might meet what a second try after
-  /// a crash would do. An upload takes with it what programs have done to the file meanwhile: what
-  /// is kept has the name and the attributes that they have given it last, and is given up where
-  /// they have removed or overwritten it.
+  /// a crash would do. It takes with it what programs have done to the file or directory meanwhile:
+  /// what is kept has the name and the attributes that they have given it last, and is given up
+  /// where they have removed or overwritten it.
   /// @param remains what it has left under its name all the same.
   /// @return for the journal; then keep().
   Edit refuse(IntentionId id, std::string reason,
@@ -106,6 +106,7 @@ class Queue {
   /// All that speak of this very path and are not released yet, in their order.
   void for_each_at(const remote::RemotePath& path, const Each& take) const;
   bool owes_at(const remote::RemotePath& path) const { return !index_.at(path).empty(); }
+  bool owes_below(const remote::RemotePath& path) const { return index_.has_below(path); }
   /// The names right in this directory that anything speaks of, each once.
   std::vector<remote::RemotePath> names_in(const remote::RemotePath& directory) const;
   NameCase name_case() const noexcept { return index_.name_case(); }

@@ -4,10 +4,11 @@
 // speaks to the server. What is accepted lies in a journal on this machine, shows at once, and is
 // brought to the server by a courier.
 //
-// Accepted early: uploads, removals of files, new directories, renames of files whose upload is
-// still owed, and modes and times of names that are owed. All else, and all that concerns names
-// beside which no other may stand, waits until nothing is owed for its names, and asks the server
-// itself; what is to be accepted for them waits for that.
+// Accepted early: uploads, removals of files, new directories, removals of directories that are
+// known to be empty by then, renames of files whose upload is still owed, modes and times of names
+// that are owed, and modes of directories in which anything is owed. All else, and all that
+// concerns names beside which no other may stand, waits until nothing is owed for its names, and
+// asks the server itself; what is to be accepted for them waits for that.
 //
 // Thread-safe. Readers and writers must go before it.
 #pragma once
@@ -113,8 +114,9 @@ class WritebackRemote final : public remote::Remote {
   struct Footing {
     enum class Kind : std::uint8_t {
       unknown,
-      name,   ///< no such name, or a file: `base` says which
-      other,  ///< not a file, or nothing for the journal
+      name,     ///< no such name, or a file: `base` says which
+      nowhere,  ///< in no directory
+      other,    ///< not a file, or nothing for the journal
     };
     Kind kind = Kind::unknown;
     Base base;
@@ -122,6 +124,9 @@ class WritebackRemote final : public remote::Remote {
     /// Only the server's answer tells it: it was overtaken by some change in the directory.
     bool is_answer_alone = false;
   };
+
+  /// What a directory that is to be removed would still hold then.
+  enum class Filling : std::uint8_t { unknown, nothing, names };
 
   /// Open names by their numbers, with what they were before.
   using MovedNames = std::vector<std::pair<std::uint64_t, remote::RemotePath>>;
@@ -137,6 +142,8 @@ class WritebackRemote final : public remote::Remote {
                 std::vector<remote::Entry>& entries) const;
 
   Footing footing(const Queue& queue, const remote::RemotePath& path) const;
+  bool is_directory(const Queue& queue, const remote::RemotePath& path) const;
+  Filling filling(const Queue& queue, const remote::RemotePath& path) const;
   Result<Footing> fetch_footing(const remote::RemotePath& path, const Wait& wait);
   Footing footing_or(const Queue& queue, const remote::RemotePath& path,
                      std::optional<Footing>& fetched) const;
@@ -161,6 +168,7 @@ class WritebackRemote final : public remote::Remote {
   Result<Wait> await(const remote::RemotePath& path, const Wait& wait) const;
   static Error local_failure(Error error);
   void note_end(const Intention& intention, const Result<Delivered>& outcome);
+  void note_asked(const Intention& change, const Result<void>& outcome);
   void forget_tree(const remote::RemotePath& path);
   void forget(const remote::RemotePath& path);
 

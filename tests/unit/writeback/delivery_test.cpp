@@ -262,6 +262,20 @@ TEST_F(DeliveryTest, ADirectoryIsNotReplaced) {
   EXPECT_EQ(delivered.error().code, Errc::is_directory);
 }
 
+TEST_F(DeliveryTest, UploadsThatNeverGotTheirNamesHoldNoDirectory) {
+  using remote::HiddenNames;
+  remote_.put("/d/" + HiddenNames::upload_name(1, 2), "of a process that was killed");
+  EXPECT_TRUE(run(simple(Action::remove_directory, "/d")));
+  EXPECT_FALSE(remote_.exists("/d"));
+
+  remote_.put("/e/" + HiddenNames::upload_name(1, 2), "of a process that was killed");
+  remote_.put("/e/" + HiddenNames::aside_name(1, 3, "f"), "the only copy of it");
+  const auto kept = run(simple(Action::remove_directory, "/e"));
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, Errc::not_empty);
+  EXPECT_EQ(remote_.names("/e").size(), 2U);
+}
+
 TEST_F(DeliveryTest, WhatIsFoundDoneIsSuccess) {
   remote_.put_directory("/d");
   EXPECT_TRUE(run(simple(Action::make_directory, "/d")));

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "intentions.hpp"
 
 namespace ftpsfs::writeback {
@@ -45,7 +47,7 @@ TEST_F(KnownNamesTest, AListingTellsWhatIsThereAndWhatIsNot) {
   directory.type = remote::FileType::directory;
   list("/d", {file_entry("f", 3), directory});
   EXPECT_EQ(kind("/d/f"), Kind::file);
-  EXPECT_EQ(kind("/d/e"), Kind::other);
+  EXPECT_EQ(kind("/d/e"), Kind::directory);
   EXPECT_EQ(kind("/d/g"), Kind::absent);
   EXPECT_FALSE(kind("/d/e/f")) << "of another directory";
   const auto known = known_.find(path_of("/d/f"));
@@ -116,8 +118,54 @@ TEST_F(KnownNamesTest, ADirectoryThatMovesTakesAllThatIsKnownWithIt) {
 
 TEST_F(KnownNamesTest, ANewDirectoryIsKnownToBeEmpty) {
   known_.note_new_directory(path_of("/d"));
-  EXPECT_EQ(kind("/d"), Kind::other);
+  EXPECT_EQ(kind("/d"), Kind::directory);
   EXPECT_EQ(kind("/d/f"), Kind::absent);
+}
+
+TEST_F(KnownNamesTest, WhereOthersMayBeOnlyWhatWasSeenIsKnown) {
+  list("/d", {file_entry("f", 3)});
+  const auto asked = known_.moment();
+  known_.note_others_in(path_of("/d"));
+  EXPECT_EQ(kind("/d/f"), Kind::file);
+  EXPECT_FALSE(kind("/d/g"));
+  known_.learn_listing(path_of("/d"), listing_of({}), asked);
+  EXPECT_FALSE(known_.is_whole(path_of("/d")));
+  list("/d", {});
+  EXPECT_TRUE(known_.is_whole(path_of("/d")));
+}
+
+TEST_F(KnownNamesTest, ADirectoryThatHasGoneIsAbsentAndAnswersUnderWaySayNothingOfIt) {
+  remote::Entry directory;
+  directory.name = "e";
+  directory.type = remote::FileType::directory;
+  list("/d", {directory});
+  list("/d/e", {file_entry("f", 3)});
+  list("/other", {});
+  const auto asked = known_.moment();
+  EXPECT_TRUE(known_.is_whole(path_of("/d/e")));
+  known_.note_removed_directory(path_of("/d/e"));
+  EXPECT_EQ(kind("/d/e"), Kind::absent);
+  EXPECT_EQ(kind("/d/f"), Kind::absent) << "its directory is known as before";
+  EXPECT_FALSE(known_.is_whole(path_of("/d/e")));
+  EXPECT_FALSE(kind("/d/e/f"));
+  known_.learn_listing(path_of("/d/e"), listing_of({file_entry("f", 3)}), asked);
+  EXPECT_FALSE(kind("/d/e/f"));
+  known_.learn_listing(path_of("/other"), listing_of({file_entry("f", 3)}), asked);
+  EXPECT_EQ(kind("/other/f"), Kind::file) << "nothing has changed there";
+}
+
+TEST_F(KnownNamesTest, TheNamesOfADirectoryAreToldWithWhatIsKnownOfThem) {
+  list("/d", {file_entry("f", 3), file_entry("g", 3), file_entry("h", 3)});
+  list("/d/e", {file_entry("f", 3)});
+  known_.note(path_of("/d/g"), {});
+  known_.forget(path_of("/d/h"));
+  std::map<std::string, std::optional<Kind>> seen;
+  known_.for_each_in(path_of("/d"), [&](const std::string& key, const auto& name) {
+    seen[key] = name ? std::optional(name->kind) : std::nullopt;
+  });
+  const std::map<std::string, std::optional<Kind>> expected{
+      {"/d/f", Kind::file}, {"/d/g", Kind::absent}, {"/d/h", std::nullopt}};
+  EXPECT_EQ(seen, expected);
 }
 
 TEST_F(KnownNamesTest, MemoryIsBoundedAndWhatIsUsedStays) {

@@ -180,6 +180,41 @@ TEST_F(QueueTest, AFileThatIsRemovedWhileItWaitsNeverTouchesTheWire) {
   EXPECT_EQ(last.drops.size(), 1U);
 }
 
+TEST_F(QueueTest, ARefusedDirectoryTakesWithItWhatWasDoneToIt) {
+  add(simple(Action::make_directory, "/d"));
+  add(simple(Action::make_directory, "/e"));
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d", "mkdir /e"));
+  add(attributes("/d", std::nullopt, std::uint16_t{0700}));
+  add(simple(Action::remove_directory, "/e"));
+  add(upload("/e", 1, ours()));
+  for (const char* text : {"mkdir /d", "mkdir /e"}) {
+    queue_.keep(queue_.refuse(begun_.at(text), "550 no"));
+    queue_.release(begun_.at(text));
+  }
+  ASSERT_EQ(queue_.refused().size(), 1U) << "nobody wants the other one any more";
+  EXPECT_EQ(words(queue_.refused().begin()->second), "mkdir /d");
+  EXPECT_EQ(queue_.refused().begin()->second.tail.mode, 0700);
+  const auto left = take_all();
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(words(left[0].intention), "upload /e");
+  EXPECT_EQ(left[0].intention.base.kind, Base::Kind::absent) << "nothing of ours is there";
+}
+
+TEST_F(QueueTest, ANewDirectoryIsMadeBehindTheRemovalOfTheOldOne) {
+  add(simple(Action::remove_file, "/d/f"));
+  add(simple(Action::remove_directory, "/d"));
+  add(simple(Action::make_directory, "/d"));
+  add(upload("/d/f", 1, ours()));
+  EXPECT_THAT(waiting(), ElementsAre("remove /d/f", "rmdir /d", "mkdir /d", "upload /d/f"));
+  EXPECT_THAT(take_words(), ElementsAre("remove /d/f"));
+  end("remove /d/f");
+  EXPECT_THAT(take_words(), ElementsAre("rmdir /d"));
+  end("rmdir /d");
+  EXPECT_THAT(take_words(), ElementsAre("mkdir /d"));
+  end("mkdir /d");
+  EXPECT_THAT(take_words(), ElementsAre("upload /d/f"));
+}
+
 TEST_F(QueueTest, AReplacementThatIsRemovedLeavesTheRemoval) {
   add(upload("/f", 1, version(3, 4)));
   add(simple(Action::remove_file, "/f"));

@@ -32,7 +32,10 @@ using ModelTree = std::map<std::string, ModelNode>;
 
 class WritebackModel {
  public:
-  explicit WritebackModel(unsigned seed) : random_(seed), server_(clock_, options_of(seed)) {
+  explicit WritebackModel(unsigned seed)
+      : random_(seed),
+        leaves_files_aside_(!options_of(seed).rename_replaces),
+        server_(clock_, options_of(seed)) {
     server_.put("/old", "what was there", 1'500'000'000);
     tree_["/old"] = {false, "what was there", {}};
     server_.put_directory("/a");
@@ -71,6 +74,7 @@ class WritebackModel {
   }
   std::size_t accepted_early() const { return accepted_early_; }
   std::size_t renamed_above() const { return renamed_above_; }
+  std::size_t removed_early() const { return removed_early_; }
 
  private:
   static test::FakeRemoteOptions options_of(unsigned seed) {
@@ -170,7 +174,7 @@ class WritebackModel {
         break;
       case 5:
       case 6:
-        done = remove(path, after);
+        done = pick(3) == 0 ? remove_tree(path, after) : remove(path, after);
         break;
       case 7:
       case 8:
@@ -280,7 +284,12 @@ class WritebackModel {
     if (is_file(path)) {
       return remote_->remove_file(path_of(path), patience());
     }
+    if (leaves_files_aside_) {
+      drain();  // what lies aside is known then
+    }
+    const std::size_t before = remote_->courier()->counters().waiting;
     auto removed = remote_->remove_directory(path_of(path), patience());
+    removed_early_ += removed && before > 0 && server_.exists(path) ? 1 : 0;
     const std::vector<std::string> left = server_.exists(path) ? server_.names(path) : below(path);
     const bool holds_hidden = std::any_of(left.begin(), left.end(), [](const std::string& name) {
       return name.starts_with(".ftpsfs-");
@@ -290,6 +299,23 @@ class WritebackModel {
       return {};
     }
     return removed;
+  }
+  /// As `rm -r` does it: what it looks at is known then.
+  Result<void> remove_tree(const std::string& path, ModelTree& after) {
+    const std::vector<std::string> names = below(path);
+    if (has(path) && !is_file(path)) {
+      list(path);
+    }
+    for (auto name = names.rbegin(); name != names.rend(); ++name) {
+      if (!is_file(*name)) {
+        list(*name);
+      }
+      after = tree_;
+      FTPSFS_TRY(remove(*name, after));
+      tree_ = after;
+    }
+    after = tree_;
+    return remove(path, after);
   }
   Result<void> rename(const std::string& from, const std::string& to, ModelTree& after) {
     const bool makes_sense = has(from) && has_parent(to) && from != to &&
@@ -316,10 +342,10 @@ class WritebackModel {
     return tree;
   }
   Result<void> set_attributes(const std::string& path, ModelTree& after) {
-    if (!is_file(path)) {
+    if (!has(path)) {
       return {};
     }
-    if (pick(2) == 0 || !remote_->traits().can_set_mtime) {
+    if (!is_file(path) || pick(2) == 0 || !remote_->traits().can_set_mtime) {
       return remote_->set_mode(path_of(path), static_cast<std::uint16_t>(0600 + pick(64)),
                                patience());
     }
@@ -433,13 +459,15 @@ class WritebackModel {
   }
 
   std::mt19937 random_;
+  const bool leaves_files_aside_;  ///< when the link fails in the middle of replacing one
   ManualClock clock_;
   const test::TempDirectory place_{test::TempDirectory::memory()};
   FakeRemote server_;
   ModelTree tree_;
   std::size_t accepted_early_ = 0;
   std::size_t renamed_above_ = 0;
-  std::uint64_t mounts_ = 0;  ///< each has hidden names of its own
+  std::size_t removed_early_ = 0;  ///< directories
+  std::uint64_t mounts_ = 0;       ///< each has hidden names of its own
   std::unique_ptr<WritebackRemote> remote_;
 };
 
@@ -450,6 +478,7 @@ TEST(WritebackModel, ProgramsSeeTheirTreeAndTheServerComesToIt) {
   constexpr unsigned kSteps = 250;
   std::size_t accepted_early = 0;
   std::size_t renamed_above = 0;
+  std::size_t removed_early = 0;
   for (unsigned seed = 0; seed < seeds && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     WritebackModel model(seed);
@@ -460,8 +489,10 @@ TEST(WritebackModel, ProgramsSeeTheirTreeAndTheServerComesToIt) {
     model.end();
     accepted_early += model.accepted_early();
     renamed_above += model.renamed_above();
+    removed_early += model.removed_early();
   }
   EXPECT_GT(renamed_above, seeds / 4);
+  EXPECT_GT(removed_early, seeds / 4);
   EXPECT_GT(accepted_early, seeds * kSteps / 20) << "the journal has been of use";
   log::set_level(log::Level::warning);
 }
