@@ -86,8 +86,10 @@ TEST_P(AnnouncedByFin, WhereTheFileIsShort) {
   const bool is_short = GetParam() == "1048576";
   begin("220 ProFTPD Server (test)");
   control_.expect_bytes(kRecord).send("213 " + GetParam() + "\r\n213 20200913122640\r\n");
-  control_.reply("150 here").send("226 done\r\n229 (|||1002|)\r\n").expect_end();
+  control_.reply("150 here").run(begun_.opener());
+  control_.send("226 done\r\n229 (|||1002|)\r\n").expect_end();
   const std::string content(std::stoul(GetParam()), 'x');
+  data_.run(begun_.waiter());
   if (is_short) {
     data_.expect_end();
   }
