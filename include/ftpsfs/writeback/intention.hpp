@@ -59,11 +59,12 @@ struct Intention {
 };
 
 /// A change of one name.
-inline Intention intention_of(Action action, const remote::RemotePath& path, Base base = {}) {
+inline Intention intention_of(Action action, const remote::RemotePath& path,
+                              const Base& base = {}) {
   Intention intention;
   intention.action = action;
   intention.path = path;
-  intention.base = std::move(base);
+  intention.base = base;
   return intention;
 }
 
