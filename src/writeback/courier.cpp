@@ -194,9 +194,7 @@ bool Courier::is_failing(const Intention& names) const {
 Result<void> Courier::await(const remote::RemotePath& path, const Wait& wait) {
   const MutexLock lock(mutex_);
   const IntentionId last = queue_.last();
-  Intention name;
-  name.action = Action::set_attributes;
-  name.path = path;
+  const Intention name = intention_of(Action::set_attributes, path);
   return await_progress(
       wait, kEarlierChanges, [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path, last); },
       [&]() FTPSFS_NO_ANALYSIS { return !path.is_root() && is_failing(name); });
@@ -435,7 +433,7 @@ Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop
   UploadTries* tries = nullptr;
   {
     const MutexLock lock(mutex_);
-    tries = &tries_[started.id];  // stays where it is until settle()
+    tries = &tries_[started.id];  // stays where it is until conclude()
   }
   Delivery delivery(remote_, clock_, std::move(limits), started.intention, started.again,
                     {settings_.mount, kUncounted | started.id}, content.get(), tries, &looks_);

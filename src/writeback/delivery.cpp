@@ -100,10 +100,7 @@ Result<Delivered> Delivery::remove_file() {
   if (delivered.kept_theirs) {
     return delivered;
   }
-  const auto removed = remote_.remove_file(intention_.path, wait());
-  if (!removed && removed.error().code != Errc::not_found) {
-    return removed.error();
-  }
+  FTPSFS_TRY(gone(remote_.remove_file(intention_.path, wait())));
   return delivered;
 }
 
@@ -281,10 +278,7 @@ Result<std::optional<remote::Entry>> Delivery::look_at_own() const {
   if (shown && shown->kind == KnownName::Kind::absent && base.kind == Base::Kind::absent) {
     return std::optional<remote::Entry>();
   }
-  const bool is_expected =
-      shown && shown->kind == KnownName::Kind::file && base.kind == Base::Kind::version &&
-      remote::may_be_same(remote::comparable(base.version), remote::comparable(shown->version));
-  if (!is_expected) {
+  if (!shows(shown, base)) {
     return look(path);
   }
   remote::Entry entry;

@@ -232,10 +232,7 @@ std::map<IntentionId, Intention> Queue::waiting() const {
 }
 
 bool Queue::touches(const remote::RemotePath& path, IntentionId last) const {
-  Intention question;
-  question.action = Action::set_attributes;
-  question.path = path;
-  return index_.has_related(question, last + 1);
+  return index_.has_related(intention_of(Action::set_attributes, path), last + 1);
 }
 
 void Queue::for_each_at(const remote::RemotePath& path, const Each& take) const {

@@ -14,6 +14,11 @@ constexpr int kWorth = 4;
 
 }  // namespace
 
+bool shows(const std::optional<KnownName>& shown, const Base& base) {
+  return shown && shown->kind == KnownName::Kind::file && base.kind == Base::Kind::version &&
+         remote::may_be_same(remote::comparable(base.version), remote::comparable(shown->version));
+}
+
 SharedLooks::SharedLooks(remote::Remote& remote)
     : remote_(remote),
       case_(remote.traits().case_sensitive ? NameCase::sensitive : NameCase::folded) {}

@@ -166,20 +166,6 @@ Result<void> WritebackRemote::remove_file(const remote::RemotePath& path, const 
   });
 }
 
-Result<std::vector<bool>> WritebackRemote::remove_files(std::span<const remote::RemotePath> paths,
-                                                        const Wait& wait) {
-  std::vector<bool> removed;
-  removed.reserve(paths.size());
-  for (const remote::RemotePath& path : paths) {
-    const auto gone = remove_file(path, wait);
-    if (!gone && is_link_failure(gone.error().code)) {
-      return gone.error();
-    }
-    removed.push_back(gone.has_value());
-  }
-  return removed;
-}
-
 /// @return false: this is not for the journal.
 Result<bool> WritebackRemote::accept_rename(const remote::RemotePath& from,
                                             const remote::RemotePath& to, const Wait& wait) {

@@ -368,20 +368,6 @@ Result<void> FakeRemote::remove_directory(const RemotePath& path, const Wait& wa
               [&]() FTPSFS_NO_ANALYSIS { return tree_.remove_directory(path, now()); });
 }
 
-Result<std::vector<bool>> FakeRemote::remove_files(std::span<const RemotePath> paths,
-                                                   const Wait& wait) {
-  std::vector<bool> removed;
-  removed.reserve(paths.size());
-  for (const RemotePath& path : paths) {
-    const auto gone = remove_file(path, wait);
-    if (!gone && is_link_failure(gone.error().code)) {
-      return gone.error();
-    }
-    removed.push_back(gone.has_value());
-  }
-  return removed;
-}
-
 Result<void> FakeRemote::remove_file(const RemotePath& path, const Wait& wait) {
   return call(Op::remove_file, path.str(), wait, {},
               [&]() FTPSFS_NO_ANALYSIS { return tree_.remove_file(path, now()); });

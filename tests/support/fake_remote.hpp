@@ -168,8 +168,6 @@ class FakeRemote final : public remote::Remote {
   Result<void> make_directory(const remote::RemotePath& path, const Wait& wait) override;
   Result<void> remove_directory(const remote::RemotePath& path, const Wait& wait) override;
   Result<void> remove_file(const remote::RemotePath& path, const Wait& wait) override;
-  Result<std::vector<bool>> remove_files(std::span<const remote::RemotePath> paths,
-                                         const Wait& wait) override;
   Result<void> rename(const remote::RemotePath& from, const remote::RemotePath& to,
                       const Wait& wait) override;
   Result<void> make_symlink(const std::string& target, const remote::RemotePath& path,

@@ -283,12 +283,12 @@ class Remote {
   virtual Result<void> remove_directory(const RemotePath& path, const Wait& wait) = 0;
   virtual Result<void> remove_file(const RemotePath& path, const Wait& wait) = 0;
 
-  /// Many, in few round trips.
+  /// Many, in few round trips where that is possible; else one after the other.
   /// @param paths of files, as far as is known.
   /// @return for each, whether it was removed: else remove_file() tells why not.
   /// @errors link failures: some may have been removed.
   virtual Result<std::vector<bool>> remove_files(std::span<const RemotePath> paths,
-                                                 const Wait& wait) = 0;
+                                                 const Wait& wait);
   /// Replaces an existing file where the server does; refuses otherwise (already_exists or
   /// access_denied).
   virtual Result<void> rename(const RemotePath& from, const RemotePath& to, const Wait& wait) = 0;

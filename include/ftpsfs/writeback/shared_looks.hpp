@@ -24,6 +24,9 @@
 
 namespace ftpsfs::writeback {
 
+/// Is what is shown the very file that a change was accepted for, as far as its version tells?
+bool shows(const std::optional<KnownName>& shown, const Base& base);
+
 class SharedLooks {
  public:
   /// `remote` must outlive it.
