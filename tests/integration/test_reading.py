@@ -272,8 +272,10 @@ def test_small_files_that_are_opened_in_a_row_are_read_ahead(box):
     for number, name in enumerate(names[60:], start=60):
         assert (mount / "many" / name).read_bytes() == content(number, seed=1), name
     if not LOCAL:
+        # Of the first half nothing may be ahead: on loopback it may be read before the pool's
+        # other connections have logged in.
         status = status_of(mount)
-        assert status["read_ahead_used"] > count / 2, status
+        assert status["read_ahead_used"] > count / 4, status
 
 
 def test_pause_between_reads(box):
