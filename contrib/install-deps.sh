@@ -20,7 +20,7 @@ build_packages=(
 )
 test_packages=(
     libgtest-dev libgmock-dev ccache clang
-    python3 python3-pytest python3-pyftpdlib python3-openssl
+    python3 python3-pytest python3-pytest-rerunfailures python3-pyftpdlib python3-openssl
     curl rsync git sqlite3 tar vim-tiny util-linux procps iproute2
     scdoc man-db mandoc bash-completion zsh fish systemd
 )

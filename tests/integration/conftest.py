@@ -63,6 +63,11 @@ def pytest_collection_modifyitems(config, items):
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if keep(item)]
+    for item in items:
+        if item.get_closest_marker("timing"):
+            # A machine that stalls for a second spoils one measurement, not three. What is not
+            # measured has one try: a wrong answer now and then is a wrong answer.
+            item.add_marker(pytest.mark.flaky(reruns=2))
     if LOCAL:
         for item in items:
             if item.get_closest_marker("real"):
