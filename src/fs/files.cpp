@@ -10,6 +10,7 @@
 #include "caller.hpp"
 #include "filesystem_impl.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/pause.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -502,10 +503,7 @@ std::size_t Filesystem::Impl::finish_uploads(const Wait& wait) {
   std::jthread timer;
   try {
     timer = std::jthread([&](const std::stop_token& done) {
-      Mutex mutex;
-      ConditionVariable never;
-      const MutexLock lock(mutex);
-      never.wait(mutex, Wait{wait.deadline, done}, [] { return false; });
+      pause_for(Wait{wait.deadline, done});
       out_of_time.request_stop();
     });
   } catch (const std::system_error& e) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/pause.hpp"
 
 namespace ftpsfs::fs {
 namespace {
@@ -105,12 +106,7 @@ Result<void> Leftovers::put_back(const remote::RemotePath& directory, const Left
     FTPSFS_TRY(settled);
     // The new one got its place, or somebody has made another since. What lies aside is the only
     // whole copy as long as that is on its way.
-    {
-      MutexLock lock(mutex_);
-      pause_.wait(mutex_,
-                  Wait::for_at_most(kPausesUntilSettled * services_.limits.settle_pause, wait.stop),
-                  []() { return false; });
-    }
+    pause_for(Wait::for_at_most(kPausesUntilSettled * services_.limits.settle_pause, wait.stop));
     FTPSFS_TRY_ASSIGN(const remote::Entry later, services_.remote.stat_settled(original, wait));
     if (later.size.value_or(0) == 0 || later.size != there->size || later.mtime != there->mtime) {
       return make_error(Errc::busy, original.str() + " may be written just now");

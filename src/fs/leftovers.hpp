@@ -46,7 +46,6 @@ class Leftovers {
   const std::unordered_set<std::uint64_t> dead_;
 
   Mutex mutex_;
-  ConditionVariable pause_;
   std::set<std::pair<Ino, std::string>> seen_ FTPSFS_GUARDED_BY(mutex_);
   Crew crew_;  // last: its end waits for what is at work
 };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/pause.hpp"
 #include "ftpsfs/transfer/read_stream.hpp"
 
 namespace ftpsfs::fs {
@@ -130,8 +131,7 @@ Result<SizeMeter::Read> SizeMeter::read(Ino file, FileAhead& room,
 /// Local copies take room on the disk, whether or not the mount is used.
 void SizeMeter::sweep(const std::stop_token& stop) {
   do {
-    const MutexLock lock(mutex_);
-    pause_.wait(mutex_, Wait::for_at_most(FilesAhead::kKept, stop), [] { return false; });
+    pause_for(Wait::for_at_most(FilesAhead::kKept, stop));
   } while (!stop.stop_requested() && services_.files_ahead.sweep());
 }
 

@@ -50,8 +50,6 @@ class SizeMeter {
 
   Services& services_;
   cache::SingleFlight<std::uint64_t, Measured> flights_;
-  Mutex mutex_;
-  ConditionVariable pause_;
   Crew crew_;  // last: its end waits for what is at work
 };
 

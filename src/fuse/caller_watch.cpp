@@ -6,21 +6,11 @@
 #include <exception>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/pause.hpp"
 #include "ftpsfs/fuse/caller.hpp"
 #include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
-namespace {
-
-void pause_for(Duration limit, const std::stop_token& stop) {
-  Mutex mutex;
-  ConditionVariable never;
-  const MutexLock lock(mutex);
-  never.wait(mutex, Wait::for_at_most(limit, stop), [] { return false; });
-}
-
-}  // namespace
-
 CallerWatch::CallerWatch(PendingRequests& requests)
     : requests_(requests), thread_([this] { run(stop_.get_token()); }) {}
 
@@ -34,7 +24,7 @@ void CallerWatch::run(const std::stop_token& stop) noexcept {
   while (!stop.stop_requested()) {
     try {
       if (requests_.wait_for_any(Wait::for_at_most(kNoLimit, stop))) {
-        pause_for(kInterval, stop);
+        pause_for(Wait::for_at_most(kInterval, stop));
         look();
       }
     } catch (const std::exception& e) {

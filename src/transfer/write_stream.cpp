@@ -2,30 +2,23 @@
 #include "ftpsfs/transfer/write_stream.hpp"
 
 #include <algorithm>
-#include <deque>
-#include <iterator>
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
+#include "arrival.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "sent_digest.hpp"
+#include "upload_buffer.hpp"
 
 namespace ftpsfs::transfer {
 namespace {
 
-/// What a slice costs in memory besides its bytes: its place in the queue, and its owner's block.
-constexpr std::size_t kSliceCost = 96;
 /// The stall timeout is for so many bytes: a slow link moves them in time, where a whole piece
 /// would need a megabyte's worth of it.
 constexpr std::size_t kStepBytes = 64ULL << 10;
-
-std::size_t cost_of(const Slice& slice) {
-  return slice.bytes.size() + kSliceCost;
-}
 
 }  // namespace
 
@@ -50,7 +43,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
   std::uint64_t accepted() {
     MutexLock lock(mutex_);
-    return accepted_;
+    return bytes_.accepted();
   }
   bool started() {
     MutexLock lock(mutex_);
@@ -59,13 +52,12 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
  private:
   bool has_room(const Slice& data) const FTPSFS_REQUIRES(mutex_) {
-    return queue_.empty() ||
-           queued_bytes_ + cost_of(data) <= std::min(share_.bytes() / 2, limits_.upload_queue);
+    return bytes_.has_room(data, std::min(share_.bytes() / 2, limits_.upload_queue));
   }
   void enqueue(const Slice& data) FTPSFS_REQUIRES(mutex_);
   void ensure_pump() FTPSFS_REQUIRES(mutex_);
   bool owes() const FTPSFS_REQUIRES(mutex_) {
-    return !made_ || confirmed_ < accepted_ || unchecked_;
+    return !made_ || bytes_.confirmed() < bytes_.accepted() || unchecked_;
   }
 
   void pump(const std::stop_token& stop);
@@ -90,18 +82,14 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   /// Asks the server how much has arrived, on another session, and puts back what has not.
   /// @errors the failure, when the upload cannot go on; then nothing has changed.
   Result<void> resume(const Error& failure, const std::stop_token& stop);
-  /// Is what the server has from `begin` up to `end` what was sent? Size alone proves nothing: it
-  /// may be the old file's, or that of somebody else.
-  bool has_arrived(std::uint64_t begin, std::uint64_t end, const std::stop_token& stop);
-  /// What the server has, once that has stopped changing.
-  Result<remote::FileVersion> settled_version(const std::stop_token& stop);
-  Result<void> rewind_to(std::uint64_t arrived, const Error& failure) FTPSFS_REQUIRES(mutex_);
   std::uint64_t sent() {
     MutexLock lock(mutex_);
-    return sent_;
+    return bytes_.sent();
   }
-  std::uint64_t ring_begin() const FTPSFS_REQUIRES(mutex_) { return sent_ - ring_bytes_; }
-  void keep_in_ring(const Slice& piece) FTPSFS_REQUIRES(mutex_);
+  /// As much as an upload that is sent in one piece may have, whatever the others take.
+  std::size_t ring_room() const {
+    return std::max(2 * limits_.start_bytes, std::min(share_.bytes() / 2, limits_.upload_ring));
+  }
   /// May a transfer end before its time, and another one go on by APPE?
   struct Parking {
     bool when_asked = false;
@@ -109,7 +97,6 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   };
   /// @return the next bytes to send; an empty slice when the transfer should be ended.
   Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end, Parking parking);
-  Slice pop_piece() FTPSFS_REQUIRES(mutex_);
   /// How the last transfer ended, for who wants this tail.
   remote::FinishedUpload ended_with(const remote::UploadTail& tail) FTPSFS_REQUIRES(mutex_);
 
@@ -123,14 +110,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
   Mutex mutex_;
   ConditionVariable changed_;
-  std::deque<Slice> queue_ FTPSFS_GUARDED_BY(mutex_);
-  std::size_t queued_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< with what the slices cost
-  /// The last bytes of those that were sent, as far back as they are kept; none that are confirmed.
-  std::deque<Slice> ring_ FTPSFS_GUARDED_BY(mutex_);
-  std::size_t ring_bytes_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t accepted_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t sent_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t confirmed_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< by a verdict, or by the file's size
+  UploadBuffer bytes_ FTPSFS_GUARDED_BY(mutex_);
   bool started_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool made_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< a transfer has been confirmed
   /// The server is asked what has arrived, or whether it is what was sent.
@@ -150,11 +130,9 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 };
 
 void WriteStream::Core::enqueue(const Slice& data) {
-  queue_.push_back(data);
-  queued_bytes_ += cost_of(data);
-  accepted_ += data.bytes.size();
+  bytes_.push(data);
   tail_ = {};  // it was for the bytes before these
-  if (pumping_ || queued_bytes_ >= limits_.start_bytes) {
+  if (pumping_ || bytes_.queue_cost() >= limits_.start_bytes) {
     ensure_pump();
   }
   changed_.notify_all();
@@ -175,7 +153,7 @@ std::optional<Result<void>> WriteStream::Core::try_write(const Slice& data) {
 Result<void> WriteStream::Core::write(const Slice& data, const Wait& wait) {
   MutexLock lock(mutex_);
   for (Wait limit = wait;; limit = Wait::for_at_most(limits_.stall_timeout, wait.stop)) {
-    const std::uint64_t sent = sent_;
+    const std::uint64_t sent = bytes_.sent();
     const bool woken = changed_.wait(
         mutex_, limit, [&]() FTPSFS_NO_ANALYSIS { return error_.has_value() || has_room(data); });
     if (error_) {
@@ -186,7 +164,7 @@ Result<void> WriteStream::Core::write(const Slice& data, const Wait& wait) {
       return {};
     }
     // A link that is slow, or being replaced, is at work: the pump knows when it is not any more.
-    if (wait.stop.stop_requested() || (sent_ == sent && !asking_)) {
+    if (wait.stop.stop_requested() || (bytes_.sent() == sent && !asking_)) {
       return wait.give_up("the server to take data");
     }
   }
@@ -202,9 +180,9 @@ Result<remote::FinishedUpload> WriteStream::Core::finish(const std::stop_token& 
     changed_.notify_all();
     // The pump ends by its own deadlines; this one only keeps the wait from being unbounded.
     const Wait wait = Wait::for_at_most(4 * limits_.stall_timeout, stop);
-    const std::uint64_t sent = sent_;
+    const std::uint64_t sent = bytes_.sent();
     const bool woken = changed_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
-      return error_.has_value() || !owes() || !pumping_ || sent_ != sent;
+      return error_.has_value() || !owes() || !pumping_ || bytes_.sent() != sent;
     });
     if (!woken && (stop.stop_requested() || !asking_)) {
       return wait.give_up("the server to confirm the upload");
@@ -234,11 +212,7 @@ std::optional<Slices> WriteStream::Core::take_back() {
   if (started_ || pumping_) {
     return std::nullopt;
   }
-  Slices result(queue_.begin(), queue_.end());
-  queue_.clear();
-  queued_bytes_ = 0;
-  accepted_ = 0;
-  return result;
+  return bytes_.take_back();
 }
 
 void WriteStream::Core::ensure_pump() {
@@ -285,7 +259,7 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
       more = make_error(Errc::io_error, exception.what());
     }
     MutexLock lock(mutex_);
-    if (std::exchange(confirmed, confirmed_) != confirmed_) {
+    if (std::exchange(confirmed, bytes_.confirmed()) != bytes_.confirmed()) {
       retries = limits_.retries;
     }
     if (opened) {
@@ -310,13 +284,14 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
         }
         lock.lock();
         asking_ = false;
-        more = resumed ? Result<bool>(!queue_.empty()) : Result<bool>(std::move(resumed).error());
+        more = resumed ? Result<bool>(!bytes_.is_all_sent())
+                       : Result<bool>(std::move(resumed).error());
         if (more) {
           limits_.note_taken_up();
         }
         if (more && opened) {
-          cuts_there = place == confirmed_ ? cuts_there + 1 : 1;
-          place = confirmed_;
+          cuts_there = place == bytes_.confirmed() ? cuts_there + 1 : 1;
+          place = bytes_.confirmed();
         }
         if (cuts_there > limits_.retries) {
           // A link is cut anywhere; a server without room cuts where its room ends (pyftpdlib).
@@ -329,7 +304,7 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
       error_ = more.error();
     }
     // Decided under the same lock that clears `pumping_`: bytes that come later start a new pump.
-    const bool due = more && (*more || (owes() && (finishing_ || !queue_.empty())));
+    const bool due = more && (*more || (owes() && (finishing_ || !bytes_.is_all_sent())));
     if (!due || stop.stop_requested()) {
       pumping_ = false;
       changed_.notify_all();
@@ -349,75 +324,15 @@ WriteStream::Core::Remedy WriteStream::Core::remedy_for(const Error& error, bool
     const bool patient = SteadyClock::now() - since < 3 * limits_.stall_timeout;
     return patient ? Remedy::again : Remedy::none;
   }
-  if (opened && made_ && sent_ == confirmed_ && error.code == Errc::truncated) {
+  if (opened && made_ && bytes_.sent() == bytes_.confirmed() && error.code == Errc::truncated) {
     return Remedy::none;  // what was confirmed is gone: others write there, too
   }
   if (retries-- <= 0) {
     return Remedy::none;
   }
-  const bool is_uncertain = opened || sent_ != confirmed_;
+  const bool is_uncertain = opened || bytes_.sent() != bytes_.confirmed();
   // What is parked has arrived, and the server may need a moment to be there again.
   return is_uncertain || (made_ && base_size_) ? Remedy::resume : Remedy::again;
-}
-
-Result<remote::FileVersion> WriteStream::Core::settled_version(const std::stop_token& stop) {
-  // A server that is being started again, or a link that comes back, has the time of a stall.
-  const Wait patience = Wait::for_at_most(limits_.stall_timeout, stop);
-  std::optional<remote::FileVersion> before;
-  for (;;) {
-    FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_());
-    auto version = remote_.version(path, Wait::for_at_most(limits_.stall_timeout, stop));
-    if (version) {
-      if (before && before->size == version->size) {
-        return version;
-      }
-      before = *version;
-    } else if (!is_link_failure(version.error().code)) {
-      return version.error();
-    }
-    if (patience.expired() || stop.stop_requested()) {
-      return version ? make_error(Errc::timed_out, "the file goes on changing on the server")
-                     : version.error();
-    }
-    MutexLock lock(mutex_);
-    changed_.wait(mutex_, Wait::for_at_most(limits_.settle_pause, stop), []() { return false; });
-  }
-}
-
-bool WriteStream::Core::has_arrived(std::uint64_t begin, std::uint64_t end,
-                                    const std::stop_token& stop) {
-  std::deque<Slice> sent;
-  {
-    MutexLock lock(mutex_);
-    if (end == begin) {
-      return begin == confirmed_;
-    }
-    sent = ring_;
-  }
-  const auto path = path_();
-  if (!path) {
-    return false;
-  }
-  const auto reader = remote_.open_reader(*path, remote::ByteRange(base_size_.value_or(0) + begin),
-                                          {}, Wait::for_at_most(limits_.stall_timeout, stop));
-  if (!reader) {
-    return false;
-  }
-  std::vector<std::byte> buffer(kStepBytes);
-  std::uint64_t left = end - begin;
-  for (const Slice& piece : sent) {
-    auto expected = piece.bytes.first(std::min<std::uint64_t>(piece.bytes.size(), left));
-    left -= expected.size();
-    while (!expected.empty()) {
-      const auto room = std::span(buffer).first(std::min(buffer.size(), expected.size()));
-      const auto got = (*reader)->read(room, Wait::for_at_most(limits_.stall_timeout, stop));
-      if (!got || *got == 0 || !std::ranges::equal(room.first(*got), expected.first(*got))) {
-        return false;
-      }
-      expected = expected.subspan(*got);
-    }
-  }
-  return left == 0;
 }
 
 Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_token& stop) {
@@ -425,25 +340,21 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
   const std::uint64_t base = base_size_.value_or(0);
   bool from_start = false;
   bool all_sent = false;
-  std::uint64_t ring = 0;
-  std::uint64_t confirmed = 0;
-  std::uint64_t sent = 0;
+  UploadBuffer sent;  // as it is now: only the pump, which is here, sends
   {
     MutexLock lock(mutex_);
-    from_start = !appends && !made_ && confirmed_ == 0 && ring_begin() == 0;
-    all_sent = queue_.empty() && finishing_;
-    ring = ring_begin();
-    confirmed = confirmed_;
-    sent = sent_;
+    from_start = !appends && !made_ && bytes_.confirmed() == 0 && bytes_.ring_begin() == 0;
+    all_sent = bytes_.is_all_sent() && finishing_;
+    sent = bytes_;
   }
   if (!base_size_ && !from_start) {
     return failure;
   }
-  const auto there = settled_version(stop);
+  const auto there = settled_version(remote_, path_, limits_, stop);
   const auto begin_anew = [&]() FTPSFS_NO_ANALYSIS {
     log::info("upload interrupted ({}); sending again", failure.text);
     made_ = false;
-    return rewind_to(0, failure);  // STOR truncates what arrived
+    return bytes_.rewind_to(0, failure);  // STOR truncates what arrived
   };
   if (!there || !there->size) {
     // A whole file that is not there may have been taken away by whom it was meant for.
@@ -455,16 +366,20 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
     MutexLock lock(mutex_);
     return begin_anew();
   }
-  if (*there->size < base + (appends ? confirmed : 0)) {
+  if (*there->size < base + (appends ? sent.confirmed() : 0)) {
     return make_error(Errc::io_error, fmt::format("{}; the file was cut to {} bytes meanwhile",
                                                   failure.text, *there->size));
   }
-  if (appends && sent == confirmed) {
+  if (appends && sent.sent() == sent.confirmed()) {
     return {};  // nothing of ours was under way; others may have appended, too
   }
   const std::uint64_t told = *there->size - base;
-  const bool is_possible = told >= ring && told <= sent;
-  const bool is_ours = is_possible && has_arrived(ring, told, stop);
+  const std::uint64_t ring = sent.ring_begin();
+  const bool is_possible = told >= ring && told <= sent.sent();
+  const bool is_ours =
+      is_possible &&
+      (told == ring ? told == sent.confirmed()
+                    : holds(remote_, path_, base + ring, told - ring, sent.ring(), limits_, stop));
   MutexLock lock(mutex_);
   if (is_possible && !is_ours) {
     if (from_start && !all_sent) {
@@ -473,61 +388,15 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
     return make_error(Errc::io_error,
                       fmt::format("{}; what the server has is not what was sent", failure.text));
   }
-  FTPSFS_TRY(rewind_to(told, failure));
+  FTPSFS_TRY(bytes_.rewind_to(told, failure));
   log::info("upload interrupted ({}); {} bytes have arrived, going on behind them", failure.text,
-            confirmed_);
+            bytes_.confirmed());
   resumed_ = true;
   made_ = true;
   end_ = {};
   end_.version = *there;
   sent_tail_ = {};
   return {};
-}
-
-Result<void> WriteStream::Core::rewind_to(std::uint64_t arrived, const Error& failure) {
-  if (arrived > sent_ || arrived < confirmed_) {
-    return make_error(Errc::io_error,
-                      fmt::format("{}; the server has {} bytes of the {} that were sent: somebody "
-                                  "else writes there, too",
-                                  failure.text, arrived, sent_));
-  }
-  if (arrived < ring_begin()) {
-    Error lost = failure;
-    lost.text += fmt::format(
-        "; of {} bytes only {} have arrived, and those behind are not here "
-        "any more",
-        sent_, arrived);
-    return lost;
-  }
-  std::uint64_t skip = arrived - ring_begin();
-  std::deque<Slice> missing;
-  for (Slice& piece : ring_) {
-    const auto gone = static_cast<std::size_t>(std::min<std::uint64_t>(skip, piece.bytes.size()));
-    skip -= gone;
-    piece.bytes = piece.bytes.subspan(gone);
-    if (!piece.bytes.empty()) {
-      queued_bytes_ += cost_of(piece);
-      missing.push_back(std::move(piece));
-    }
-  }
-  queue_.insert(queue_.begin(), std::make_move_iterator(missing.begin()),
-                std::make_move_iterator(missing.end()));
-  ring_.clear();
-  ring_bytes_ = 0;
-  sent_ = confirmed_ = arrived;
-  return {};
-}
-
-void WriteStream::Core::keep_in_ring(const Slice& piece) {
-  ring_.push_back(piece);
-  ring_bytes_ += piece.bytes.size();
-  // As much as an upload that is sent in one piece may have, whatever the others take.
-  const std::uint64_t room = std::max<std::uint64_t>(
-      2 * limits_.start_bytes, std::min(share_.bytes() / 2, limits_.upload_ring));
-  while (ring_bytes_ > room && ring_.size() > 1) {
-    ring_bytes_ -= ring_.front().bytes.size();
-    ring_.pop_front();
-  }
 }
 
 Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(
@@ -570,7 +439,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   remote::UploadTail likely;
   {
     MutexLock lock(mutex_);
-    if (unchecked_ && queue_.empty()) {
+    if (unchecked_ && bytes_.is_all_sent()) {
       lock.unlock();
       FTPSFS_TRY(check_content(stop));
       return false;
@@ -594,7 +463,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   {
     MutexLock lock(mutex_);
     // What waits now is sent before the session is given away, so that everybody advances.
-    quantum_end = sent_ + std::max<std::uint64_t>(accepted_ - sent_, limits_.start_bytes);
+    quantum_end = std::max(bytes_.accepted(), bytes_.sent() + limits_.start_bytes);
   }
   for (;;) {
     const Slice piece = next_piece(stop, quantum_end, parking);
@@ -610,9 +479,9 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   remote::UploadTail tail;
   {
     MutexLock lock(mutex_);
-    if (queue_.empty()) {
+    if (bytes_.is_all_sent()) {
       tail = tail_;
-      tail.digest = finishing_ ? digest_.of(sent_) : std::nullopt;
+      tail.digest = finishing_ ? digest_.of(bytes_.sent()) : std::nullopt;
     }
     asking_ = tail.digest.has_value();
   }
@@ -621,7 +490,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   asking_ = false;
   FTPSFS_TRY_ASSIGN(remote::FinishedUpload end, std::move(finished));
   const remote::FileVersion& version = end.version;
-  const std::uint64_t expected = base_size_.value_or(0) + sent_;
+  const std::uint64_t expected = base_size_.value_or(0) + bytes_.sent();
   // Others may append to the same file meanwhile: more is possible there, less never. Behind a link
   // that was cut more may be ours, twice.
   const bool fits = !version.size || *version.size == expected ||
@@ -635,22 +504,20 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     return content.error();
   }
   // Where the link died before the answer, the same is asked once more, alone.
-  unchecked_ = digest_.covers(sent_) && !(tail.digest && content);
+  unchecked_ = digest_.covers(bytes_.sent()) && !(tail.digest && content);
   end_ = std::move(end);
   sent_tail_ = tail;
-  confirmed_ = sent_;
+  bytes_.confirm();
   made_ = true;
-  ring_.clear();
-  ring_bytes_ = 0;
   changed_.notify_all();
-  return !queue_.empty();
+  return !bytes_.is_all_sent();
 }
 
 Result<void> WriteStream::Core::check_content(const std::stop_token& stop) {
   std::optional<Digest> digest;
   {
     MutexLock lock(mutex_);
-    digest = digest_.of(sent_);
+    digest = digest_.of(bytes_.sent());
     asking_ = true;
   }
   Result<void> checked;
@@ -667,46 +534,24 @@ Result<void> WriteStream::Core::check_content(const std::stop_token& stop) {
   return checked;
 }
 
-/// Small writes that wait together leave together: a TLS record and a system call for each would
-/// cost more than the copy.
-Slice WriteStream::Core::pop_piece() {
-  constexpr std::size_t kSmall = 64ULL << 10;
-  constexpr std::size_t kMerged = 256ULL << 10;
-  Slice piece = std::move(queue_.front());
-  queue_.pop_front();
-  queued_bytes_ -= cost_of(piece);
-  if (piece.bytes.size() < kSmall && !queue_.empty()) {
-    auto merged = std::make_shared<std::vector<std::byte>>(piece.bytes.begin(), piece.bytes.end());
-    while (!queue_.empty() && merged->size() + queue_.front().bytes.size() <= kMerged) {
-      const auto next = queue_.front().bytes;
-      queued_bytes_ -= cost_of(queue_.front());
-      merged->insert(merged->end(), next.begin(), next.end());
-      queue_.pop_front();
-    }
-    piece.bytes = *merged;
-    piece.owner = std::move(merged);
-  }
-  return piece;
-}
-
 Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end,
                                     Parking parking) {
   MutexLock lock(mutex_);
   const auto gives_way = [&]() FTPSFS_NO_ANALYSIS { return yield_ && parking.when_asked; };
   bool is_idle = false;
-  while (queue_.empty() && !finishing_ && !gives_way() && !is_idle && !stop.stop_requested()) {
+  while (bytes_.is_all_sent() && !finishing_ && !gives_way() && !is_idle &&
+         !stop.stop_requested()) {
     is_idle = !changed_.wait(mutex_, Wait::for_at_most(limits_.idle_timeout, stop),
                              [&]() FTPSFS_NO_ANALYSIS {
-                               return !queue_.empty() || finishing_ || gives_way();
+                               return !bytes_.is_all_sent() || finishing_ || gives_way();
                              }) &&
               parking.when_idle;
   }
-  if (queue_.empty() || (gives_way() && sent_ >= quantum_end) || stop.stop_requested()) {
+  if (bytes_.is_all_sent() || (gives_way() && bytes_.sent() >= quantum_end) ||
+      stop.stop_requested()) {
     return {};
   }
-  Slice piece = pop_piece();
-  sent_ += piece.bytes.size();
-  keep_in_ring(piece);
+  Slice piece = bytes_.send_next(ring_room());
   changed_.notify_all();
   return piece;
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ftpsfs/base/log.hpp"
-#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/base/pause.hpp"
 #include "ftpsfs/writeback/delivery.hpp"
 
 namespace ftpsfs::writeback {
@@ -74,8 +74,6 @@ Result<std::optional<std::uint64_t>> Delivery::arrived_at(const remote::RemotePa
 /// @return 0 where no size is told; nullopt: nothing is there.
 Result<std::optional<std::uint64_t>> Delivery::settled_size(const remote::RemotePath& path) const {
   const Wait patience = wait();
-  Mutex mutex;
-  ConditionVariable nobody;
   for (std::optional<std::uint64_t> before;;) {
     const auto now = remote_.version(path, wait());
     if (!now && may_pass(now.error())) {
@@ -91,8 +89,7 @@ Result<std::optional<std::uint64_t>> Delivery::settled_size(const remote::Remote
       return make_error(Errc::timed_out, path.str() + " goes on changing on the server");
     }
     before = now->size;
-    const MutexLock lock(mutex);
-    nobody.wait(mutex, Wait::for_at_most(limits_.settle_pause, stop_), [] { return false; });
+    pause_for(Wait::for_at_most(limits_.settle_pause, stop_));
   }
 }
 

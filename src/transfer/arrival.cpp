@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "arrival.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ftpsfs/base/pause.hpp"
+#include "ftpsfs/base/wait.hpp"
+
+namespace ftpsfs::transfer {
+
+Result<remote::FileVersion> settled_version(remote::Remote& remote, const PathProvider& path,
+                                            const Limits& limits, const std::stop_token& stop) {
+  const Wait patience = Wait::for_at_most(limits.stall_timeout, stop);
+  std::optional<remote::FileVersion> before;
+  for (;;) {
+    FTPSFS_TRY_ASSIGN(const remote::RemotePath there, path());
+    auto version = remote.version(there, Wait::for_at_most(limits.stall_timeout, stop));
+    if (version) {
+      if (before && before->size == version->size) {
+        return version;
+      }
+      before = *version;
+    } else if (!is_link_failure(version.error().code)) {
+      return version.error();
+    }
+    if (patience.expired() || stop.stop_requested()) {
+      return version ? make_error(Errc::timed_out, "the file goes on changing on the server")
+                     : version.error();
+    }
+    pause_for(Wait::for_at_most(limits.settle_pause, stop));
+  }
+}
+
+bool holds(remote::Remote& remote, const PathProvider& path, std::uint64_t begin,
+           std::uint64_t bytes, const std::deque<Slice>& sent, const Limits& limits,
+           const std::stop_token& stop) {
+  constexpr std::size_t kStepBytes = 64ULL << 10;
+  const auto there = path();
+  if (!there) {
+    return false;
+  }
+  const auto reader = remote.open_reader(*there, remote::ByteRange(begin), {},
+                                         Wait::for_at_most(limits.stall_timeout, stop));
+  if (!reader) {
+    return false;
+  }
+  std::vector<std::byte> buffer(kStepBytes);
+  std::uint64_t left = bytes;
+  for (const Slice& piece : sent) {
+    auto expected = piece.bytes.first(std::min<std::uint64_t>(piece.bytes.size(), left));
+    left -= expected.size();
+    while (!expected.empty()) {
+      const auto room = std::span(buffer).first(std::min(buffer.size(), expected.size()));
+      const auto got = (*reader)->read(room, Wait::for_at_most(limits.stall_timeout, stop));
+      if (!got || *got == 0 || !std::ranges::equal(room.first(*got), expected.first(*got))) {
+        return false;
+      }
+      expected = expected.subspan(*got);
+    }
+  }
+  return left == 0;
+}
+
+}  // namespace ftpsfs::transfer

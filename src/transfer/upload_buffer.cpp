@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "upload_buffer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace ftpsfs::transfer {
+namespace {
+
+/// What a slice costs in memory besides its bytes: its place in the queue, and its owner's block.
+constexpr std::size_t kSliceCost = 96;
+
+std::size_t cost_of(const Slice& slice) {
+  return slice.bytes.size() + kSliceCost;
+}
+
+}  // namespace
+
+bool UploadBuffer::has_room(const Slice& data, std::size_t limit) const {
+  return queue_.empty() || queue_cost_ + cost_of(data) <= limit;
+}
+
+void UploadBuffer::push(const Slice& data) {
+  queue_.push_back(data);
+  queue_cost_ += cost_of(data);
+  accepted_ += data.bytes.size();
+}
+
+/// Small writes that wait together leave together: a TLS record and a system call for each would
+/// cost more than the copy.
+Slice UploadBuffer::pop() {
+  constexpr std::size_t kSmall = 64ULL << 10;
+  constexpr std::size_t kMerged = 256ULL << 10;
+  Slice piece = std::move(queue_.front());
+  queue_.pop_front();
+  queue_cost_ -= cost_of(piece);
+  if (piece.bytes.size() < kSmall && !queue_.empty()) {
+    auto merged = std::make_shared<std::vector<std::byte>>(piece.bytes.begin(), piece.bytes.end());
+    while (!queue_.empty() && merged->size() + queue_.front().bytes.size() <= kMerged) {
+      const auto next = queue_.front().bytes;
+      queue_cost_ -= cost_of(queue_.front());
+      merged->insert(merged->end(), next.begin(), next.end());
+      queue_.pop_front();
+    }
+    piece.bytes = *merged;
+    piece.owner = std::move(merged);
+  }
+  return piece;
+}
+
+Slice UploadBuffer::send_next(std::size_t ring_room) {
+  Slice piece = pop();
+  sent_ += piece.bytes.size();
+  ring_.push_back(piece);
+  ring_bytes_ += piece.bytes.size();
+  while (ring_bytes_ > ring_room && ring_.size() > 1) {
+    ring_bytes_ -= ring_.front().bytes.size();
+    ring_.pop_front();
+  }
+  return piece;
+}
+
+void UploadBuffer::confirm() {
+  confirmed_ = sent_;
+  ring_.clear();
+  ring_bytes_ = 0;
+}
+
+Result<void> UploadBuffer::rewind_to(std::uint64_t arrived, const Error& failure) {
+  if (arrived > sent_ || arrived < confirmed_) {
+    return make_error(Errc::io_error,
+                      fmt::format("{}; the server has {} bytes of the {} that were sent: somebody "
+                                  "else writes there, too",
+                                  failure.text, arrived, sent_));
+  }
+  if (arrived < ring_begin()) {
+    Error lost = failure;
+    lost.text += fmt::format(
+        "; of {} bytes only {} have arrived, and those behind are not here "
+        "any more",
+        sent_, arrived);
+    return lost;
+  }
+  std::uint64_t skip = arrived - ring_begin();
+  std::deque<Slice> missing;
+  for (Slice& piece : ring_) {
+    const auto gone = static_cast<std::size_t>(std::min<std::uint64_t>(skip, piece.bytes.size()));
+    skip -= gone;
+    piece.bytes = piece.bytes.subspan(gone);
+    if (!piece.bytes.empty()) {
+      queue_cost_ += cost_of(piece);
+      missing.push_back(std::move(piece));
+    }
+  }
+  queue_.insert(queue_.begin(), std::make_move_iterator(missing.begin()),
+                std::make_move_iterator(missing.end()));
+  sent_ = arrived;
+  confirm();
+  return {};
+}
+
+Slices UploadBuffer::take_back() {
+  Slices result(queue_.begin(), queue_.end());
+  queue_.clear();
+  queue_cost_ = 0;
+  accepted_ = 0;
+  return result;
+}
+
+}  // namespace ftpsfs::transfer

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// The bytes of an upload that may still be needed here: a queue of those that wait to be sent, and
+// behind it a ring of the last that were sent, until the server is known to have them.
+//
+//     0 ... confirmed ... ring_begin ... sent ... accepted      (offsets in what the stream writes)
+//                             |--- ring ---|-- queue --|
+//
+// Not thread-safe. Private to src/transfer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+#include "ftpsfs/base/result.hpp"
+#include "ftpsfs/base/slice.hpp"
+
+namespace ftpsfs::transfer {
+
+class UploadBuffer {
+ public:
+  std::uint64_t accepted() const { return accepted_; }
+  std::uint64_t sent() const { return sent_; }
+  /// By the server's verdict, or by the file's size.
+  std::uint64_t confirmed() const { return confirmed_; }
+  /// From here on what was sent can be sent again.
+  std::uint64_t ring_begin() const { return sent_ - ring_bytes_; }
+
+  bool is_all_sent() const { return queue_.empty(); }
+  /// What the queue takes of memory, in bytes, with what its slices cost besides their content.
+  std::size_t queue_cost() const { return queue_cost_; }
+  /// A slice larger than `limit` has room in an empty queue.
+  bool has_room(const Slice& data, std::size_t limit) const;
+
+  /// Behind all earlier bytes.
+  void push(const Slice& data);
+
+  /// Takes the next bytes to send out of the queue, small slices that wait together as one, and
+  /// keeps them in the ring. @pre not is_all_sent().
+  /// @param ring_room bytes that the ring may hold; the last piece it holds whatever its size.
+  Slice send_next(std::size_t ring_room);
+
+  /// The last bytes that were sent, in order: those from ring_begin() to sent().
+  const std::deque<Slice>& ring() const { return ring_; }
+
+  /// All that was sent has arrived.
+  void confirm();
+
+  /// Only the first `arrived` bytes have arrived: those behind are to be sent again.
+  /// @param failure what ended the transfer, for the words of an error.
+  /// @errors that failure when they are not kept any more; io_error when `arrived` cannot be true
+  /// of our own upload. Then nothing has changed.
+  Result<void> rewind_to(std::uint64_t arrived, const Error& failure);
+
+  /// All that was accepted; the buffer is as new. @pre nothing was sent.
+  Slices take_back();
+
+ private:
+  Slice pop();
+
+  std::deque<Slice> queue_;
+  std::size_t queue_cost_ = 0;
+  std::deque<Slice> ring_;  ///< none that are confirmed
+  std::size_t ring_bytes_ = 0;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t sent_ = 0;
+  std::uint64_t confirmed_ = 0;
+};
+
+}  // namespace ftpsfs::transfer

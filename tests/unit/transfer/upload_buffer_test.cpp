@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include "../../../src/transfer/upload_buffer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "sizes.hpp"
+
+namespace ftpsfs::transfer {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+Slice slice_of(std::string_view text) {
+  return copy_of(std::as_bytes(std::span(text)));
+}
+
+std::string text_of_slice(const Slice& slice) {
+  std::string text(slice.bytes.size(), '\0');
+  std::memcpy(text.data(), slice.bytes.data(), text.size());
+  return text;
+}
+
+const Error kCut = make_error(Errc::closed, "the link died");
+
+class UploadBufferTest : public ::testing::Test {
+ protected:
+  void push(std::string_view text) { buffer_.push(slice_of(text)); }
+  /// @param size of each piece: large enough for the next to leave on its own.
+  void push_large(char byte, std::size_t size = 200'000) { push(std::string(size, byte)); }
+  std::string send_next(std::size_t ring_room = kMebibyte) {
+    return text_of_slice(buffer_.send_next(ring_room));
+  }
+  std::string send_rest() {
+    std::string text;
+    while (!buffer_.is_all_sent()) {
+      text += send_next();
+    }
+    return text;
+  }
+
+  UploadBuffer buffer_;
+};
+
+TEST_F(UploadBufferTest, SmallSlicesThatWaitTogetherLeaveTogether) {
+  push("one ");
+  push("two ");
+  push("three");
+  EXPECT_EQ(buffer_.accepted(), 13U);
+  EXPECT_EQ(send_next(), "one two three");
+  EXPECT_TRUE(buffer_.is_all_sent());
+  EXPECT_EQ(buffer_.sent(), 13U);
+  EXPECT_EQ(buffer_.queue_cost(), 0U);
+}
+
+TEST_F(UploadBufferTest, LargeSlicesAreNotCopied) {
+  const Slice large = slice_of(std::string(200'000, 'x'));
+  buffer_.push(large);
+  push("behind it");
+  EXPECT_EQ(buffer_.send_next(kMebibyte).bytes.data(), large.bytes.data());
+  EXPECT_EQ(send_next(), "behind it");
+}
+
+TEST_F(UploadBufferTest, ALargeSliceHasRoomInAnEmptyQueueAlone) {
+  const Slice large = slice_of(std::string(200'000, 'x'));
+  EXPECT_TRUE(buffer_.has_room(large, 1000));
+  push("x");
+  EXPECT_FALSE(buffer_.has_room(large, 1000));
+  EXPECT_TRUE(buffer_.has_room(slice_of("y"), 1000));
+}
+
+TEST_F(UploadBufferTest, ManyTinySlicesCostMoreThanTheirBytes) {
+  for (int i = 0; i < 100; ++i) {
+    push("x");
+  }
+  EXPECT_GT(buffer_.queue_cost(), 5000U);
+  EXPECT_FALSE(buffer_.has_room(slice_of("x"), 5000));
+}
+
+TEST_F(UploadBufferTest, TheRingKeepsTheLastBytesUntilTheyAreConfirmed) {
+  push_large('a');
+  push_large('b');
+  push_large('c');
+  send_next(450'000);
+  send_next(450'000);
+  EXPECT_EQ(buffer_.ring_begin(), 0U);
+  send_next(450'000);
+  EXPECT_EQ(buffer_.ring_begin(), 200'000U);
+  buffer_.confirm();
+  EXPECT_EQ(buffer_.ring_begin(), 600'000U);
+  EXPECT_EQ(buffer_.confirmed(), 600'000U);
+  EXPECT_TRUE(buffer_.ring().empty());
+}
+
+TEST_F(UploadBufferTest, TheLastPieceIsKeptWhateverItsSize) {
+  push_large('a');
+  send_next(10);
+  EXPECT_EQ(buffer_.ring_begin(), 0U);
+}
+
+TEST_F(UploadBufferTest, WhatHasNotArrivedIsSentAgainInOrder) {
+  push_large('a');
+  push_large('b');
+  push("not sent yet");
+  send_next();
+  send_next();
+  ASSERT_TRUE(buffer_.rewind_to(150'000, kCut));
+  EXPECT_EQ(buffer_.sent(), 150'000U);
+  EXPECT_EQ(buffer_.confirmed(), 150'000U);
+  const std::string expected =
+      std::string(50'000, 'a') + std::string(200'000, 'b') + "not sent yet";
+  EXPECT_TRUE(send_rest() == expected);
+  EXPECT_EQ(buffer_.sent(), buffer_.accepted());
+  EXPECT_EQ(buffer_.queue_cost(), 0U);
+}
+
+TEST_F(UploadBufferTest, AllMayHaveArrivedOrNothing) {
+  push("whole");
+  send_next();
+  ASSERT_TRUE(buffer_.rewind_to(5, kCut));
+  EXPECT_TRUE(buffer_.is_all_sent());
+  push(" and more");
+  send_next();
+  ASSERT_TRUE(buffer_.rewind_to(5, kCut));
+  EXPECT_EQ(send_rest(), " and more");
+}
+
+/// A refused rewind leaves the buffer as it was.
+TEST_F(UploadBufferTest, WhatIsNotKeptCannotBeSentAgain) {
+  push_large('a');
+  push_large('b');
+  send_next(10);
+  send_next(10);
+  const auto rewound = buffer_.rewind_to(100, kCut);
+  ASSERT_FALSE(rewound);
+  EXPECT_EQ(rewound.error().code, Errc::closed);
+  EXPECT_THAT(rewound.error().text, AllOf(HasSubstr("the link died"), HasSubstr("not here")));
+  EXPECT_EQ(buffer_.sent(), 400'000U);
+  EXPECT_EQ(buffer_.ring_begin(), 200'000U);
+}
+
+TEST_F(UploadBufferTest, SizesThatCannotBeOursAreErrors) {
+  push("0123456789");
+  send_next();
+  buffer_.confirm();
+  push("more");
+  send_next();
+  for (const std::uint64_t told : {9ULL, 15ULL}) {
+    const auto rewound = buffer_.rewind_to(told, kCut);
+    ASSERT_FALSE(rewound) << told;
+    EXPECT_THAT(rewound.error().text, HasSubstr("somebody else")) << told;
+  }
+  EXPECT_EQ(buffer_.sent(), 14U);
+}
+
+TEST_F(UploadBufferTest, WhatWasNotSentCanBeTakenBack) {
+  push("one");
+  push("two");
+  const Slices back = buffer_.take_back();
+  ASSERT_EQ(back.size(), 2U);
+  EXPECT_EQ(text_of_slice(back[0]) + text_of_slice(back[1]), "onetwo");
+  EXPECT_EQ(buffer_.accepted(), 0U);
+  EXPECT_EQ(buffer_.queue_cost(), 0U);
+  EXPECT_TRUE(buffer_.is_all_sent());
+}
+
+}  // namespace
+}  // namespace ftpsfs::transfer
