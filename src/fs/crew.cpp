@@ -27,6 +27,20 @@ bool Crew::take(Job job, std::size_t most_workers) {
   if (jobs_.size() >= most_workers) {
     return false;
   }
+  add(std::move(job), most_workers);
+  return true;
+}
+
+bool Crew::take_at_once(Job job, std::size_t most_workers) {
+  const MutexLock lock(mutex_);
+  if (jobs_.size() >= idle_ && workers_.size() >= most_workers) {
+    return false;
+  }
+  add(std::move(job), most_workers);
+  return true;
+}
+
+void Crew::add(Job job, std::size_t most_workers) {
   jobs_.push_back(std::move(job));
   work_.notify_one();
   if (jobs_.size() > idle_ && workers_.size() < most_workers) {
@@ -37,7 +51,6 @@ bool Crew::take(Job job, std::size_t most_workers) {
       log::debug("no thread for work ahead of need: {}", e.what());
     }
   }
-  return true;
 }
 
 void Crew::run(const std::stop_token& stop) {

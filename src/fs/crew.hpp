@@ -30,7 +30,11 @@ class Crew {
   /// @return false: so many wait already, and the job is not taken.
   bool take(Job job, std::size_t most_workers);
 
+  /// For what somebody waits for. @return false: nobody could begin with it now; it is not taken.
+  bool take_at_once(Job job, std::size_t most_workers);
+
  private:
+  void add(Job job, std::size_t most_workers) FTPSFS_REQUIRES(mutex_);
   void run(const std::stop_token& stop);
 
   Mutex mutex_;

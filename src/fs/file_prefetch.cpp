@@ -11,7 +11,7 @@
 namespace ftpsfs::fs {
 namespace {
 
-constexpr std::size_t kWorkers = 8;
+constexpr std::size_t kMostWorkers = 16;
 constexpr std::size_t kMostQueued = 2 * RowTracker::kLargestWindow;
 /// So many that do not come one after the other are no accident.
 constexpr unsigned kInVain = 8;
@@ -53,10 +53,14 @@ void FilePrefetch::note_open(Ino directory, std::string_view name, Ino file) {
     waiting = queue_.size();
   }
   for (; waiting > 0; --waiting) {
-    if (!crew_.take([this](const std::stop_token& stop) { work(stop); }, kWorkers)) {
+    if (!crew_.take([this](const std::stop_token& stop) { work(stop); }, most_workers())) {
       break;
     }
   }
+}
+
+std::size_t FilePrefetch::most_workers() const {
+  return std::min<std::size_t>(services_.settings.connections, kMostWorkers);
 }
 
 void FilePrefetch::plan(Ino directory, const RowFile& next) {
@@ -97,11 +101,18 @@ bool FilePrefetch::bring_news(Ino directory, std::string_view name, Ino file, st
     return false;
   }
   wanted.ahead->want();
-  bool is_left = true;
-  fetch_one([&] { return std::exchange(is_left, false) ? std::optional(wanted) : std::nullopt; },
-            wait.stop);
-  wanted.ahead->settle(nullptr, services_.clock.now());  // there may have been no connection
-  return wanted.ahead->peek() != nullptr;
+  const auto fetch = [this, wanted](const std::stop_token& stop) {
+    bool is_left = true;
+    fetch_one([&] { return std::exchange(is_left, false) ? std::optional(wanted) : std::nullopt; },
+              stop);
+    wanted.ahead->settle(nullptr, services_.clock.now());  // there may have been no connection
+  };
+  // The server's verdict comes a round trip behind the content: somebody else may await that.
+  if (!crew_.take_at_once(fetch, most_workers())) {
+    fetch(wait.stop);
+  }
+  const auto content = wanted.ahead->await(wait.no_longer_than(Services::kAheadPatience));
+  return content && *content;
 }
 
 std::optional<FilePrefetch::Wanted> FilePrefetch::take_next() {

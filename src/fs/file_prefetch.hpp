@@ -63,6 +63,7 @@ class FilePrefetch {
 
   using TakeWanted = std::function<std::optional<Wanted>()>;
 
+  std::size_t most_workers() const;
   std::optional<Wanted> take_next();
   void work(const std::stop_token& stop);
   bool fetch_one(const TakeWanted& take, const std::stop_token& stop);

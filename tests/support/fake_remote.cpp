@@ -334,9 +334,7 @@ Result<std::optional<remote::WholeFile>> FakeRemote::read_ahead(const remote::Fi
   if (read && *read && file.on_bytes) {
     file.on_bytes(**read);
   }
-  if (read && unconfirmed_reads_ahead_.exchange(false)) {
-    return make_error(Errc::truncated, "426");
-  }
+  FTPSFS_TRY(call_on_stream(Op::verdict, path->str(), wait, [] { return Result<void>(); }));
   return read;
 }
 

@@ -124,8 +124,6 @@ class FakeRemote final : public remote::Remote {
   std::vector<std::string> log() const { return plan_.log(); }
   /// Reads ahead of which it was said that a program waits for one.
   unsigned awaited_reads_ahead() const { return awaited_reads_ahead_; }
-  /// The next read ahead fails behind its last byte.
-  void leave_read_ahead_unconfirmed() { unconfirmed_reads_ahead_ = true; }
   void forget_calls() { plan_.forget_calls(); }
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
@@ -209,7 +207,6 @@ class FakeRemote final : public remote::Remote {
   FakeTree tree_ FTPSFS_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> bytes_read_{0};
   std::atomic<unsigned> awaited_reads_ahead_{0};
-  std::atomic<bool> unconfirmed_reads_ahead_{false};
   std::atomic<std::uint64_t> bytes_written_{0};
   static constexpr std::uint64_t kNone = ~std::uint64_t{0};
   std::atomic<std::uint64_t> corrupted_byte_{kNone};  ///< counted down as bytes are written

@@ -102,7 +102,8 @@ constexpr std::array<const char*, kOps> kNames = {"stat",
                                                   "stamp",
                                                   "follow",
                                                   "settle",
-                                                  "check_content"};
+                                                  "check_content",
+                                                  "verdict"};
 
 /// Once sent, its outcome must be known: the caller's stop is ignored.
 bool is_mutation(Op op) {
@@ -121,8 +122,8 @@ bool is_mutation(Op op) {
   }
 }
 
-bool is_chunk(Op op) {
-  return op == Op::read || op == Op::write;
+bool is_part_of_a_call(Op op) {
+  return op == Op::read || op == Op::write || op == Op::verdict;
 }
 
 }  // namespace
@@ -185,7 +186,7 @@ void FakePlan::record(Op op, const std::string& path, const std::string& second)
   {
     const MutexLock lock(mutex_);
     ++counts_[static_cast<std::size_t>(op)];
-    if (!is_chunk(op)) {
+    if (!is_part_of_a_call(op)) {
       log_.push_back(std::string(to_string(op)) + ' ' + path +
                      (second.empty() ? "" : ' ' + second));
     }

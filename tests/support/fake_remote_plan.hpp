@@ -45,8 +45,9 @@ enum class Op : std::uint8_t {
   follow,
   settle,  ///< only where it writes back
   check_content,
+  verdict,  ///< of a read ahead, behind its bytes
 };
-constexpr std::size_t kOps = 23;
+constexpr std::size_t kOps = 24;
 const char* to_string(Op op);
 
 /// Before the call has done anything; or when it has done all, but its reply is late or lost.

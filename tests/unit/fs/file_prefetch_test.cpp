@@ -74,14 +74,24 @@ TEST_F(FilesInARow, OneThatIsAskedAboutAtItsOpeningBringsItsContentAlong) {
   EXPECT_EQ(remote.awaited_reads_ahead(), 1U);
 }
 
+TEST_F(FilesInARow, OneThatIsBroughtAtItsOpeningIsReadBeforeTheServersVerdict) {
+  clock.advance(std::chrono::milliseconds(1500));
+  const Gate gate = remote.hold(Op::verdict, "/" + name(7));
+  expect_content(7, 7);
+  EXPECT_EQ(opened(7), 0U);
+  EXPECT_TRUE(gate.await_blocked());
+}
+
 TEST_F(FilesInARow, OneWhoseEndIsNotConfirmedIsNotKeptForOthers) {
   expect_content(0, 0);
   clock.advance(std::chrono::seconds(11));  // what was read ahead is too old
-  remote.leave_read_ahead_unconfirmed();
+  remote.fail_next(Op::verdict, "/" + name(20), make_error(Errc::truncated, "426"));
   remote.forget_calls();
+  Gate gate = remote.hold(Op::verdict, "/" + name(20));
   const HandleId first = open(look(kRootIno, name(20)), O_RDONLY);
   EXPECT_EQ(remote.calls(Op::read_ahead), 1U);
   EXPECT_TRUE(close(first));
+  gate.open();
   expect_content(20, 20);
   EXPECT_EQ(opened(20) + remote.calls(Op::read_ahead), 2U) << "it was read once more";
 }
