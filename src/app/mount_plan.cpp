@@ -473,7 +473,7 @@ writeback::WritebackSettings writeback_settings(const MountPlan& plan,
   settings.courier.limits.timeout = plan.options.timeout;
   settings.courier.most_content_bytes = plan.options.journal_size;
   // Programs come first: they ask for attributes and content meanwhile.
-  constexpr unsigned kMostThreads = 7;
+  constexpr unsigned kMostThreads = 15;
   settings.courier.threads =
       std::clamp(plan.options.max_conns > 1 ? plan.options.max_conns - 1 : 1U, 1U, kMostThreads);
   return settings;

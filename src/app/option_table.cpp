@@ -242,10 +242,10 @@ const OptionRow kRows[] = {
    .store = [](Options& o, const OptionValue&) { o.tls_max = net::TlsVersion::tls1_2; }},
 
   // The connections.
-  {.name = "max_conns", .aliases = "concurrency", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",
+  {.name = "max_conns", .aliases = "concurrency", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "10",
    .help = "most connections to the server at a time, 1 to 64",
    .store = store_count<&Options::max_conns>, .minimum = 1, .maximum = 64},
-  {.name = "warm_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "8",
+  {.name = "warm_conns", .kind = K::number, .group = G::connection, .value_name = "N", .default_text = "10",
    .help = "most data connections that are made ahead of need, 0 to 64",
    .store = store_count<&Options::warm_conns>, .minimum = 0, .maximum = 64},
   {.name = "connect_timeout", .kind = K::duration, .group = G::connection, .value_name = "TIME", .default_text = "15s",

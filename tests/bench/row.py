@@ -14,7 +14,7 @@ from bench import remove_tree, timed  # noqa: F401  (timed: for the rows)
 from box import sha256
 from ways import CannotRun
 
-CONNECTIONS = 8  # what a mount has by default, and so what the bounds reckon with
+CONNECTIONS = 10  # what a mount has by default, and so what the bounds reckon with
 PER_READ = 2  # round trips: the TLS handshake on a data connection made ahead of need; RETR goes along
 PER_WRITE = 2  # the same with STOR: the content goes with the client's last word, the 226 comes back
 
@@ -70,9 +70,9 @@ def thousands(number):
     return f"{number:,}"
 
 
-def rounds(files, each):
+def rounds(files, each, at_a_time=CONNECTIONS):
     """Round trips for so many transfers, spread over the connections."""
-    return each * -(-files // CONNECTIONS)
+    return each * -(-files // at_a_time)
 
 
 def tree_digest(root):

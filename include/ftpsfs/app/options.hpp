@@ -79,8 +79,8 @@ struct Options {
   bool active = false;
   std::string interface;
   std::string port_range;
-  unsigned max_conns = 8;
-  unsigned warm_conns = 8;
+  unsigned max_conns = 10;
+  unsigned warm_conns = 10;
   bool pipelining = true;
   bool warm_data = true;
   bool stat_listing = true;

@@ -49,7 +49,7 @@ struct Settings {
   bool close_to_open = true;
   std::uint64_t cache_bytes = 64ULL << 20;
   /// How many connections there may be.
-  unsigned connections = 8;
+  unsigned connections = 10;
   /// Content on its way, of all files together.
   std::uint64_t buffer_bytes = 96ULL << 20;
   /// Of one file that is read in sequence; 0: as the link needs.

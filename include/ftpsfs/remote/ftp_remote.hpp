@@ -32,8 +32,8 @@ namespace ftpsfs::remote {
 
 struct FtpRemoteSettings {
   session::SessionSettings session;
-  unsigned max_conns = 8;
-  unsigned warm_conns = 8;  ///< data connections made ahead of need, at most
+  unsigned max_conns = 10;
+  unsigned warm_conns = 10;  ///< data connections made ahead of need, at most
   /// Are uploads compared by their digests? Else by their sizes alone.
   bool verify_content = false;
 };

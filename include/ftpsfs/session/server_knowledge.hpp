@@ -28,7 +28,7 @@ class ServerKnowledge {
   using Capability = bool ftp::ServerProfile::*;
 
   /// @param warm_conns most data connections made ahead of need, for the whole mount.
-  explicit ServerKnowledge(unsigned warm_conns = 8) : warm_slots_(warm_conns) {}
+  explicit ServerKnowledge(unsigned warm_conns = 10) : warm_slots_(warm_conns) {}
 
   /// What a login found. The same kind of server keeps what was learned of it; another one (a
   /// balancer, an upgrade) starts anew.

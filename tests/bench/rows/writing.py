@@ -66,7 +66,7 @@ class CopyTo(NewFiles):
 
     @property
     def values(self):
-        return written(1 + PER_WRITE * self.count if self.parallel == 1 else 1 + rounds(self.count, PER_WRITE))
+        return written(1 + PER_WRITE * self.count if self.parallel == 1 else 1 + rounds(self.count, PER_WRITE, self.parallel))
 
     def program(self, place):
         if self.parallel == 1:
