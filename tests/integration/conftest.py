@@ -22,7 +22,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from box import Box  # noqa: E402
-from mount import LOCAL, binary, lazy_unmount, sanitized  # noqa: E402
+from mount import LOCAL, binary, lazy_unmount, patient  # noqa: E402
 from pki import Pki  # noqa: E402
 from program import Program  # noqa: E402
 from servers import ALL_SERVERS, SERVERS  # noqa: E402
@@ -210,7 +210,7 @@ def own_box(own_server, box_on):
 def watchdog(request):
     """Ends a test that hangs on a mount: without its process, whatever waits in the kernel gets an error."""
     marker = request.node.get_closest_marker("seconds")
-    seconds = (marker.args[0] if marker else DEFAULT_SECONDS) * (3 if sanitized() else 1)
+    seconds = patient(marker.args[0] if marker else DEFAULT_SECONDS)
     finished = threading.Event()
 
     def watch():

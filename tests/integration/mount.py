@@ -27,6 +27,11 @@ def sanitized():
     return os.environ.get("FTPSFS_SANITIZED") == "1"
 
 
+def patient(seconds):
+    """How long something may take that takes so many seconds at most, of a program that is not sanitized."""
+    return seconds * (3 if sanitized() else 1)
+
+
 def die_with_parent():
     """Runs in a child before exec: a test run that is killed takes its mounts and tools along."""
     pr_set_pdeathsig = 1

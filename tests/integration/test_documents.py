@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mount import is_mounted
+from mount import is_mounted, patient
 from town import HIDDEN, Town
 
 pytestmark = [pytest.mark.once, pytest.mark.real]
@@ -161,7 +161,7 @@ def acts_on_a_mount(town, command):
     with_mount(town)
     command = command.replace("/srv/partner", MOUNT).replace("MOUNTPOINT", MOUNT).replace("MNT", MOUNT).replace("PATH", "2024")
     if "--watch" in command:
-        done = town.run(f"timeout --signal=INT 2 {command}")
+        done = town.run(f"timeout --signal=INT {patient(2)} {command}")
         assert done.code in (124, 130) and done.output.count("connections ") >= 2, done.output
         return
     output = succeed(town, command)

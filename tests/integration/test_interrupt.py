@@ -9,7 +9,7 @@ import time
 import pytest
 
 from box import wait_for
-from mount import is_mounted
+from mount import is_mounted, patient
 
 pytestmark = pytest.mark.real
 
@@ -59,7 +59,7 @@ def test_a_signal_ends_a_waiting_program_at_once(own_box, what, number):
         box.server.freeze()
         process = waiting_program(box, commands[what])
     os.killpg(process.pid, number)
-    assert gone_within(process, 3), f"still there 3 s after {number.name}"
+    assert gone_within(process, patient(3)), f"still there long after {number.name}"
     box.server.thaw()
     assert wait_for(lambda: "large" in os.listdir(mount), seconds=15)
     box.sh("echo healthy > healthy")
@@ -130,7 +130,7 @@ def test_sigterm_while_the_server_is_a_black_hole(own_box):
     assert box.last.process.wait(timeout=60) == 0
     assert time.monotonic() - started < 40
     assert not is_mounted(mount)
-    assert gone_within(process, 5)
+    assert gone_within(process, patient(5))
     box.last.process = None
 
 
