@@ -159,15 +159,23 @@ class Filesystem::Impl {
 
   Result<void> remove_open_file(const std::shared_ptr<OpenFile>& file, Ino parent,
                                 const std::string& name, const Request& request);
+  void note_directory_removed(Ino parent, const std::string& name);
+  Result<void> remove_directory_there(const Tree::Known& found, Ino parent, const std::string& name,
+                                      const Request& request);
   Result<void> remove_followed_directory(const remote::RemotePath& path, const Request& request);
   Result<void> remove_leftovers(Ino directory, const Request& request);
   std::vector<std::shared_ptr<OpenFile>> files_below(Ino ino) const;
   Result<void> settle_below(Ino ino, const Request& request);
-  /// The open file that a rename is about to replace, kept from publishing until it has happened.
+  /// What a rename is about to replace: an open file, kept from publishing until it has happened;
+  /// or an empty directory, which has gone from the server by then.
   struct Displaced {
     std::shared_ptr<OpenFile> file;
     Gate::Pass pass{nullptr};
+    bool is_directory = false;
+    bool can_be_made_again = false;
+    std::optional<std::uint16_t> mode;
   };
+  void put_back(const Displaced& displaced, const remote::RemotePath& path);
   Result<Displaced> clear_target(const Tree::Known& source, const Tree::Known& target,
                                  Ino new_parent, const std::string& new_name,
                                  const Request& request);

@@ -186,6 +186,27 @@ Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& n
   if (found.entry->type != remote::FileType::directory) {
     return make_error(Errc::not_directory, "not a directory");
   }
+  const auto removed = remove_directory_there(found, parent, name, request);
+  if (removed || removed.error().code == Errc::not_found) {
+    note_directory_removed(parent, name);
+  } else {
+    cache_.invalidate_entry(parent, name);
+  }
+  return removed;
+}
+
+void Filesystem::Impl::note_directory_removed(Ino parent, const std::string& name) {
+  if (const auto ino = inodes_.find(parent, name)) {
+    cache_.invalidate_directory(*ino);
+  }
+  cache_.note_removed(parent, name);
+  inodes_.detach(parent, name);
+}
+
+/// The server's part: what is known here of the directory stays as it is.
+Result<void> Filesystem::Impl::remove_directory_there(const Tree::Known& found, Ino parent,
+                                                      const std::string& name,
+                                                      const Request& request) {
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_of(parent, name));
   const auto ino = inodes_.find(parent, name);
   if (ino) {
@@ -198,15 +219,6 @@ Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& n
     FTPSFS_TRY(remove_leftovers(*ino, request));
     removed = services_.remote.remove_directory(path, request.wait);
   }
-  if (!removed && removed.error().code != Errc::not_found) {
-    cache_.invalidate_entry(parent, name);
-    return removed;
-  }
-  if (ino) {
-    cache_.invalidate_directory(*ino);
-  }
-  cache_.note_removed(parent, name);
-  inodes_.detach(parent, name);
   return removed;
 }
 
@@ -282,6 +294,7 @@ Result<Filesystem::Impl::Displaced> Filesystem::Impl::clear_target(const Tree::K
                                                                    Ino new_parent,
                                                                    const std::string& new_name,
                                                                    const Request& request) {
+  Displaced displaced;
   const bool from_directory = source.entry->type == remote::FileType::directory;
   const bool to_directory = target.entry->type == remote::FileType::directory;
   if (from_directory && !to_directory) {
@@ -292,10 +305,16 @@ Result<Filesystem::Impl::Displaced> Filesystem::Impl::clear_target(const Tree::K
   }
   if (to_directory) {
     // No server renames over a directory; rename(2) allows an empty one to be replaced.
-    FTPSFS_TRY(remove_directory(new_parent, new_name, request));
-    return Displaced{};
+    auto removed = remove_directory_there(target, new_parent, new_name, request);
+    if (!removed && removed.error().code != Errc::not_found) {
+      cache_.invalidate_entry(new_parent, new_name);
+      return std::move(removed).error();
+    }
+    displaced.is_directory = true;
+    displaced.can_be_made_again = removed && !target.entry->followed;
+    displaced.mode = target.entry->mode;
+    return displaced;
   }
-  Displaced displaced;
   if (const auto ino = inodes_.find(new_parent, new_name)) {
     if (auto file = find_open(*ino); file && file->owes_upload()) {
       FTPSFS_TRY_ASSIGN(displaced.pass, file->enter(request.wait));
@@ -304,6 +323,27 @@ Result<Filesystem::Impl::Displaced> Filesystem::Impl::clear_target(const Tree::K
     }
   }
   return displaced;
+}
+
+/// A rename that fails leaves both names as they were: the empty directory that made way for it is
+/// made again. Where the server has carried the rename out, though its answer was lost, it is
+/// there.
+void Filesystem::Impl::put_back(const Displaced& displaced, const remote::RemotePath& path) {
+  if (!displaced.is_directory || !displaced.can_be_made_again) {
+    return;
+  }
+  const auto made = services_.remote.make_directory(path, services_.own_wait());
+  if (!made && made.error().code != Errc::already_exists) {
+    log::warning(
+        "{}: this empty directory was removed for a rename that failed, and cannot be made again: "
+        "{}",
+        path.str(), made.error().text);
+  } else if (made && displaced.mode && services_.remote.traits().can_set_mode) {
+    if (const auto set = services_.remote.set_mode(path, *displaced.mode, services_.own_wait());
+        !set) {
+      log::info("{}: the mode could not be set: {}", path.str(), set.error().text);
+    }
+  }
 }
 
 Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino new_parent,
@@ -356,10 +396,14 @@ Result<void> Filesystem::Impl::rename(Ino parent, const std::string& name, Ino n
   auto renamed =
       replaces ? rename_over(services_, from, to, wait) : services_.remote.rename(from, to, wait);
   if (!renamed) {
+    put_back(displaced, to);
     ++services_.renames;
     cache_.invalidate_entry(parent, name);
     cache_.invalidate_entry(new_parent, new_name);
     return renamed;
+  }
+  if (displaced.is_directory) {
+    note_directory_removed(new_parent, new_name);
   }
   if (displaced.file) {
     displaced.file->mark_orphan(false);  // its bytes belong to a name that has been replaced

@@ -186,6 +186,24 @@ TEST_F(FilesystemTest, ADirectoryReplacesAnEmptyOneOnly) {
   EXPECT_TRUE(remote.exists("/empty/x"));
 }
 
+TEST_F(FilesystemTest, ARenameOntoAnEmptyDirectoryThatFailsLeavesBoth) {
+  remote.put("/from/file", "1");
+  remote.put_directory("/empty");
+  const Ino empty = walk("empty");
+  const auto mode = fs->lookup(kRootIno, "empty", request())->attributes.mode;
+  for (const Errc code : {Errc::access_denied, Errc::timed_out}) {
+    remote.fail_next(Op::rename, "/from", make_error(code, "no"));
+    EXPECT_FALSE(fs->rename(kRootIno, "from", kRootIno, "empty", 0, request()));
+    EXPECT_TRUE(remote.exists("/from/file"));
+    EXPECT_TRUE(remote.exists("/empty"));
+    EXPECT_EQ(walk("empty"), empty);
+    EXPECT_EQ(fs->lookup(kRootIno, "empty", request())->attributes.mode, mode);
+    EXPECT_THAT(list(kRootIno), ElementsAre("empty", "from"));
+  }
+  EXPECT_TRUE(fs->rename(kRootIno, "from", kRootIno, "empty", 0, request()));
+  EXPECT_THAT(list(kRootIno), ElementsAre("empty"));
+}
+
 TEST_F(FilesystemTest, InodesKeepTheirNumbersThroughRenames) {
   remote.put("/d/f", "1");
   const Ino file = walk("d/f");
