@@ -18,6 +18,7 @@
 #include "ftpsfs/session/session.hpp"
 #include "ftpsfs/session/session_pool.hpp"
 #include "ftpsfs/session/transport.hpp"
+#include "unanswered_stores.hpp"
 
 namespace ftpsfs::remote {
 
@@ -63,6 +64,7 @@ class FtpRemote::Core {
   const session::CertificateWatch& certificates() const noexcept { return certificates_; }
   session::MetadataQueue& questions() noexcept { return questions_; }
   TargetListings& target_listings() noexcept { return target_listings_; }
+  UnansweredStores& unanswered_stores() noexcept { return unanswered_stores_; }
 
   /// Runs `operation(session, wait)`, which may be repeated: on another session when the link
   /// fails, within the deadline.
@@ -230,6 +232,7 @@ class FtpRemote::Core {
   session::ServerKnowledge knowledge_;
   session::TrafficCounters traffic_;
   TargetListings target_listings_{clock_};
+  UnansweredStores unanswered_stores_;
   session::SessionPool pool_;  // behind what its keeper uses
   session::MetadataQueue questions_;
 };

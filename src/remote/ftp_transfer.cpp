@@ -11,6 +11,7 @@
 #include "ftp_digest.hpp"
 #include "ftp_operations.hpp"
 #include "ftp_upload_ending.hpp"
+#include "ftpsfs/base/pause.hpp"
 #include "ftpsfs/session/download.hpp"
 #include "ftpsfs/session/upload.hpp"
 
@@ -145,6 +146,9 @@ class FtpWriter final : public RemoteWriter {
       }
     }
     note_fresh(tail, outcome, ended_at);
+    if (outcome && core_.unanswered_stores().has(path_.str())) {
+      FTPSFS_TRY(check_it_stays(outcome->version, limit));
+    }
     return outcome;
   }
 
@@ -180,6 +184,21 @@ class FtpWriter final : public RemoteWriter {
       FTPSFS_TRY(check.ask_anew(core_, wait));
     }
     return check.outcome().value_or(Result<void>());
+  }
+
+  /// @errors truncated: an earlier STOR of the name, which was not answered, has come late.
+  Result<void> check_it_stays(const FileVersion& arrived, const Wait& wait) {
+    pause_for(wait.no_longer_than(UnansweredStores::kSettled));
+    const auto now = core_.repeat(session::Purpose::metadata, wait,
+                                  [this](session::Session& session, const Wait& part) {
+                                    return fetch_version(session, path_, part);
+                                  });
+    if (now && now->size && arrived.size && *now->size < *arrived.size) {
+      return make_error(
+          Errc::truncated,
+          fmt::format("{}: the server has emptied it behind the upload", path_.str()));
+    }
+    return {};
   }
 
   /// What a listing shows of it tells the server's zone, where MDTM does not. Not if it has got
@@ -345,6 +364,9 @@ Result<std::unique_ptr<RemoteWriter>> open_ftp_writer(FtpRemote::Core& core, con
         }
         if (!upload) {
           Error error = std::move(upload).error();
+          if (mode == WriteMode::replace && is_link_failure(error.code)) {
+            core.unanswered_stores().note(path.str());
+          }
           return is_ambiguous(error) ? settle_creation(session, path, std::move(error), limit)
                                      : error;
         }

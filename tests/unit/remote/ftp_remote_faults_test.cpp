@@ -180,6 +180,33 @@ TEST_F(Faults, AQuestionThatGetsNoAnswerIsAskedOnAnotherConnectionInTime) {
   EXPECT_EQ(entry->name, "x");
 }
 
+/// The server hung at the first STOR. It carries that out when the same has arrived over another
+/// connection.
+TEST_F(Faults, AStoreThatWasNotAnsweredMayEmptyTheFileLater) {
+  start({.mlst = false});
+  settings_.session.timeout = std::chrono::milliseconds(500);
+  connect();
+  ASSERT_TRUE(upload("/old", "content", {}));
+  server_->add_fault({.verb = "STOR", .kind = Fault::Kind::stall});
+  server_->add_fault(
+      {.verb = "SIZE", .kind = Fault::Kind::replace_reply, .nth = 2, .reply = "213 0"});
+  const auto brief = Wait::for_at_most(std::chrono::seconds(2));
+  auto writer = remote_->open_writer(at("/new"), WriteMode::replace, {}, brief);
+  ASSERT_TRUE(writer) << writer.error().text;
+  ASSERT_TRUE((*writer)->write(std::as_bytes(std::span("content", 7)), soon()));
+  const auto end = (*writer)->finish({}, soon());
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, Errc::truncated) << end.error().text;
+  EXPECT_EQ(server_->count("STOR"), 3) << "that of the other file, and two";
+  EXPECT_TRUE(upload("/new", "content", {}, WriteMode::replace)) << "it stays this time";
+  EXPECT_EQ(server_->count("SIZE"), 5);
+}
+
+TEST_F(Faults, AnUploadWhoseStoreWasAnsweredIsNotLookedAtTwice) {
+  EXPECT_TRUE(upload("/new", "content", {}, WriteMode::replace));
+  EXPECT_EQ(server_->count("SIZE"), 1);
+}
+
 TEST_F(Faults, AnInterruptedCallLeavesNoStaleReply) {
   server_->add_fault({.verb = "MLST", .kind = Fault::Kind::stall});
   std::stop_source stop;
@@ -318,7 +345,7 @@ TEST_F(Faults, ALinkThatDiesBehindTheVerdictDoesNotFailTheUpload) {
   auto written = write("/new", "content");
   ASSERT_TRUE(written) << written.error().text;
   EXPECT_EQ(written->size, 7U);
-  EXPECT_EQ(server_->count("STOR"), 2);
+  EXPECT_EQ(server_->count("STOR"), 3) << "that of the other file, and two";
 }
 
 TEST_F(Faults, InjectedRepliesNeverAnswerALaterCommand) {
