@@ -5,6 +5,7 @@ the same contents and the same kind of errors. FTPSFS_SEED repeats a run."""
 import errno
 import os
 import random
+import stat
 import time
 
 import pytest
@@ -34,9 +35,11 @@ class Model:
         choose, chance = self.chance.choice, self.chance
         kind = chance.choices(
             ["write", "append", "patch", "truncate", "read", "delete", "rename", "mkdir", "rmdir", "list", "stat", "swap"],
-            [20, 8, 12, 6, 12, 8, 12, 8, 4, 6, 6, 4])[0]
+            [20, 8, 12, 6, 12, 8, 12, 12, 4, 6, 6, 12])[0]
         data = chance.randbytes(choose([0, 1, 100, 5000, 70_000, 300_000]))
-        return kind, {"file": choose(FILES), "other": choose(FILES + DIRECTORIES), "dir": choose(DIRECTORIES),
+        # A directory mostly goes where another may be: an empty one that is there is replaced.
+        others = DIRECTORIES if kind == "swap" and chance.random() < 0.8 else FILES + DIRECTORIES
+        return kind, {"file": choose(FILES), "other": choose(others), "dir": choose(DIRECTORIES),
                       "data": data, "offset": chance.randrange(100_000), "size": choose([0, 10, 5000, 80_000])}
 
     @staticmethod
