@@ -74,7 +74,7 @@ class Model:
             return sorted(os.listdir(root / a["dir"]))
         elif kind == "stat":
             info = path.stat()
-            return info.st_size if os.path.isfile(path) else "directory"
+            return info.st_size if stat.S_ISREG(info.st_mode) else "directory"  # one look: a second one may fail
         return None
 
 
