@@ -61,8 +61,9 @@ class LongModel(Model):
         path = root / a["file"]
         if kind == "send":
             with open(path, "wb", buffering=0) as file:
-                for at in range(0, len(a["data"]), 1 << 17):
-                    file.write(a["data"][at:at + (1 << 17)])
+                rest = memoryview(a["data"])
+                while rest:
+                    rest = rest[file.write(rest[:1 << 17]):]
         elif kind == "fetch":
             return hashlib.sha256(path.read_bytes()).hexdigest()
         else:
