@@ -36,6 +36,8 @@ from test_random_ops import Model, alike, contents, short_result  # noqa: E402
 # What programs are told when the server cannot be reached, or an answer did not come.
 OUTAGE = {errno.EIO, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH,
           errno.EBUSY, errno.EAGAIN, errno.ESTALE}
+# What a look meets where a name goes, or becomes another thing, between its listing and its opening.
+MOVED = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 LARGE = ["large0", "large1"]
 PATIENCE = 300  # seconds for a mount to answer again
 # Servers must notice clients that have gone without a word, or their processes and locks would pile up.
@@ -145,7 +147,7 @@ class Worker:
     def look(self):
         """The tree as the server has it, when nothing of what was under way changes it any more."""
         deadline = time.monotonic() + PATIENCE
-        problem = "it goes on changing"
+        problem = None
         while time.monotonic() < deadline:
             try:
                 subprocess.run([str(binary()), "refresh", str(self.mount)], check=True, timeout=60, capture_output=True)
@@ -155,13 +157,15 @@ class Worker:
                 if contents(self.root) == first:
                     return first
             except OSError as error:
-                if error.errno not in OUTAGE:
+                if error.errno not in OUTAGE | MOVED:
                     raise
                 problem = str(error)
             except subprocess.SubprocessError as error:
                 problem = str(error)
+            else:
+                problem = "it goes on changing"
             time.sleep(0.5)
-        raise Difference(f"{self.root}: no answer for {PATIENCE} s: {problem}")
+        raise Difference(f"{self.root}: no tree that stands still for {PATIENCE} s: {problem}")
 
 
 def work(worker, until, answers):
