@@ -73,6 +73,13 @@ class LongModel(Model):
         return None
 
 
+def seconds(duration):
+    """Of an option of ftpsfs's: 6, 500ms, 30s, 5m, 1h."""
+    text = str(duration)
+    number = text.rstrip("hms")
+    return float(number) * {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600}[text[len(number):]]
+
+
 def attempt(root, kind, arguments):
     try:
         return "done", LongModel.do(root, kind, arguments)
@@ -83,8 +90,9 @@ def attempt(root, kind, arguments):
 class Worker:
     """One process's work: a directory on the mount, the same one on the disk."""
 
-    def __init__(self, mount, name, reference, seed):
+    def __init__(self, mount, name, reference, seed, timeout):
         self.mount = mount
+        self.timeout = timeout  # the mount's, in seconds
         self.root = mount / name
         self.reference = reference
         self.model = LongModel(random.Random(seed))
@@ -116,7 +124,8 @@ class Worker:
         before = contents(self.reference)
         attempt(self.reference, kind, arguments)
         after = contents(self.reference)
-        there = self.look()
+        # What is under way may take half of `timeout` to see that its connection is dead, before it begins anew.
+        there = self.look(still=2 * self.timeout)
         if there == after:
             return
         if there != before and not self.is_partial(before, there, kind, arguments):
@@ -144,15 +153,16 @@ class Worker:
                     and arguments["data"].startswith(there[name][len(old or b""):]))
         return kind in ("write", "send") and old is None and arguments["data"].startswith(there[name])
 
-    def look(self):
-        """The tree as the server has it, when nothing of what was under way changes it any more."""
+    def look(self, still=2):
+        """The tree as the server has it, when nothing of what was under way changes it any more: it is the same
+        behind that many seconds of standing still."""
         deadline = time.monotonic() + PATIENCE
         problem = None
         while time.monotonic() < deadline:
             try:
                 subprocess.run([str(binary()), "refresh", str(self.mount)], check=True, timeout=60, capture_output=True)
                 first = contents(self.root)
-                time.sleep(2)
+                time.sleep(still)
                 subprocess.run([str(binary()), "refresh", str(self.mount)], check=True, timeout=60, capture_output=True)
                 if contents(self.root) == first:
                     return first
@@ -286,7 +296,8 @@ class Soak:
             for number in range(args.processes):
                 reference = self.new_folder(folder / f"reference-{name}-{number}")
                 place.box.put_directory(f"w{number}")
-                self.workers.append((place, Worker(place.mnt, f"w{number}", reference, f"{args.seed} {name} {number}")))
+                self.workers.append((place, Worker(place.mnt, f"w{number}", reference, f"{args.seed} {name} {number}",
+                                                   seconds(options["timeout"]))))
 
     @staticmethod
     def new_folder(path):
