@@ -13,6 +13,7 @@ import collections
 import contextlib
 import errno
 import hashlib
+import itertools
 import multiprocessing
 import os
 import queue
@@ -80,6 +81,20 @@ def seconds(duration):
     return float(number) * {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600}[text[len(number):]]
 
 
+def shown(tree, name):
+    if name not in tree:
+        return "absent"
+    data = tree[name]
+    return "directory" if data is None else f"{len(data)} bytes {hashlib.sha256(data).hexdigest()[:8]}"
+
+
+def odd(**trees):
+    """Every name that is not the same thing in all of the trees, and what it is in each."""
+    names = sorted(set().union(*trees.values()))
+    lines = {name: {what: shown(tree, name) for what, tree in trees.items()} for name in names}
+    return {name: line for name, line in lines.items() if len(set(line.values())) > 1}
+
+
 def attempt(root, kind, arguments):
     try:
         return "done", LongModel.do(root, kind, arguments)
@@ -97,14 +112,16 @@ class Worker:
         self.reference = reference
         self.model = LongModel(random.Random(seed))
         self.counts = collections.Counter()
-        self.history = collections.deque(maxlen=8)
+        self.history = collections.deque(maxlen=40)
 
     def run(self, until):
         while time.monotonic() < until:
             self.step()
             self.counts["operations"] += 1
-            if self.counts["operations"] % 100 == 0 and self.look() != contents(self.reference):
-                raise Difference(f"{self.root}: another tree behind {list(self.history)}")
+            if self.counts["operations"] % 100 == 0:
+                there, wanted = self.look(), contents(self.reference)
+                if there != wanted:
+                    raise Difference(f"{self.root}: another tree: {odd(local=wanted, mount=there)}")
 
     def step(self):
         kind, arguments = self.model.draw()
@@ -117,7 +134,7 @@ class Worker:
             return
         expected = attempt(self.reference, kind, arguments)
         if expected != got and not (expected[0] == got[0] == "error" and alike(expected[1], got[1])):
-            raise Difference(f"{self.root}: local {short_result(expected)}, mount {short_result(got)}: {list(self.history)}")
+            raise Difference(f"{self.root}: local {short_result(expected)}, mount {short_result(got)}")
 
     def settle(self, kind, arguments):
         """Which of the trees that an operation may leave when it fails is there? From now on that is the right one."""
@@ -129,9 +146,7 @@ class Worker:
         if there == after:
             return
         if there != before and not self.is_partial(before, there, kind, arguments):
-            odd = {name: (len(before.get(name) or b""), len(after.get(name) or b""), len(there.get(name) or b""))
-                   for name in {*before, *after, *there} if there.get(name) not in (before.get(name), after.get(name))}
-            raise Difference(f"{self.root}: neither old nor new: {odd} (old, new and actual size); {list(self.history)}")
+            raise Difference(f"{self.root}: neither old nor new: {odd(old=before, new=after, actual=there)}")
         shutil.rmtree(self.reference)
         self.reference.mkdir()
         for name, data in there.items():
@@ -262,9 +277,12 @@ def digest(tree):
 def compare(place, reference, where, root):
     wanted = digest(contents(reference))
     if not wait_for(lambda: safe_digest(root) == wanted, seconds=60, step=1):
-        found = safe_digest(root) or {}
-        odd = sorted(name for name in {*wanted, *found} if wanted.get(name, 0) != found.get(name, 0))
-        return [f"{place.name}, {where}: {len(odd)} names differ: {odd[:10]}"]
+        try:
+            differences = odd(wanted=contents(reference), found=contents(root))
+        except OSError as error:
+            return [f"{place.name}, {where}: {root.name}: {error}"]
+        return [f"{place.name}, {where}: {root.name}: {len(differences)} names differ: "
+                f"{dict(itertools.islice(differences.items(), 10))}"]
     return []
 
 
