@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
@@ -66,7 +67,7 @@ class LongModel(Model):
             with open(path, "wb", buffering=0) as file:
                 rest = memoryview(a["data"])
                 while rest:
-                    rest = rest[file.write(rest[:1 << 17]):]
+                    rest = rest[os.write(file.fileno(), rest[:1 << 17]):]
         elif kind == "fetch":
             return hashlib.sha256(path.read_bytes()).hexdigest()
         else:
@@ -171,7 +172,7 @@ class Worker:
     def look(self, still=2):
         """The tree as the server has it, when nothing of what was under way changes it any more: it is the same
         behind that many seconds of standing still."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE + 4 * still
         problem = None
         while time.monotonic() < deadline:
             try:
@@ -190,18 +191,25 @@ class Worker:
             else:
                 problem = "it goes on changing"
             time.sleep(0.5)
-        raise Difference(f"{self.root}: no tree that stands still for {PATIENCE} s: {problem}")
+        raise Difference(f"{self.root}: no tree that stands still in {PATIENCE + 4 * still:g} s: {problem}")
 
 
-def work(worker, until, answers):
-    """A process's whole life. Its last word is (counts, what was wrong or None)."""
+def work(worker, until, answers, evidence):
+    """A process's whole life. Its last word is (counts, what was wrong or None). What was wrong is in a file before:
+    nobody may be left to ask for it."""
+    problem = None
     try:
         worker.run(until)
-        answers.put((worker.counts, None))
     except Difference as difference:
-        answers.put((worker.counts, str(difference)))
-    except Exception as problem:  # noqa: BLE001
-        answers.put((worker.counts, f"{worker.root}: {problem!r}: {list(worker.history)}"))
+        problem = str(difference)
+    except Exception:  # noqa: BLE001
+        problem = f"{worker.root}: {traceback.format_exc()}"
+    if problem:
+        lines = [f"{time.strftime('%T')} {problem}", "", "Its last operations:", *worker.history, ""]
+        with contextlib.suppress(OSError):
+            evidence.write_text("\n".join(lines))
+        problem += f": {list(worker.history)[-8:]}"
+    answers.put((worker.counts, problem))
 
 
 class Place:
@@ -294,6 +302,7 @@ def safe_digest(root):
 
 class Soak:
     def __init__(self, args, folder):
+        self.folder = folder
         self.seed = args.seed
         self.chance = random.Random(args.seed)
         self.faults = collections.Counter()
@@ -324,8 +333,9 @@ class Soak:
 
     def run(self):
         begun = {place.name: place.usage() for place in self.places}
-        for _, worker in self.workers:
-            process = multiprocessing.Process(target=work, args=(worker, self.until, self.answers))
+        for place, worker in self.workers:
+            evidence = self.folder / f"wrong-{place.name}-{worker.root.name}.txt"
+            process = multiprocessing.Process(target=work, args=(worker, self.until, self.answers, evidence))
             process.start()
             self.processes.append(process)
         self.make_faults()
@@ -401,24 +411,32 @@ def main():
     parser.add_argument("--processes", type=int, default=3, help="on each mount (3)")
     parser.add_argument("--server", choices=sorted(SETTINGS), action="append", help="this one alone")
     parser.add_argument("--option", action="append", default=[], metavar="NAME[=VALUE]", help="one more of ftpsfs's")
-    parser.add_argument("--keep", action="store_true", help="keep logs and trees where something was wrong")
+    parser.add_argument("--keep", action="store_true", help="keep logs and trees also where all was right")
     args = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("run it as root: servers want to start as root, and drop it")
-    folder = Path(tempfile.mkdtemp(prefix=f"ftpsfs-it-{os.getpid()}-"))
+    # The integration tests clear dead runs away, but not those that hold a wrong*.txt.
+    folder = Path(tempfile.mkdtemp(prefix=f"ftpsfs-soak-{os.getpid()}-"))
     folder.chmod(0o755)
     print(f"seed {args.seed}, {args.minutes:g} minutes, in {folder}", flush=True)
     soak = None
-    wrong = ["it did not begin"]
+    wrong = ["it did not come to its end"]
     try:
         soak = Soak(args, folder)
         wrong = soak.run()
+    except KeyboardInterrupt:
+        wrong = [path.name for path in folder.glob("wrong*")]  # without them there is nothing to keep
+        raise
     finally:
         for process in soak.processes if soak else []:
             process.kill()
         for place in soak.places if soak else []:
             place.close()
-        if not (args.keep and wrong):
+        if wrong:
+            (folder / "wrong.txt").write_text("\n".join([f"seed {args.seed}", *wrong, ""]))
+        if wrong or args.keep:
+            print(f"kept: {folder} (wrong*.txt, */box/mount*/ftpsfs.log, and the servers' trees)")
+        else:
             shutil.rmtree(folder, ignore_errors=True)
     for line in wrong:
         print(f"WRONG: {line}")
