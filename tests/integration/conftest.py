@@ -114,12 +114,14 @@ def unmount_below(folder):
 
 
 def sweep_dead_runs():
-    """Clears away what a run that was killed left behind: only folders whose process is gone."""
-    for folder in Path(tempfile.gettempdir()).glob("ftpsfs-it-*"):
-        owner = re.fullmatch(r"ftpsfs-it-(\d+)-.*", folder.name)
+    """Clears away what a run that was killed left behind: only folders whose process is gone. What a soak run has
+    found wrong is kept."""
+    for folder in Path(tempfile.gettempdir()).glob("ftpsfs-*"):
+        owner = re.fullmatch(r"ftpsfs-(?:it|soak)-(\d+)-.*", folder.name)
         if owner and not Path(f"/proc/{owner[1]}").exists() and folder.stat().st_uid == os.geteuid():
             unmount_below(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            if not any(folder.glob("wrong*.txt")):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@
 #   tests/soak/run.sh --seed 4711          the same operations and faults again, as far as time allows
 #   tests/soak/run.sh --help               all options
 #
-# Ends with 0 when all content was right. FTPSFS_BIN and FTPSFS_LINK_EMULATOR name programs that are
-# built already; else the preset release is built.
+# Ends with 0 when all content was right. Else /tmp/ftpsfs-soak-* is kept: what was wrong in wrong*.txt, and the
+# mounts' logs, which tell every command. FTPSFS_BIN and FTPSFS_LINK_EMULATOR name programs that are built
+# already; else the preset release is built.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -13,6 +13,7 @@ import collections
 import contextlib
 import errno
 import hashlib
+import itertools
 import multiprocessing
 import os
 import queue
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
@@ -36,6 +38,8 @@ from test_random_ops import Model, alike, contents, short_result  # noqa: E402
 # What programs are told when the server cannot be reached, or an answer did not come.
 OUTAGE = {errno.EIO, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH,
           errno.EBUSY, errno.EAGAIN, errno.ESTALE}
+# What a look meets where a name goes, or becomes another thing, between its listing and its opening.
+MOVED = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 LARGE = ["large0", "large1"]
 PATIENCE = 300  # seconds for a mount to answer again
 # Servers must notice clients that have gone without a word, or their processes and locks would pile up.
@@ -61,13 +65,35 @@ class LongModel(Model):
         path = root / a["file"]
         if kind == "send":
             with open(path, "wb", buffering=0) as file:
-                for at in range(0, len(a["data"]), 1 << 17):
-                    file.write(a["data"][at:at + (1 << 17)])
+                rest = memoryview(a["data"])
+                while rest:
+                    rest = rest[os.write(file.fileno(), rest[:1 << 17]):]
         elif kind == "fetch":
             return hashlib.sha256(path.read_bytes()).hexdigest()
         else:
             return Model.do(root, kind, a)
         return None
+
+
+def seconds(duration):
+    """Of an option of ftpsfs's: 6, 500ms, 30s, 5m, 1h."""
+    text = str(duration)
+    number = text.rstrip("hms")
+    return float(number) * {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600}[text[len(number):]]
+
+
+def shown(tree, name):
+    if name not in tree:
+        return "absent"
+    data = tree[name]
+    return "directory" if data is None else f"{len(data)} bytes {hashlib.sha256(data).hexdigest()[:8]}"
+
+
+def odd(**trees):
+    """Every name that is not the same thing in all of the trees, and what it is in each."""
+    names = sorted(set().union(*trees.values()))
+    lines = {name: {what: shown(tree, name) for what, tree in trees.items()} for name in names}
+    return {name: line for name, line in lines.items() if len(set(line.values())) > 1}
 
 
 def attempt(root, kind, arguments):
@@ -80,20 +106,23 @@ def attempt(root, kind, arguments):
 class Worker:
     """One process's work: a directory on the mount, the same one on the disk."""
 
-    def __init__(self, mount, name, reference, seed):
+    def __init__(self, mount, name, reference, seed, timeout):
         self.mount = mount
+        self.timeout = timeout  # the mount's, in seconds
         self.root = mount / name
         self.reference = reference
         self.model = LongModel(random.Random(seed))
         self.counts = collections.Counter()
-        self.history = collections.deque(maxlen=8)
+        self.history = collections.deque(maxlen=40)
 
     def run(self, until):
         while time.monotonic() < until:
             self.step()
             self.counts["operations"] += 1
-            if self.counts["operations"] % 100 == 0 and self.look() != contents(self.reference):
-                raise Difference(f"{self.root}: another tree behind {list(self.history)}")
+            if self.counts["operations"] % 100 == 0:
+                there, wanted = self.look(), contents(self.reference)
+                if there != wanted:
+                    raise Difference(f"{self.root}: another tree: {odd(local=wanted, mount=there)}")
 
     def step(self):
         kind, arguments = self.model.draw()
@@ -106,20 +135,19 @@ class Worker:
             return
         expected = attempt(self.reference, kind, arguments)
         if expected != got and not (expected[0] == got[0] == "error" and alike(expected[1], got[1])):
-            raise Difference(f"{self.root}: local {short_result(expected)}, mount {short_result(got)}: {list(self.history)}")
+            raise Difference(f"{self.root}: local {short_result(expected)}, mount {short_result(got)}")
 
     def settle(self, kind, arguments):
         """Which of the trees that an operation may leave when it fails is there? From now on that is the right one."""
         before = contents(self.reference)
         attempt(self.reference, kind, arguments)
         after = contents(self.reference)
-        there = self.look()
+        # What is under way may take half of `timeout` to see that its connection is dead, before it begins anew.
+        there = self.look(still=2 * self.timeout)
         if there == after:
             return
         if there != before and not self.is_partial(before, there, kind, arguments):
-            odd = {name: (len(before.get(name) or b""), len(after.get(name) or b""), len(there.get(name) or b""))
-                   for name in {*before, *after, *there} if there.get(name) not in (before.get(name), after.get(name))}
-            raise Difference(f"{self.root}: neither old nor new: {odd} (old, new and actual size); {list(self.history)}")
+            raise Difference(f"{self.root}: neither old nor new: {odd(old=before, new=after, actual=there)}")
         shutil.rmtree(self.reference)
         self.reference.mkdir()
         for name, data in there.items():
@@ -141,37 +169,47 @@ class Worker:
                     and arguments["data"].startswith(there[name][len(old or b""):]))
         return kind in ("write", "send") and old is None and arguments["data"].startswith(there[name])
 
-    def look(self):
-        """The tree as the server has it, when nothing of what was under way changes it any more."""
-        deadline = time.monotonic() + PATIENCE
-        problem = "it goes on changing"
+    def look(self, still=2):
+        """The tree as the server has it, when nothing of what was under way changes it any more: it is the same
+        behind that many seconds of standing still."""
+        deadline = time.monotonic() + PATIENCE + 4 * still
+        problem = None
         while time.monotonic() < deadline:
             try:
                 subprocess.run([str(binary()), "refresh", str(self.mount)], check=True, timeout=60, capture_output=True)
                 first = contents(self.root)
-                time.sleep(2)
+                time.sleep(still)
                 subprocess.run([str(binary()), "refresh", str(self.mount)], check=True, timeout=60, capture_output=True)
                 if contents(self.root) == first:
                     return first
             except OSError as error:
-                if error.errno not in OUTAGE:
+                if error.errno not in OUTAGE | MOVED:
                     raise
                 problem = str(error)
             except subprocess.SubprocessError as error:
                 problem = str(error)
+            else:
+                problem = "it goes on changing"
             time.sleep(0.5)
-        raise Difference(f"{self.root}: no answer for {PATIENCE} s: {problem}")
+        raise Difference(f"{self.root}: no tree that stands still in {PATIENCE + 4 * still:g} s: {problem}")
 
 
-def work(worker, until, answers):
-    """A process's whole life. Its last word is (counts, what was wrong or None)."""
+def work(worker, until, answers, evidence):
+    """A process's whole life. Its last word is (counts, what was wrong or None). What was wrong is in a file before:
+    nobody may be left to ask for it."""
+    problem = None
     try:
         worker.run(until)
-        answers.put((worker.counts, None))
     except Difference as difference:
-        answers.put((worker.counts, str(difference)))
-    except Exception as problem:  # noqa: BLE001
-        answers.put((worker.counts, f"{worker.root}: {problem!r}: {list(worker.history)}"))
+        problem = str(difference)
+    except Exception:  # noqa: BLE001
+        problem = f"{worker.root}: {traceback.format_exc()}"
+    if problem:
+        lines = [f"{time.strftime('%T')} {problem}", "", "Its last operations:", *worker.history, ""]
+        with contextlib.suppress(OSError):
+            evidence.write_text("\n".join(lines))
+        problem += f": {list(worker.history)[-8:]}"
+    answers.put((worker.counts, problem))
 
 
 class Place:
@@ -247,9 +285,12 @@ def digest(tree):
 def compare(place, reference, where, root):
     wanted = digest(contents(reference))
     if not wait_for(lambda: safe_digest(root) == wanted, seconds=60, step=1):
-        found = safe_digest(root) or {}
-        odd = sorted(name for name in {*wanted, *found} if wanted.get(name, 0) != found.get(name, 0))
-        return [f"{place.name}, {where}: {len(odd)} names differ: {odd[:10]}"]
+        try:
+            differences = odd(wanted=contents(reference), found=contents(root))
+        except OSError as error:
+            return [f"{place.name}, {where}: {root.name}: {error}"]
+        return [f"{place.name}, {where}: {root.name}: {len(differences)} names differ: "
+                f"{dict(itertools.islice(differences.items(), 10))}"]
     return []
 
 
@@ -261,6 +302,7 @@ def safe_digest(root):
 
 class Soak:
     def __init__(self, args, folder):
+        self.folder = folder
         self.seed = args.seed
         self.chance = random.Random(args.seed)
         self.faults = collections.Counter()
@@ -281,7 +323,8 @@ class Soak:
             for number in range(args.processes):
                 reference = self.new_folder(folder / f"reference-{name}-{number}")
                 place.box.put_directory(f"w{number}")
-                self.workers.append((place, Worker(place.mnt, f"w{number}", reference, f"{args.seed} {name} {number}")))
+                self.workers.append((place, Worker(place.mnt, f"w{number}", reference, f"{args.seed} {name} {number}",
+                                                   seconds(options["timeout"]))))
 
     @staticmethod
     def new_folder(path):
@@ -290,8 +333,9 @@ class Soak:
 
     def run(self):
         begun = {place.name: place.usage() for place in self.places}
-        for _, worker in self.workers:
-            process = multiprocessing.Process(target=work, args=(worker, self.until, self.answers))
+        for place, worker in self.workers:
+            evidence = self.folder / f"wrong-{place.name}-{worker.root.name}.txt"
+            process = multiprocessing.Process(target=work, args=(worker, self.until, self.answers, evidence))
             process.start()
             self.processes.append(process)
         self.make_faults()
@@ -367,24 +411,32 @@ def main():
     parser.add_argument("--processes", type=int, default=3, help="on each mount (3)")
     parser.add_argument("--server", choices=sorted(SETTINGS), action="append", help="this one alone")
     parser.add_argument("--option", action="append", default=[], metavar="NAME[=VALUE]", help="one more of ftpsfs's")
-    parser.add_argument("--keep", action="store_true", help="keep logs and trees where something was wrong")
+    parser.add_argument("--keep", action="store_true", help="keep logs and trees also where all was right")
     args = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("run it as root: servers want to start as root, and drop it")
-    folder = Path(tempfile.mkdtemp(prefix=f"ftpsfs-it-{os.getpid()}-"))
+    # The integration tests clear dead runs away, but not those that hold a wrong*.txt.
+    folder = Path(tempfile.mkdtemp(prefix=f"ftpsfs-soak-{os.getpid()}-"))
     folder.chmod(0o755)
     print(f"seed {args.seed}, {args.minutes:g} minutes, in {folder}", flush=True)
     soak = None
-    wrong = ["it did not begin"]
+    wrong = ["it did not come to its end"]
     try:
         soak = Soak(args, folder)
         wrong = soak.run()
+    except KeyboardInterrupt:
+        wrong = [path.name for path in folder.glob("wrong*")]  # without them there is nothing to keep
+        raise
     finally:
         for process in soak.processes if soak else []:
             process.kill()
         for place in soak.places if soak else []:
             place.close()
-        if not (args.keep and wrong):
+        if wrong:
+            (folder / "wrong.txt").write_text("\n".join([f"seed {args.seed}", *wrong, ""]))
+        if wrong or args.keep:
+            print(f"kept: {folder} (wrong*.txt, */box/mount*/ftpsfs.log, and the servers' trees)")
+        else:
             shutil.rmtree(folder, ignore_errors=True)
     for line in wrong:
         print(f"WRONG: {line}")
