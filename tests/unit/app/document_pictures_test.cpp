@@ -41,7 +41,7 @@ TEST(DocumentPictures, StatusIsDrawnAsReadmeShowsIt) {
   report.server_certificate_ends = "2027-01-31 12:00 UTC";
   report.log_level = "warning";
   report.uptime_seconds = 7530;
-  report.connections_limit = 8;
+  report.connections_limit = 10;
   report.connections_open = 3;
   report.connections_idle = 1;
   report.logins = 4;
