@@ -148,7 +148,7 @@ TEST_F(Prefetch, WhatIsRefusedAheadIsLeftToTheProgram) {
   }
   list(kRootIno);
   walk_to(0, 1);
-  await_listed(3);
+  await_asked("list_ahead " + path(2));
   walk_to(2, kDirectories - 1);
   const auto log = remote.log();
   EXPECT_EQ(std::count(log.begin(), log.end(), "list_ahead " + path(2)), 1);
