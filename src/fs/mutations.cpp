@@ -74,6 +74,10 @@ Result<EntryReply> Filesystem::Impl::make_directory(Ino parent, const std::strin
     if (services_.remote.set_mode(path, wanted, services_.own_wait())) {
       made.entry->mode = wanted;
       cache_.note_created(parent, *made.entry);
+    } else if (services_.remote.traits().writes_back) {
+      // What was shown may be a stand-in, which would keep the owner out.
+      made.entry->mode = wanted;
+      cache_.invalidate_entry(parent, name);
     }
   }
   EntryReply reply = reply_for(parent, name, made, 1);

@@ -70,6 +70,17 @@ TEST_F(WrittenBackTest, AnEmptyFileIsAcceptedAtItsRelease) {
   EXPECT_EQ(remote.content("/empty"), "");
 }
 
+TEST_F(WrittenBackTest, ADirectoryWhoseModeCannotBeSetShowsTheOneThatWasWanted) {
+  remote.fail_next(Op::set_mode, "/d", make_error(Errc::timed_out, "the link is down"));
+  const auto made = fs->make_directory(kRootIno, "d", 0700, request());
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->attributes.mode & 07777U, 0700U);
+  EXPECT_EQ(remote.calls(Op::set_mode), 1U);
+  remote.forget_calls();
+  look(kRootIno, "d");
+  EXPECT_GT(remote.calls(), 0U) << "what it has in truth is asked";
+}
+
 TEST_F(WrittenBackTest, FsyncWaitsForTheServersVerdict) {
   const HandleId handle = create("f");
   ASSERT_TRUE(write(handle, 0, "content"));
