@@ -13,6 +13,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/writeback/exporting.hpp"
 #include "intentions.hpp"
+#include "slow_disk.hpp"
 #include "support/fake_remote.hpp"
 #include "support/faulty_remote.hpp"
 #include "support/temp_directory.hpp"
@@ -42,7 +43,7 @@ class CourierTest : public ::testing::Test {
   std::unique_ptr<Courier> begin(remote::Remote& remote, Duration first_pause,
                                  std::uint64_t most_content_bytes = 1ULL << 30,
                                  std::uint64_t most_change_bytes = 1ULL << 30) {
-    auto journal = Journal::open({directory_, "server", 4096});
+    auto journal = Journal::open({directory_, "server", 4096, [this] { disk_.pass(); }});
     EXPECT_TRUE(journal) << journal.error().text;
     CourierSettings settings;
     settings.threads = 4;
@@ -78,6 +79,7 @@ class CourierTest : public ::testing::Test {
   }
 
   ManualClock clock_;
+  SlowDisk disk_;
   FakeRemote remote_;
   const test::TempDirectory place_{test::TempDirectory::memory()};
   const std::string directory_ = place_.path();
@@ -500,6 +502,32 @@ TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {
   begin();
   ASSERT_TRUE(courier_->await_all(patience()));
   EXPECT_THAT(remote_.names("/"), ElementsAre("a", "b"));
+}
+
+TEST_F(CourierTest, ADiskThatIsSlowIsNoReasonToTakeAChangeBack) {
+  begin();
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  disk_.hold();
+  auto first = std::async(std::launch::async, [this] { return put("/a", "two", ours()); });
+  disk_.await_blocked();
+  auto second = std::async(std::launch::async, [this] {
+    return courier_->accept(simple(Action::make_directory, "/d"), nullptr,
+                            Wait::for_at_most(std::chrono::milliseconds(10)));
+  });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto stopped =
+      courier_->accept(simple(Action::make_directory, "/e"), nullptr,
+                       Wait::for_at_most(std::chrono::seconds(20), stop.get_token()));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Errc::cancelled);
+  disk_.release();
+  EXPECT_TRUE(first.get());
+  EXPECT_TRUE(second.get());
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a", "d"));
 }
 
 /// Each call of the server fails once, in each of two ways; in the end all is there, and once.
