@@ -143,6 +143,7 @@ template <typename HasRoom, typename MayCome>
 Result<void> Courier::await_room(const Wait& wait, HasRoom has_room, MayCome may_come) {
   constexpr const char* kWhat = "room in the journal";
   if (!has_room() && may_come()) {
+    ask_for_a_try();
     static_cast<void>(await_progress(
         wait, kWhat, [&]() FTPSFS_NO_ANALYSIS { return has_room() || !may_come(); }));
   }
@@ -181,23 +182,43 @@ Result<void> Courier::await_progress(const Wait& wait, const char* what, Reached
   }
 }
 
-bool Courier::is_failing(const Intention& names) const {
-  NameIndex failing(queue_.name_case());
-  IntentionId last = 0;
+std::vector<IntentionId> Courier::failing(const Intention& names) const {
+  NameIndex all(queue_.name_case());
   for (const auto& [id, pausing] : pausing_) {
-    failing.add(id, pausing.intention);
-    last = id;
+    all.add(id, pausing.intention);
   }
-  return failing.has_related(names, last + 1);
+  return all.related_behind(names, 0);
+}
+
+/// Called once by each that begins to wait for something owed: what failed some time ago says
+/// nothing of now, and whoever waits has less time than the pauses last. One try of the link, and
+/// one of each that fails on its own, begin behind it, however many wait: against a server that is
+/// down, programs cause no more tries than they begin waits. The pauses go on as they would have
+/// done if those tries fail.
+void Courier::ask_for_a_try() {
+  is_try_wanted_ = true;
+  note_change();
+}
+
+void Courier::ask_for_a_try(const Intention& names) {
+  for (const IntentionId id : failing(names)) {
+    pausing_.at(id).is_try_wanted = true;
+  }
+  ask_for_a_try();
 }
 
 Result<void> Courier::await(const remote::RemotePath& path, const Wait& wait) {
   const MutexLock lock(mutex_);
   const IntentionId last = queue_.last();
   const Intention name = intention_of(Action::set_attributes, path);
-  return await_progress(
-      wait, kEarlierChanges, [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path, last); },
-      [&]() FTPSFS_NO_ANALYSIS { return !path.is_root() && is_failing(name); });
+  const auto is_over = [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path, last); };
+  if (is_over()) {
+    return {};
+  }
+  ask_for_a_try(name);
+  return await_progress(wait, kEarlierChanges, is_over, [&]() FTPSFS_NO_ANALYSIS {
+    return !path.is_root() && !failing(name).empty();
+  });
 }
 
 Result<Courier::Passage> Courier::pass(const remote::RemotePath& path,
@@ -210,10 +231,14 @@ Result<Courier::Passage> Courier::pass(const remote::RemotePath& path,
   const MutexLock lock(mutex_);
   const IntentionId number = ++last_passing_;
   passing_.add(number, names);
-  auto cleared = await_progress(
-      wait, kEarlierChanges,
-      [&]() FTPSFS_NO_ANALYSIS { return !queue_.touches(path) && !queue_.touches(other); },
-      [&]() FTPSFS_NO_ANALYSIS { return is_failing(names); });
+  const auto is_clear = [&]() FTPSFS_NO_ANALYSIS {
+    return !queue_.touches(path) && !queue_.touches(other);
+  };
+  if (!is_clear()) {
+    ask_for_a_try(names);
+  }
+  auto cleared = await_progress(wait, kEarlierChanges, is_clear,
+                                [&]() FTPSFS_NO_ANALYSIS { return !failing(names).empty(); });
   if (!cleared) {
     end_passage(number, names);
     return std::move(cleared).error();
@@ -322,10 +347,12 @@ Courier::Counters Courier::counters() const {
 void Courier::serve(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::vector<Queue::Started> batch;
+    bool is_early = false;
     {
       const MutexLock lock(mutex_);
       const SteadyTime next = wake();
-      if (SteadyClock::now() >= link_until_) {
+      is_early = SteadyClock::now() < link_until_;
+      if (!is_early || is_try_wanted_) {
         batch = take();
       }
       if (batch.empty()) {
@@ -334,8 +361,9 @@ void Courier::serve(const std::stop_token& stop) {
                       [this, seen]() FTPSFS_NO_ANALYSIS { return changes_ != seen; });
         continue;
       }
+      is_try_wanted_ = false;
     }
-    const std::vector<Ended> ended = carry_out(batch, stop);
+    const std::vector<Ended> ended = carry_out(batch, is_early, stop);
     if (!ended.empty()) {
       end(ended, stop);
     }
@@ -360,8 +388,9 @@ std::vector<Queue::Started> Courier::take() {
   return batch;
 }
 
+/// @param is_early begun in the link's pause, which an answer of the server ends.
 std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>& batch,
-                                               const std::stop_token& stop) {
+                                               bool is_early, const std::stop_token& stop) {
   std::vector<std::optional<Attempt>> attempts(batch.size());
   if (batch.size() == 1) {
     attempts.front() = deliver(batch.front(), stop);
@@ -370,6 +399,11 @@ std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>
     std::transform(outcomes.begin(), outcomes.end(), attempts.begin(), [](auto& outcome) {
       return outcome ? std::optional(Attempt{*std::move(outcome), std::nullopt}) : std::nullopt;
     });
+  }
+  if (is_early && std::any_of(attempts.begin(), attempts.end(), is_answered)) {
+    const MutexLock lock(mutex_);
+    link_until_ = {};
+    note_change();
   }
   std::vector<Ended> ended;
   ended.reserve(batch.size());
@@ -408,8 +442,9 @@ SteadyTime Courier::wake() {
     if (pausing.is_over) {
       continue;
     }
-    if (pausing.until <= now) {
+    if (pausing.until <= now || pausing.is_try_wanted) {
       pausing.is_over = true;
+      pausing.is_try_wanted = false;
       queue_.put_back(id);
     } else {
       next = std::min(next, pausing.until);
@@ -439,6 +474,12 @@ Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop
                     {settings_.mount, kUncounted | started.id}, content.get(), tries, &looks_);
   auto outcome = delivery.run(stop);
   return {std::move(outcome), delivery.remains()};
+}
+
+/// Did the server say something of it?
+bool Courier::is_answered(const std::optional<Attempt>& attempt) {
+  return attempt && (attempt->outcome || (attempt->outcome.error().code != Errc::cancelled &&
+                                          !is_of_the_link(attempt->outcome.error())));
 }
 
 /// @return nullopt: it failed for a while.
@@ -515,8 +556,10 @@ void Courier::note_failure(const Queue::Started& started, const Error& why) {
   } else {
     Pausing& pausing = pausing_[started.id];
     pausing.intention = started.intention;
-    pausing.pause = longer(pausing.pause);
-    pausing.until = now + pausing.pause;
+    if (now >= pausing.until) {  // else it was a try that somebody wanted
+      pausing.pause = longer(pausing.pause);
+      pausing.until = now + pausing.pause;
+    }
     pausing.is_over = false;
   }
   note_change();

@@ -12,6 +12,9 @@ namespace ftpsfs::writeback {
 namespace {
 
 constexpr std::size_t kBufferedBytes = 1ULL << 20;
+/// A disk that writes back gigabytes of others first may take minutes; one that takes longer has
+/// failed, and no wait is without end.
+constexpr Duration kLongestWrite = std::chrono::minutes(10);
 
 /// Frames on their way into a file.
 class FrameWriter {
@@ -51,13 +54,14 @@ ContentRecord record_of(ContentId id, const std::string& bytes) {
 }  // namespace
 
 Result<void> Journal::commit(Ticket ticket, const Wait& wait) {
+  const Wait for_disk = Wait::for_at_most(kLongestWrite, wait.stop);
   MutexLock lock(mutex_);
   while (durable_ < ticket) {
     if (writing_) {
-      if (!changed_.wait(mutex_, wait, [this, ticket]() FTPSFS_NO_ANALYSIS {
+      if (!changed_.wait(mutex_, for_disk, [this, ticket]() FTPSFS_NO_ANALYSIS {
             return durable_ >= ticket || !writing_;
           })) {
-        return wait.give_up("the journal");
+        return for_disk.give_up("the journal");
       }
       continue;
     }
@@ -130,7 +134,7 @@ Result<Journal::Outcome> Journal::write_on(const Batch& batch) {
       outcome.places.emplace(content.id, std::move(place));
     }
     FTPSFS_TRY(writer.flush());
-    return ::fdatasync(fd) == 0 ? Result<void>() : local_error("cannot write out", "the journal");
+    return sync(fd, ::fdatasync);
   };
   if (auto added = add_all(); !added) {
     // Nothing more is appended behind this; a process that opens it next shall find a clean end.
@@ -178,9 +182,7 @@ Result<Journal::Outcome> Journal::write_anew(const Batch& batch) {
     }
     FTPSFS_TRY(add(Edit{}));  // vouches for the last one
     FTPSFS_TRY(writer.flush());
-    if (::fsync(fd) != 0) {
-      return local_error("cannot write out", "the journal");
-    }
+    FTPSFS_TRY(sync(fd, ::fsync));
     FTPSFS_TRY(directory_.rename(unfinished, name));
     return directory_.sync();
   };
@@ -195,6 +197,14 @@ Result<Journal::Outcome> Journal::write_anew(const Batch& batch) {
   outcome.file_bytes = writer.end();
   outcome.frames = writer.frames();
   return outcome;
+}
+
+/// @param how fsync(2) or fdatasync(2)
+Result<void> Journal::sync(int fd, int (*how)(int)) const {
+  if (settings_.before_sync) {
+    settings_.before_sync();
+  }
+  return how(fd) == 0 ? Result<void>() : local_error("cannot write out", "the journal");
 }
 
 void Journal::settle(const Batch& batch, Outcome& outcome) {

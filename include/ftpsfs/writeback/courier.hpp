@@ -112,7 +112,8 @@ class Courier {
 
   /// Return when nothing is owed any more of what had been accepted, when they were called, for
   /// this path, or for one above or below it. As long as something moves on, the wait begins
-  /// anew, but for one path (not the root) for which something fails again and again.
+  /// anew, but for one path (not the root) for which something fails again and again. Each wait
+  /// begins with a try, if there is a pause between two.
   Result<void> await(const remote::RemotePath& path, const Wait& wait);
   Result<void> await_all(const Wait& wait);
   /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`.
@@ -153,6 +154,8 @@ class Courier {
     SteadyTime until;
     Duration pause{0};
     bool is_over = false;  ///< tried again, or about to be
+    /// Somebody has begun to wait for it since its last try began to be possible.
+    bool is_try_wanted = false;
   };
 
   struct Attempt {
@@ -171,8 +174,9 @@ class Courier {
 
   void serve(const std::stop_token& stop);
   std::vector<Queue::Started> take() FTPSFS_REQUIRES(mutex_);
-  std::vector<Ended> carry_out(const std::vector<Queue::Started>& batch,
+  std::vector<Ended> carry_out(const std::vector<Queue::Started>& batch, bool is_early,
                                const std::stop_token& stop);
+  static bool is_answered(const std::optional<Attempt>& attempt);
   SteadyTime wake() FTPSFS_REQUIRES(mutex_);
   Attempt deliver(const Queue::Started& started, const std::stop_token& stop);
   std::optional<Ended> conclude(const Queue::Started& started, const Attempt& attempt);
@@ -192,8 +196,10 @@ class Courier {
   template <typename Reached, typename Hopeless>
   Result<void> await_progress(const Wait& wait, const char* what, Reached reached,
                               Hopeless hopeless) FTPSFS_REQUIRES(mutex_);
-  /// Does anything that is owed for one of these names wait for its next try?
-  bool is_failing(const Intention& names) const FTPSFS_REQUIRES(mutex_);
+  /// What is owed for one of these names and has failed on its own.
+  std::vector<IntentionId> failing(const Intention& names) const FTPSFS_REQUIRES(mutex_);
+  void ask_for_a_try() FTPSFS_REQUIRES(mutex_);
+  void ask_for_a_try(const Intention& names) FTPSFS_REQUIRES(mutex_);
   Duration longer(Duration pause) const;
   void end_passage(IntentionId number, const Intention& names) FTPSFS_REQUIRES(mutex_);
   void note_change() FTPSFS_REQUIRES(mutex_);
@@ -214,7 +220,9 @@ class Courier {
   IntentionId last_passing_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::map<IntentionId, Pausing> pausing_ FTPSFS_GUARDED_BY(mutex_);
   std::map<IntentionId, UploadTries> tries_ FTPSFS_GUARDED_BY(mutex_);  ///< of those not ended
-  SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);                     ///< nothing is tried before
+  SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);  ///< nothing is tried before, unless wanted
+  /// Somebody has begun to wait since the last try began.
+  bool is_try_wanted_ FTPSFS_GUARDED_BY(mutex_) = false;
   Duration link_pause_ FTPSFS_GUARDED_BY(mutex_){0};
   std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;

@@ -33,6 +33,9 @@ struct JournalSettings {
   /// A new generation is worth writing when so many bytes are of the past, and more than are
   /// needed.
   std::uint64_t most_idle_bytes = 4ULL << 20;
+  /// For tests: called without a mutex each time before records are brought to the disk, where a
+  /// slow one would take its time.
+  std::function<void()> before_sync = {};
 };
 
 class Journal {
@@ -66,8 +69,11 @@ class Journal {
   Result<Ticket> append(const Edit& edit, std::unique_ptr<ContentDraft> content = nullptr);
 
   /// Returns when the edit with this ticket, and all before it, are on the disk.
+  /// @param wait its stop alone: who writes goes on to the end, and who waits for that gives up no
+  /// sooner because of time. A slow disk is not a server's silence.
   /// @errors no_space, io_error: it may or may not be found again, and the next commit tries to
-  /// write it once more; timed_out, cancelled: another thread is still writing.
+  /// write it once more; cancelled: another thread is still writing; timed_out: so it is since ten
+  /// minutes.
   Result<void> commit(Ticket ticket, const Wait& wait);
 
   /// @errors not_found; io_error: it is not what was written.
@@ -116,6 +122,7 @@ class Journal {
   Result<Outcome> write(const Batch& batch);
   Result<Outcome> write_on(const Batch& batch);
   Result<Outcome> write_anew(const Batch& batch);
+  Result<void> sync(int fd, int (*how)(int)) const;
   void settle(const Batch& batch, Outcome& outcome) FTPSFS_REQUIRES(mutex_);
   void remove_files(const std::vector<ContentId>& idle) const;
   static Result<std::shared_ptr<const std::string>> read_record(const Place& place, ContentId id);

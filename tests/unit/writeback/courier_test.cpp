@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/writeback/exporting.hpp"
 #include "intentions.hpp"
+#include "slow_disk.hpp"
 #include "support/fake_remote.hpp"
 #include "support/faulty_remote.hpp"
 #include "support/temp_directory.hpp"
@@ -42,7 +45,7 @@ class CourierTest : public ::testing::Test {
   std::unique_ptr<Courier> begin(remote::Remote& remote, Duration first_pause,
                                  std::uint64_t most_content_bytes = 1ULL << 30,
                                  std::uint64_t most_change_bytes = 1ULL << 30) {
-    auto journal = Journal::open({directory_, "server", 4096});
+    auto journal = Journal::open({directory_, "server", 4096, [this] { disk_.pass(); }});
     EXPECT_TRUE(journal) << journal.error().text;
     CourierSettings settings;
     settings.threads = 4;
@@ -77,7 +80,17 @@ class CourierTest : public ::testing::Test {
     }
   }
 
+  /// Of all that is owed, without a wait that the courier knows of.
+  void await_arrival() {
+    const Wait limit = patience();
+    while (courier_->counters().waiting > 0 && !limit.expired()) {
+      std::this_thread::yield();
+    }
+    EXPECT_FALSE(limit.expired());
+  }
+
   ManualClock clock_;
+  SlowDisk disk_;
   FakeRemote remote_;
   const test::TempDirectory place_{test::TempDirectory::memory()};
   const std::string directory_ = place_.path();
@@ -360,7 +373,12 @@ TEST_F(CourierTest, WaitsEndThoughMoreAndMoreIsAccepted) {
 
 TEST_F(CourierTest, AWaitForAFileThatIsBusyEndsThoughOthersMoveOn) {
   begin();
-  remote_.fail_next(Op::open_writer, "/d/busy", make_error(Errc::busy, "450", 450));
+  std::atomic<bool> is_busy = true;
+  remote_.on_call([&](Op op, const std::string& path) {
+    if (op == Op::open_writer && path == "/d/busy" && is_busy) {
+      remote_.fail_next(op, path, make_error(Errc::busy, "450", 450));
+    }
+  });
   ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
   ASSERT_TRUE(put("/d/busy", "one"));
   await_failure();
@@ -385,10 +403,10 @@ TEST_F(CourierTest, AWaitForAFileThatIsBusyEndsThoughOthersMoveOn) {
     ASSERT_TRUE(courier_->await(path_of(other), patience()));
   }
   EXPECT_FALSE(limit.expired());
-  courier_->hurry();
   for (std::future<bool>& wait : waits) {
     EXPECT_FALSE(wait.get()) << "it is still owed";
   }
+  is_busy = false;
   ASSERT_TRUE(courier_->await_all(patience()));
 }
 
@@ -500,6 +518,130 @@ TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {
   begin();
   ASSERT_TRUE(courier_->await_all(patience()));
   EXPECT_THAT(remote_.names("/"), ElementsAre("a", "b"));
+}
+
+/// A wait that begins ends the courier's pauses: the server may be back for long.
+TEST_F(CourierTest, WhoWaitsForWhatIsOwedDoesNotWaitForAPause) {
+  begin();
+  const remote::RemotePath name = path_of("/owed");
+  const std::vector<std::function<bool()>> waits{
+      [&] { return courier_->await(name, patience()).has_value(); },
+      [&] { return courier_->await_all(patience()).has_value(); },
+      [&] { return courier_->await_verdict(name, patience()).has_value(); },
+      [&] { return courier_->pass(name, path_of("/other"), patience()).has_value(); },
+  };
+  for (std::size_t i = 0; i < waits.size(); ++i) {
+    SCOPED_TRACE(i);
+    remote_.fail_all(kDown);
+    const std::string number = std::to_string(i);
+    ASSERT_TRUE(put("/before" + number, "content"));
+    await_failure();
+    ASSERT_TRUE(put("/owed", number, ours()));
+    ASSERT_TRUE(put("/behind" + number, "content"));
+    remote_.fail_all(std::nullopt);
+    EXPECT_TRUE(waits[i]());
+    EXPECT_EQ(remote_.content("/owed"), number);
+    await_arrival();
+    EXPECT_TRUE(remote_.exists("/behind" + number)) << "the try has ended the pause for all";
+  }
+}
+
+TEST_F(CourierTest, WhoWaitsForAFileThatWasBusyDoesNotWaitForItsPause) {
+  begin();
+  const Error busy = make_error(Errc::busy, "450", 450);
+  remote_.fail_next(Op::open_writer, "/busy", busy);
+  ASSERT_TRUE(put("/busy", "one"));
+  await_failure();
+  EXPECT_TRUE(courier_->await(path_of("/busy"), patience()));
+
+  // The link is tried with what is first; that this one is busy says that the link is well.
+  remote_.fail_all(kDown);
+  ASSERT_TRUE(put("/first", "one"));
+  await_failure();
+  ASSERT_TRUE(put("/owed", "two"));
+  remote_.fail_next(Op::open_writer, "/first", busy);
+  remote_.fail_all(std::nullopt);
+  EXPECT_TRUE(courier_->await(path_of("/owed"), patience()));
+}
+
+TEST_F(CourierTest, ATryThatBeganBeforeTheWaitIsNotTheTryForIt) {
+  const Error busy = make_error(Errc::busy, "450", 450);
+  begin();
+  for (const Error& why : {kDown, busy}) {
+    const std::string path = "/" + why.text;
+    SCOPED_TRACE(path);
+    remote_.fail_next(Op::open_writer, path, busy);
+    ASSERT_TRUE(put(path, "content"));
+    await_failure();
+    auto gate = remote_.hold(Op::open_writer, path);
+    remote_.fail_next(Op::open_writer, path, why);
+    courier_->hurry();
+    ASSERT_TRUE(gate.await_blocked());
+    EXPECT_FALSE(courier_->await(path_of(path), Wait::for_at_most(Duration(0))));
+    gate.open();
+    await_arrival();
+    EXPECT_EQ(remote_.content(path), "content");
+  }
+}
+
+TEST_F(CourierTest, EachWaitForAServerThatIsDownCausesOneTryAtMost) {
+  constexpr std::size_t kMany = 20;
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", "content"));
+  await_failure();
+  const std::size_t calls_of_a_try = remote_.calls();
+  std::vector<std::future<bool>> waits;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    waits.push_back(std::async(std::launch::async, [this] {
+      const Wait wait = Wait::for_at_most(std::chrono::milliseconds(50));
+      return courier_->await(path_of("/f"), wait).has_value();
+    }));
+  }
+  for (std::future<bool>& wait : waits) {
+    EXPECT_FALSE(wait.get());
+  }
+  EXPECT_LE(remote_.calls(), (1 + kMany) * calls_of_a_try);
+  const Wait limit = patience();
+  while (remote_.calls() < 2 * calls_of_a_try && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(limit.expired()) << "and at least one";
+}
+
+TEST_F(CourierTest, WhoWaitsForRoomDoesNotWaitForAPause) {
+  remote_.fail_all(kDown);
+  courier_ = begin(remote_, std::chrono::hours(1), 100'000);
+  ASSERT_TRUE(put("/a", std::string(60'000, 'c')));
+  await_failure();
+  remote_.fail_all(std::nullopt);
+  EXPECT_TRUE(courier_->take_room(60'000, patience()));
+}
+
+TEST_F(CourierTest, ADiskThatIsSlowIsNoReasonToTakeAChangeBack) {
+  begin();
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  disk_.hold();
+  auto first = std::async(std::launch::async, [this] { return put("/a", "two", ours()); });
+  disk_.await_blocked();
+  auto second = std::async(std::launch::async, [this] {
+    return courier_->accept(simple(Action::make_directory, "/d"), nullptr,
+                            Wait::for_at_most(std::chrono::milliseconds(10)));
+  });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto stopped =
+      courier_->accept(simple(Action::make_directory, "/e"), nullptr,
+                       Wait::for_at_most(std::chrono::seconds(20), stop.get_token()));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Errc::cancelled);
+  disk_.release();
+  EXPECT_TRUE(first.get());
+  EXPECT_TRUE(second.get());
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_THAT(remote_.names("/"), ElementsAre("a", "d"));
 }
 
 /// Each call of the server fails once, in each of two ways; in the end all is there, and once.

@@ -10,12 +10,15 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "file_size_limit.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "intentions.hpp"
+#include "slow_disk.hpp"
 #include "support/temp_directory.hpp"
 
 namespace ftpsfs::writeback {
@@ -280,6 +283,43 @@ TEST_F(JournalTest, ContentThatMovesToAnotherIntentionStays) {
   ASSERT_TRUE(journal->commit(*ticket, patience()));
   EXPECT_EQ(content_of(*journal, 2), kLarge);
   EXPECT_EQ(named("content-").size(), 1U);
+}
+
+TEST_F(JournalTest, WhoWaitsForTheDiskGivesUpAtAStopAndNotBecauseOfTime) {
+  SlowDisk disk;
+  JournalSettings slow = settings();
+  slow.before_sync = [&disk] { disk.pass(); };
+  auto opened = Journal::open(slow);
+  ASSERT_TRUE(opened);
+  Journal& journal = **opened;
+  disk.hold();
+  const auto ticket = journal.append(Edit{{{1, upload("/f", 0)}}, {}});
+  ASSERT_TRUE(ticket);
+  auto writing =
+      std::async(std::launch::async, [&] { return journal.commit(*ticket, patience()); });
+  disk.await_blocked();
+  const auto next = journal.append(Edit{{}, {1}});
+  ASSERT_TRUE(next);
+  std::vector<std::future<bool>> waits;
+  for (const Journal::Ticket each : {*ticket, *next}) {
+    waits.push_back(std::async(std::launch::async, [&journal, each] {
+      return journal.commit(each, Wait::for_at_most(Duration(0))).has_value();
+    }));
+  }
+  for (const std::future<bool>& wait : waits) {
+    EXPECT_EQ(wait.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  }
+  std::stop_source stop;
+  stop.request_stop();
+  const auto stopped =
+      journal.commit(*next, Wait::for_at_most(std::chrono::seconds(20), stop.get_token()));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Errc::cancelled);
+  disk.release();
+  EXPECT_TRUE(writing.get());
+  for (std::future<bool>& wait : waits) {
+    EXPECT_TRUE(wait.get());
+  }
 }
 
 TEST_F(JournalTest, ThePastDoesNotPileUp) {

@@ -343,6 +343,28 @@ TEST_F(WritebackRemoteTest, WhatWaitsForAnotherChangeOfItsNameStartsFromWhatThat
   EXPECT_EQ(server_->content("/f"), "");
 }
 
+TEST_F(WritebackRemoteTest, WhatMustWaitForWhatIsOwedGoesOnAsSoonAsTheServerIsThere) {
+  ASSERT_TRUE(begin());
+  const auto owe = [&](const std::string& content) {
+    list("/");
+    cut_link();
+    EXPECT_TRUE(put("/f", content));
+    while (courier().counters().waiting > 0 && courier().counters().problem.empty()) {
+      std::this_thread::yield();
+    }
+    mend_link();  // nobody tells the courier
+  };
+  owe("text");
+  auto writer = remote_->open_writer(path_of("/f"), remote::WriteMode::append, {}, patience());
+  ASSERT_TRUE(writer) << writer.error().text;
+  ASSERT_TRUE((*writer)->write(std::as_bytes(std::span("+", 1)), patience()));
+  ASSERT_TRUE((*writer)->finish({}, patience()));
+  EXPECT_EQ(server_->content("/f"), "text+");
+  owe("other");
+  EXPECT_TRUE(remote_->settle(path_of("/f"), patience()));
+  EXPECT_EQ(server_->content("/f"), "other");
+}
+
 TEST_F(WritebackRemoteTest, ARenameWhoseTargetIsUnknownAsksForItAndWaitsForNothing) {
   server_->put("/d/f", "old");
   ASSERT_TRUE(begin());
