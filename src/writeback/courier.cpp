@@ -197,6 +197,7 @@ std::vector<IntentionId> Courier::failing(const Intention& names) const {
 /// done if those tries fail.
 void Courier::ask_for_a_try() {
   is_try_wanted_ = true;
+  wanted_at_ = SteadyClock::now();
   note_change();
 }
 
@@ -391,6 +392,7 @@ std::vector<Queue::Started> Courier::take() {
 /// @param is_early begun in the link's pause, which an answer of the server ends.
 std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>& batch,
                                                bool is_early, const std::stop_token& stop) {
+  const SteadyTime begun = SteadyClock::now();
   std::vector<std::optional<Attempt>> attempts(batch.size());
   if (batch.size() == 1) {
     attempts.front() = deliver(batch.front(), stop);
@@ -416,7 +418,8 @@ std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>
       note_change();
       continue;
     }
-    const Attempt& attempt = *attempts[i];
+    Attempt& attempt = *attempts[i];
+    attempt.begun = begun;
     looks_.note_change(batch[i].intention.path);
     if (batch[i].intention.action == Action::rename) {
       looks_.note_change(batch[i].intention.target);
@@ -487,7 +490,7 @@ std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
                                                 const Attempt& attempt) {
   const Result<Delivered>& outcome = attempt.outcome;
   if (!outcome && is_passing(outcome.error())) {
-    note_failure(started, outcome.error());
+    note_failure(started, outcome.error(), attempt.begun);
     return std::nullopt;
   }
   const std::string& path = started.intention.path.str();
@@ -535,7 +538,7 @@ std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
   return ended;
 }
 
-void Courier::note_failure(const Queue::Started& started, const Error& why) {
+void Courier::note_failure(const Queue::Started& started, const Error& why, SteadyTime begun) {
   const MutexLock lock(mutex_);
   const SteadyTime now = SteadyClock::now();
   if (why.code == Errc::cancelled) {
@@ -547,7 +550,8 @@ void Courier::note_failure(const Queue::Started& started, const Error& why) {
   problem_ = why.text;
   if (is_of_the_link(why)) {
     queue_.put_back(started.id);
-    if (now >= link_until_) {  // not once for each of those that were under way
+    // Not once for each of those that were under way, nor for what began before somebody waited.
+    if (now >= link_until_ && begun >= wanted_at_) {
       const std::uint64_t progress = progress_;
       link_pause_ = longer(progress == progress_at_pause_ ? link_pause_ : Duration(0));
       progress_at_pause_ = progress;

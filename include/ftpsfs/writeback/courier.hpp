@@ -161,6 +161,7 @@ class Courier {
   struct Attempt {
     Result<Delivered> outcome;
     std::optional<remote::FileVersion> remains;  ///< see Delivery::remains()
+    SteadyTime begun = {};
   };
 
   /// What is concluded, and not on the disk yet.
@@ -180,7 +181,7 @@ class Courier {
   SteadyTime wake() FTPSFS_REQUIRES(mutex_);
   Attempt deliver(const Queue::Started& started, const std::stop_token& stop);
   std::optional<Ended> conclude(const Queue::Started& started, const Attempt& attempt);
-  void note_failure(const Queue::Started& started, const Error& why);
+  void note_failure(const Queue::Started& started, const Error& why, SteadyTime begun);
   /// Brings the edits that end intentions to the disk, however long that takes.
   void end(const std::vector<Ended>& ended, const std::stop_token& stop);
   Result<std::size_t> change_refused(const std::function<Edit(Queue&, IntentionId)>& how,
@@ -223,6 +224,7 @@ class Courier {
   SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);  ///< nothing is tried before, unless wanted
   /// Somebody has begun to wait since the last try began.
   bool is_try_wanted_ FTPSFS_GUARDED_BY(mutex_) = false;
+  SteadyTime wanted_at_ FTPSFS_GUARDED_BY(mutex_);  ///< when the last one has begun to wait
   Duration link_pause_ FTPSFS_GUARDED_BY(mutex_){0};
   std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;
