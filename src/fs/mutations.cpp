@@ -190,7 +190,7 @@ Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& n
   if (found.entry->type != remote::FileType::directory) {
     return make_error(Errc::not_directory, "not a directory");
   }
-  const auto removed = remove_directory_there(found, parent, name, request);
+  auto removed = remove_directory_there(found, parent, name, request);
   if (removed || removed.error().code == Errc::not_found) {
     note_directory_removed(parent, name);
   } else {

@@ -4,6 +4,7 @@
 // what is owed and what is known of the server; where nothing is known it is asked before.
 #include <utility>
 
+#include "ftpsfs/base/log.hpp"
 #include "ftpsfs/writeback/wait_anew.hpp"
 #include "ftpsfs/writeback/writeback_remote.hpp"
 
@@ -75,6 +76,21 @@ Result<WritebackRemote::Footing> WritebackRemote::fetch_footing(const remote::Re
     now.base = {Base::Kind::version, name.version};
   }
   return now;
+}
+
+Result<WritebackRemote::Footing> WritebackRemote::fetch_footing_of_upload(
+    const remote::RemotePath& path, bool is_new, const Wait& wait) {
+  auto fetched = fetch_footing(path, wait);
+  if (fetched || !is_new || !is_link_failure(fetched.error().code)) {
+    return fetched;
+  }
+  log::info("{}: taken for new, as the server does not answer ({})", path.str(),
+            fetched.error().text);
+  Footing assumed;
+  assumed.kind = Footing::Kind::name;
+  assumed.is_answer_alone = true;
+  assumed.is_assumed = true;
+  return assumed;
 }
 
 /// From memory, or what was fetched for this moment. What memory had then, and has no more, says

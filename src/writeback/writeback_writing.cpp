@@ -67,8 +67,11 @@ void WritebackRemote::move_back(const MovedNames& moved) {
 /// back when they are the journal's, or nobody's.
 class WritebackRemote::Upload final : public remote::RemoteWriter {
  public:
-  Upload(WritebackRemote& remote, std::unique_ptr<OpenName> name)
-      : remote_(remote), name_(std::move(name)), draft_(remote.courier_->draft()) {}
+  Upload(WritebackRemote& remote, std::unique_ptr<OpenName> name, std::optional<Footing> assumed)
+      : remote_(remote),
+        name_(std::move(name)),
+        assumed_(assumed),
+        draft_(remote.courier_->draft()) {}
   ~Upload() override {
     draft_.reset();
     remote_.courier_->give_room_back(room_);
@@ -99,7 +102,7 @@ class WritebackRemote::Upload final : public remote::RemoteWriter {
     FTPSFS_TRY(draft_->seal());
     auto draft = std::move(draft_);
     FTPSFS_TRY_ASSIGN(const remote::UploadTail promised,
-                      remote_.accept_upload(*name_, draft, tail, wait));
+                      remote_.accept_upload(*name_, draft, tail, assumed_, wait));
     remote::FinishedUpload end;
     end.version.size = size;
     if (promised.mtime) {
@@ -117,6 +120,7 @@ class WritebackRemote::Upload final : public remote::RemoteWriter {
  private:
   WritebackRemote& remote_;
   const std::unique_ptr<OpenName> name_;
+  const std::optional<Footing> assumed_;
   std::unique_ptr<ContentDraft> draft_;
   std::uint64_t room_ = 0;
 };
@@ -162,10 +166,11 @@ Result<std::unique_ptr<remote::RemoteWriter>> WritebackRemote::open_writer(
   }
   auto name = std::make_unique<OpenName>(*this, path);  // what moves it from now on is noticed
   if (mode == remote::WriteMode::replace) {
-    FTPSFS_TRY_ASSIGN(const Footing now, fetch_footing(path, wait));
+    FTPSFS_TRY_ASSIGN(const Footing now, fetch_footing_of_upload(path, likely.may_lead, wait));
     if (now.kind == Footing::Kind::name) {
+      const auto assumed = now.is_assumed ? std::optional(now) : std::nullopt;
       return std::unique_ptr<remote::RemoteWriter>(
-          std::make_unique<Upload>(*this, std::move(name)));
+          std::make_unique<Upload>(*this, std::move(name), assumed));
     }
   }
   FTPSFS_TRY_ASSIGN(const Courier::Passage passage, courier_->pass(path, path, wait));
@@ -179,6 +184,7 @@ Result<std::unique_ptr<remote::RemoteWriter>> WritebackRemote::open_writer(
 Result<remote::UploadTail> WritebackRemote::accept_upload(const OpenName& name,
                                                           std::unique_ptr<ContentDraft>& draft,
                                                           const remote::UploadTail& tail,
+                                                          std::optional<Footing> assumed,
                                                           const Wait& wait) {
   const remote::RemoteTraits traits = inner_.traits();
   Intention intention;
@@ -191,7 +197,11 @@ Result<remote::UploadTail> WritebackRemote::accept_upload(const OpenName& name,
   }
   for (const WaitAnew anew(wait);;) {
     intention.path = name.path();
-    FTPSFS_TRY_ASSIGN(std::optional<Footing> fetched, fetch_footing(intention.path, anew.begin()));
+    std::optional<Footing> fetched = std::exchange(assumed, std::nullopt);
+    if (!fetched) {
+      FTPSFS_TRY_ASSIGN(fetched,
+                        fetch_footing_of_upload(intention.path, tail.may_lead, anew.begin()));
+    }
     bool is_other_now = false;
     const auto choose = [&](const Queue& queue) -> Result<Intention> {
       const Footing now = footing_or(queue, intention.path, fetched);

@@ -121,6 +121,7 @@ class WritebackRemote final : public remote::Remote {
     std::optional<std::uint16_t> mode;  ///< of a file that is there
     /// Only the server's answer tells it: it was overtaken by some change in the directory.
     bool is_answer_alone = false;
+    bool is_assumed = false;  ///< the server did not answer
   };
 
   /// What a directory that is to be removed would still hold then.
@@ -143,11 +144,17 @@ class WritebackRemote final : public remote::Remote {
   bool is_directory(const Queue& queue, const remote::RemotePath& path) const;
   Filling filling(const Queue& queue, const remote::RemotePath& path) const;
   Result<Footing> fetch_footing(const remote::RemotePath& path, const Wait& wait);
+  /// @param is_new the program was told that there is no such name: that holds where the server
+  /// does not answer. Should it prove wrong, the delivery keeps both.
+  Result<Footing> fetch_footing_of_upload(const remote::RemotePath& path, bool is_new,
+                                          const Wait& wait);
   Footing footing_or(const Queue& queue, const remote::RemotePath& path,
                      std::optional<Footing>& fetched) const;
+  /// @param assumed what the name is, where the server did not answer a moment ago.
   Result<remote::UploadTail> accept_upload(const OpenName& name,
                                            std::unique_ptr<ContentDraft>& draft,
-                                           const remote::UploadTail& tail, const Wait& wait);
+                                           const remote::UploadTail& tail,
+                                           std::optional<Footing> assumed, const Wait& wait);
   Result<bool> accept_rename(const remote::RemotePath& from, const remote::RemotePath& to,
                              const Wait& wait);
   MovedNames move_open_names(const remote::RemotePath& from, const remote::RemotePath& to);

@@ -503,6 +503,32 @@ TEST_F(WritebackRemoteTest, WhatOthersDidSinceItWasSeenIsAConflict) {
   EXPECT_THAT(surprises(), ElementsAre("/")) << "the one directory";
 }
 
+/// Its program may have closed it long ago: there is nobody to be told that the server hangs.
+TEST_F(WritebackRemoteTest, ANewFileIsAcceptedWithoutTheServersAnswer) {
+  ASSERT_TRUE(begin());
+  cut_link();
+  remote::UploadTail tail;
+  const auto accept = [&](const std::string& path) -> Result<void> {
+    FTPSFS_TRY_ASSIGN(
+        const auto writer,
+        remote_->open_writer(path_of(path), remote::WriteMode::replace, {}, none(), tail));
+    FTPSFS_TRY(writer->write(std::as_bytes(std::span("ours", 4)), patience()));
+    FTPSFS_TRY(writer->finish(tail, patience()));
+    return {};
+  };
+  EXPECT_FALSE(accept("/a")) << "nothing is known of it";
+  tail.may_lead = true;
+  ASSERT_TRUE(accept("/a"));
+  ASSERT_TRUE(accept("/b"));
+  EXPECT_EQ(read("/a").value_or(""), "ours");
+  server_->put("/b", "somebody else's");
+  mend_link();
+  drain();
+  EXPECT_EQ(server_->content("/a"), "ours");
+  EXPECT_EQ(server_->content("/b"), "somebody else's") << "nothing is written over";
+  EXPECT_EQ(courier().counters().conflicts, 1U);
+}
+
 TEST_F(WritebackRemoteTest, WhatIsSettledIsWhatTheServerHas) {
   ASSERT_TRUE(begin());
   server_->put("/f", "old");
