@@ -193,8 +193,6 @@ Result<void> Filesystem::Impl::remove_directory(Ino parent, const std::string& n
   auto removed = remove_directory_there(found, parent, name, request);
   if (removed || removed.error().code == Errc::not_found) {
     note_directory_removed(parent, name);
-  } else {
-    cache_.invalidate_entry(parent, name);
   }
   return removed;
 }
@@ -222,6 +220,9 @@ Result<void> Filesystem::Impl::remove_directory_there(const Tree::Known& found, 
       (removed.error().code == Errc::not_empty || removed.error().code == Errc::access_denied)) {
     FTPSFS_TRY(remove_leftovers(*ino, request));
     removed = services_.remote.remove_directory(path, request.wait);
+  }
+  if (!removed && removed.error().code != Errc::not_found) {
+    cache_.invalidate_entry(parent, name);
   }
   return removed;
 }
@@ -311,7 +312,6 @@ Result<Filesystem::Impl::Displaced> Filesystem::Impl::clear_target(const Tree::K
     // No server renames over a directory; rename(2) allows an empty one to be replaced.
     auto removed = remove_directory_there(target, new_parent, new_name, request);
     if (!removed && removed.error().code != Errc::not_found) {
-      cache_.invalidate_entry(new_parent, new_name);
       return std::move(removed).error();
     }
     displaced.is_directory = true;
