@@ -172,7 +172,7 @@ class Filesystem::Impl {
     std::shared_ptr<OpenFile> file;
     Gate::Pass pass{nullptr};
     bool is_directory = false;
-    bool can_be_made_again = false;
+    bool can_be_made_again = false;  ///< a directory alone
     std::optional<std::uint16_t> mode;
   };
   void put_back(const Displaced& displaced, const remote::RemotePath& path);

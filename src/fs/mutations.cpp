@@ -333,7 +333,7 @@ Result<Filesystem::Impl::Displaced> Filesystem::Impl::clear_target(const Tree::K
 /// made again. Where the server has carried the rename out, though its answer was lost, it is
 /// there.
 void Filesystem::Impl::put_back(const Displaced& displaced, const remote::RemotePath& path) {
-  if (!displaced.is_directory || !displaced.can_be_made_again) {
+  if (!displaced.can_be_made_again) {
     return;
   }
   const auto made = services_.remote.make_directory(path, services_.own_wait());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Names whose STOR was sent and never answered. A server that hung may carry it out late, when the
-// same was sent again over another connection and has arrived: it empties the file then.
-// Thread-safe. Private to FtpRemote.
+// Names whose STOR may have been sent, and was not answered. A server that hung may carry it out
+// late, when the same was sent again over another connection and has arrived: it empties the file
+// then. Thread-safe. Private to FtpRemote.
 #pragma once
 
 #include <chrono>
