@@ -12,7 +12,8 @@
 #   tests/run.sh --quick        the plain unit tests alone
 #   tests/run.sh --no-install   any of these without a look at the installed packages
 #
-# A stage that fails does not stop the later ones; the exit code tells in the end.
+# A stage that fails does not stop the later ones; the exit code tells in the end. A test that fails has
+# another try (see tests/unit/run.sh, tests/integration/conftest.py), and is named if it needed it.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -95,9 +96,22 @@ asan_integration() {
         ctest --preset asan -L integration -LE timing -j "$waiters" --no-tests=error
 }
 
+# What passed at its second try alone is shown in front of ctest's closing lines.
 everything_plain() {
-    build check && ctest --preset check -j "$waiters" --no-tests=error
+    build check || return 1
+    ctest --preset check -j "$waiters" --no-tests=error | while IFS= read -r line; do
+        if [[ "$line" == *"% tests passed"* ]] && [ -s "$FTPSFS_SECOND_TRIES" ]; then
+            echo "=== passed, or failed for good, behind a first try that failed:"
+            cat "$FTPSFS_SECOND_TRIES"
+            echo
+        fi
+        printf '%s\n' "$line"
+    done
 }
+
+export FTPSFS_SECOND_TRIES="$root/build/second-tries.txt"
+mkdir -p build
+: >"$FTPSFS_SECOND_TRIES"
 
 if [ "$install" = yes ]; then
     if [ "$mode" = full ]; then contrib/install-deps.sh full; else contrib/install-deps.sh test; fi
