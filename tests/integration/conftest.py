@@ -27,7 +27,7 @@ from pki import Pki  # noqa: E402
 from program import Program  # noqa: E402
 from servers import ALL_SERVERS, SERVERS  # noqa: E402
 
-DEFAULT_SECONDS = 90
+DEFAULT_SECONDS = 150
 
 
 def pytest_addoption(parser):

@@ -182,7 +182,7 @@ def doubles(make_server, box_on):
 servers = pytest.mark.parametrize("overwrites", [1, 0], ids=["renames-over", "never-renames-over"])
 
 
-@pytest.mark.seconds(120)
+@pytest.mark.seconds(300)
 @servers
 def test_a_file_is_replaced_wholly_or_not_at_all(doubles, overwrites):
     crowd = [Crashes(box) for box in doubles(overwrites)]
@@ -255,7 +255,7 @@ def summary(tree):
     return {name: len(data) for name, data in tree.items()}
 
 
-@pytest.mark.seconds(120)
+@pytest.mark.seconds(300)
 @servers
 def test_what_was_accepted_arrives_wherever_its_mount_was_killed(doubles, overwrites):
     crowd = [Journals(box) for box in doubles(overwrites)]
@@ -280,7 +280,7 @@ def test_what_was_accepted_arrives_wherever_its_mount_was_killed(doubles, overwr
     assert crash_everywhere(crowd, ways_for(overwrites), crash) > 30 // STRIDE
 
 
-@pytest.mark.seconds(120)
+@pytest.mark.seconds(300)
 @servers
 def test_a_journal_that_is_gone_on_with_may_be_killed_too(doubles, overwrites):
     crowd = [Journals(box) for box in doubles(overwrites)]
