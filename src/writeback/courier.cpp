@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/writeback/courier.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
-#include "ftpsfs/base/log.hpp"
-#include "ftpsfs/writeback/removals.hpp"
 #include "ftpsfs/writeback/wait_anew.hpp"
 
 namespace ftpsfs::writeback {
@@ -16,18 +11,7 @@ namespace {
 
 /// An edit of two such paths is far below what a record may hold.
 constexpr std::size_t kLongestPath = 64 * 1024;
-constexpr std::size_t kLongestReason = 2'000;
 constexpr const char* kEarlierChanges = "earlier changes to reach the server";
-/// Removals in one flight: a few records of commands.
-constexpr std::size_t kMostTogether = 64;
-/// Waits have a deadline; one that passes without an event is begun anew.
-constexpr Duration kLongestSleep = std::chrono::minutes(10);
-
-/// Does it say something of the way to the server, rather than of this one file?
-bool is_of_the_link(const Error& error) {
-  return is_link_failure(error.code) || error.code == Errc::login_refused ||
-         error.code == Errc::untrusted;
-}
 
 NameCase name_case(const remote::Remote& remote) {
   return remote.traits().case_sensitive ? NameCase::sensitive : NameCase::folded;
@@ -44,7 +28,8 @@ Courier::Courier(std::unique_ptr<Journal> journal, remote::Remote& remote, const
       looks_(remote),
       queue_(name_case(remote)),
       passing_(name_case(remote)),
-      passing_now_(name_case(remote)) {
+      passing_now_(name_case(remote)),
+      retries_(name_case(remote), settings_.first_pause, settings_.longest_pause) {
   {
     const MutexLock lock(mutex_);
     queue_.restore(journal_->intentions(), journal_->last_intention());
@@ -143,7 +128,8 @@ template <typename HasRoom, typename MayCome>
 Result<void> Courier::await_room(const Wait& wait, HasRoom has_room, MayCome may_come) {
   constexpr const char* kWhat = "room in the journal";
   if (!has_room() && may_come()) {
-    ask_for_a_try();
+    retries_.want_try(SteadyClock::now());
+    note_change();
     static_cast<void>(await_progress(
         wait, kWhat, [&]() FTPSFS_NO_ANALYSIS { return has_room() || !may_come(); }));
   }
@@ -182,30 +168,9 @@ Result<void> Courier::await_progress(const Wait& wait, const char* what, Reached
   }
 }
 
-std::vector<IntentionId> Courier::failing(const Intention& names) const {
-  NameIndex all(queue_.name_case());
-  for (const auto& [id, pausing] : pausing_) {
-    all.add(id, pausing.intention);
-  }
-  return all.related_behind(names, 0);
-}
-
-/// Called once by each that begins to wait for something owed: what failed some time ago says
-/// nothing of now, and whoever waits has less time than the pauses last. One try of the link, and
-/// one of each that fails on its own, begin behind it, however many wait: against a server that is
-/// down, programs cause no more tries than they begin waits. The pauses go on as they would have
-/// done if those tries fail.
-void Courier::ask_for_a_try() {
-  is_try_wanted_ = true;
-  wanted_at_ = SteadyClock::now();
+void Courier::begin_wait(const Intention& names) {
+  retries_.want_try(names, SteadyClock::now());
   note_change();
-}
-
-void Courier::ask_for_a_try(const Intention& names) {
-  for (const IntentionId id : failing(names)) {
-    pausing_.at(id).is_try_wanted = true;
-  }
-  ask_for_a_try();
 }
 
 Result<void> Courier::await(const remote::RemotePath& path, const Wait& wait) {
@@ -216,9 +181,9 @@ Result<void> Courier::await(const remote::RemotePath& path, const Wait& wait) {
   if (is_over()) {
     return {};
   }
-  ask_for_a_try(name);
+  begin_wait(name);
   return await_progress(wait, kEarlierChanges, is_over, [&]() FTPSFS_NO_ANALYSIS {
-    return !path.is_root() && !failing(name).empty();
+    return !path.is_root() && !retries_.failing(name).empty();
   });
 }
 
@@ -236,10 +201,11 @@ Result<Courier::Passage> Courier::pass(const remote::RemotePath& path,
     return !queue_.touches(path) && !queue_.touches(other);
   };
   if (!is_clear()) {
-    ask_for_a_try(names);
+    begin_wait(names);
   }
-  auto cleared = await_progress(wait, kEarlierChanges, is_clear,
-                                [&]() FTPSFS_NO_ANALYSIS { return !failing(names).empty(); });
+  auto cleared = await_progress(wait, kEarlierChanges, is_clear, [&]() FTPSFS_NO_ANALYSIS {
+    return !retries_.failing(names).empty();
+  });
   if (!cleared) {
     end_passage(number, names);
     return std::move(cleared).error();
@@ -324,10 +290,7 @@ Result<std::size_t> Courier::change_refused(const std::function<Edit(Queue&, Int
 
 void Courier::hurry() {
   const MutexLock lock(mutex_);
-  link_until_ = {};
-  for (auto& [id, pausing] : pausing_) {
-    pausing.until = {};
-  }
+  retries_.hurry();
   note_change();
 }
 
@@ -343,263 +306,6 @@ Courier::Counters Courier::counters() const {
   counters.content_bytes = journal_->content_bytes();
   counters.problem = problem_;
   return counters;
-}
-
-void Courier::serve(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    std::vector<Queue::Started> batch;
-    bool is_early = false;
-    {
-      const MutexLock lock(mutex_);
-      const SteadyTime next = wake();
-      is_early = SteadyClock::now() < link_until_;
-      if (!is_early || is_try_wanted_) {
-        batch = take();
-      }
-      if (batch.empty()) {
-        const std::uint64_t seen = changes_;
-        changed_.wait(mutex_, Wait{next, stop},
-                      [this, seen]() FTPSFS_NO_ANALYSIS { return changes_ != seen; });
-        continue;
-      }
-      is_try_wanted_ = false;
-    }
-    const std::vector<Ended> ended = carry_out(batch, is_early, stop);
-    if (!ended.empty()) {
-      end(ended, stop);
-    }
-    for (const Ended& each : ended) {
-      if (settings_.on_surprise && each.is_surprise) {
-        settings_.on_surprise(each.intention);
-      }
-    }
-  }
-}
-
-/// One, or many that go together.
-std::vector<Queue::Started> Courier::take() {
-  std::vector<Queue::Started> batch;
-  if (auto first = queue_.take()) {
-    batch.push_back(*std::move(first));
-    if (batch.front().intention.action == Action::remove_file && !batch.front().goes_alone) {
-      auto more = queue_.take_removals_beside(batch.front(), kMostTogether - 1);
-      std::move(more.begin(), more.end(), std::back_inserter(batch));
-    }
-  }
-  return batch;
-}
-
-/// @param is_early begun in the link's pause, which an answer of the server ends.
-std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>& batch,
-                                               bool is_early, const std::stop_token& stop) {
-  const SteadyTime begun = SteadyClock::now();
-  std::vector<std::optional<Attempt>> attempts(batch.size());
-  if (batch.size() == 1) {
-    attempts.front() = deliver(batch.front(), stop);
-  } else {
-    auto outcomes = remove_together(remote_, looks_, batch, settings_.limits.timeout, stop);
-    std::transform(outcomes.begin(), outcomes.end(), attempts.begin(), [](auto& outcome) {
-      return outcome ? std::optional(Attempt{*std::move(outcome), std::nullopt}) : std::nullopt;
-    });
-  }
-  if (is_early && std::any_of(attempts.begin(), attempts.end(), is_answered)) {
-    const MutexLock lock(mutex_);
-    link_until_ = {};
-    note_change();
-  }
-  std::vector<Ended> ended;
-  ended.reserve(batch.size());
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!attempts[i]) {
-      // For whoever has time: one after the other, they would keep this thread for long, and those
-      // that have gone already from being told.
-      const MutexLock lock(mutex_);
-      queue_.put_back_alone(batch[i].id);
-      note_change();
-      continue;
-    }
-    Attempt& attempt = *attempts[i];
-    attempt.begun = begun;
-    looks_.note_change(batch[i].intention.path);
-    if (batch[i].intention.action == Action::rename) {
-      looks_.note_change(batch[i].intention.target);
-    }
-    if (attempt.outcome && attempt.outcome->conflict) {
-      looks_.note_change(*attempt.outcome->conflict);
-    }
-    if (auto one = conclude(batch[i], attempt)) {
-      ended.push_back(*std::move(one));
-    }
-  }
-  return ended;
-}
-
-/// Lets those go on whose pause is over. @return when that will be for the next.
-SteadyTime Courier::wake() {
-  const SteadyTime now = SteadyClock::now();
-  SteadyTime next = now + kLongestSleep;
-  if (link_until_ > now) {
-    next = std::min(next, link_until_);
-  }
-  for (auto& [id, pausing] : pausing_) {
-    if (pausing.is_over) {
-      continue;
-    }
-    if (pausing.until <= now || pausing.is_try_wanted) {
-      pausing.is_over = true;
-      pausing.is_try_wanted = false;
-      queue_.put_back(id);
-    } else {
-      next = std::min(next, pausing.until);
-    }
-  }
-  return next;
-}
-
-Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop_token& stop) {
-  std::unique_ptr<ContentReader> content;
-  if (started.intention.action == Action::upload) {
-    auto opened = journal_->open_content(started.intention.content);
-    if (!opened) {
-      return {std::move(opened).error(), std::nullopt};
-    }
-    content = *std::move(opened);
-  }
-  constexpr std::uint64_t kUncounted = 1ULL << 63U;
-  DeliveryLimits limits = settings_.limits;
-  limits.on_progress = [this] { ++progress_; };
-  UploadTries* tries = nullptr;
-  {
-    const MutexLock lock(mutex_);
-    tries = &tries_[started.id];  // stays where it is until conclude()
-  }
-  Delivery delivery(remote_, clock_, std::move(limits), started.intention, started.again,
-                    {settings_.mount, kUncounted | started.id}, content.get(), tries, &looks_);
-  auto outcome = delivery.run(stop);
-  return {std::move(outcome), delivery.remains()};
-}
-
-/// Did the server say something of it?
-bool Courier::is_answered(const std::optional<Attempt>& attempt) {
-  return attempt && (attempt->outcome || (attempt->outcome.error().code != Errc::cancelled &&
-                                          !is_of_the_link(attempt->outcome.error())));
-}
-
-/// @return nullopt: it failed for a while.
-std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
-                                                const Attempt& attempt) {
-  const Result<Delivered>& outcome = attempt.outcome;
-  if (!outcome && is_passing(outcome.error())) {
-    note_failure(started, outcome.error(), attempt.begun);
-    return std::nullopt;
-  }
-  const std::string& path = started.intention.path.str();
-  bool is_kept = false;
-  Ended ended;
-  ended.id = started.id;
-  ended.intention = started.intention;
-  ended.is_surprise = !outcome || outcome->conflict || outcome->kept_theirs;
-  {
-    const MutexLock lock(mutex_);
-    pausing_.erase(started.id);
-    tries_.erase(started.id);
-    ++progress_;
-    if (outcome) {
-      ended.edit = queue_.finish(started.id, outcome->left, outcome->conflict);
-      ++delivered_;
-      conflicts_ += outcome->conflict || outcome->kept_theirs ? 1 : 0;
-      left_behind_ += outcome->left_behind ? 1 : 0;
-      link_pause_ = Duration(0);
-      problem_.clear();
-    } else {
-      ended.edit = queue_.refuse(started.id, outcome.error().text.substr(0, kLongestReason),
-                                 attempt.remains);
-      is_kept = queue_.refused().contains(started.id);
-      given_up_ += is_kept ? 0 : 1;
-    }
-    if (settings_.on_end) {
-      settings_.on_end(started.intention, outcome);
-    }
-    if (const auto appended = journal_->append(ended.edit)) {
-      ended.ticket = *appended;
-    } else {  // paths and reasons are bounded: not to be expected
-      log::error("journal: {}", appended.error().text);
-    }
-  }
-  if (!outcome) {
-    log::error("{}: the server refuses what was accepted: {}{}", path, outcome.error().text,
-               is_kept ? "; it is kept" : "");
-  } else if (outcome->conflict) {
-    log::warning("{} was changed on the server meanwhile; what was written here is in {}", path,
-                 outcome->conflict->str());
-  } else if (outcome->kept_theirs) {
-    log::warning("{} was changed on the server meanwhile, and stays as it is there", path);
-  }
-  return ended;
-}
-
-void Courier::note_failure(const Queue::Started& started, const Error& why, SteadyTime begun) {
-  const MutexLock lock(mutex_);
-  const SteadyTime now = SteadyClock::now();
-  if (why.code == Errc::cancelled) {
-    queue_.put_back(started.id);
-    note_change();
-    return;
-  }
-  log::info("{}: {}; it will be tried again", started.intention.path.str(), why.text);
-  problem_ = why.text;
-  if (is_of_the_link(why)) {
-    queue_.put_back(started.id);
-    // Not once for each of those that were under way, nor for what began before somebody waited.
-    if (now >= link_until_ && begun >= wanted_at_) {
-      const std::uint64_t progress = progress_;
-      link_pause_ = longer(progress == progress_at_pause_ ? link_pause_ : Duration(0));
-      progress_at_pause_ = progress;
-      link_until_ = now + link_pause_;
-    }
-  } else {
-    Pausing& pausing = pausing_[started.id];
-    pausing.intention = started.intention;
-    if (now >= pausing.until) {  // else it was a try that somebody wanted
-      pausing.pause = longer(pausing.pause);
-      pausing.until = now + pausing.pause;
-    }
-    pausing.is_over = false;
-  }
-  note_change();
-}
-
-Duration Courier::longer(Duration pause) const {
-  return std::clamp(2 * pause, settings_.first_pause, settings_.longest_pause);
-}
-
-void Courier::end(const std::vector<Ended>& ended, const std::stop_token& stop) {
-  Journal::Ticket last = 0;
-  for (const Ended& each : ended) {
-    last = std::max(last, each.ticket);
-  }
-  Duration pause(0);
-  for (;;) {
-    const auto committed = journal_->commit(last, Wait::for_at_most(settings_.limits.timeout));
-    MutexLock lock(mutex_);
-    if (committed) {
-      for (const Ended& each : ended) {
-        queue_.keep(each.edit);
-        queue_.release(each.id);
-      }
-      note_change();
-      return;
-    }
-    // What depends on it must not begin before the disk takes this.
-    log::error("journal: {}; nothing that follows is uploaded until that is mended",
-               committed.error().text);
-    problem_ = committed.error().text;
-    pause = longer(pause);
-    if (changed_.wait(mutex_, Wait::for_at_most(pause, stop), [] { return false; }) ||
-        stop.stop_requested()) {
-      return;
-    }
-  }
 }
 
 }  // namespace ftpsfs::writeback

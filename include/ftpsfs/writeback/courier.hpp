@@ -22,6 +22,7 @@
 #include "ftpsfs/writeback/delivery.hpp"
 #include "ftpsfs/writeback/journal.hpp"
 #include "ftpsfs/writeback/queue.hpp"
+#include "ftpsfs/writeback/retry_schedule.hpp"
 #include "ftpsfs/writeback/shared_looks.hpp"
 
 namespace ftpsfs::writeback {
@@ -148,16 +149,6 @@ class Courier {
   Counters counters() const;
 
  private:
-  /// Failed on its own, and waits for its next try.
-  struct Pausing {
-    Intention intention;
-    SteadyTime until;
-    Duration pause{0};
-    bool is_over = false;  ///< tried again, or about to be
-    /// Somebody has begun to wait for it since its last try began to be possible.
-    bool is_try_wanted = false;
-  };
-
   struct Attempt {
     Result<Delivered> outcome;
     std::optional<remote::FileVersion> remains;  ///< see Delivery::remains()
@@ -197,11 +188,8 @@ class Courier {
   template <typename Reached, typename Hopeless>
   Result<void> await_progress(const Wait& wait, const char* what, Reached reached,
                               Hopeless hopeless) FTPSFS_REQUIRES(mutex_);
-  /// What is owed for one of these names and has failed on its own.
-  std::vector<IntentionId> failing(const Intention& names) const FTPSFS_REQUIRES(mutex_);
-  void ask_for_a_try() FTPSFS_REQUIRES(mutex_);
-  void ask_for_a_try(const Intention& names) FTPSFS_REQUIRES(mutex_);
-  Duration longer(Duration pause) const;
+  /// Called once by each that begins to wait for something owed for these names.
+  void begin_wait(const Intention& names) FTPSFS_REQUIRES(mutex_);
   void end_passage(IntentionId number, const Intention& names) FTPSFS_REQUIRES(mutex_);
   void note_change() FTPSFS_REQUIRES(mutex_);
 
@@ -219,13 +207,8 @@ class Courier {
   NameIndex passing_ FTPSFS_GUARDED_BY(mutex_);      ///< all of them
   NameIndex passing_now_ FTPSFS_GUARDED_BY(mutex_);  ///< those that wait for nothing any more
   IntentionId last_passing_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::map<IntentionId, Pausing> pausing_ FTPSFS_GUARDED_BY(mutex_);
+  RetrySchedule retries_ FTPSFS_GUARDED_BY(mutex_);
   std::map<IntentionId, UploadTries> tries_ FTPSFS_GUARDED_BY(mutex_);  ///< of those not ended
-  SteadyTime link_until_ FTPSFS_GUARDED_BY(mutex_);  ///< nothing is tried before, unless wanted
-  /// Somebody has begun to wait since the last try began.
-  bool is_try_wanted_ FTPSFS_GUARDED_BY(mutex_) = false;
-  SteadyTime wanted_at_ FTPSFS_GUARDED_BY(mutex_);  ///< when the last one has begun to wait
-  Duration link_pause_ FTPSFS_GUARDED_BY(mutex_){0};
   std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t given_up_ FTPSFS_GUARDED_BY(mutex_) = 0;
@@ -234,7 +217,6 @@ class Courier {
   /// Rises with each piece of content that is sent for the first time, and with each intention that
   /// has arrived.
   std::atomic<std::uint64_t> progress_{0};
-  std::uint64_t progress_at_pause_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of the link
   std::string problem_ FTPSFS_GUARDED_BY(mutex_);
 
   std::vector<std::jthread> threads_;
