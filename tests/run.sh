@@ -126,6 +126,7 @@ case "$mode" in
         stage "unit tests, ThreadSanitizer" unit_tests_of tsan
         stage "unit tests, AddressSanitizer and UndefinedBehaviorSanitizer" unit_tests_of asan
         if [ "$mode" = full ]; then
+            export FTPSFS_EVERY_STEP=1
             stage "formatting" format
             stage "shell scripts" shell_scripts
             stage "clang-tidy" tidy

@@ -52,7 +52,7 @@ fuzz_one() { # TARGET SECONDS
     corpus="$(mktemp -d)"
     local -a seeds=()
     [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
-    "build/asan/tests/fuzz/$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    "build/asan/tests/fuzz/$1" -max_total_time="$2" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
         -verbosity=0 -artifact_prefix="build/asan/$name-" "$corpus" "${seeds[@]}" || result=1
     rm -rf "$corpus"
     echo "--- $name, $2 s: $([ "$result" -eq 0 ] && echo good || echo FAILED)"
