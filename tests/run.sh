@@ -7,8 +7,10 @@
 #                               UndefinedBehaviorSanitizer, the fuzz targets for some seconds each, and
 #                               the integration tests: real servers, real mounts
 #   tests/run.sh --full         also: clang-tidy, clang-format, shellcheck, the integration tests under
-#                               AddressSanitizer, a minute for each fuzz target, and the Debian package:
-#                               built, looked over, installed and used in a throw-away root
+#                               AddressSanitizer, a minute for each fuzz target, a crash at each step of
+#                               an upload and of a replay (else at each third), 50,000 operations in the
+#                               manner of fsx on each server, and the Debian package: built, looked over,
+#                               installed and used in a throw-away root
 #   tests/run.sh --quick        the plain unit tests alone
 #   tests/run.sh --no-install   any of these without a look at the installed packages
 #
@@ -126,7 +128,7 @@ case "$mode" in
         stage "unit tests, ThreadSanitizer" unit_tests_of tsan
         stage "unit tests, AddressSanitizer and UndefinedBehaviorSanitizer" unit_tests_of asan
         if [ "$mode" = full ]; then
-            export FTPSFS_EVERY_STEP=1
+            export FTPSFS_EVERY_STEP=1 FTPSFS_FSX_OPERATIONS=50000
             stage "formatting" format
             stage "shell scripts" shell_scripts
             stage "clang-tidy" tidy

@@ -16,7 +16,7 @@ export FTPSFS_SERVER_CACHE
 command=(/usr/bin/python3 -B -m pytest "$here" "$@")
 if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "run.sh: the integration tests need root, and there is no sudo" >&2; exit 1; }
-    kept=FTPSFS_SERVER_CACHE,FTPSFS_BIN,FTPSFS_SANITIZED,FTPSFS_SEED,FTPSFS_EVERY_STEP,FTPSFS_TEST_LOCAL,FTPSFS_SECOND_TRIES,FTPSFS_LINK_EMULATOR
+    kept=FTPSFS_SERVER_CACHE,FTPSFS_BIN,FTPSFS_SANITIZED,FTPSFS_SEED,FTPSFS_EVERY_STEP,FTPSFS_FSX_OPERATIONS,FTPSFS_TEST_LOCAL,FTPSFS_SECOND_TRIES,FTPSFS_LINK_EMULATOR
     command=(sudo "--preserve-env=$kept" "${command[@]}")
 fi
 exec "${command[@]}"

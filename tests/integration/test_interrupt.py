@@ -9,7 +9,7 @@ import time
 import pytest
 
 from box import wait_for
-from mount import is_mounted, patient
+from mount import binary, is_mounted, patient
 
 pytestmark = pytest.mark.real
 
@@ -145,3 +145,50 @@ def test_a_killed_ftpsfs_gives_errors_and_no_hang(own_box):
         os.listdir(mount)
     box.last.kill()
     assert not is_mounted(mount)
+
+
+WAYS_OUT = {"umount": ["umount"], "umount -f": ["umount", "-f"], "umount -l": ["umount", "-l"],
+            "fusermount3 -u": ["fusermount3", "-u"], "fusermount3 -z": ["fusermount3", "-uz"],
+            "ftpsfs umount": [str(binary()), "umount"]}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("writes", [False, True], ids=["idle", "with-an-upload"])
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_each_way_out_of_a_black_hole(own_box, way, writes):
+    """None takes longer than the deadlines, with an upload under way or without, and the process ends by itself."""
+    box = own_box
+    mount = box.mount(timeout=2, connect_timeout=2)
+    assert os.listdir(mount) == []
+    box.allow_leftovers = True
+    writer = box.start(["dd", "if=/dev/zero", f"of={mount}/file", "bs=1M", "count=20000"], stderr=subprocess.DEVNULL) if writes else None
+    time.sleep(0.3)
+    box.server.freeze()
+    if writer:
+        os.killpg(writer.pid, signal.SIGKILL)
+        assert gone_within(writer, patient(3))
+    started = time.monotonic()
+    done = subprocess.run([*WAYS_OUT[way], str(mount)], capture_output=True, timeout=60)
+    assert time.monotonic() - started < patient(20), done.stderr
+    assert not is_mounted(mount), done.stderr
+    box.last.process.wait(timeout=patient(40))
+    box.last.process = None
+
+
+def test_other_mounts_do_not_notice_a_black_hole(make_server, box_on):
+    stuck, well = box_on(make_server()), box_on(make_server())
+    try:
+        stuck.put("dir/file", b"x")
+        well.put("dir/file", b"x")
+        black = stuck.mount(timeout=20, attr_timeout=0, entry_timeout=0, dir_cache_timeout=0)
+        healthy = well.mount(attr_timeout=0, entry_timeout=0, dir_cache_timeout=0)
+        assert os.listdir(black) == os.listdir(healthy) == ["dir"]
+        stuck.server.freeze()
+        waiting = [waiting_program(stuck, ["ls", "-l", black / "dir"]) for _ in range(8)]
+        for deed in (["ls", "-l", healthy / "dir"], ["cp", healthy / "dir/file", healthy / "copy"], ["df", healthy]):
+            started = time.monotonic()
+            well.run(deed, timeout=20)
+            assert time.monotonic() - started < patient(5), deed
+        assert all(process.poll() is None for process in waiting)
+    finally:
+        stuck.server.thaw()

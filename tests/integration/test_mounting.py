@@ -11,6 +11,7 @@ import stat
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +124,27 @@ def test_other_users_are_let_in_by_allow_other_alone(box, program):
     assert program.ended()
     program.mount(allow_other=True)
     assert subprocess.run(someone, capture_output=True, timeout=20).stdout == b"x"
+
+
+def test_others_who_are_let_in_are_held_to_the_modes(box, program):
+    if not shutil.which("setpriv"):
+        pytest.skip("no setpriv to become someone else with")
+    box.put("ours", b"x", mode=0o600)
+    box.put("everyones", b"x", mode=0o644)
+    box.folder.chmod(0o755)
+    program.mount(allow_other=True)
+
+    def by_someone(*command):
+        return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command],
+                              capture_output=True, timeout=20)
+
+    assert by_someone("cat", program.mnt / "everyones").stdout == b"x"
+    refused = by_someone("cat", program.mnt / "ours")
+    assert refused.returncode != 0 and b"ermission denied" in refused.stderr
+    for deed in (["rm", "-f", program.mnt / "everyones"], ["touch", program.mnt / "new"],
+                 ["cp", "/etc/hostname", program.mnt / "everyones"]):
+        assert by_someone(*deed).returncode != 0, deed
+    assert sorted(os.listdir(box.remote)) == ["everyones", "ours"]
 
 
 def test_mount_helper_line_as_in_fstab(box, program):
@@ -489,10 +511,12 @@ def test_the_control_socket_is_private(box, program):
         for line in table.readlines()[1:]:
             fields = line.split()
             if len(fields) > 7 and "ftpsfs" in fields[7] and not fields[7].startswith("@"):
-                sockets.add(fields[7])
+                sockets.add(Path(fields[7]))
+    sockets = {path for path in sockets if path.exists()}  # others are bound in other places
+    assert sockets
     for path in sockets:
-        if os.path.exists(path):
-            assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, path
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700, path.parent
 
 
 def test_the_password_is_in_no_log_and_no_process_list(box):

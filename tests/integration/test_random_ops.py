@@ -115,6 +115,7 @@ def contents(root):
 
 
 @pytest.mark.smoke
+@pytest.mark.content
 @pytest.mark.seconds(180)
 @pytest.mark.parametrize("max_conns", [2, 8])
 def test_random_operations_agree_with_a_local_directory(box, max_conns):

@@ -174,6 +174,19 @@ def test_sqlite(box):
     assert wait_for(lambda: sorted(os.listdir(box.remote)) == ["data.db"])
 
 
+def test_sqlite_transaction_by_transaction(box):
+    """Each has a journal of its own, which is written, synced and removed."""
+    mount = box.mount()
+    box.run(["sqlite3", mount / "data.db", "pragma journal_mode=delete; create table t(a integer primary key, b text);"])
+    inserts = "".join(f"insert into t(b) values('row {number}');" for number in range(200))
+    box.run(["sqlite3", mount / "data.db", inserts], timeout=120)
+    check = "pragma integrity_check; select count(*) from t;"
+    assert box.run(["sqlite3", mount / "data.db", check]).stdout == b"ok\n200\n"
+    shutil.copy(box.remote / "data.db", box.folder / "copy.db")
+    assert box.run(["sqlite3", box.folder / "copy.db", check]).stdout == b"ok\n200\n"
+    assert wait_for(lambda: sorted(os.listdir(box.remote)) == ["data.db"])
+
+
 @pytest.mark.smoke
 def test_sed_in_place(box):
     box.put("config", b"colour=red\nsize=5\n")

@@ -118,6 +118,29 @@ def test_append(box):
     assert (mount / "log").read_bytes() == b"first\n" + b"".join(f"line {n}\n".encode() for n in range(5))
 
 
+def test_appenders_at_once_mix_whole_lines(box):
+    """Two that open the file for each line, and two that keep it open."""
+    mount = box.mount()
+    box.put("log", b"first\n")
+    lines = 40
+    one_by_one = f'for i in $(seq {lines}); do echo "$0 $i of those that are opened each time" >>log; done'
+    kept_open = f'for i in $(seq {lines}); do echo "$0 $i of those behind one opening"; done >>log'
+    box.sh(f"""
+        for who in a b; do bash -c '{one_by_one}' $who & done
+        for who in c d; do bash -c '{kept_open}' $who & done
+        wait
+        """)
+    wanted = [f"{who} {i} of those {how}".encode() for whose, how in [("ab", "that are opened each time"),
+              ("cd", "behind one opening")] for who in whose for i in range(1, lines + 1)]
+    for path in (mount / "log", box.remote / "log"):
+        found = path.read_bytes().splitlines()
+        assert found[0] == b"first"
+        assert sorted(found[1:]) == sorted(wanted), f"{path}: {len(found)} lines"
+        for who in b"abcd":
+            own = [int(line.split()[1]) for line in found[1:] if line[0] == who]
+            assert own == sorted(own), "each one's lines are in their order"
+
+
 def test_append_in_one_handle_with_pauses(box):
     box.put("log", b"begin\n")
     mount = box.mount()

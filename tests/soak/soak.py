@@ -19,6 +19,7 @@ import os
 import queue
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
 from box import Box, wait_for  # noqa: E402
 from link import Link  # noqa: E402
-from mount import binary  # noqa: E402
+from mount import binary, sanitized  # noqa: E402
 from pki import Pki  # noqa: E402
 from servers import SERVERS  # noqa: E402
 from test_random_ops import Model, alike, contents, short_result  # noqa: E402
@@ -342,7 +343,7 @@ class Soak:
         wrong = self.join()
         ended = {place.name: place.usage() for place in self.places if place.box.last.alive()}
         if not wrong:
-            wrong = self.check_end()
+            wrong = self.leaks(begun) or self.check_end()
         self.report(begun, ended)
         return wrong
 
@@ -375,6 +376,19 @@ class Soak:
         for process in self.processes:
             process.join(timeout=20)
         return wrong
+
+    def leaks(self, begun):
+        """What a mount that has come to rest holds, beside what it held in the beginning: its connections, the threads
+        that have served, and what its caches may hold."""
+        more = {"descriptors": 60, "threads": 60, **({} if sanitized() else {"VmRSS": 400})}
+
+        def grown(place):
+            now = place.usage()
+            return {what: (begun[place.name][what], now[what]) for what, room in more.items()
+                    if now[what] > begun[place.name][what] + room}
+
+        return [f"{place.name} holds more than when it began: {grown(place)}" for place in self.places
+                if not wait_for(lambda: not grown(place), seconds=60, step=1)]  # noqa: B023
 
     def check_end(self):
         wrong = []
@@ -416,6 +430,8 @@ def main():
     if os.geteuid() != 0:
         parser.error("run it as root: servers want to start as root, and drop it")
     # The integration tests clear dead runs away, but not those that hold a wrong*.txt.
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin deaf to the first
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix=f"ftpsfs-soak-{os.getpid()}-"))
     folder.chmod(0o755)
     print(f"seed {args.seed}, {args.minutes:g} minutes, in {folder}", flush=True)
