@@ -280,7 +280,9 @@ class FaultyMount : public ::testing::Test {
     EXPECT_EQ(remote_->counters().pool.trouble, "");
   }
 
+  test::FaultyFtpsServer& server() { return *server_; }
   test::FaultyTree& tree() { return server_->tree(); }
+  fs::Filesystem& filesystem() { return *fs_; }
 
   static std::string repeated(const std::string& text, int times) {
     std::string made;
@@ -400,6 +402,10 @@ class FaultyMount : public ::testing::Test {
     return text;
   }
 
+  Result<void> write_at(fs::HandleId handle, fs::WritePlace place, const std::string& text) {
+    return fs_->write(handle, place, copy_of(std::as_bytes(std::span(text))), request());
+  }
+
   int overwrites(const std::string& name, const std::string& content) {
     return writes(name, content, O_WRONLY | O_TRUNC);
   }
@@ -427,8 +433,7 @@ class FaultyMount : public ::testing::Test {
     constexpr std::size_t kStep = 64'000;
     for (std::size_t at = 0; at < content.size() && error == 0; at += kStep) {
       const std::string part = content.substr(at, kStep);
-      error = error_of(fs_->write(handle, {at, (flags & O_APPEND) != 0},
-                                  copy_of(std::as_bytes(std::span(part))), request()));
+      error = error_of(write_at(handle, {at, (flags & O_APPEND) != 0}, part));
     }
     const int closed = error_of(fs_->flush(handle, request()));
     fs_->release(handle, request());
