@@ -39,11 +39,16 @@ def write_until_refused(path, mebibytes=24):
     return refusal.value.errno
 
 
+def full_on(server):
+    """Some have words for a full disk; Pure-FTPd speaks of an error, and pyftpdlib hangs up."""
+    return errno.ENOSPC if server.name in ("vsftpd", "proftpd") else errno.EIO
+
+
 @pytest.mark.smoke
 def test_a_full_server_is_told_to_the_writer(small_box):
     box = small_box
     mount = box.mount()
-    assert write_until_refused(mount / "big") in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    assert write_until_refused(mount / "big") == full_on(box.server)
     # The mount lives, and there is room again once something is deleted.
     if (mount / "big").exists():
         os.unlink(mount / "big")
@@ -145,7 +150,7 @@ def test_what_a_full_server_refuses_of_a_local_copy_is_kept(small_box):
             file.write(data[MEBIBYTE:])
             file.seek(0)
             file.write(data[:MEBIBYTE])
-    assert refusal.value.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    assert refusal.value.errno == full_on(box.server)
     place = staging / f"recovery-{os.geteuid()}"
     assert wait_for(lambda: place.is_dir() and list(place.glob("*.json")), 90)
     (sidecar,) = place.glob("*.json")
