@@ -58,13 +58,15 @@ struct Fault {
     clear_data,       ///< PROT: 200, and data connections are clear all the same
 
     // Data connections: faulty_ftps_server_data.cpp
-    port_refused,     ///< EPSV, PASV: at the port that is told nobody listens
-    port_silent,      ///< EPSV, PASV: at the port that is told nobody answers
-    early_end,        ///< download: 226 before the data
-    swallow,          ///< transfer: bytes behind the first `bytes` vanish; nothing else is wrong
-    corrupt,          ///< upload: the byte behind the first `bytes` arrives as another
-    read_late,        ///< upload: nothing is read before the client has said that it was all
-    false_listing,    ///< a listing over a data connection: `reply` in place of it
+    port_refused,   ///< EPSV, PASV: at the port that is told nobody listens
+    port_silent,    ///< EPSV, PASV: at the port that is told nobody answers
+    early_end,      ///< download: 226 before the data
+    swallow,        ///< transfer: bytes behind the first `bytes` vanish; nothing else is wrong
+    as_text,        ///< transfer: as TYPE A has it, whatever was agreed: LF goes out as CR LF, and
+                    ///< CR LF comes in as LF
+    corrupt,        ///< upload: the byte behind the first `bytes` arrives as another
+    read_late,      ///< upload: nothing is read before the client has said that it was all
+    false_listing,  ///< a listing over a data connection: `reply` in place of it
     endless_listing,  ///< a listing over a data connection: names without end
   };
   std::string verb{};  ///< "RETR"; "*" = any; "WORK" = any that is no part of a login, nor NOOP or

@@ -173,6 +173,29 @@ void FaultyDialogue::end_by_fault() {
 
 // ------------------------------------------------------------------------------- transfers
 
+namespace {
+
+std::string with_line_ends(std::string_view text) {
+  std::string made;
+  for (const char each : text) {
+    made += each == '\n' ? "\r\n" : std::string(1, each);
+  }
+  return made;
+}
+
+/// Pairs that two records divide stay as they are.
+std::string without_returns(std::string_view text) {
+  std::string made;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n') {
+      made += text[i];
+    }
+  }
+  return made;
+}
+
+}  // namespace
+
 void FaultyDialogue::send_transfer(const Source& source) {
   constexpr std::size_t kChunk = std::size_t{64} * 1024;
   if (!secure_data()) {
@@ -194,7 +217,7 @@ void FaultyDialogue::send_transfer(const Source& source) {
     if (part.empty()) {
       break;
     }
-    if (!data_->write(part)) {
+    if (!data_->write(meets(Fault::Kind::as_text) ? with_line_ends(part) : part)) {
       close_data();
       return say("426 Transfer aborted. Data connection closed");
     }
@@ -260,7 +283,9 @@ void FaultyDialogue::receive_transfer(const std::string& path, std::uint64_t kee
     if (meets(Fault::Kind::corrupt) && fault_->bytes >= moved && fault_->bytes < moved + kept) {
       part[static_cast<std::size_t>(fault_->bytes - moved)] ^= 1;
     }
-    shared_.tree.append(path, {part.data(), kept});
+    const std::string_view arrived(part.data(), kept);
+    shared_.tree.append(
+        path, meets(Fault::Kind::as_text) ? without_returns(arrived) : std::string(arrived));
     moved += static_cast<std::uint64_t>(got);
   }
   if (data_fault_reached(moved)) {

@@ -140,6 +140,8 @@ class FaultyMount : public ::testing::Test {
     return error;
   }
 
+  int writes_what_text_mode_changes() { return writes("new", "a line\r\n", O_WRONLY); }
+
   int writes_twice_straight_to_the_name() {
     const int first = writes("new", "one", O_WRONLY);
     return first != 0 ? first : overwrites("new", "two");

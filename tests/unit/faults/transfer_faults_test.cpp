@@ -105,7 +105,11 @@ TEST_P(Uploads, AreWholeOrTheErrorIsTold) {
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, Uploads,
-    ::testing::Values(Row{"verdict_never_comes",
+    ::testing::Values(Row{"as_text_in_spite_of_type_i",
+                          {{.verb = "STOR", .kind = Fault::Kind::as_text, .times = kAlways}},
+                          &FaultyMount::writes_what_text_mode_changes,
+                          EIO},
+                      Row{"verdict_never_comes",
                           {{.verb = "STOR", .kind = Fault::Kind::stall_reply}},
                           &FaultyMount::writes_a_new_file,
                           0,
