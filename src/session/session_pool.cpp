@@ -64,6 +64,7 @@ void Lease::give_back() noexcept {
 SessionPool::SessionPool(PoolSettings settings, SessionFactory factory, const Clock& clock)
     : settings_(std::move(settings)),
       clock_(clock),
+      slept_(clock.slept()),
       factory_(std::move(factory)),
       limit_(std::max(1U, settings_.max_sessions)) {
   if (settings_.threads) {
@@ -123,6 +124,7 @@ PoolCounters SessionPool::counters() const {
 
 Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_be_alive) {
   bool first_in_line = false;
+  doubt_after_sleep();
   for (;;) {
     FTPSFS_TRY_ASSIGN(Member* const member, admit(purpose, first_in_line, wait));
     first_in_line = true;  // whatever comes now, it has waited for its turn already
@@ -147,6 +149,7 @@ Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_
 
 std::optional<Lease> SessionPool::try_acquire(Purpose purpose) {
   Member* member = nullptr;
+  doubt_after_sleep();
   {
     const MutexLock lock(mutex_);
     Waiter waiter(purpose);
@@ -190,6 +193,7 @@ SessionPool::Member* SessionPool::take_spare(unsigned reserve) {
 
 std::optional<Lease> SessionPool::acquire_spare(const Wait& wait, unsigned reserve) {
   Member* member = nullptr;
+  doubt_after_sleep();
   {
     const MutexLock lock(mutex_);
     member = take_spare(reserve);

@@ -364,6 +364,7 @@ SessionPool::Member* SessionPool::take_due_for_probe(SteadyTime now, Duration si
 }
 
 void SessionPool::keep_house() {
+  doubt_after_sleep();
   const SteadyTime now = clock_.now();
   {
     const MutexLock lock(mutex_);
@@ -373,6 +374,18 @@ void SessionPool::keep_house() {
     part_with(member);
   }
   ask_for_signs(now, settings_.keep_alive);
+}
+
+void SessionPool::doubt_after_sleep() {
+  // The two clocks behind it are not read in the same moment.
+  constexpr std::chrono::seconds kNoSleep(1);
+  const auto slept = clock_.slept();
+  auto before = slept_.load();
+  if (slept - before > kNoSleep && slept_.compare_exchange_strong(before, slept)) {
+    log::info("this machine has slept: idle connections are asked whether they live");
+    ask_for_signs(clock_.now(), Duration{0});
+    keeper_wake_.raise();
+  }
 }
 
 /// Idle sessions are the keeper's until they have answered, or have not in time.

@@ -32,6 +32,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -274,6 +275,8 @@ class SessionPool {
   void part_with(Member* member);
   void ask_for_signs(SteadyTime now, Duration silent_for);
   Member* take_due_for_probe(SteadyTime now, Duration silent_for);
+  /// A machine that slept finds routers that have forgotten its connections, and nobody tells.
+  void doubt_after_sleep();
   std::vector<Member*> take_what_expects();
   Member* take_spare(unsigned reserve) FTPSFS_REQUIRES(mutex_);
   bool may_dial_ahead() const FTPSFS_REQUIRES(mutex_);
@@ -288,6 +291,7 @@ class SessionPool {
 
   const PoolSettings settings_;
   const Clock& clock_;
+  std::atomic<std::chrono::nanoseconds> slept_;  ///< as far as it has been noticed
 
   mutable Mutex mutex_;
   SessionFactory factory_ FTPSFS_GUARDED_BY(mutex_);

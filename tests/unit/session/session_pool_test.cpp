@@ -450,6 +450,36 @@ TEST_F(Pool, WhenOneDiesWithoutAWordTheIdleOnesMustAnswerBeforeTheyAreLent) {
   EXPECT_EQ(server_.alive, 2);  // the one that hangs is gone
 }
 
+TEST_F(Pool, BehindASleepOfTheMachineIdleOnesMustAnswerBeforeTheyAreLent) {
+  SessionPool& pool = make(3);
+  FakeServer::Session* alive = nullptr;
+  {
+    auto first = pool.acquire(Purpose::metadata, soon());
+    auto second = pool.acquire(Purpose::metadata, soon());
+    fake(*first).hangs = true;
+    alive = &fake(*second);
+  }
+  clock_.sleep(std::chrono::milliseconds(900));  // no more than clocks that are read one by one
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(server_.probes, 0);
+  clock_.sleep(std::chrono::minutes(10));
+  {
+    const auto fresh = pool.acquire(Purpose::metadata, soon());
+    EXPECT_EQ(server_.dials, 3) << "one was lent that had not answered";
+  }
+  EXPECT_EQ(server_.probes, 2);
+  pool.tend();
+  auto one = pool.acquire(Purpose::metadata, soon());
+  auto other = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(one && other);
+  EXPECT_TRUE(&fake(*one) == alive || &fake(*other) == alive);
+  EXPECT_EQ(server_.probes, 2) << "once for each sleep";
+  EXPECT_EQ(server_.dials, 3);
+  clock_.advance(settings_.probe_timeout);
+  pool.tend();
+  EXPECT_EQ(server_.alive, 2);  // the one that hangs is gone
+}
+
 TEST_F(Pool, ADeathThatWasToldSaysNothingOfOthers) {
   SessionPool& pool = make(2);
   auto first = pool.acquire(Purpose::metadata, soon());
