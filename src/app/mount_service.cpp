@@ -17,6 +17,7 @@
 #include "ftpsfs/app/mount_table.hpp"
 #include "ftpsfs/app/password_command.hpp"
 #include "ftpsfs/app/private_directory.hpp"
+#include "ftpsfs/app/rescue_service.hpp"
 #include "ftpsfs/app/service_manager.hpp"
 #include "ftpsfs/app/signal_thread.hpp"
 #include "ftpsfs/app/status_socket.hpp"
@@ -156,10 +157,13 @@ class MountHandler final : public ControlHandler {
     log::info("log level {}", level_name(level));
   }
   Result<UploadsReport> uploads(ControlVerb verb, const std::string& path) override {
-    if (courier_ == nullptr) {
-      return make_error(Errc::unsupported, plan_.mount_point + " is mounted without writeback");
+    UploadsReport report;
+    if (courier_ != nullptr) {
+      FTPSFS_TRY_ASSIGN(
+          report, answer_uploads(*courier_, verb, path, Wait::for_at_most(plan_.options.timeout)));
     }
-    return answer_uploads(*courier_, verb, path, Wait::for_at_most(plan_.options.timeout));
+    FTPSFS_TRY(answer_rescued(plan_.staging_directory, plan_.url.fsname(), verb, path, report));
+    return report;
   }
 
  private:

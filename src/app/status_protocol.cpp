@@ -197,6 +197,33 @@ std::string level_name(log::Level level) {
   return "off";
 }
 
+namespace {
+
+std::size_t room_for(const OwedReport& one) {
+  constexpr std::size_t kFrame = 100;
+  return kFrame + one.path.size() + one.refusal.size();
+}
+
+}  // namespace
+
+OwedRoom::OwedRoom(UploadsReport& report) : report_(report) {
+  constexpr std::size_t kLongestEscape = 6;
+  left_ = kLongestReply / kLongestEscape - 1000;
+  for (const OwedReport& one : report.owed) {
+    left_ -= std::min(left_, room_for(one));
+  }
+}
+
+bool OwedRoom::add(OwedReport one) {
+  const std::size_t needed = room_for(one);
+  if (needed > left_) {
+    return false;
+  }
+  left_ -= needed;
+  report_.owed.push_back(std::move(one));
+  return true;
+}
+
 std::string encode(const ControlRequest& request) {
   json out = {{"v", kProtocolVersion}, {"request", verb_name(request.verb)}};
   if (request.verb == ControlVerb::log_level) {

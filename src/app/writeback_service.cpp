@@ -33,9 +33,8 @@ std::string name_of(writeback::Action action) {
   return {};
 }
 
-/// As much as a reply holds, whatever the names are made of.
 void report_owed(const std::map<writeback::IntentionId, writeback::Intention>& owed,
-                 UploadsReport& report, std::size_t& room) {
+                 OwedRoom& room) {
   for (const auto& [id, intention] : owed) {
     OwedReport one;
     one.what = name_of(intention.action);
@@ -46,13 +45,9 @@ void report_owed(const std::map<writeback::IntentionId, writeback::Intention>& o
     one.bytes = intention.size;
     one.accepted = static_cast<std::uint64_t>(std::max<std::int64_t>(intention.accepted, 0));
     one.refusal = intention.refusal;
-    constexpr std::size_t kFrame = 100;
-    const std::size_t needed = kFrame + one.path.size() + one.refusal.size();
-    if (needed > room) {
+    if (!room.add(std::move(one))) {
       return;
     }
-    room -= needed;
-    report.owed.push_back(std::move(one));
   }
 }
 
@@ -160,10 +155,9 @@ Result<UploadsReport> answer_uploads(writeback::Courier& courier, ControlVerb ve
   const auto waiting = courier.waiting();
   report.refused = refused.size();
   report.waiting = waiting.size();
-  constexpr std::size_t kLongestEscape = 6;
-  std::size_t room = kLongestReply / kLongestEscape - 1000;
-  report_owed(refused, report, room);
-  report_owed(waiting, report, room);
+  OwedRoom room(report);
+  report_owed(refused, room);
+  report_owed(waiting, room);
   return report;
 }
 

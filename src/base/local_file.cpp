@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/base/local_file.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -19,6 +20,24 @@ bool is_private_directory(const std::string& path, uid_t owner) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == owner &&
          (status.st_mode & 077U) == 0;
+}
+
+Result<UniqueFd> create_new_file(const std::string& directory, std::string_view name) {
+  constexpr int kMostTries = 10'000;
+  for (int number = 1; number <= kMostTries; ++number) {
+    std::string path = fmt::format("{}/{}", directory, name);
+    if (number > 1) {
+      path += fmt::format(".{}", number);
+    }
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (file) {
+      return file;
+    }
+    if (errno != EEXIST) {
+      return local_error(path);
+    }
+  }
+  return make_error(Errc::already_exists, fmt::format("no free name for {}", name));
 }
 
 }  // namespace ftpsfs

@@ -18,7 +18,7 @@ namespace ftpsfs::fs {
 namespace {
 
 Result<std::string> make_place(const Settings& settings) {
-  std::string directory = fmt::format("{}/recovery-{}", settings.staging_directory, ::geteuid());
+  std::string directory = recovery_directory(settings.staging_directory);
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return local_error(directory);
   }
@@ -43,6 +43,10 @@ Result<void> write_whole(const std::string& path, const std::string& text) {
 }
 
 }  // namespace
+
+std::string recovery_directory(const std::string& staging_directory) {
+  return fmt::format("{}/recovery-{}", staging_directory, ::geteuid());
+}
 
 Result<std::string> keep_for_recovery(const Settings& settings, transfer::StagedFile& content,
                                       const Rescue& rescue) {

@@ -27,6 +27,9 @@ struct Rescue {
   std::int64_t unix_seconds = 0;
 };
 
+/// Where our user's lies.
+std::string recovery_directory(const std::string& staging_directory);
+
 /// @return the name of the file that holds the content now.
 /// @errors access_denied: the place is not ours alone; no_space, io_error.
 Result<std::string> keep_for_recovery(const Settings& settings, transfer::StagedFile& content,

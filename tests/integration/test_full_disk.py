@@ -9,6 +9,7 @@ import stat
 import pytest
 
 from box import wait_for
+from mount import binary
 from program import EXIT_FAILED, Program
 
 pytestmark = pytest.mark.real
@@ -159,4 +160,16 @@ def test_what_a_full_server_refuses_of_a_local_copy_is_kept(small_box):
     assert sidecar.with_suffix(".data").read_bytes() == data
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert stat.S_IMODE(sidecar.with_suffix(".data").stat().st_mode) == 0o600
+
+    def uploads(*words):
+        return box.run([binary(), "uploads", *words, mount]).stdout.decode()
+
+    shelf = box.folder / "shelf"
+    shelf.mkdir()
+    told = uploads()
+    assert f"/{box.name}/big" in told and str(sidecar.with_suffix(".data")) in told and "1 refused" in told
+    assert "1 refused" in uploads("--failed", f"--export={shelf}")
+    assert (shelf / "big").read_bytes() == data
+    assert "0 refused" in uploads("--discard")
+    assert list(place.iterdir()) == []
     box.allow_leftovers = True

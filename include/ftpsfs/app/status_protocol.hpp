@@ -176,6 +176,18 @@ struct UploadsReport {
   friend bool operator==(const UploadsReport&, const UploadsReport&) = default;
 };
 
+/// Appends as much of it as a reply has room for, whatever the names are made of.
+/// @return false: there is no room for it.
+class OwedRoom {
+ public:
+  explicit OwedRoom(UploadsReport& report);
+  bool add(OwedReport one);
+
+ private:
+  UploadsReport& report_;
+  std::size_t left_;
+};
+
 /// What became of a mount's uploads, as far as it is not what programs were told.
 struct EndReport {
   std::uint64_t lost_files = 0;  ///< not whole on the server, and no program was told
