@@ -186,6 +186,11 @@ std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
                                  attempt.remains);
       is_kept = queue_.refused().contains(started.id);
       given_up_ += is_kept ? 0 : 1;
+      if (is_kept && started.intention.action == Action::upload) {
+        std::erase_if(verdicts_, [this](IntentionId id)
+                                     FTPSFS_NO_ANALYSIS { return !queue_.refused().contains(id); });
+        verdicts_.insert(started.id);
+      }
     }
     if (settings_.on_end) {
       settings_.on_end(started.intention, outcome);

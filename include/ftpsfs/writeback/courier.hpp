@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -117,7 +118,8 @@ class Courier {
   /// begins with a try, if there is a pause between two.
   Result<void> await(const remote::RemotePath& path, const Wait& wait);
   Result<void> await_all(const Wait& wait);
-  /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`.
+  /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`,
+  /// to this courier, and has taken no other content for it since.
   Result<void> await_verdict(const remote::RemotePath& path, const Wait& wait);
 
   /// What is owed, without what was refused.
@@ -132,6 +134,9 @@ class Courier {
 
   /// The server was asked for a change itself, without the courier.
   void forget_looks() { looks_.forget_all(); }
+  /// It has taken other content for this name, or has removed it: what was refused for it earlier
+  /// is kept, and no verdict on it any more.
+  void forget_verdict(const remote::RemotePath& path);
 
   /// The link may be back: no more pauses.
   void hurry();
@@ -209,6 +214,7 @@ class Courier {
   IntentionId last_passing_ FTPSFS_GUARDED_BY(mutex_) = 0;
   RetrySchedule retries_ FTPSFS_GUARDED_BY(mutex_);
   std::map<IntentionId, UploadTries> tries_ FTPSFS_GUARDED_BY(mutex_);  ///< of those not ended
+  std::set<IntentionId> verdicts_ FTPSFS_GUARDED_BY(mutex_);  ///< of the refused: what fsync tells
   std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t given_up_ FTPSFS_GUARDED_BY(mutex_) = 0;
