@@ -53,6 +53,13 @@ Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> t
   return filled;
 }
 
+Error not_readable_now(Error error) {
+  if (error.code != Errc::not_found) {
+    error.code = Errc::busy;
+  }
+  return error;
+}
+
 ContentDraft::ContentDraft(const JournalDirectory& directory, ContentId id)
     : directory_(directory), id_(id), small_(std::make_shared<std::string>()) {}
 
@@ -114,12 +121,14 @@ Result<std::size_t> ContentReader::read(std::uint64_t offset, std::span<std::byt
     std::memcpy(to.data(), bytes_->data() + offset, wanted);
     return wanted;
   }
-  FTPSFS_TRY_ASSIGN(const std::size_t got,
-                    read_at(file_.get(), offset, to.first(wanted), "a file of the journal"));
-  if (got < wanted) {
+  const auto got = read_at(file_.get(), offset, to.first(wanted), "a file of the journal");
+  if (!got) {
+    return not_readable_now(got.error());
+  }
+  if (*got < wanted) {
     return make_error(Errc::io_error, "a file of the journal is shorter than it was");
   }
-  return got;
+  return *got;
 }
 
 }  // namespace ftpsfs::writeback

@@ -131,7 +131,9 @@ Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop
   if (started.intention.action == Action::upload) {
     auto opened = journal_->open_content(started.intention.content);
     if (!opened) {
-      return {std::move(opened).error(), std::nullopt};
+      Attempt unread{std::move(opened).error(), std::nullopt};
+      unread.is_asked = false;
+      return unread;
     }
     content = *std::move(opened);
   }
@@ -151,8 +153,9 @@ Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop
 
 /// Did the server say something of it?
 bool Courier::is_answered(const std::optional<Attempt>& attempt) {
-  return attempt && (attempt->outcome || (attempt->outcome.error().code != Errc::cancelled &&
-                                          !is_of_the_link(attempt->outcome.error())));
+  return attempt && attempt->is_asked &&
+         (attempt->outcome || (attempt->outcome.error().code != Errc::cancelled &&
+                               !is_of_the_link(attempt->outcome.error())));
 }
 
 /// @return nullopt: it failed for a while.

@@ -89,15 +89,20 @@ Result<std::unique_ptr<ContentReader>> Journal::open_content(ContentId id) const
     FTPSFS_TRY_ASSIGN(auto bytes, read_record(place, id));
     return std::make_unique<ContentReader>(std::move(bytes));
   }
-  FTPSFS_TRY_ASSIGN(UniqueFd file, directory_.open_file(content_file_name(id)));
-  return std::make_unique<ContentReader>(std::move(file), place.size);
+  auto file = directory_.open_file(content_file_name(id));
+  if (!file) {
+    return not_readable_now(std::move(file).error());
+  }
+  return std::make_unique<ContentReader>(*std::move(file), place.size);
 }
 
 Result<std::shared_ptr<const std::string>> Journal::read_record(const Place& place, ContentId id) {
   std::vector<std::byte> text(static_cast<std::size_t>(place.record_bytes));
-  FTPSFS_TRY_ASSIGN(const std::size_t got, read_at(place.record_file->file.get(),
-                                                   place.record_offset, text, "the journal"));
-  const auto frame = read_frame(std::span(text).first(got));
+  const auto got = read_at(place.record_file->file.get(), place.record_offset, text, "the journal");
+  if (!got) {
+    return not_readable_now(got.error());
+  }
+  const auto frame = read_frame(std::span(text).first(*got));
   const auto* record = frame ? std::get_if<ContentRecord>(&frame->record) : nullptr;
   if (record == nullptr || record->id != id) {
     return make_error(Errc::io_error, "content in the journal is damaged");

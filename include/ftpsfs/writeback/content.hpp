@@ -60,7 +60,8 @@ class ContentReader {
   ContentReader(UniqueFd file, std::uint64_t size);
 
   std::uint64_t size() const noexcept { return size_; }
-  /// Fills `to`, or as much of it as there is from `offset` on. @errors io_error.
+  /// Fills `to`, or as much of it as there is from `offset` on. @errors busy: it cannot be read
+  /// now; io_error: it is not what was written.
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> to) const;
 
  private:
@@ -68,6 +69,11 @@ class ContentReader {
   UniqueFd file_;
   std::uint64_t size_;
 };
+
+/// What a failed look at the disk means for content that is owed: what this machine cannot read
+/// now, as descriptors or memory are short or the disk fails, it may read later. @return busy, but
+/// for a file that is not there.
+Error not_readable_now(Error error);
 
 /// All of `data`, from `offset` on. @errors no_space, io_error.
 Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,

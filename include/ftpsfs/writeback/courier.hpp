@@ -158,6 +158,7 @@ class Courier {
     Result<Delivered> outcome;
     std::optional<remote::FileVersion> remains;  ///< see Delivery::remains()
     SteadyTime begun = {};
+    bool is_asked = true;  ///< the server was; else what failed was this machine's disk
   };
 
   /// What is concluded, and not on the disk yet.

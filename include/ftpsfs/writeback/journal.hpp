@@ -76,7 +76,7 @@ class Journal {
   /// minutes.
   Result<void> commit(Ticket ticket, const Wait& wait);
 
-  /// @errors not_found; io_error: it is not what was written.
+  /// @errors not_found; busy: it cannot be read now; io_error: it is not what was written.
   Result<std::unique_ptr<ContentReader>> open_content(ContentId id) const;
 
   /// What the journal takes on the disk.

@@ -79,6 +79,20 @@ class CourierTest : public ::testing::Test {
       std::this_thread::yield();
     }
   }
+  void await_problem(const std::string& part) {
+    while (courier_->counters().problem.find(part) == std::string::npos) {
+      std::this_thread::yield();
+    }
+  }
+  /// That of the only one.
+  std::string content_file() const {
+    for (const auto& file : std::filesystem::directory_iterator(courier_->journal().path())) {
+      if (file.path().filename().string().starts_with("content-")) {
+        return file.path();
+      }
+    }
+    return {};
+  }
 
   /// Of all that is owed, without a wait that the courier knows of.
   void await_arrival() {
@@ -494,6 +508,57 @@ TEST_F(CourierTest, WhoAwaitsAVerdictHearsOfARefusal) {
   ASSERT_FALSE(verdict);
   EXPECT_EQ(verdict.error().text, "552 quota");
   EXPECT_TRUE(courier_->await_verdict(path_of("/other"), patience()));
+}
+
+/// Descriptors may be short, or the disk may fail, for a while.
+TEST_F(CourierTest, ContentThatCannotBeReadNowIsTriedAgain) {
+  const std::string large(300'000, 'x');
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", large));
+  await_failure();
+  const std::string file = content_file();
+  std::filesystem::rename(file, file + ".away");
+  std::filesystem::create_directory(file);
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  await_problem("cannot open " + file);
+  EXPECT_EQ(courier_->counters().refused, 0U);
+  ASSERT_TRUE(put("/other", "text"));
+  ASSERT_TRUE(courier_->await(path_of("/other"), patience())) << "it holds nobody up";
+  std::filesystem::remove(file);
+  std::filesystem::rename(file + ".away", file);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/f"), large);
+}
+
+TEST_F(CourierTest, ThatContentCannotBeReadSaysNothingOfTheLink) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", std::string(300'000, 'x')));
+  await_failure();
+  ASSERT_TRUE(put("/other", "text"));
+  const std::string file = content_file();
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
+  const std::size_t calls = remote_.calls();
+  EXPECT_FALSE(courier_->await(path_of("/f"), Wait::for_at_most(Duration(0))));
+  await_problem("cannot open " + file);
+  EXPECT_EQ(remote_.calls(), calls) << "the link's pause goes on";
+}
+
+TEST_F(CourierTest, ContentThatIsDamagedIsRefused) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", std::string(300'000, 'x')));
+  await_failure();
+  std::filesystem::resize_file(content_file(), 100'000);
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(courier_->counters().refused, 1U);
+  EXPECT_FALSE(remote_.exists("/f"));
 }
 
 TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {
