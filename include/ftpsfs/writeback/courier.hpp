@@ -170,17 +170,30 @@ class Courier {
     Intention intention;
   };
 
+  /// What one thread is at.
+  struct Work {
+    std::vector<Queue::Started> batch;
+    std::size_t concluded = 0;  ///< so many of the batch: ended, or put back
+    std::vector<Ended> ended;
+    bool is_early = false;  ///< begun in the link's pause, which an answer of the server ends
+  };
+
   void serve(const std::stop_token& stop);
-  std::vector<Queue::Started> take() FTPSFS_REQUIRES(mutex_);
-  std::vector<Ended> carry_out(const std::vector<Queue::Started>& batch, bool is_early,
-                               const std::stop_token& stop);
+  void await_work(Work& work, const std::stop_token& stop);
+  void take(Work& work) FTPSFS_REQUIRES(mutex_);
+  void carry_out(Work& work, const std::stop_token& stop);
+  std::vector<std::optional<Attempt>> attempt(const std::vector<Queue::Started>& batch,
+                                              const std::stop_token& stop);
+  void put_back(Work& work, const char* why);
   static bool is_answered(const std::optional<Attempt>& attempt);
   SteadyTime wake() FTPSFS_REQUIRES(mutex_);
   Attempt deliver(const Queue::Started& started, const std::stop_token& stop);
-  std::optional<Ended> conclude(const Queue::Started& started, const Attempt& attempt);
+  void conclude(Work& work, const Attempt& attempt);
+  void note_verdict(IntentionId refused) FTPSFS_REQUIRES(mutex_);
   void note_failure(const Queue::Started& started, const Error& why, SteadyTime begun);
   /// Brings the edits that end intentions to the disk, however long that takes.
   void end(const std::vector<Ended>& ended, const std::stop_token& stop);
+  void tell_surprises(const std::vector<Ended>& ended) const;
   Result<std::size_t> change_refused(const std::function<Edit(Queue&, IntentionId)>& how,
                                      const Wait& wait);
   Result<Intention> choose_when_it_may(const Choice& choose, const Wait& wait)

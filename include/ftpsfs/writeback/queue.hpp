@@ -128,7 +128,8 @@ class Queue {
   };
   using Items = std::map<IntentionId, Item>;
 
-  Started begin(IntentionId id);
+  Started as_started(IntentionId id) const;
+  void note_begun(IntentionId id) noexcept;
 
   /// Places `intention`, at `id`, merged with what is before it.
   /// @param replaced what was there until now; null: nothing.

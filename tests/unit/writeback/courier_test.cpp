@@ -561,6 +561,64 @@ TEST_F(CourierTest, ContentThatIsDamagedIsRefused) {
   EXPECT_FALSE(remote_.exists("/f"));
 }
 
+TEST_F(CourierTest, WhatIsThrownCostsATryAndNoMore) {
+  std::map<std::string, remote::Entry> entries;
+  for (const char* name : {"/d/a", "/d/b", "/d/c"}) {
+    remote_.put(name, "content");
+    const auto entry = remote_.stat(path_of(name), patience());
+    ASSERT_TRUE(entry);
+    entries.emplace(name, *entry);
+  }
+  begin();
+  std::atomic<bool> is_short = true;
+  remote_.on_call([&](Op op, const std::string& path) {
+    const bool is_content = op == Op::write && path == "/f";
+    const bool is_removal = path == "/d" || path == "/d/a";
+    if (is_short && (is_content || is_removal)) {
+      throw std::bad_alloc();
+    }
+  });
+  ASSERT_TRUE(put("/f", "content"));
+  await_problem(std::bad_alloc().what());
+  for (const char* name : {"/d/a", "/d/b", "/d/c"}) {
+    Intention removal = simple(Action::remove_file, name);
+    removal.base = {Base::Kind::version, remote::version_of(entries.at(name))};
+    ASSERT_TRUE(change(removal));
+  }
+  ASSERT_TRUE(put("/other", "content"));
+  ASSERT_TRUE(courier_->await(path_of("/other"), patience()));
+  EXPECT_NE(remote_.content("/f"), "content");
+  is_short = false;
+  const Wait limit = patience();
+  while (courier_->counters().waiting > 0 && !limit.expired()) {
+    courier_->hurry();
+    std::this_thread::yield();
+  }
+  for (const auto& [name, entry] : entries) {
+    EXPECT_FALSE(remote_.exists(name)) << name;
+  }
+  EXPECT_EQ(remote_.content("/f"), "content");
+  EXPECT_EQ(courier_->counters().refused + courier_->counters().given_up, 0U);
+  EXPECT_EQ(courier_->counters().delivered, 5U);
+  remote_.on_call({});
+}
+
+TEST_F(CourierTest, WhatIsThrownByWhoeverIsToldLosesNothing) {
+  auto journal = Journal::open({directory_, "server", 4096, {}});
+  ASSERT_TRUE(journal);
+  CourierSettings settings;
+  settings.threads = 1;
+  settings.on_end = [](const auto&, const auto&) { throw std::bad_alloc(); };
+  settings.on_surprise = [](const auto&) { throw std::bad_alloc(); };
+  courier_ = std::make_unique<Courier>(*std::move(journal), remote_, clock_, settings);
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  remote_.fail_next(Op::open_writer, "/d/f", make_error(Errc::quota_exceeded, "552 quota", 552));
+  ASSERT_TRUE(put("/d/f", "content"));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(courier_->counters().refused, 1U);
+  EXPECT_EQ(courier_->counters().delivered, 1U);
+}
+
 TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {
   remote_.fail_all(kDown);
   begin();

@@ -461,6 +461,27 @@ TEST_F(JournalTest, AFullDiskIsToldAndLosesNothing) {
   EXPECT_EQ(content_of(*journal, 2), "does not fit, neither here nor in a new file");
 }
 
+TEST_F(JournalTest, WhatIsThrownWhileItWritesIsAFailureLikeOthers) {
+  bool is_short = false;
+  JournalSettings thrower = settings();
+  thrower.before_sync = [&is_short] {
+    if (is_short) {
+      throw std::bad_alloc();
+    }
+  };
+  {
+    auto opened = Journal::open(std::move(thrower));
+    ASSERT_TRUE(opened);
+    Journal& journal = **opened;
+    is_short = true;
+    EXPECT_FALSE(put(journal, 1, "one"));
+    EXPECT_FALSE(put(journal, 2, "two")) << "nobody waits for a writer that has gone";
+    is_short = false;
+    EXPECT_TRUE(put(journal, 3, "three"));
+  }
+  EXPECT_THAT(ids(*open()), testing::ElementsAre(1, 2, 3));
+}
+
 TEST_F(JournalTest, OnAFullDiskItOpens) {
   {
     const auto journal = open();
