@@ -72,7 +72,7 @@ void Courier::await_work(Work& work, const std::stop_token& stop) {
 
 /// One, or many that go together.
 void Courier::take(Work& work) {
-  if (auto first = queue_.take()) {
+  if (auto first = queue_.take(retries_.wanted())) {
     work.batch.push_back(*std::move(first));
     if (work.batch.front().intention.action == Action::remove_file &&
         !work.batch.front().goes_alone) {

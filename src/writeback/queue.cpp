@@ -146,11 +146,15 @@ Edit Queue::withdraw(const Edit& edit) {
   return back;
 }
 
-std::optional<Queue::Started> Queue::take() {
+std::optional<Queue::Started> Queue::take(const Intention* wanted) {
   if (ready_.empty()) {
     return std::nullopt;
   }
-  Started started = as_started(*ready_.begin());
+  IntentionId first = 0;
+  if (wanted != nullptr && !wanted->path.is_root()) {  // of the root, all are wanted
+    first = index_.find_related(*wanted, [this](IntentionId id) { return ready_.contains(id); });
+  }
+  Started started = as_started(first != 0 ? first : *ready_.begin());
   note_begun(started.id);
   return started;
 }

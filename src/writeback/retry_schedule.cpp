@@ -14,6 +14,7 @@ void RetrySchedule::want_try(const Intention& names, SteadyTime now) {
   for (const IntentionId id : failing(names)) {
     pausing_.at(id).is_try_wanted = true;
   }
+  wanted_ = names;
   want_try(now);
 }
 

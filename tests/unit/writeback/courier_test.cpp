@@ -669,6 +669,33 @@ TEST_F(CourierTest, WhoWaitsForWhatIsOwedDoesNotWaitForAPause) {
   }
 }
 
+/// What is first may be large, and take long.
+TEST_F(CourierTest, TheTryThatSomebodyWaitsForIsOfWhatHeWaitsFor) {
+  remote_.fail_all(kDown);
+  begin();
+  for (const char* path : {"/1", "/2", "/3", "/4", "/5"}) {
+    ASSERT_TRUE(put(path, "content"));
+    await_failure();
+  }
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  ASSERT_TRUE(put("/d/owed", "text"));
+  auto gate = remote_.hold(Op::make_directory);
+  std::vector<test::Gate> gates;
+  for (const char* path : {"/1", "/2", "/3", "/4", "/5"}) {
+    gates.push_back(remote_.hold(Op::open_writer, path));
+  }
+  remote_.fail_all(std::nullopt);
+  auto wait = std::async(std::launch::async,
+                         [this] { return courier_->await(path_of("/d/owed"), patience()); });
+  EXPECT_TRUE(gate.await_blocked());
+  for (const test::Gate& other : gates) {
+    EXPECT_EQ(other.blocked(), 0U);
+  }
+  gate.open();
+  gates.clear();
+  EXPECT_TRUE(wait.get());
+}
+
 TEST_F(CourierTest, WhoWaitsForAFileThatWasBusyDoesNotWaitForItsPause) {
   begin();
   const Error busy = make_error(Errc::busy, "450", 450);
