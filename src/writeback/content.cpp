@@ -60,8 +60,11 @@ Error not_readable_now(Error error) {
   return error;
 }
 
-ContentDraft::ContentDraft(const JournalDirectory& directory, ContentId id)
-    : directory_(directory), id_(id), small_(std::make_shared<std::string>()) {}
+ContentDraft::ContentDraft(const JournalDirectory& directory, ContentId id, CheckRoom check_room)
+    : directory_(directory),
+      id_(id),
+      check_room_(std::move(check_room)),
+      small_(std::make_shared<std::string>()) {}
 
 ContentDraft::~ContentDraft() {
   if (file_ && !kept_) {
@@ -87,6 +90,7 @@ Result<void> ContentDraft::write(std::span<const std::byte> data) {
 }
 
 Result<void> ContentDraft::write_out(std::span<const std::byte> data) {
+  FTPSFS_TRY(check_room_(data.size()));
   FTPSFS_TRY(write_at(file_.get(), size_, data, content_file_name(id_)));
   size_ += data.size();
   return {};
@@ -94,7 +98,7 @@ Result<void> ContentDraft::write_out(std::span<const std::byte> data) {
 
 Result<void> ContentDraft::seal() {
   if (!file_) {
-    return {};
+    return check_room_(2 * size_);  // it is to be in a record, and in the next generation's
   }
   if (::fsync(file_.get()) != 0) {
     return local_error("cannot write out", content_file_name(id_));

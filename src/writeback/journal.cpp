@@ -15,6 +15,10 @@ namespace {
 /// A payload of this size is sound; paths of a kernel's requests are far from it.
 constexpr std::size_t kLongestPaths = kLargestPayload / 2;
 
+/// What uploads leave free on the disk, besides room for a new generation: it takes some thousand
+/// notes that something has arrived, or was removed again.
+constexpr std::uint64_t kRoomForEnds = 1ULL << 20;
+
 std::size_t path_bytes(const Edit& edit) {
   std::size_t bytes = 0;
   for (const auto& [id, intention] : edit.puts) {
@@ -43,7 +47,18 @@ IntentionId Journal::last_intention() const {
 
 std::unique_ptr<ContentDraft> Journal::draft() {
   const MutexLock lock(mutex_);
-  return std::make_unique<ContentDraft>(directory_, ++last_content_);
+  return std::make_unique<ContentDraft>(directory_, ++last_content_,
+                                        [this](std::uint64_t bytes) { return check_room(bytes); });
+}
+
+/// Without it a full disk would stay full: what has arrived gives its room back when that is noted.
+Result<void> Journal::check_room(std::uint64_t bytes) const {
+  const auto free =
+      settings_.free_bytes ? std::optional(settings_.free_bytes()) : directory_.free_bytes();
+  const MutexLock lock(mutex_);
+  return !free || *free >= bytes + needed_bytes() + kRoomForEnds
+             ? Result<void>()
+             : make_error(Errc::no_space, "the disk under the journal is full");
 }
 
 Result<Journal::Ticket> Journal::append(const Edit& edit, std::unique_ptr<ContentDraft> content) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,10 @@ std::string content_file_name(ContentId id);
 /// Bytes that belong to nobody yet: their file goes when the draft goes, unless it is kept.
 class ContentDraft {
  public:
-  ContentDraft(const JournalDirectory& directory, ContentId id);
+  /// Is there room on the disk for so many bytes more? @errors no_space.
+  using CheckRoom = std::function<Result<void>(std::uint64_t bytes)>;
+
+  ContentDraft(const JournalDirectory& directory, ContentId id, CheckRoom check_room);
   ~ContentDraft();
   ContentDraft(const ContentDraft&) = delete;
   ContentDraft& operator=(const ContentDraft&) = delete;
@@ -47,6 +51,7 @@ class ContentDraft {
 
   const JournalDirectory& directory_;
   const ContentId id_;
+  const CheckRoom check_room_;
   std::uint64_t size_ = 0;
   std::shared_ptr<std::string> small_;
   UniqueFd file_;
