@@ -80,9 +80,11 @@ class CourierTest : public ::testing::Test {
     }
   }
   void await_problem(const std::string& part) {
-    while (courier_->counters().problem.find(part) == std::string::npos) {
+    const Wait limit = patience();
+    while (courier_->counters().problem.find(part) == std::string::npos && !limit.expired()) {
       std::this_thread::yield();
     }
+    EXPECT_FALSE(limit.expired());
   }
   /// That of the only one.
   std::string content_file() const {
