@@ -53,8 +53,18 @@ Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> t
   return filled;
 }
 
-ContentDraft::ContentDraft(const JournalDirectory& directory, ContentId id)
-    : directory_(directory), id_(id), small_(std::make_shared<std::string>()) {}
+Error not_readable_now(Error error) {
+  if (error.code != Errc::not_found) {
+    error.code = Errc::busy;
+  }
+  return error;
+}
+
+ContentDraft::ContentDraft(const JournalDirectory& directory, ContentId id, CheckRoom check_room)
+    : directory_(directory),
+      id_(id),
+      check_room_(std::move(check_room)),
+      small_(std::make_shared<std::string>()) {}
 
 ContentDraft::~ContentDraft() {
   if (file_ && !kept_) {
@@ -80,6 +90,7 @@ Result<void> ContentDraft::write(std::span<const std::byte> data) {
 }
 
 Result<void> ContentDraft::write_out(std::span<const std::byte> data) {
+  FTPSFS_TRY(check_room_(data.size()));
   FTPSFS_TRY(write_at(file_.get(), size_, data, content_file_name(id_)));
   size_ += data.size();
   return {};
@@ -87,7 +98,7 @@ Result<void> ContentDraft::write_out(std::span<const std::byte> data) {
 
 Result<void> ContentDraft::seal() {
   if (!file_) {
-    return {};
+    return check_room_(2 * size_);  // it is to be in a record, and in the next generation's
   }
   if (::fsync(file_.get()) != 0) {
     return local_error("cannot write out", content_file_name(id_));
@@ -114,12 +125,14 @@ Result<std::size_t> ContentReader::read(std::uint64_t offset, std::span<std::byt
     std::memcpy(to.data(), bytes_->data() + offset, wanted);
     return wanted;
   }
-  FTPSFS_TRY_ASSIGN(const std::size_t got,
-                    read_at(file_.get(), offset, to.first(wanted), "a file of the journal"));
-  if (got < wanted) {
+  const auto got = read_at(file_.get(), offset, to.first(wanted), "a file of the journal");
+  if (!got) {
+    return not_readable_now(got.error());
+  }
+  if (*got < wanted) {
     return make_error(Errc::io_error, "a file of the journal is shorter than it was");
   }
-  return got;
+  return *got;
 }
 
 }  // namespace ftpsfs::writeback

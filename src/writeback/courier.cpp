@@ -240,12 +240,21 @@ Result<void> Courier::await_all(const Wait& wait) {
 Result<void> Courier::await_verdict(const remote::RemotePath& path, const Wait& wait) {
   FTPSFS_TRY(await(path, wait));
   const MutexLock lock(mutex_);
-  for (const auto& [id, intention] : queue_.refused()) {
-    if (intention.action == Action::upload && intention.path == path) {
-      return make_error(Errc::io_error, intention.refusal);
+  for (const IntentionId id : verdicts_) {
+    const auto refused = queue_.refused().find(id);
+    if (refused != queue_.refused().end() && queue_.same(refused->second.path, path)) {
+      return make_error(Errc::io_error, refused->second.refusal);
     }
   }
   return {};
+}
+
+void Courier::forget_verdict(const remote::RemotePath& path) {
+  const MutexLock lock(mutex_);
+  std::erase_if(verdicts_, [&](IntentionId id) FTPSFS_NO_ANALYSIS {
+    const auto refused = queue_.refused().find(id);
+    return refused == queue_.refused().end() || queue_.same(refused->second.path, path);
+  });
 }
 
 std::map<IntentionId, Intention> Courier::waiting() const {

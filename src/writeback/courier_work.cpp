@@ -2,10 +2,12 @@
 //
 // What the courier's threads do: carry out, conclude, and try again.
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/pause.hpp"
 #include "ftpsfs/writeback/courier.hpp"
 #include "ftpsfs/writeback/removals.hpp"
 
@@ -26,54 +28,71 @@ bool is_of_the_link(const Error& error) {
 
 }  // namespace
 
+/// What is thrown, mostly for want of memory, costs a try and no more.
 void Courier::serve(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    std::vector<Queue::Started> batch;
-    bool is_early = false;
-    {
-      const MutexLock lock(mutex_);
-      const SteadyTime next = wake();
-      const SteadyTime now = SteadyClock::now();
-      is_early = retries_.is_link_pausing(now);
-      if (retries_.may_begin(now)) {
-        batch = take();
+    Work work;
+    try {
+      await_work(work, stop);
+      carry_out(work, stop);
+    } catch (const std::exception& failure) {
+      put_back(work, failure.what());
+      if (work.batch.empty()) {
+        pause_for(Wait::for_at_most(settings_.first_pause, stop));
       }
-      if (batch.empty()) {
-        const std::uint64_t seen = changes_;
-        changed_.wait(mutex_, Wait{next, stop},
-                      [this, seen]() FTPSFS_NO_ANALYSIS { return changes_ != seen; });
-        continue;
-      }
-      retries_.note_begun();
     }
-    const std::vector<Ended> ended = carry_out(batch, is_early, stop);
-    if (!ended.empty()) {
-      end(ended, stop);
-    }
-    for (const Ended& each : ended) {
-      if (settings_.on_surprise && each.is_surprise) {
-        settings_.on_surprise(each.intention);
-      }
+    try {
+      end(work.ended, stop);
+      tell_surprises(work.ended);
+    } catch (const std::exception& failure) {
+      log::error("writing back: {}", failure.what());
     }
   }
+}
+
+/// @post the batch is empty if there is to be another look at everything.
+void Courier::await_work(Work& work, const std::stop_token& stop) {
+  work.batch.reserve(kMostTogether);
+  work.ended.reserve(kMostTogether);
+  const MutexLock lock(mutex_);
+  const SteadyTime next = wake();
+  const SteadyTime now = SteadyClock::now();
+  work.is_early = retries_.is_link_pausing(now);
+  if (retries_.may_begin(now)) {
+    take(work);
+  }
+  if (work.batch.empty()) {
+    const std::uint64_t seen = changes_;
+    changed_.wait(mutex_, Wait{next, stop},
+                  [this, seen]() FTPSFS_NO_ANALYSIS { return changes_ != seen; });
+    return;
+  }
+  retries_.note_begun();
 }
 
 /// One, or many that go together.
-std::vector<Queue::Started> Courier::take() {
-  std::vector<Queue::Started> batch;
-  if (auto first = queue_.take()) {
-    batch.push_back(*std::move(first));
-    if (batch.front().intention.action == Action::remove_file && !batch.front().goes_alone) {
-      auto more = queue_.take_removals_beside(batch.front(), kMostTogether - 1);
-      std::move(more.begin(), more.end(), std::back_inserter(batch));
+void Courier::take(Work& work) {
+  if (auto first = queue_.take(retries_.wanted())) {
+    work.batch.push_back(*std::move(first));
+    if (work.batch.front().intention.action == Action::remove_file &&
+        !work.batch.front().goes_alone) {
+      auto more = queue_.take_removals_beside(work.batch.front(), kMostTogether - 1);
+      std::move(more.begin(), more.end(), std::back_inserter(work.batch));
     }
   }
-  return batch;
 }
 
-/// @param is_early begun in the link's pause, which an answer of the server ends.
-std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>& batch,
-                                               bool is_early, const std::stop_token& stop) {
+void Courier::tell_surprises(const std::vector<Ended>& ended) const {
+  for (const Ended& each : ended) {
+    if (settings_.on_surprise && each.is_surprise) {
+      settings_.on_surprise(each.intention);
+    }
+  }
+}
+
+/// @return for each; nullopt: it has to go alone.
+std::vector<std::optional<Courier::Attempt>> Courier::attempt(
+    const std::vector<Queue::Started>& batch, const std::stop_token& stop) {
   const SteadyTime begun = SteadyClock::now();
   std::vector<std::optional<Attempt>> attempts(batch.size());
   if (batch.size() == 1) {
@@ -84,36 +103,53 @@ std::vector<Courier::Ended> Courier::carry_out(const std::vector<Queue::Started>
       return outcome ? std::optional(Attempt{*std::move(outcome), std::nullopt}) : std::nullopt;
     });
   }
-  if (is_early && std::any_of(attempts.begin(), attempts.end(), is_answered)) {
+  for (auto& each : attempts) {
+    if (each) {
+      each->begun = begun;
+    }
+  }
+  return attempts;
+}
+
+void Courier::carry_out(Work& work, const std::stop_token& stop) {
+  if (work.batch.empty()) {
+    return;
+  }
+  const auto attempts = attempt(work.batch, stop);
+  if (work.is_early && std::any_of(attempts.begin(), attempts.end(), is_answered)) {
     const MutexLock lock(mutex_);
     retries_.note_answer();
     note_change();
   }
-  std::vector<Ended> ended;
-  ended.reserve(batch.size());
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!attempts[i]) {
+  while (work.concluded < work.batch.size()) {
+    const Queue::Started& started = work.batch[work.concluded];
+    const auto& attempt = attempts[work.concluded];
+    if (!attempt) {
       // For whoever has time: one after the other, they would keep this thread for long, and those
       // that have gone already from being told.
       const MutexLock lock(mutex_);
-      queue_.put_back_alone(batch[i].id);
+      queue_.put_back_alone(started.id);
+      ++work.concluded;
       note_change();
       continue;
     }
-    Attempt& attempt = *attempts[i];
-    attempt.begun = begun;
-    looks_.note_change(batch[i].intention.path);
-    if (batch[i].intention.action == Action::rename) {
-      looks_.note_change(batch[i].intention.target);
+    looks_.note_change(started.intention.path);
+    if (started.intention.action == Action::rename) {
+      looks_.note_change(started.intention.target);
     }
-    if (attempt.outcome && attempt.outcome->conflict) {
-      looks_.note_change(*attempt.outcome->conflict);
+    if (attempt->outcome && attempt->outcome->conflict) {
+      looks_.note_change(*attempt->outcome->conflict);
     }
-    if (auto one = conclude(batch[i], attempt)) {
-      ended.push_back(*std::move(one));
-    }
+    conclude(work, *attempt);
   }
-  return ended;
+}
+
+/// What is not concluded waits like what fails on its own: nobody knows what has become of it.
+void Courier::put_back(Work& work, const char* why) {
+  log::error("writing back: {}", why);
+  for (; work.concluded < work.batch.size(); ++work.concluded) {
+    note_failure(work.batch[work.concluded], make_error(Errc::busy, why), SteadyClock::now());
+  }
 }
 
 /// Lets those go on whose pause is over. @return when that will be for the next.
@@ -131,7 +167,9 @@ Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop
   if (started.intention.action == Action::upload) {
     auto opened = journal_->open_content(started.intention.content);
     if (!opened) {
-      return {std::move(opened).error(), std::nullopt};
+      Attempt unread{std::move(opened).error(), std::nullopt};
+      unread.is_asked = false;
+      return unread;
     }
     content = *std::move(opened);
   }
@@ -151,17 +189,19 @@ Courier::Attempt Courier::deliver(const Queue::Started& started, const std::stop
 
 /// Did the server say something of it?
 bool Courier::is_answered(const std::optional<Attempt>& attempt) {
-  return attempt && (attempt->outcome || (attempt->outcome.error().code != Errc::cancelled &&
-                                          !is_of_the_link(attempt->outcome.error())));
+  return attempt && attempt->is_asked &&
+         (attempt->outcome || (attempt->outcome.error().code != Errc::cancelled &&
+                               !is_of_the_link(attempt->outcome.error())));
 }
 
-/// @return nullopt: it failed for a while.
-std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
-                                                const Attempt& attempt) {
+/// The next one of the batch.
+void Courier::conclude(Work& work, const Attempt& attempt) {
+  const Queue::Started& started = work.batch[work.concluded];
   const Result<Delivered>& outcome = attempt.outcome;
   if (!outcome && is_passing(outcome.error())) {
     note_failure(started, outcome.error(), attempt.begun);
-    return std::nullopt;
+    ++work.concluded;
+    return;
   }
   const std::string& path = started.intention.path.str();
   bool is_kept = false;
@@ -186,14 +226,19 @@ std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
                                  attempt.remains);
       is_kept = queue_.refused().contains(started.id);
       given_up_ += is_kept ? 0 : 1;
-    }
-    if (settings_.on_end) {
-      settings_.on_end(started.intention, outcome);
+      if (is_kept && started.intention.action == Action::upload) {
+        note_verdict(started.id);
+      }
     }
     if (const auto appended = journal_->append(ended.edit)) {
       ended.ticket = *appended;
     } else {  // paths and reasons are bounded: not to be expected
       log::error("journal: {}", appended.error().text);
+    }
+    work.ended.push_back(std::move(ended));
+    ++work.concluded;
+    if (settings_.on_end) {
+      settings_.on_end(started.intention, outcome);
     }
   }
   if (!outcome) {
@@ -205,7 +250,12 @@ std::optional<Courier::Ended> Courier::conclude(const Queue::Started& started,
   } else if (outcome->kept_theirs) {
     log::warning("{} was changed on the server meanwhile, and stays as it is there", path);
   }
-  return ended;
+}
+
+void Courier::note_verdict(IntentionId refused) {
+  std::erase_if(verdicts_, [this](IntentionId id)
+                               FTPSFS_NO_ANALYSIS { return !queue_.refused().contains(id); });
+  verdicts_.insert(refused);
 }
 
 void Courier::note_failure(const Queue::Started& started, const Error& why, SteadyTime begun) {
@@ -228,6 +278,9 @@ void Courier::note_failure(const Queue::Started& started, const Error& why, Stea
 }
 
 void Courier::end(const std::vector<Ended>& ended, const std::stop_token& stop) {
+  if (ended.empty()) {
+    return;
+  }
   Journal::Ticket last = 0;
   for (const Ended& each : ended) {
     last = std::max(last, each.ticket);

@@ -15,6 +15,10 @@ namespace {
 /// A payload of this size is sound; paths of a kernel's requests are far from it.
 constexpr std::size_t kLongestPaths = kLargestPayload / 2;
 
+/// What uploads leave free on the disk, besides room for a new generation: it takes some thousand
+/// notes that something has arrived, or was removed again.
+constexpr std::uint64_t kRoomForEnds = 1ULL << 20;
+
 std::size_t path_bytes(const Edit& edit) {
   std::size_t bytes = 0;
   for (const auto& [id, intention] : edit.puts) {
@@ -43,7 +47,18 @@ IntentionId Journal::last_intention() const {
 
 std::unique_ptr<ContentDraft> Journal::draft() {
   const MutexLock lock(mutex_);
-  return std::make_unique<ContentDraft>(directory_, ++last_content_);
+  return std::make_unique<ContentDraft>(directory_, ++last_content_,
+                                        [this](std::uint64_t bytes) { return check_room(bytes); });
+}
+
+/// Without it a full disk would stay full: what has arrived gives its room back when that is noted.
+Result<void> Journal::check_room(std::uint64_t bytes) const {
+  const auto free =
+      settings_.free_bytes ? std::optional(settings_.free_bytes()) : directory_.free_bytes();
+  const MutexLock lock(mutex_);
+  return !free || *free >= bytes + needed_bytes() + kRoomForEnds
+             ? Result<void>()
+             : make_error(Errc::no_space, "the disk under the journal is full");
 }
 
 Result<Journal::Ticket> Journal::append(const Edit& edit, std::unique_ptr<ContentDraft> content) {
@@ -89,15 +104,20 @@ Result<std::unique_ptr<ContentReader>> Journal::open_content(ContentId id) const
     FTPSFS_TRY_ASSIGN(auto bytes, read_record(place, id));
     return std::make_unique<ContentReader>(std::move(bytes));
   }
-  FTPSFS_TRY_ASSIGN(UniqueFd file, directory_.open_file(content_file_name(id)));
-  return std::make_unique<ContentReader>(std::move(file), place.size);
+  auto file = directory_.open_file(content_file_name(id));
+  if (!file) {
+    return not_readable_now(std::move(file).error());
+  }
+  return std::make_unique<ContentReader>(*std::move(file), place.size);
 }
 
 Result<std::shared_ptr<const std::string>> Journal::read_record(const Place& place, ContentId id) {
   std::vector<std::byte> text(static_cast<std::size_t>(place.record_bytes));
-  FTPSFS_TRY_ASSIGN(const std::size_t got, read_at(place.record_file->file.get(),
-                                                   place.record_offset, text, "the journal"));
-  const auto frame = read_frame(std::span(text).first(got));
+  const auto got = read_at(place.record_file->file.get(), place.record_offset, text, "the journal");
+  if (!got) {
+    return not_readable_now(got.error());
+  }
+  const auto frame = read_frame(std::span(text).first(*got));
   const auto* record = frame ? std::get_if<ContentRecord>(&frame->record) : nullptr;
   if (record == nullptr || record->id != id) {
     return make_error(Errc::io_error, "content in the journal is damaged");

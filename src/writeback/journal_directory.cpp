@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -168,6 +169,14 @@ std::optional<std::uint64_t> JournalDirectory::size_of(const std::string& name) 
     return std::nullopt;
   }
   return static_cast<std::uint64_t>(status.st_size);
+}
+
+std::optional<std::uint64_t> JournalDirectory::free_bytes() const {
+  struct statvfs disk {};
+  if (::fstatvfs(directory_.get(), &disk) != 0 || disk.f_blocks == 0) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
 }
 
 Result<void> JournalDirectory::rename(const std::string& from, const std::string& to) const {

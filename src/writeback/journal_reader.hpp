@@ -26,9 +26,12 @@ class JournalReader final : public remote::RemoteReader {
   Result<std::size_t> read(std::span<std::byte> buffer, const Wait& /*wait*/) override {
     const std::uint64_t left = end_ > offset_ ? end_ - offset_ : 0;
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), left));
-    FTPSFS_TRY_ASSIGN(const std::size_t got, content_->read(offset_, buffer.first(wanted)));
-    offset_ += got;
-    return got;
+    const auto got = content_->read(offset_, buffer.first(wanted));
+    if (!got) {
+      return make_error(Errc::io_error, got.error().text);
+    }
+    offset_ += *got;
+    return *got;
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "ftpsfs/base/log.hpp"
 #include "journal_parts.hpp"
@@ -65,8 +66,8 @@ Result<void> Journal::commit(Ticket ticket, const Wait& wait) {
       }
       continue;
     }
-    writing_ = true;
     const Batch batch = take_batch();
+    writing_ = true;
     lock.unlock();
     auto outcome = write(batch);
     lock.lock();
@@ -95,7 +96,6 @@ Journal::Batch Journal::take_batch() {
   batch.anew = must_begin_anew_ || !generation_ ||
                file_bytes_ > std::max(2 * needed, needed + settings_.most_idle_bytes);
   batch.last = appended_;
-  batch.records = std::exchange(pending_, {});
   if (batch.anew) {
     batch.intentions = ledger_.intentions();
     for (const auto& [id, place] : contents_) {
@@ -107,11 +107,16 @@ Journal::Batch Journal::take_batch() {
   batch.generation = generation_;
   batch.file_bytes = file_bytes_;
   batch.frames = frames_;
+  batch.records.swap(pending_);  // last: nothing is lost where there is no memory
   return batch;
 }
 
 Result<Journal::Outcome> Journal::write(const Batch& batch) {
-  return batch.anew ? write_anew(batch) : write_on(batch);
+  try {
+    return batch.anew ? write_anew(batch) : write_on(batch);
+  } catch (const std::exception& failure) {  // no memory: a failure of the disk is no worse
+    return make_error(Errc::io_error, fmt::format("the journal: {}", failure.what()));
+  }
 }
 
 Result<Journal::Outcome> Journal::write_on(const Batch& batch) {

@@ -78,6 +78,17 @@ bool NameIndex::has_related(const Intention& intention, IntentionId before) cons
   return found;
 }
 
+IntentionId NameIndex::find_related(const Intention& intention,
+                                    const std::function<bool(IntentionId)>& is_it) const {
+  IntentionId found = 0;
+  visit(intention, [&](const Ids& ids) {
+    const auto first = std::find_if(ids.begin(), ids.end(), is_it);
+    found = first != ids.end() ? *first : 0;
+    return found != 0;
+  });
+  return found;
+}
+
 bool NameIndex::has_below(const remote::RemotePath& path) const {
   const std::string below = key(path) + '/';
   const auto first = ids_.lower_bound(below);

@@ -146,19 +146,30 @@ Edit Queue::withdraw(const Edit& edit) {
   return back;
 }
 
-std::optional<Queue::Started> Queue::take() {
+std::optional<Queue::Started> Queue::take(const Intention* wanted) {
   if (ready_.empty()) {
     return std::nullopt;
   }
-  return begin(*ready_.begin());
+  IntentionId first = 0;
+  if (wanted != nullptr && !wanted->path.is_root()) {  // of the root, all are wanted
+    first = index_.find_related(*wanted, [this](IntentionId id) { return ready_.contains(id); });
+  }
+  Started started = as_started(first != 0 ? first : *ready_.begin());
+  note_begun(started.id);
+  return started;
 }
 
-Queue::Started Queue::begin(IntentionId id) {
+Queue::Started Queue::as_started(IntentionId id) const {
+  const Item& item = items_.at(id);
+  return {id, item.intention, item.begun_before, item.goes_alone};
+}
+
+void Queue::note_begun(IntentionId id) noexcept {
+  const auto found = items_.find(id);
   ready_.erase(id);
-  Item& item = items_.at(id);
-  item.state = State::begun;
-  return {id, item.intention, std::exchange(item.begun_before, true),
-          std::exchange(item.goes_alone, false)};
+  found->second.state = State::begun;
+  found->second.begun_before = true;
+  found->second.goes_alone = false;
 }
 
 std::vector<Queue::Started> Queue::take_removals_beside(const Started& first, std::size_t most) {
@@ -176,7 +187,10 @@ std::vector<Queue::Started> Queue::take_removals_beside(const Started& first, st
   std::vector<Started> started;
   started.reserve(beside.size());
   for (const IntentionId id : beside) {
-    started.push_back(begin(id));
+    started.push_back(as_started(id));
+  }
+  for (const IntentionId id : beside) {
+    note_begun(id);
   }
   return started;
 }

@@ -14,6 +14,7 @@ void RetrySchedule::want_try(const Intention& names, SteadyTime now) {
   for (const IntentionId id : failing(names)) {
     pausing_.at(id).is_try_wanted = true;
   }
+  wanted_ = names;
   want_try(now);
 }
 
@@ -54,6 +55,7 @@ std::vector<IntentionId> RetrySchedule::failing(const Intention& names) const {
 
 RetrySchedule::Woken RetrySchedule::wake(SteadyTime now, SteadyTime latest) {
   Woken woken{{}, is_link_pausing(now) ? std::min(latest, link_until_) : latest};
+  woken.ids.reserve(pausing_.size());  // none gets lost where there is no memory
   for (auto& [id, pausing] : pausing_) {
     if (pausing.is_over) {
       continue;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 namespace ftpsfs::writeback {
@@ -52,29 +53,46 @@ std::vector<std::optional<KnownName>> SharedLooks::look(const remote::RemotePath
   return found;
 }
 
+/// What the server shows of a directory. Without the mutex.
+SharedLooks::Shown SharedLooks::ask(const remote::RemotePath& directory, const Wait& wait) {
+  Shown shown;
+  const auto listing = remote_.list(directory, wait);
+  if (!listing) {
+    return shown;
+  }
+  for (const remote::Entry& entry : listing->entries) {
+    if (const auto child = directory.child(entry.name)) {
+      shown.names.insert_or_assign(name_key(case_, *child), KnownName::of(entry));
+    }
+  }
+  shown.is_whole = listing->shows_all;
+  return shown;
+}
+
+/// An exception of the remote is the caller's; who waits for this listing asks for itself.
 void SharedLooks::list(const remote::RemotePath& directory, View& view, const Wait& wait) {
   view.is_under_way = true;
   view.changed.clear();
   view.is_void = false;
   mutex_.unlock();
   const SteadyTime begun = SteadyClock::now();
-  const auto listing = remote_.list(directory, wait);
+  Shown shown;
+  std::exception_ptr failure;
+  try {
+    shown = ask(directory, wait);
+  } catch (...) {
+    failure = std::current_exception();
+  }
   const SteadyTime ended = SteadyClock::now();
   mutex_.lock();
   view.is_under_way = false;
-  view.names.clear();
-  const bool is_of_use = listing && !view.is_void;
-  view.is_whole = is_of_use && listing->shows_all;
-  if (is_of_use) {
-    for (const remote::Entry& entry : listing->entries) {
-      if (const auto child = directory.child(entry.name)) {
-        view.names.insert_or_assign(name_key(case_, *child), KnownName::of(entry));
-      }
-    }
-  }
+  view.shown = view.is_void ? Shown{} : std::move(shown);
   // One that failed is not tried again at once.
   view.until = begun + std::max<SteadyClock::duration>(kBelieved, kWorth * (ended - begun));
   listed_.notify_all();
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
 }
 
 std::optional<KnownName> SharedLooks::find(const View& view, const remote::RemotePath& path) const {
@@ -82,11 +100,12 @@ std::optional<KnownName> SharedLooks::find(const View& view, const remote::Remot
   if (view.changed.contains(key)) {
     return std::nullopt;
   }
-  if (const auto shown = view.names.find(key); shown != view.names.end()) {
+  if (const auto shown = view.shown.names.find(key); shown != view.shown.names.end()) {
     return shown->second;
   }
   // Where letters do not tell names apart, the server may take another for it.
-  return view.is_whole && case_ == NameCase::sensitive ? std::optional(KnownName{}) : std::nullopt;
+  return view.shown.is_whole && case_ == NameCase::sensitive ? std::optional(KnownName{})
+                                                             : std::nullopt;
 }
 
 void SharedLooks::note_change(const remote::RemotePath& path) {
@@ -115,8 +134,7 @@ void SharedLooks::forget_all() {
 void SharedLooks::forget(View& view) {
   view.is_void = true;
   view.until = {};
-  view.is_whole = false;
-  view.names.clear();
+  view.shown = {};
 }
 
 /// A large directory takes much memory.

@@ -178,6 +178,9 @@ Result<void> WritebackRemote::remove_file(const remote::RemotePath& path, const 
   return ask_server(path, wait, [&](const Wait& rest) {
     auto removed = inner_.remove_file(path, rest);
     note_asked(intention_of(Action::remove_file, path), removed);
+    if (removed && courier_) {
+      courier_->forget_verdict(path);
+    }
     return removed;
   });
 }
@@ -240,6 +243,10 @@ Result<void> WritebackRemote::rename(const remote::RemotePath& from, const remot
     forget_tree(to);
     if (renamed) {
       move_open_names(from, to);
+    }
+    if (renamed && courier_) {
+      courier_->forget_verdict(from);
+      courier_->forget_verdict(to);
     }
     return renamed;
   });

@@ -356,7 +356,7 @@ Result<std::unique_ptr<remote::RemoteReader>> WritebackRemote::open_reader(
             std::make_unique<JournalReader>(*std::move(content), range, version_of(view)));
       }
       if (content.error().code != Errc::not_found) {
-        return std::move(content).error();
+        return make_error(Errc::io_error, content.error().text);
       }
     }
     if (view.kind != View::Kind::untouched && !rest) {

@@ -149,6 +149,9 @@ class WritebackRemote::DirectWriter final : public remote::RemoteWriter {
   Result<remote::FinishedUpload> finish(const remote::UploadTail& tail, const Wait& wait) override {
     auto finished = inner_->finish(tail, wait);
     remote_.forget(name_->path());
+    if (finished) {
+      remote_.courier_->forget_verdict(name_->path());
+    }
     return finished;
   }
 

@@ -4,12 +4,13 @@
 import errno
 import json
 import os
+import signal
 import stat
 
 import pytest
 
 from box import wait_for
-from mount import binary
+from mount import binary, status_of
 from program import EXIT_FAILED, Program
 
 pytestmark = pytest.mark.real
@@ -173,3 +174,82 @@ def test_what_a_full_server_refuses_of_a_local_copy_is_kept(small_box):
     assert "0 refused" in uploads("--discard")
     assert list(place.iterdir()) == []
     box.allow_leftovers = True
+
+
+@pytest.fixture
+def small_journal(own_box):
+    """A directory for journals on a disk of its own, which is small."""
+    box = own_box
+    place = box.folder / "journal"
+    place.mkdir(mode=0o700)
+    box.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", place])
+    yield place
+    for mount in box.mounts:
+        mount.kill()
+    box.run(["umount", "-l", place])
+
+
+class Writers:
+    """Files that are made while the server answers, and written when it does not."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.files = {}
+
+    def make(self, prefix, size, count):
+        for number in range(count):
+            name = f"{prefix}{number}"
+            self.files[name] = (os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), os.urandom(size))
+
+    def write_all(self):
+        """Returns what was accepted and what was refused."""
+        accepted, refused = {}, []
+        for name, (file, data) in self.files.items():
+            try:
+                try:
+                    assert os.write(file, data) == len(data)
+                finally:
+                    os.close(file)
+                accepted[name] = data
+            except OSError as refusal:
+                assert refusal.errno == errno.ENOSPC
+                refused.append(name)
+        return accepted, refused
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def all_has_arrived(mount):
+    report = status_of(mount)
+    return report["waiting_changes"] == 0 and report["refused_changes"] == 0
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("is_killed", [False, True], ids=["goes-on", "killed"])
+def test_a_full_disk_under_the_journal_is_told_and_loses_nothing(own_box, small_journal, is_killed):
+    box = own_box
+    mount = box.mount(writeback=True, journal_dir=small_journal)
+    assert os.listdir(mount) == []
+    writers = Writers(mount)
+    for prefix, size, count in (("large", 300_000, 14), ("middle", 30_000, 40), ("small", 1000, 100)):
+        writers.make(prefix, size, count)
+    box.server.freeze()
+    accepted, refused = writers.write_all()
+    assert {name.rstrip("0123456789") for name in refused} == {"large", "middle", "small"}
+    assert len(accepted) > 12
+    if is_killed:
+        os.kill(box.last.process.pid, signal.SIGKILL)
+        box.last.process.wait(timeout=20)
+        box.last.kill()
+        box.server.thaw()
+        mount = box.mount(writeback=True, journal_dir=small_journal)
+        assert contents(mount) == accepted
+    box.server.thaw()
+    assert wait_for(lambda: all_has_arrived(mount), seconds=60)
+    assert contents(box.remote) == accepted
+    more = os.urandom(MEBIBYTE)
+    (mount / "more").write_bytes(more)
+    box.unmount()
+    assert contents(box.remote) == {**accepted, "more": more}

@@ -10,7 +10,8 @@ import subprocess
 import pytest
 
 from box import sha256, wait_for
-from mount import binary, status_of
+from link import Link
+from mount import MountFailed, binary, is_mounted, status_of
 
 pytestmark = pytest.mark.real
 
@@ -206,6 +207,66 @@ def test_a_killed_mount_loses_nothing(own_box):
     assert sorted(int(name) for name in names(box.remote / "d")) == list(range(1, 31))
     assert [(box.remote / f"d/{i}").read_text() for i in (1, 30)] == ["1\n", "30\n"]
     assert status(mnt)["conflicts"] == 0
+
+
+def unmount_plainly(path):
+    """As umount(8) and users do, who do not wait for ftpsfs."""
+    assert wait_for(lambda: subprocess.run(["fusermount3", "-u", str(path)], timeout=20).returncode == 0)
+    assert wait_for(lambda: not is_mounted(path))
+
+
+def test_a_plain_umount_leaves_a_process_that_brings_what_is_owed(own_box):
+    box = own_box
+    mnt = mount(box)
+    assert names(mnt) == []
+    box.server.freeze()
+    box.sh("mkdir d; for i in $(seq 30); do echo $i > d/$i; done; head -c 1000000 /dev/urandom > large", timeout=60)
+    whole = sha256(mnt / "large")
+    unmount_plainly(mnt)
+    assert names(box.remote) == [] and box.last.alive()
+    box.server.thaw()
+    assert box.last.process.wait(timeout=60) == 0
+    box.last.process = None
+    assert sha256(box.remote / "large") == whole
+    assert {name: (box.remote / "d" / name).read_text() for name in names(box.remote / "d")} == {
+        str(number): f"{number}\n" for number in range(1, 31)}
+
+
+@pytest.fixture(scope="module")
+def link():
+    made = Link()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def far_server(make_server, link):
+    server = make_server("proftpd", implicit=False, host=link.right[0], address=link.right[0], network=link.right[1])
+    yield server
+    server.kill()
+
+
+@pytest.mark.once
+def test_while_an_unmounted_process_uploads_the_journal_is_its_own(far_server, box_on, link):
+    box = box_on(far_server, network=link.left[1])
+    link.set(delay_ms=1, mbit=1)
+    content = random.Random(3).randbytes(8 << 20)
+    mnt = mount(box)
+    first = box.last
+    assert names(mnt) == []
+    (mnt / "large").write_bytes(content)
+    unmount_plainly(mnt)
+    with pytest.raises(MountFailed) as refusal:
+        mount(box)
+    box.mounts.pop()
+    assert first.alive(), "all was uploaded before the second mount had asked"
+    assert f"in use by process {first.process.pid}, which may still be uploading" in refusal.value.output
+    link.set(delay_ms=1, mbit=1000)
+    assert first.process.wait(timeout=60) == 0
+    first.process = None
+    assert (box.remote / "large").read_bytes() == content
+    mnt = mount(box)
+    assert sha256(mnt / "large") == sha256(box.remote / "large")
 
 
 @pytest.mark.once

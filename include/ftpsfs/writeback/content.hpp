@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,10 @@ std::string content_file_name(ContentId id);
 /// Bytes that belong to nobody yet: their file goes when the draft goes, unless it is kept.
 class ContentDraft {
  public:
-  ContentDraft(const JournalDirectory& directory, ContentId id);
+  /// Is there room on the disk for so many bytes more? @errors no_space.
+  using CheckRoom = std::function<Result<void>(std::uint64_t bytes)>;
+
+  ContentDraft(const JournalDirectory& directory, ContentId id, CheckRoom check_room);
   ~ContentDraft();
   ContentDraft(const ContentDraft&) = delete;
   ContentDraft& operator=(const ContentDraft&) = delete;
@@ -47,6 +51,7 @@ class ContentDraft {
 
   const JournalDirectory& directory_;
   const ContentId id_;
+  const CheckRoom check_room_;
   std::uint64_t size_ = 0;
   std::shared_ptr<std::string> small_;
   UniqueFd file_;
@@ -60,7 +65,8 @@ class ContentReader {
   ContentReader(UniqueFd file, std::uint64_t size);
 
   std::uint64_t size() const noexcept { return size_; }
-  /// Fills `to`, or as much of it as there is from `offset` on. @errors io_error.
+  /// Fills `to`, or as much of it as there is from `offset` on. @errors busy: it cannot be read
+  /// now; io_error: it is not what was written.
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> to) const;
 
  private:
@@ -68,6 +74,11 @@ class ContentReader {
   UniqueFd file_;
   std::uint64_t size_;
 };
+
+/// What a failed look at the disk means for content that is owed: what this machine cannot read
+/// now, as descriptors or memory are short or the disk fails, it may read later. @return busy, but
+/// for a file that is not there.
+Error not_readable_now(Error error);
 
 /// All of `data`, from `offset` on. @errors no_space, io_error.
 Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,

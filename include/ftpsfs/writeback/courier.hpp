@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -117,7 +118,8 @@ class Courier {
   /// begins with a try, if there is a pause between two.
   Result<void> await(const remote::RemotePath& path, const Wait& wait);
   Result<void> await_all(const Wait& wait);
-  /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`.
+  /// The same, with the verdict. @errors also io_error: the server has refused an upload to `path`,
+  /// to this courier, and has taken no other content for it since.
   Result<void> await_verdict(const remote::RemotePath& path, const Wait& wait);
 
   /// What is owed, without what was refused.
@@ -132,6 +134,9 @@ class Courier {
 
   /// The server was asked for a change itself, without the courier.
   void forget_looks() { looks_.forget_all(); }
+  /// It has taken other content for this name, or has removed it: what was refused for it earlier
+  /// is kept, and no verdict on it any more.
+  void forget_verdict(const remote::RemotePath& path);
 
   /// The link may be back: no more pauses.
   void hurry();
@@ -153,6 +158,7 @@ class Courier {
     Result<Delivered> outcome;
     std::optional<remote::FileVersion> remains;  ///< see Delivery::remains()
     SteadyTime begun = {};
+    bool is_asked = true;  ///< the server was; else what failed was this machine's disk
   };
 
   /// What is concluded, and not on the disk yet.
@@ -164,17 +170,30 @@ class Courier {
     Intention intention;
   };
 
+  /// What one thread is at.
+  struct Work {
+    std::vector<Queue::Started> batch;
+    std::size_t concluded = 0;  ///< so many of the batch: ended, or put back
+    std::vector<Ended> ended;
+    bool is_early = false;  ///< begun in the link's pause, which an answer of the server ends
+  };
+
   void serve(const std::stop_token& stop);
-  std::vector<Queue::Started> take() FTPSFS_REQUIRES(mutex_);
-  std::vector<Ended> carry_out(const std::vector<Queue::Started>& batch, bool is_early,
-                               const std::stop_token& stop);
+  void await_work(Work& work, const std::stop_token& stop);
+  void take(Work& work) FTPSFS_REQUIRES(mutex_);
+  void carry_out(Work& work, const std::stop_token& stop);
+  std::vector<std::optional<Attempt>> attempt(const std::vector<Queue::Started>& batch,
+                                              const std::stop_token& stop);
+  void put_back(Work& work, const char* why);
   static bool is_answered(const std::optional<Attempt>& attempt);
   SteadyTime wake() FTPSFS_REQUIRES(mutex_);
   Attempt deliver(const Queue::Started& started, const std::stop_token& stop);
-  std::optional<Ended> conclude(const Queue::Started& started, const Attempt& attempt);
+  void conclude(Work& work, const Attempt& attempt);
+  void note_verdict(IntentionId refused) FTPSFS_REQUIRES(mutex_);
   void note_failure(const Queue::Started& started, const Error& why, SteadyTime begun);
   /// Brings the edits that end intentions to the disk, however long that takes.
   void end(const std::vector<Ended>& ended, const std::stop_token& stop);
+  void tell_surprises(const std::vector<Ended>& ended) const;
   Result<std::size_t> change_refused(const std::function<Edit(Queue&, IntentionId)>& how,
                                      const Wait& wait);
   Result<Intention> choose_when_it_may(const Choice& choose, const Wait& wait)
@@ -209,6 +228,7 @@ class Courier {
   IntentionId last_passing_ FTPSFS_GUARDED_BY(mutex_) = 0;
   RetrySchedule retries_ FTPSFS_GUARDED_BY(mutex_);
   std::map<IntentionId, UploadTries> tries_ FTPSFS_GUARDED_BY(mutex_);  ///< of those not ended
+  std::set<IntentionId> verdicts_ FTPSFS_GUARDED_BY(mutex_);  ///< of the refused: what fsync tells
   std::uint64_t delivered_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t conflicts_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::uint64_t given_up_ FTPSFS_GUARDED_BY(mutex_) = 0;

@@ -36,6 +36,8 @@ struct JournalSettings {
   /// For tests: called without a mutex each time before records are brought to the disk, where a
   /// slow one would take its time.
   std::function<void()> before_sync = {};
+  /// For tests: what the disk has free. Else it is asked.
+  std::function<std::uint64_t()> free_bytes = {};
 };
 
 class Journal {
@@ -58,7 +60,9 @@ class Journal {
   /// Did the opening find damage?
   bool damaged() const noexcept { return damaged_; }
 
-  /// Room for the bytes of an upload. @pre the journal outlives it.
+  /// Room for the bytes of an upload. It takes none that the journal itself will need: a disk that
+  /// uploads alone have filled has room for a new generation, and to note what arrives.
+  /// @pre the journal outlives it.
   std::unique_ptr<ContentDraft> draft();
 
   using Ticket = std::uint64_t;
@@ -76,7 +80,7 @@ class Journal {
   /// minutes.
   Result<void> commit(Ticket ticket, const Wait& wait);
 
-  /// @errors not_found; io_error: it is not what was written.
+  /// @errors not_found; busy: it cannot be read now; io_error: it is not what was written.
   Result<std::unique_ptr<ContentReader>> open_content(ContentId id) const;
 
   /// What the journal takes on the disk.
@@ -127,6 +131,7 @@ class Journal {
   void remove_files(const std::vector<ContentId>& idle) const;
   static Result<std::shared_ptr<const std::string>> read_record(const Place& place, ContentId id);
   std::uint64_t needed_bytes() const FTPSFS_REQUIRES(mutex_);
+  Result<void> check_room(std::uint64_t bytes) const;
 
   const JournalSettings settings_;
   const JournalDirectory directory_;

@@ -33,6 +33,8 @@ class JournalDirectory {
   Result<UniqueFd> open_file(const std::string& name) const;
   /// Bytes of a regular file; nullopt: there is none.
   std::optional<std::uint64_t> size_of(const std::string& name) const;
+  /// Of the disk, for this user; nullopt: it does not say.
+  std::optional<std::uint64_t> free_bytes() const;
   Result<void> rename(const std::string& from, const std::string& to) const;
   /// A second name for the same file.
   Result<void> link(const std::string& from, const std::string& to) const;

@@ -35,6 +35,9 @@ class NameIndex {
   bool has_below(const remote::RemotePath& path) const;
   /// All of them behind `id`, each once.
   std::vector<IntentionId> related_behind(const Intention& intention, IntentionId id) const;
+  /// Any of them that `is_it`; 0: none is. First those that speak of the name itself.
+  IntentionId find_related(const Intention& intention,
+                           const std::function<bool(IntentionId)>& is_it) const;
   /// The first behind `id` that speaks of this very path; 0: none.
   IntentionId first_at(const remote::RemotePath& path, IntentionId behind) const;
   /// The last before `id` that speaks of this very path; 0: none.

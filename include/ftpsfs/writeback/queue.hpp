@@ -56,7 +56,8 @@ class Queue {
     bool goes_alone = false;  ///< see put_back_alone()
   };
   /// The first that may begin. @return nullopt: none may, now.
-  std::optional<Started> take();
+  /// @param wanted one for these names goes before all others; null: they are all the same.
+  std::optional<Started> take(const Intention* wanted = nullptr);
 
   /// More that may begin, and remove files in the directory in which `first` removes one.
   std::vector<Started> take_removals_beside(const Started& first, std::size_t most);
@@ -128,7 +129,8 @@ class Queue {
   };
   using Items = std::map<IntentionId, Item>;
 
-  Started begin(IntentionId id);
+  Started as_started(IntentionId id) const;
+  void note_begun(IntentionId id) noexcept;
 
   /// Places `intention`, at `id`, merged with what is before it.
   /// @param replaced what was there until now; null: nothing.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "ftpsfs/base/clock.hpp"
@@ -38,8 +39,14 @@ class RetrySchedule {
   bool is_link_pausing(SteadyTime now) const { return now < link_until_; }
   /// May something begin that waited for the link alone?
   bool may_begin(SteadyTime now) const { return is_try_wanted_ || !is_link_pausing(now); }
+  /// What the wanted try should be of; null: of anything. Of many that wait, the last one's names:
+  /// the link is tried by any of them.
+  const Intention* wanted() const { return wanted_ ? &*wanted_ : nullptr; }
   /// The wanted try is under way.
-  void note_begun() { is_try_wanted_ = false; }
+  void note_begun() {
+    is_try_wanted_ = false;
+    wanted_.reset();
+  }
 
   /// The server has answered: the link is there.
   void note_answer() { link_until_ = {}; }
@@ -87,6 +94,7 @@ class RetrySchedule {
   Duration link_pause_{0};
   std::uint64_t progress_at_pause_ = 0;  ///< of the link
   bool is_try_wanted_ = false;           ///< since the last try began
+  std::optional<Intention> wanted_;      ///< these names, by the last one
   SteadyTime wanted_at_;                 ///< when the last one has begun to wait
 };
 

@@ -47,16 +47,20 @@ class SharedLooks {
   void forget_all();
 
  private:
-  struct View {
+  struct Shown {
     std::unordered_map<std::string, KnownName> names;  ///< by their key
     bool is_whole = false;                             ///< a name that is not here is absent
-    std::set<std::string> changed;                     ///< since the listing was asked for
+  };
+  struct View {
+    Shown shown;
+    std::set<std::string> changed;  ///< since the listing was asked for
     bool is_under_way = false;
     bool is_void = false;  ///< what is under way is of no use
     SteadyTime asked{};    ///< by anybody, of late
     SteadyTime until{};    ///< it may be believed
   };
 
+  Shown ask(const remote::RemotePath& directory, const Wait& wait);
   void list(const remote::RemotePath& directory, View& view, const Wait& wait)
       FTPSFS_REQUIRES(mutex_);
   std::optional<KnownName> find(const View& view, const remote::RemotePath& path) const;

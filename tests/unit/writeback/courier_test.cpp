@@ -79,6 +79,22 @@ class CourierTest : public ::testing::Test {
       std::this_thread::yield();
     }
   }
+  void await_problem(const std::string& part) {
+    const Wait limit = patience();
+    while (courier_->counters().problem.find(part) == std::string::npos && !limit.expired()) {
+      std::this_thread::yield();
+    }
+    EXPECT_FALSE(limit.expired());
+  }
+  /// That of the only one.
+  std::string content_file() const {
+    for (const auto& file : std::filesystem::directory_iterator(courier_->journal().path())) {
+      if (file.path().filename().string().starts_with("content-")) {
+        return file.path();
+      }
+    }
+    return {};
+  }
 
   /// Of all that is owed, without a wait that the courier knows of.
   void await_arrival() {
@@ -496,6 +512,115 @@ TEST_F(CourierTest, WhoAwaitsAVerdictHearsOfARefusal) {
   EXPECT_TRUE(courier_->await_verdict(path_of("/other"), patience()));
 }
 
+/// Descriptors may be short, or the disk may fail, for a while.
+TEST_F(CourierTest, ContentThatCannotBeReadNowIsTriedAgain) {
+  const std::string large(300'000, 'x');
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", large));
+  await_failure();
+  const std::string file = content_file();
+  std::filesystem::rename(file, file + ".away");
+  std::filesystem::create_directory(file);
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  await_problem("cannot open " + file);
+  EXPECT_EQ(courier_->counters().refused, 0U);
+  ASSERT_TRUE(put("/other", "text"));
+  ASSERT_TRUE(courier_->await(path_of("/other"), patience())) << "it holds nobody up";
+  std::filesystem::remove(file);
+  std::filesystem::rename(file + ".away", file);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(remote_.content("/f"), large);
+}
+
+TEST_F(CourierTest, ThatContentCannotBeReadSaysNothingOfTheLink) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", std::string(300'000, 'x')));
+  await_failure();
+  ASSERT_TRUE(put("/other", "text"));
+  const std::string file = content_file();
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
+  const std::size_t calls = remote_.calls();
+  EXPECT_FALSE(courier_->await(path_of("/f"), Wait::for_at_most(Duration(0))));
+  await_problem("cannot open " + file);
+  EXPECT_EQ(remote_.calls(), calls) << "the link's pause goes on";
+}
+
+TEST_F(CourierTest, ContentThatIsDamagedIsRefused) {
+  remote_.fail_all(kDown);
+  begin();
+  ASSERT_TRUE(put("/f", std::string(300'000, 'x')));
+  await_failure();
+  std::filesystem::resize_file(content_file(), 100'000);
+  remote_.fail_all(std::nullopt);
+  courier_->hurry();
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(courier_->counters().refused, 1U);
+  EXPECT_FALSE(remote_.exists("/f"));
+}
+
+TEST_F(CourierTest, WhatIsThrownCostsATryAndNoMore) {
+  std::map<std::string, remote::Entry> entries;
+  for (const char* name : {"/d/a", "/d/b", "/d/c"}) {
+    remote_.put(name, "content");
+    const auto entry = remote_.stat(path_of(name), patience());
+    ASSERT_TRUE(entry);
+    entries.emplace(name, *entry);
+  }
+  begin();
+  std::atomic<bool> is_short = true;
+  remote_.on_call([&](Op op, const std::string& path) {
+    const bool is_content = op == Op::write && path == "/f";
+    const bool is_removal = path == "/d" || path == "/d/a";
+    if (is_short && (is_content || is_removal)) {
+      throw std::bad_alloc();
+    }
+  });
+  ASSERT_TRUE(put("/f", "content"));
+  await_problem(std::bad_alloc().what());
+  for (const char* name : {"/d/a", "/d/b", "/d/c"}) {
+    Intention removal = simple(Action::remove_file, name);
+    removal.base = {Base::Kind::version, remote::version_of(entries.at(name))};
+    ASSERT_TRUE(change(removal));
+  }
+  ASSERT_TRUE(put("/other", "content"));
+  ASSERT_TRUE(courier_->await(path_of("/other"), patience()));
+  EXPECT_NE(remote_.content("/f"), "content");
+  is_short = false;
+  const Wait limit = patience();
+  while (courier_->counters().waiting > 0 && !limit.expired()) {
+    courier_->hurry();
+    std::this_thread::yield();
+  }
+  for (const auto& [name, entry] : entries) {
+    EXPECT_FALSE(remote_.exists(name)) << name;
+  }
+  EXPECT_EQ(remote_.content("/f"), "content");
+  EXPECT_EQ(courier_->counters().refused + courier_->counters().given_up, 0U);
+  EXPECT_EQ(courier_->counters().delivered, 5U);
+  remote_.on_call({});
+}
+
+TEST_F(CourierTest, WhatIsThrownByWhoeverIsToldLosesNothing) {
+  auto journal = Journal::open({directory_, "server", 4096, {}});
+  ASSERT_TRUE(journal);
+  CourierSettings settings;
+  settings.threads = 1;
+  settings.on_end = [](const auto&, const auto&) { throw std::bad_alloc(); };
+  settings.on_surprise = [](const auto&) { throw std::bad_alloc(); };
+  courier_ = std::make_unique<Courier>(*std::move(journal), remote_, clock_, settings);
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  remote_.fail_next(Op::open_writer, "/d/f", make_error(Errc::quota_exceeded, "552 quota", 552));
+  ASSERT_TRUE(put("/d/f", "content"));
+  ASSERT_TRUE(courier_->await_all(patience()));
+  EXPECT_EQ(courier_->counters().refused, 1U);
+  EXPECT_EQ(courier_->counters().delivered, 1U);
+}
+
 TEST_F(CourierTest, WhatTheDiskDoesNotTakeIsRefusedAtOnceAndNotSent) {
   remote_.fail_all(kDown);
   begin();
@@ -544,6 +669,33 @@ TEST_F(CourierTest, WhoWaitsForWhatIsOwedDoesNotWaitForAPause) {
     await_arrival();
     EXPECT_TRUE(remote_.exists("/behind" + number)) << "the try has ended the pause for all";
   }
+}
+
+/// What is first may be large, and take long.
+TEST_F(CourierTest, TheTryThatSomebodyWaitsForIsOfWhatHeWaitsFor) {
+  remote_.fail_all(kDown);
+  begin();
+  for (const char* path : {"/1", "/2", "/3", "/4", "/5"}) {
+    ASSERT_TRUE(put(path, "content"));
+    await_failure();
+  }
+  ASSERT_TRUE(change(simple(Action::make_directory, "/d")));
+  ASSERT_TRUE(put("/d/owed", "text"));
+  auto gate = remote_.hold(Op::make_directory);
+  std::vector<test::Gate> gates;
+  for (const char* path : {"/1", "/2", "/3", "/4", "/5"}) {
+    gates.push_back(remote_.hold(Op::open_writer, path));
+  }
+  remote_.fail_all(std::nullopt);
+  auto wait = std::async(std::launch::async,
+                         [this] { return courier_->await(path_of("/d/owed"), patience()); });
+  EXPECT_TRUE(gate.await_blocked());
+  for (const test::Gate& other : gates) {
+    EXPECT_EQ(other.blocked(), 0U);
+  }
+  gate.open();
+  gates.clear();
+  EXPECT_TRUE(wait.get());
 }
 
 TEST_F(CourierTest, WhoWaitsForAFileThatWasBusyDoesNotWaitForItsPause) {

@@ -461,6 +461,56 @@ TEST_F(JournalTest, AFullDiskIsToldAndLosesNothing) {
   EXPECT_EQ(content_of(*journal, 2), "does not fit, neither here nor in a new file");
 }
 
+TEST_F(JournalTest, UploadsLeaveTheRoomThatTheJournalNeedsItself) {
+  std::uint64_t free_bytes = 2ULL << 20;
+  JournalSettings small_disk = settings();
+  small_disk.free_bytes = [&free_bytes] { return free_bytes; };
+  auto opened = Journal::open(std::move(small_disk));
+  ASSERT_TRUE(opened);
+  Journal& journal = **opened;
+  ASSERT_TRUE(put(journal, 1, "small"));
+  const std::string text(50'000, 'x');
+  ASSERT_TRUE(put(journal, 2, text));
+  const auto refusal = [&](const std::string& content) {
+    const auto draft = journal.draft();
+    auto written = draft->write(std::as_bytes(std::span(content)));
+    written = written ? draft->seal() : written;
+    return written ? std::nullopt : std::optional(written.error().code);
+  };
+  EXPECT_EQ(refusal(kLarge), std::nullopt);
+  free_bytes = (1ULL << 20) + text.size() + 10'000;  // a new generation holds the text once more
+  EXPECT_EQ(refusal(kLarge), Errc::no_space);
+  EXPECT_EQ(refusal(text), Errc::no_space);
+  EXPECT_EQ(refusal("a short one"), std::nullopt);
+  free_bytes = 1ULL << 20;
+  EXPECT_EQ(refusal("a short one"), Errc::no_space);
+  EXPECT_TRUE(drop(journal, 1)) << "what has arrived is noted";
+  const auto removal = journal.append(Edit{{{3, simple(Action::remove_file, "/gone")}}, {}});
+  ASSERT_TRUE(removal);
+  EXPECT_TRUE(journal.commit(*removal, patience())) << "what makes room is accepted";
+}
+
+TEST_F(JournalTest, WhatIsThrownWhileItWritesIsAFailureLikeOthers) {
+  bool is_short = false;
+  JournalSettings thrower = settings();
+  thrower.before_sync = [&is_short] {
+    if (is_short) {
+      throw std::bad_alloc();
+    }
+  };
+  {
+    auto opened = Journal::open(std::move(thrower));
+    ASSERT_TRUE(opened);
+    Journal& journal = **opened;
+    is_short = true;
+    EXPECT_FALSE(put(journal, 1, "one"));
+    EXPECT_FALSE(put(journal, 2, "two")) << "nobody waits for a writer that has gone";
+    is_short = false;
+    EXPECT_TRUE(put(journal, 3, "three"));
+  }
+  EXPECT_THAT(ids(*open()), testing::ElementsAre(1, 2, 3));
+}
+
 TEST_F(JournalTest, OnAFullDiskItOpens) {
   {
     const auto journal = open();

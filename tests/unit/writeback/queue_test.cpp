@@ -534,5 +534,28 @@ TEST_F(QueueTest, ARemovalThatCouldNotGoWithOthersGoesAloneOnce) {
   EXPECT_EQ(queue_.take_removals_beside(*first, 9).size(), 1U);
 }
 
+TEST_F(QueueTest, WhatIsWantedGoesBeforeWhatCameEarlier) {
+  add(upload("/first", 1));
+  add(simple(Action::make_directory, "/d"));
+  add(upload("/d/f", 2));
+  add(upload("/e/below", 3));
+  const auto next_for = [this](const char* path) {
+    const Intention wanted = intention_of(Action::set_attributes, path_of(path));
+    const auto taken = queue_.take(&wanted);
+    return taken ? words(taken->intention) : "nothing";
+  };
+  EXPECT_EQ(next_for("/d/f"), "mkdir /d") << "it waits for that";
+  EXPECT_EQ(next_for("/e"), "upload /e/below");
+  EXPECT_EQ(next_for("/d/f"), "upload /first") << "it has to wait: any other may go";
+  EXPECT_EQ(next_for("/d/f"), "nothing");
+}
+
+TEST_F(QueueTest, OfTheRootAllAreWanted) {
+  add(upload("/b", 1));
+  add(upload("/a", 2));
+  const Intention wanted = intention_of(Action::set_attributes, remote::RemotePath());
+  EXPECT_EQ(words(queue_.take(&wanted)->intention), "upload /b");
+}
+
 }  // namespace
 }  // namespace ftpsfs::writeback

@@ -132,5 +132,16 @@ TEST_F(RetryScheduleTest, HurryEndsAllPauses) {
   EXPECT_EQ(woken_at(0), std::vector<IntentionId>{1});
 }
 
+TEST_F(RetryScheduleTest, TheWantedTryIsOfTheLastNamesThatWereWaitedFor) {
+  EXPECT_EQ(retries_.wanted(), nullptr);
+  retries_.want_try(named("/a"), at(0));
+  retries_.want_try(named("/b"), at(1));
+  retries_.want_try(at(2));  // by somebody who waits for room: any will do
+  ASSERT_NE(retries_.wanted(), nullptr);
+  EXPECT_EQ(retries_.wanted()->path.str(), "/b");
+  retries_.note_begun();
+  EXPECT_EQ(retries_.wanted(), nullptr);
+}
+
 }  // namespace
 }  // namespace ftpsfs::writeback

@@ -127,6 +127,19 @@ TEST_F(SharedLooksTest, AListingThatFailsSaysNothingAndIsNotTriedAgainAtOnce) {
   EXPECT_EQ(remote_.calls(Op::list), 1U);
 }
 
+TEST_F(SharedLooksTest, AListingThatThrowsIsUnderWayNoMore) {
+  look("/d/a");
+  remote_.on_call([](Op op, const std::string&) {
+    if (op == Op::list) {
+      throw std::bad_alloc();
+    }
+  });
+  EXPECT_THROW(look("/d/b"), std::bad_alloc);
+  remote_.on_call({});
+  looks_.forget_all();
+  EXPECT_TRUE(look("/d/b"));
+}
+
 TEST(SharedLooks, WhereLettersDoNotTellNamesApartAbsenceIsNoAnswer) {
   ManualClock clock;
   FakeRemoteOptions options;

@@ -112,6 +112,59 @@ TEST_F(WritebackRemoteTest, AFileThatIsRefusedIsKeptUnderTheNameThatItWasGiven) 
   EXPECT_EQ(server_->content("/f"), "content");
 }
 
+TEST_F(WritebackRemoteTest, WhatWasRefusedEarlierIsNoVerdictOnWhatTheServerTookItself) {
+  const std::vector<std::function<Result<void>()>> changes{
+      [&]() -> Result<void> {
+        FTPSFS_TRY_ASSIGN(
+            auto writer,
+            remote_->open_writer(path_of("/f"), remote::WriteMode::append, {}, patience()));
+        FTPSFS_TRY(writer->write(std::as_bytes(std::span("more", 4)), patience()));
+        FTPSFS_TRY(writer->finish({}, patience()));
+        return {};
+      },
+      [&] { return remote_->rename(path_of("/other"), path_of("/f"), patience()); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    SCOPED_TRACE(i);
+    serve();
+    server_->put("/f", "old");
+    server_->put("/other", "other");
+    ASSERT_TRUE(begin());
+    list("/");
+    server_->fail_next(Op::open_writer, "", make_error(Errc::quota_exceeded, "552 quota", 552));
+    ASSERT_TRUE(put("/f", "new"));
+    drain();
+    ASSERT_EQ(courier().counters().refused, 1U);
+    EXPECT_FALSE(remote_->settle(path_of("/f"), patience()));
+    EXPECT_FALSE(remote_->settle(path_of("/f"), patience())) << "whoever asks";
+    ASSERT_TRUE(remote_->set_mode(path_of("/f"), 0600, patience()));
+    EXPECT_FALSE(remote_->settle(path_of("/f"), patience())) << "its content is what was refused";
+    ASSERT_TRUE(changes[i]());
+    EXPECT_TRUE(remote_->settle(path_of("/f"), patience()));
+    EXPECT_EQ(courier().counters().refused, 1U) << "it is kept all the same";
+    ASSERT_TRUE(courier().discard_refused(patience()));
+    end();
+  }
+}
+
+TEST_F(WritebackRemoteTest, WhatAnEarlierMountWasRefusedIsNoVerdictOfThisOne) {
+  ASSERT_TRUE(begin());
+  list("/");
+  server_->fail_next(Op::open_writer, "/f", make_error(Errc::quota_exceeded, "552 quota", 552));
+  ASSERT_TRUE(put("/f", "one"));
+  drain();
+  cut_link();
+  ASSERT_TRUE(put("/g", "two"));
+  end();
+  mend_link();
+  server_->fail_next(Op::open_writer, "/g", make_error(Errc::quota_exceeded, "552 quota", 552));
+  ASSERT_TRUE(begin());
+  drain();
+  EXPECT_EQ(courier().counters().refused, 2U);
+  EXPECT_TRUE(remote_->settle(path_of("/f"), patience()));
+  EXPECT_FALSE(remote_->settle(path_of("/g"), patience())) << "this one has tried";
+}
+
 TEST_F(WritebackRemoteTest, ANewerVersionOfWhatIsRefusedInItsMiddleIsNoConflict) {
   for (const bool stays : {false, true}) {
     serve();
