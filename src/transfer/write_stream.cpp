@@ -131,7 +131,9 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 
 void WriteStream::Core::enqueue(const Slice& data) {
   bytes_.push(data);
-  tail_ = {};  // it was for the bytes before these
+  // A finish that was cancelled was for the bytes before these.
+  tail_ = {};
+  finishing_ = false;
   if (pumping_ || bytes_.queue_cost() >= limits_.start_bytes) {
     ensure_pump();
   }

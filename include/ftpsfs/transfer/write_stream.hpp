@@ -50,7 +50,8 @@ class WriteStream {
 
   /// Sends what is queued (an empty file is made, too), awaits the server's verdict and compares
   /// the size. The stream can be written again afterwards. No deadline but the stop token: the
-  /// pump's own deadlines bound it. A cancelled finish goes on in the background.
+  /// pump's own deadlines bound it. A cancelled finish goes on in the background until more is
+  /// written.
   /// @param tail travels with the last bytes.
   /// @return what the server tells of the file. Parts of the tail that could not travel, because
   /// the last transfer had ended before, are absent.

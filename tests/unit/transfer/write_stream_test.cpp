@@ -641,6 +641,7 @@ TEST_F(WriteStreamTest, ATailIsNotToldAsSetWhenOnlyTheBytesHaveArrived) {
 }
 
 TEST_F(WriteStreamTest, ATailIsNotForBytesThatCameLater) {
+  limits.idle_timeout = Duration(0);  // ends its transfer as soon as nothing waits
   FakeRemote remote(clock);
   Gate gate = remote.hold(Op::open_writer);
   const auto stream = writer(remote);
@@ -687,6 +688,32 @@ TEST_F(WriteStreamTest, ATailWaitsWhileTheSessionIsLentElsewhere) {
   std::erase(log, "stat /other");
   EXPECT_THAT(log, ElementsAre("open_writer /f", "finish /f", "open_writer /f",
                                "finish /f mtime=1000000007 mode=0640"));
+}
+
+/// As by a signal during fsync(), whose program goes on writing.
+TEST_F(WriteStreamTest, WhatIsWrittenBehindACancelledFinishIsOneTransfer) {
+  FakeRemote remote(clock);
+  Gate gate = remote.hold(Op::finish);
+  const auto stream = writer(remote);
+  write(*stream, "one");
+  std::stop_source interrupt;
+  std::jthread finisher([&] { EXPECT_FALSE(stream->finish(interrupt.get_token())); });
+  ASSERT_TRUE(gate.await_blocked());
+  interrupt.request_stop();
+  finisher.join();
+  const std::string large = pattern(limits.start_bytes);
+  gate.open();
+  for (int i = 1; i <= 3; ++i) {  // each when the one before has gone
+    write(*stream, large);
+    const Wait limit = patience();
+    while (remote.bytes_written() < 3 + i * large.size() && !limit.expired()) {
+      std::this_thread::yield();
+    }
+  }
+  EXPECT_LE(remote.calls(Op::open_writer), 2U);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == "one" + large + large + large);
+  EXPECT_LE(remote.calls(Op::open_writer), 2U);
 }
 
 TEST_F(WriteStreamTest, TheFirstErrorIsSticky) {
