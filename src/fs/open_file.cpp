@@ -160,6 +160,9 @@ std::optional<Result<void>> OpenFile::try_write(FileHandle& handle, WritePlace p
     return std::nullopt;
   }
   auto taken = streaming->stream->try_write(data);
+  if (taken && !*taken && streaming->stream->is_stuck()) {
+    return std::nullopt;
+  }
   if (taken && *taken) {
     handle.appended = handle.appended || place.append;
     note_written();
@@ -193,7 +196,12 @@ Result<void> OpenFile::write_to(const FileHandle& handle, WritePlace place, cons
     }
     if (const auto* streaming = std::get_if<Streaming>(&now)) {
       if (place.append || place.offset == streaming->end()) {
-        return streaming->stream->write(data, request.wait);
+        auto written = streaming->stream->write(data, request.wait);
+        if (written || !streaming->stream->is_stuck()) {
+          return written;
+        }
+        FTPSFS_TRY(leave_stuck(*streaming, request.wait.stop));
+        continue;
       }
       FTPSFS_TRY(stage(request.wait.stop));
       continue;
@@ -234,12 +242,34 @@ Result<void> OpenFile::begin_append(WritePlace place, std::optional<std::uint64_
       return make_error(Errc::stale, "the file's size changed on the server while it was open");
     }
   }
+  if (!services_.remote.traits().appends) {
+    return begin_append_elsewhere(base == 0, base != size, wait.stop);
+  }
   const MutexLock lock(mutex_);
   Streaming appending = make_stream(remote::WriteMode::append, base, {});
   if (const auto measured = services_.sizes.find(ino_, version_); measured && !base) {
     appending.measured_base = measured->bytes;
   }
   content_ = std::move(appending);
+  ++epoch_;
+  return {};
+}
+
+Result<void> OpenFile::begin_append_elsewhere(bool is_empty, bool has_grown,
+                                              const std::stop_token& stop) {
+  if (!is_empty && !has_grown) {
+    return stage(stop);
+  }
+  std::shared_ptr<transfer::StagedFile> copy;
+  if (!is_empty) {
+    FTPSFS_TRY_ASSIGN(copy, fetch_copy(own_path(), false, stop));
+  }
+  const MutexLock lock(mutex_);
+  if (is_empty) {
+    content_ = make_stream(remote::WriteMode::replace, 0, temporary_for(on_server_));
+  } else {
+    content_ = Staged{std::move(copy), false, false};
+  }
   ++epoch_;
   return {};
 }
@@ -444,7 +474,11 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
 }
 
 Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::stop_token& stop) {
-  const bool all_ours = streaming.mode == remote::WriteMode::replace || streaming.base == 0;
+  if (streaming.stream->is_stuck()) {
+    FTPSFS_TRY(leave_stuck(streaming, stop));
+    return stage(stop);
+  }
+  const bool all_ours = is_all_ours(streaming);
   if (!streaming.stream->started()) {
     std::shared_ptr<transfer::StagedFile> copy;
     // Nothing was sent: the bytes are all in memory, behind what the server has (append).
@@ -473,7 +507,10 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
       return {};
     }
   }
-  FTPSFS_TRY(streaming.stream->finish(stop));
+  if (auto finished = streaming.stream->finish(stop); !finished) {
+    return streaming.stream->is_stuck() ? stage_from_stream(streaming, stop)
+                                        : Result<void>(std::move(finished).error());
+  }
   const transfer::PathProvider target = target_path(streaming.temporary);
   FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(target, false, stop));
   {
@@ -485,6 +522,38 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
   if (!streaming.temporary.empty()) {
     remove_temporary(streaming.temporary);
   }
+  return {};
+}
+
+Result<void> OpenFile::leave_stuck(const Streaming& streaming, const std::stop_token& stop) {
+  const Slices rest = streaming.stream->unsent();
+  const bool all_ours = is_all_ours(streaming);
+  Content next;
+  if (all_ours && streaming.stream->accepted() == total_bytes(rest)) {
+    // All of it is here. What the server may have of it goes first: the upload that follows may
+    // hold the only session.
+    remove_temporary(streaming.temporary);
+    Streaming fresh = make_stream(remote::WriteMode::replace, 0, temporary_for(true));
+    for (const Slice& slice : rest) {
+      if (auto written = fresh.stream->write(slice, services_.own_wait()); !written) {
+        fresh.stream->abandon();
+        remove_temporary(fresh.temporary);
+        return written;
+      }
+    }
+    next = std::move(fresh);
+  } else {
+    FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(target_path(streaming.temporary), false, stop));
+    for (const Slice& slice : rest) {
+      FTPSFS_TRY(copy->write(copy->size(), slice.bytes));
+    }
+    next = Staged{std::move(copy), true, all_ours};
+    remove_temporary(streaming.temporary);
+  }
+  const MutexLock lock(mutex_);
+  on_server_ = on_server_ || streaming.temporary.empty();
+  content_ = std::move(next);
+  ++epoch_;
   return {};
 }
 

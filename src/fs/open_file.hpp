@@ -195,6 +195,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   OpenFile(Services& services, Ino ino, bool behind_link);
 
+  /// Is nothing of it from before we wrote?
+  static bool is_all_ours(const Streaming& streaming) {
+    return streaming.mode == remote::WriteMode::replace || streaming.base == 0;
+  }
   transfer::PathProvider own_path() const;
   transfer::PathProvider sibling_path(std::string name) const;
   transfer::PathProvider target_path(const std::string& temporary) const;
@@ -240,6 +244,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> write_to(const FileHandle& handle, WritePlace place, const Slice& data,
                         const Request& request);
   Result<void> begin_append(WritePlace place, std::optional<std::uint64_t> size, const Wait& wait);
+  /// Where the server does not append. @param has_grown the file is another than the known one.
+  Result<void> begin_append_elsewhere(bool is_empty, bool has_grown, const std::stop_token& stop);
+  /// What a stuck stream has accepted goes on in another way; until it does, the stream keeps it.
+  /// @pre stream.is_stuck().
+  Result<void> leave_stuck(const Streaming& streaming, const std::stop_token& stop);
 
   Result<void> stage(const std::stop_token& stop);
   /// A copy into which the server's content comes as it is touched.

@@ -13,6 +13,16 @@
 #include "rename_over.hpp"
 
 namespace ftpsfs::fs {
+namespace {
+
+/// An upload that was cut cannot go on where the server does not append, and not begin again under
+/// its name where the server does not write over anything.
+bool is_for_another_name(const Error& error, const remote::RemoteTraits& traits) {
+  return !traits.appends &&
+         (error.code == Errc::access_denied || error.code == Errc::already_exists);
+}
+
+}  // namespace
 
 Result<void> OpenFile::publish(const std::stop_token& stop, std::uint64_t failures_before) {
   if (!owes_upload()) {
@@ -56,6 +66,13 @@ Result<void> OpenFile::begin_upload(const std::stop_token& stop, std::uint64_t f
 Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::stop_token& stop) {
   const remote::UploadTail tail = tail_for(streaming.temporary);
   auto end = streaming.stream->finish(stop, tail);
+  if (!end && streaming.stream->is_stuck()) {
+    auto left = leave_stuck(streaming, stop);
+    if (left) {
+      return publish(stop);
+    }
+    end = std::move(left).error();
+  }
   if (!end && end.error().code == Errc::cancelled) {
     return std::move(end).error();
   }
@@ -83,10 +100,19 @@ Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token&
   if (auto whole = staged.copy->complete(stop); !whole) {
     return whole.error().code == Errc::cancelled ? whole : settle_verdict(std::move(whole));
   }
-  const std::string temporary = temporary_for(on_server());
-  const remote::UploadTail tail = tail_for(temporary);
-  auto end = transfer::send_from(*staged.copy, services_.remote, target_path(temporary), tail,
-                                 services_.budget, services_.limits, stop);
+  std::string temporary = temporary_for(on_server());
+  remote::UploadTail tail = tail_for(temporary);
+  const auto send = [&] {
+    return transfer::send_from(*staged.copy, services_.remote, target_path(temporary), tail,
+                               services_.budget, services_.limits, stop);
+  };
+  auto end = send();
+  if (!end && is_for_another_name(end.error(), services_.remote.traits())) {
+    remove_temporary(temporary);
+    temporary = temporary_for(true);
+    tail = tail_for(temporary);
+    end = send();
+  }
   if (!end && end.error().code == Errc::cancelled) {
     remove_temporary(temporary);
     return std::move(end).error();

@@ -243,15 +243,20 @@ class FtpWriter final : public RemoteWriter {
   std::optional<Error> failure_;
 };
 
-/// ProFTPD's "451 Append/Restart not permitted": one is enough to know it.
+/// ProFTPD's "451 Append/Restart not permitted", which it may say of some directories only, or a
+/// server that has no APPE: one is enough to do without.
 void note_append(session::Session& session, const Result<void>& begun) {
   constexpr int kNotPermitted = 451;
-  if (!session.profile().append_is_doubtful) {
+  const ftp::ServerProfile& profile = session.profile();
+  if (begun) {
+    if (profile.append_is_doubtful) {
+      session.knowledge().unlearn(&ftp::ServerProfile::append_is_doubtful);
+    }
     return;
   }
-  if (begun) {
-    session.knowledge().unlearn(&ftp::ServerProfile::append_is_doubtful);
-  } else if (begun.error().reply_code == kNotPermitted) {
+  const bool is_permitted =
+      profile.kind != ftp::ServerKind::proftpd || begun.error().reply_code != kNotPermitted;
+  if (!is_permitted || begun.error().code == Errc::unsupported) {
     session.knowledge().forget(&ftp::ServerProfile::appends);
   }
 }

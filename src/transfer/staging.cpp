@@ -11,11 +11,9 @@ namespace {
 
 constexpr std::size_t kPiece = 1ULL << 20;
 
-Result<remote::FinishedUpload> send_once(StagedFile& file, remote::Remote& remote,
-                                         const PathProvider& path, const remote::UploadTail& tail,
-                                         MemoryBudget& budget, const Limits& limits,
-                                         const std::stop_token& stop) {
-  WriteStream stream(remote, path, remote::WriteMode::replace, 0, budget, limits);
+Result<remote::FinishedUpload> send_by(WriteStream& stream, StagedFile& file,
+                                       const remote::UploadTail& tail, const Limits& limits,
+                                       const std::stop_token& stop) {
   const std::uint64_t size = file.size();
   for (std::uint64_t offset = 0; offset < size;) {
     FTPSFS_TRY_ASSIGN(const Slices slices, file.read(offset, kPiece, stop));
@@ -59,8 +57,10 @@ Result<remote::FinishedUpload> send_from(StagedFile& file, remote::Remote& remot
   // Each of them goes on behind what has arrived as often as it may: only what is lost for good
   // asks for another beginning.
   for (int retries = 1;; --retries) {
-    auto sent = send_once(file, remote, path, tail, budget, limits, stop);
-    if (sent || !is_link_failure(sent.error().code) || retries == 0 || stop.stop_requested()) {
+    WriteStream stream(remote, path, remote::WriteMode::replace, 0, budget, limits);
+    auto sent = send_by(stream, file, tail, limits, stop);
+    const bool may_help = !sent && (is_link_failure(sent.error().code) || stream.is_stuck());
+    if (!may_help || retries == 0 || stop.stop_requested()) {
       return sent;
     }
     const auto name = path();

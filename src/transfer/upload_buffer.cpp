@@ -15,11 +15,11 @@ namespace {
 /// What a slice costs in memory besides its bytes: its place in the queue, and its owner's block.
 constexpr std::size_t kSliceCost = 96;
 
-std::size_t cost_of(const Slice& slice) {
+}  // namespace
+
+std::size_t UploadBuffer::cost_of(const Slice& slice) {
   return slice.bytes.size() + kSliceCost;
 }
-
-}  // namespace
 
 bool UploadBuffer::has_room(const Slice& data, std::size_t limit) const {
   return queue_.empty() || queue_cost_ + cost_of(data) <= limit;
@@ -65,13 +65,25 @@ Slice UploadBuffer::send_next(std::size_t ring_room) {
   return piece;
 }
 
-void UploadBuffer::confirm() {
+void UploadBuffer::confirm(Confirmed bytes) {
+  if (bytes == Confirmed::kept && has_all()) {
+    head_.insert(head_.end(), std::make_move_iterator(ring_.begin()),
+                 std::make_move_iterator(ring_.end()));
+    head_bytes_ = sent_;
+  } else {
+    drop_head();
+  }
   confirmed_ = sent_;
   ring_.clear();
   ring_bytes_ = 0;
 }
 
-Result<void> UploadBuffer::rewind_to(std::uint64_t arrived, const Error& failure) {
+void UploadBuffer::drop_head() {
+  head_.clear();
+  head_bytes_ = 0;
+}
+
+Result<void> UploadBuffer::rewind_to(std::uint64_t arrived, const Error& failure, Confirmed bytes) {
   if (arrived > sent_ || arrived < confirmed_) {
     return make_error(Errc::io_error,
                       fmt::format("{}; the server has {} bytes of the {} that were sent: somebody "
@@ -86,22 +98,46 @@ Result<void> UploadBuffer::rewind_to(std::uint64_t arrived, const Error& failure
         sent_, arrived);
     return lost;
   }
+  const bool had_all = has_all();
   std::uint64_t skip = arrived - ring_begin();
+  std::deque<Slice> there;
   std::deque<Slice> missing;
   for (Slice& piece : ring_) {
     const auto gone = static_cast<std::size_t>(std::min<std::uint64_t>(skip, piece.bytes.size()));
     skip -= gone;
+    if (gone > 0) {
+      there.push_back({piece.owner, piece.bytes.first(gone)});
+    }
     piece.bytes = piece.bytes.subspan(gone);
     if (!piece.bytes.empty()) {
-      queue_cost_ += cost_of(piece);
       missing.push_back(std::move(piece));
     }
   }
-  queue_.insert(queue_.begin(), std::make_move_iterator(missing.begin()),
-                std::make_move_iterator(missing.end()));
+  send_again(missing);
+  ring_ = std::move(there);
+  ring_bytes_ = had_all ? static_cast<std::size_t>(arrived - head_bytes_) : 0;
   sent_ = arrived;
-  confirm();
+  confirm(had_all ? bytes : Confirmed::dropped);
   return {};
+}
+
+void UploadBuffer::begin_again() {
+  send_again(ring_);
+  send_again(head_);
+  ring_.clear();
+  sent_ = 0;
+  ring_bytes_ = 0;
+  confirm();
+}
+
+/// In front of what waits.
+void UploadBuffer::send_again(std::deque<Slice>& slices) {
+  for (const Slice& slice : slices) {
+    queue_cost_ += cost_of(slice);
+  }
+  queue_.insert(queue_.begin(), std::make_move_iterator(slices.begin()),
+                std::make_move_iterator(slices.end()));
+  slices.clear();
 }
 
 Slices UploadBuffer::take_back() {

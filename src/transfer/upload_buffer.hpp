@@ -6,6 +6,9 @@
 //     0 ... confirmed ... ring_begin ... sent ... accepted      (offsets in what the stream writes)
 //                             |--- ring ---|-- queue --|
 //
+// Where it is not known whether the server goes on behind what it has, what is confirmed is kept,
+// too (the head), as long as it is all that was sent before: then the upload can begin again.
+//
 // Not thread-safe. Private to src/transfer.
 #pragma once
 
@@ -30,6 +33,8 @@ class UploadBuffer {
   bool is_all_sent() const { return queue_.empty(); }
   /// What the queue takes of memory, in bytes, with what its slices cost besides their content.
   std::size_t queue_cost() const { return queue_cost_; }
+  /// What a slice adds to that.
+  static std::size_t cost_of(const Slice& slice);
   /// A slice larger than `limit` has room in an empty queue.
   bool has_room(const Slice& data, std::size_t limit) const;
 
@@ -45,24 +50,38 @@ class UploadBuffer {
   const std::deque<Slice>& ring() const { return ring_; }
 
   /// All that was sent has arrived.
-  void confirm();
+  enum class Confirmed : std::uint8_t { dropped, kept };
+  void confirm(Confirmed bytes = Confirmed::dropped);
+  /// Nobody will begin again: what is confirmed is not needed any more.
+  void drop_head();
 
   /// Only the first `arrived` bytes have arrived: those behind are to be sent again.
   /// @param failure what ended the transfer, for the words of an error.
   /// @errors that failure when they are not kept any more; io_error when `arrived` cannot be true
   /// of our own upload. Then nothing has changed.
-  Result<void> rewind_to(std::uint64_t arrived, const Error& failure);
+  Result<void> rewind_to(std::uint64_t arrived, const Error& failure,
+                         Confirmed bytes = Confirmed::dropped);
+
+  /// Is every byte that was sent still here?
+  bool has_all() const { return head_bytes_ + ring_bytes_ == sent_; }
+  /// All is to be sent again from the first byte. @pre has_all().
+  void begin_again();
 
   /// All that was accepted; the buffer is as new. @pre nothing was sent.
   Slices take_back();
+  /// What was not sent; it stays here, too.
+  Slices unsent() const { return {queue_.begin(), queue_.end()}; }
 
  private:
   Slice pop();
+  void send_again(std::deque<Slice>& slices);
 
   std::deque<Slice> queue_;
   std::size_t queue_cost_ = 0;
   std::deque<Slice> ring_;  ///< none that are confirmed
   std::size_t ring_bytes_ = 0;
+  std::deque<Slice> head_;  ///< all that is confirmed, or nothing
+  std::uint64_t head_bytes_ = 0;
   std::uint64_t accepted_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t confirmed_ = 0;

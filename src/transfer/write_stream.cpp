@@ -41,6 +41,14 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   std::optional<Slices> take_back();
   void shut_down();
 
+  bool is_stuck() {
+    MutexLock lock(mutex_);
+    return is_stuck_;
+  }
+  Slices unsent() {
+    MutexLock lock(mutex_);
+    return bytes_.unsent();
+  }
   std::uint64_t accepted() {
     MutexLock lock(mutex_);
     return bytes_.accepted();
@@ -66,6 +74,15 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   Result<bool> transfer(const std::stop_token& stop, bool& opened);
   /// Compares an upload whose last transfer ended before it was known to be the last.
   Result<void> check_content(const std::stop_token& stop);
+  /// How the next transfer begins, which may be from the first byte.
+  /// @errors as stuck().
+  Result<remote::WriteMode> next_mode() FTPSFS_REQUIRES(mutex_);
+  /// Would what was sent be of use if the server refused to go on behind it?
+  UploadBuffer::Confirmed fate_of_confirmed() const;
+  /// @errors access_denied, always.
+  Error stuck(std::string_view why) FTPSFS_REQUIRES(mutex_);
+  /// @return true: another one is due, which begins otherwise.
+  Result<bool> after_refusal(Error refusal, remote::WriteMode mode);
   Result<std::unique_ptr<remote::RemoteWriter>> open(remote::WriteMode mode,
                                                      const remote::UploadTail& likely,
                                                      const std::stop_token& stop);
@@ -94,6 +111,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   struct Parking {
     bool when_asked = false;
     bool when_idle = false;
+    bool only_whole = false;  ///< as long as all that was sent is still here
   };
   /// @return the next bytes to send; an empty slice when the transfer should be ended.
   Slice next_piece(const std::stop_token& stop, std::uint64_t quantum_end, Parking parking);
@@ -112,7 +130,9 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   ConditionVariable changed_;
   UploadBuffer bytes_ FTPSFS_GUARDED_BY(mutex_);
   bool started_ FTPSFS_GUARDED_BY(mutex_) = false;
-  bool made_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< a transfer has been confirmed
+  bool opened_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the server has taken a command
+  bool made_ FTPSFS_GUARDED_BY(mutex_) = false;    ///< a transfer has been confirmed
+  bool is_stuck_ FTPSFS_GUARDED_BY(mutex_) = false;
   /// The server is asked what has arrived, or whether it is what was sent.
   bool asking_ FTPSFS_GUARDED_BY(mutex_) = false;
   /// What is confirmed has not been compared by its digest yet.
@@ -130,11 +150,13 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
 };
 
 void WriteStream::Core::enqueue(const Slice& data) {
-  bytes_.push(data);
-  tail_ = {};  // it was for the bytes before these
-  if (pumping_ || bytes_.queue_cost() >= limits_.start_bytes) {
-    ensure_pump();
+  if (pumping_ || bytes_.queue_cost() + UploadBuffer::cost_of(data) >= limits_.start_bytes) {
+    ensure_pump();  // first: no thread may be had, and then nothing was taken
   }
+  bytes_.push(data);
+  // A finish that was cancelled was for the bytes before these.
+  tail_ = {};
+  finishing_ = false;
   changed_.notify_all();
 }
 
@@ -244,7 +266,7 @@ void WriteStream::Core::shut_down() {
 
 void WriteStream::Core::pump(const std::stop_token& stop) {
   int retries = limits_.retries;
-  std::uint64_t confirmed = 0;            // when there were all retries again
+  std::uint64_t confirmed = 0;            // the most so far: then there were all retries again
   SteadyTime since = SteadyClock::now();  // nothing was opened since then
   std::optional<std::uint64_t> place;     // where the last transfer was cut
   int cuts_there = 0;
@@ -259,7 +281,8 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
       more = make_error(Errc::io_error, exception.what());
     }
     MutexLock lock(mutex_);
-    if (std::exchange(confirmed, bytes_.confirmed()) != bytes_.confirmed()) {
+    if (bytes_.confirmed() > confirmed) {
+      confirmed = bytes_.confirmed();
       retries = limits_.retries;
     }
     if (opened) {
@@ -388,7 +411,7 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
     return make_error(Errc::io_error,
                       fmt::format("{}; what the server has is not what was sent", failure.text));
   }
-  FTPSFS_TRY(bytes_.rewind_to(told, failure));
+  FTPSFS_TRY(bytes_.rewind_to(told, failure, fate_of_confirmed()));
   log::info("upload interrupted ({}); {} bytes have arrived, going on behind them", failure.text,
             bytes_.confirmed());
   resumed_ = true;
@@ -444,24 +467,32 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
       FTPSFS_TRY(check_content(stop));
       return false;
     }
+    FTPSFS_TRY_ASSIGN(mode, next_mode());
     yield_ = false;
     started_ = true;
-    if (made_) {
-      mode = remote::WriteMode::append;
-    } else if (finishing_ && tail_.may_lead) {
+    if (!made_ && finishing_ && tail_.may_lead) {
       likely = tail_;
     }
   }
-  FTPSFS_TRY_ASSIGN(const auto writer, open(mode, likely, stop));
+  auto begun = open(mode, likely, stop);
+  if (!begun) {
+    return after_refusal(std::move(begun).error(), mode);
+  }
+  const std::unique_ptr<remote::RemoteWriter> writer = *std::move(begun);
   opened = true;
   // Of a file to which is appended, the digest of the first part is nobody's to know.
   digest_.choose(mode_ == remote::WriteMode::replace ? writer->digest() : std::nullopt);
   const remote::RemoteTraits traits = remote_.traits();
-  const Parking parking{limits_.parks && traits.appends,
-                        limits_.parks && traits.appends_surely && !writer->arrives_whole()};
+  const bool parks = limits_.parks && traits.appends;
+  const Parking parking{parks, parks && traits.appends_surely && !writer->arrives_whole(),
+                        !traits.appends_surely};
   std::uint64_t quantum_end = 0;
   {
     MutexLock lock(mutex_);
+    opened_ = true;
+    if (mode == remote::WriteMode::append) {
+      bytes_.drop_head();  // the server does append
+    }
     // What waits now is sent before the session is given away, so that everybody advances.
     quantum_end = std::max(bytes_.accepted(), bytes_.sent() + limits_.start_bytes);
   }
@@ -507,10 +538,53 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   unchecked_ = digest_.covers(bytes_.sent()) && !(tail.digest && content);
   end_ = std::move(end);
   sent_tail_ = tail;
-  bytes_.confirm();
+  bytes_.confirm(fate_of_confirmed());
   made_ = true;
   changed_.notify_all();
   return !bytes_.is_all_sent();
+}
+
+Result<remote::WriteMode> WriteStream::Core::next_mode() {
+  if (!made_ && mode_ == remote::WriteMode::replace) {
+    return remote::WriteMode::replace;
+  }
+  if (remote_.traits().appends) {
+    return remote::WriteMode::append;
+  }
+  if (mode_ == remote::WriteMode::append || !bytes_.has_all()) {
+    return stuck("the server does not append to files");
+  }
+  if (bytes_.sent() > 0) {
+    log::info("the server does not append to files: sending again from the first byte");
+  }
+  bytes_.begin_again();
+  made_ = false;
+  return remote::WriteMode::replace;
+}
+
+UploadBuffer::Confirmed WriteStream::Core::fate_of_confirmed() const {
+  const bool may_begin_again =
+      mode_ == remote::WriteMode::replace && !remote_.traits().appends_surely;
+  return may_begin_again ? UploadBuffer::Confirmed::kept : UploadBuffer::Confirmed::dropped;
+}
+
+Error WriteStream::Core::stuck(std::string_view why) {
+  is_stuck_ = true;
+  return make_error(Errc::access_denied, std::string(why));
+}
+
+Result<bool> WriteStream::Core::after_refusal(Error refusal, remote::WriteMode mode) {
+  const bool is_answer = refusal.code == Errc::access_denied ||
+                         refusal.code == Errc::already_exists || refusal.code == Errc::unsupported;
+  if (!is_answer || remote_.traits().appends) {
+    return refusal;
+  }
+  if (mode == remote::WriteMode::append) {
+    return true;
+  }
+  MutexLock lock(mutex_);
+  // It does not write over what it has, either.
+  return opened_ ? stuck(refusal.text) : refusal;
 }
 
 Result<void> WriteStream::Core::check_content(const std::stop_token& stop) {
@@ -537,7 +611,9 @@ Result<void> WriteStream::Core::check_content(const std::stop_token& stop) {
 Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t quantum_end,
                                     Parking parking) {
   MutexLock lock(mutex_);
-  const auto gives_way = [&]() FTPSFS_NO_ANALYSIS { return yield_ && parking.when_asked; };
+  const auto gives_way = [&]() FTPSFS_NO_ANALYSIS {
+    return yield_ && parking.when_asked && (!parking.only_whole || bytes_.has_all());
+  };
   bool is_idle = false;
   while (bytes_.is_all_sent() && !finishing_ && !gives_way() && !is_idle &&
          !stop.stop_requested()) {
@@ -574,6 +650,12 @@ Result<void> WriteStream::write(const Slice& data, const Wait& wait) {
 Result<remote::FinishedUpload> WriteStream::finish(const std::stop_token& stop,
                                                    const remote::UploadTail& tail) {
   return core_->finish(stop, tail);
+}
+bool WriteStream::is_stuck() const {
+  return core_->is_stuck();
+}
+Slices WriteStream::unsent() const {
+  return core_->unsent();
 }
 std::uint64_t WriteStream::accepted() const {
   return core_->accepted();

@@ -159,8 +159,8 @@ remote::RemoteTraits FakeRemote::traits() const {
   traits.can_set_mtime = options_.can_set_mtime;
   traits.can_set_mode = options_.can_set_mode;
   traits.can_symlink = options_.can_symlink;
-  traits.appends = options_.appends;
-  traits.appends_surely = options_.appends_surely;
+  traits.appends = options_.appends && !append_refused_;
+  traits.appends_surely = traits.appends && options_.appends_surely && !options_.refuses_append;
   traits.writes_back = options_.writes_back;
   return traits;
 }

@@ -51,6 +51,9 @@ struct FakeRemoteOptions {
   bool can_symlink = true;
   bool appends = true;
   bool appends_surely = true;
+  /// To a file that exists it does not, which shows at the first try (ProFTPD's 451).
+  bool refuses_append = false;
+  bool overwrites = true;    ///< off: an upload onto a name that exists is refused
   bool writes_back = false;  ///< uploads arrive whole, but for those below `plain_names_below`
 
   // Manners.
@@ -196,6 +199,8 @@ class FakeRemote final : public remote::Remote {
   remote::FileVersion version_of(const FakeNode& node) const;
   static Result<void> compare(const FakeNode& node, const Digest& digest);
   Result<void> check_new_name(const remote::RemotePath& path) const;
+  Result<void> check_upload(const remote::RemotePath& path, remote::WriteMode mode)
+      FTPSFS_REQUIRES(mutex_);
   void tell_arrivals(const remote::RemotePath& path, const remote::ArrivalSink& sink);
   FakeNodePtr look(const std::string& path, bool follow) const FTPSFS_REQUIRES(mutex_);
 
@@ -208,6 +213,7 @@ class FakeRemote final : public remote::Remote {
   std::atomic<std::uint64_t> bytes_read_{0};
   std::atomic<unsigned> awaited_reads_ahead_{0};
   std::atomic<std::uint64_t> bytes_written_{0};
+  std::atomic<bool> append_refused_{false};
   static constexpr std::uint64_t kNone = ~std::uint64_t{0};
   std::atomic<std::uint64_t> corrupted_byte_{kNone};  ///< counted down as bytes are written
 };

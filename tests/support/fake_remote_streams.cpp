@@ -269,6 +269,19 @@ Result<std::unique_ptr<remote::RemoteReader>> FakeRemote::open_reader(
   return Result<std::unique_ptr<remote::RemoteReader>>(std::move(reader));
 }
 
+Result<void> FakeRemote::check_upload(const RemotePath& path, remote::WriteMode mode) {
+  if (!tree_.resolve(path, true)) {
+    return {};
+  }
+  if (mode == remote::WriteMode::append && options_.refuses_append) {
+    append_refused_ = true;
+    return make_error(Errc::access_denied, "451 Append/Restart not permitted", 451);
+  }
+  return mode == remote::WriteMode::append || options_.overwrites
+             ? Result<void>()
+             : make_error(Errc::access_denied, "550 Overwrite permission denied", 550);
+}
+
 Result<std::unique_ptr<remote::RemoteWriter>> FakeRemote::open_writer(
     const RemotePath& path, remote::WriteMode mode, remote::YieldRequest on_yield, const Wait& wait,
     const remote::UploadTail& likely) {
@@ -280,6 +293,7 @@ Result<std::unique_ptr<remote::RemoteWriter>> FakeRemote::open_writer(
           Op::open_writer, path.str(), wait,
           [&]() FTPSFS_NO_ANALYSIS -> Opened {
             FTPSFS_TRY(check_new_name(path));
+            FTPSFS_TRY(check_upload(path, mode));
             FTPSFS_TRY_ASSIGN(const FakeNodePtr node, tree_.obtain_file(path, now()));
             if (mode == remote::WriteMode::replace) {
               node->content.clear();

@@ -10,6 +10,11 @@
 // size. When the link dies the server is asked how much has arrived, and the upload goes on behind
 // that with APPE, from the ring. Nothing is sent again whose arrival is not known.
 //
+// Where the server does not append, an upload all of which is still in memory is sent again from
+// its first byte; else the stream is stuck: whoever owns it has to bring the rest there otherwise.
+// While it is not known whether the server appends, an upload is parked only as long as it could
+// begin again.
+//
 // Where the remote compares content by a digest, it is computed while the bytes are sent for the
 // first time, and compared at finish(): the digest of a file all of which this stream has sent.
 //
@@ -50,7 +55,8 @@ class WriteStream {
 
   /// Sends what is queued (an empty file is made, too), awaits the server's verdict and compares
   /// the size. The stream can be written again afterwards. No deadline but the stop token: the
-  /// pump's own deadlines bound it. A cancelled finish goes on in the background.
+  /// pump's own deadlines bound it. A cancelled finish goes on in the background until more is
+  /// written.
   /// @param tail travels with the last bytes.
   /// @return what the server tells of the file. Parts of the tail that could not travel, because
   /// the last transfer had ended before, are absent.
@@ -62,6 +68,12 @@ class WriteStream {
 
   /// While nothing has been sent to the server: gives all bytes back, and the stream is empty.
   std::optional<Slices> take_back();
+
+  /// Has it failed because no byte can follow those that the server has of it? The server is known
+  /// to have all that is not in unsent().
+  bool is_stuck() const;
+  /// What was accepted and not sent; it stays in the stream. @pre is_stuck().
+  Slices unsent() const;
 
   /// Ends the stream, and resets a transfer under way: when this returns, no byte and no command
   /// will follow.

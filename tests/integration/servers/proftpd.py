@@ -24,6 +24,7 @@ class ProFtpd(Server):
         options = "TLSOptions UseImplicitSSL\n" if self.implicit else ""
         extra = {"TLSVerifyClient": "off", **self.extra}
         overwrite = extra.pop("AllowOverwrite", "on")
+        restart = extra.pop("AllowStoreRestart", "on")
         options += "".join(f"{directive} {value}\n" for directive, value in extra.items())
         config = self.config / "proftpd.conf"
         config.write_text(f"""\
@@ -53,7 +54,7 @@ AuthUserFile {users}
 RequireValidShell off
 DefaultRoot {self.root}
 AllowOverwrite {overwrite}
-AllowStoreRestart on
+AllowStoreRestart {restart}
 AllowRetrieveRestart on
 TimesGMT on
 UseSendfile off

@@ -173,6 +173,25 @@ INSTANTIATE_TEST_SUITE_P(
                           EACCES}),
     name_of);
 
+/// ProFTPD with AllowStoreRestart off.
+const Fault kNeverAppends{
+    .verb = "APPE", .times = kAlways, .reply = "451 Append/Restart not permitted, try again"};
+
+INSTANTIATE_TEST_SUITE_P(
+    WithoutAppending, Uploads,
+    ::testing::Values(
+        Row{"nothing_else_is_wrong", {kNeverAppends}, &FaultyMount::appends},
+        Row{"the_command_is_not_known",
+            {{.verb = "APPE", .times = kAlways, .reply = "502 ?"}},
+            &FaultyMount::appends},
+        Row{"reset_in_the_middle",
+            {{.verb = "STOR", .kind = Fault::Kind::cut_data, .bytes = 70'000}, kNeverAppends},
+            &FaultyMount::writes_a_new_file},
+        Row{"reset_in_the_middle_of_a_replacement",
+            {{.verb = "STOR", .kind = Fault::Kind::cut_data, .bytes = 2}, kNeverAppends},
+            &FaultyMount::replaces}),
+    name_of);
+
 /// Sizes are right, and the server can tell the digest of what it has.
 class DigestedUploads : public FaultTable {
  public:

@@ -109,6 +109,148 @@ TEST_F(WithoutSizes, TheEndIsNotGuessedFromWhatWasAppended) {
   EXPECT_EQ(remote.content("/f"), "0X2Y456789abcd");
 }
 
+/// ProFTPD as it comes, with AllowOverwrite on or off.
+FakeRemoteOptions never_appending(bool overwrites) {
+  FakeRemoteOptions options;
+  options.refuses_append = true;
+  options.overwrites = overwrites;
+  options.rename_replaces = overwrites;
+  return options;
+}
+
+class NeverAppending : public FilesystemFixture, public ::testing::WithParamInterface<bool> {
+ protected:
+  NeverAppending() : FilesystemFixture(never_appending(GetParam())) {}
+
+  void append_by_shell(const std::string& name, const std::string& text) {
+    const HandleId handle = open(walk(name), O_WRONLY | O_APPEND);
+    ASSERT_TRUE(fs->flush(handle, request()));
+    ASSERT_TRUE(append(handle, text));
+    ASSERT_TRUE(close(handle));
+  }
+  const std::string large = std::string(3U << 20U, 'x');
+};
+
+INSTANTIATE_TEST_SUITE_P(LimitedServers, NeverAppending, ::testing::Bool(), [](const auto& tested) {
+  return tested.param ? "Overwriting" : "NeverOverwriting";
+});
+
+TEST_P(NeverAppending, WhatIsAppendedArrives) {
+  remote.put("/f", "old");
+  remote.put("/empty", "");
+  for (const char* line : {" one", " two"}) {  // it is learnt; then it is known
+    append_by_shell("f", line);
+    append_by_shell("empty", line);
+  }
+  EXPECT_EQ(remote.content("/f"), "old one two");
+  EXPECT_EQ(remote.content("/empty"), " one two");
+  EXPECT_TRUE(hidden().empty());
+  EXPECT_EQ(fs->counters().failed_uploads, 0U);
+}
+
+TEST_P(NeverAppending, AnEmptyFileIsTheFirstToShowIt) {
+  remote.put("/empty", "");
+  append_by_shell("empty", large);
+  EXPECT_TRUE(remote.content("/empty") == large);
+  EXPECT_TRUE(hidden().empty());
+}
+
+TEST_P(NeverAppending, WhatOthersHaveAppendedStays) {
+  remote.put("/f", "old");
+  append_by_shell("f", " one");
+  const HandleId handle = open(walk("f"), O_WRONLY | O_APPEND);
+  remote.grow("/f", " theirs");
+  clock.advance(std::chrono::seconds(2));
+  ASSERT_TRUE(append(handle, " two"));
+  ASSERT_TRUE(close(handle));
+  EXPECT_EQ(remote.content("/f"), "old one theirs two");
+}
+
+TEST_P(NeverAppending, AShellsRedirectArrives) {
+  remote.put("/old", "old");
+  for (const std::string& text : {std::string("small"), large}) {
+    for (const bool is_new : {true, false}) {
+      const std::string name = is_new ? "new" + std::to_string(text.size()) : "old";
+      const HandleId handle = is_new ? create(name) : open(walk(name), O_WRONLY | O_TRUNC);
+      ASSERT_TRUE(fs->flush(handle, request()));
+      ASSERT_TRUE(write(handle, 0, text));
+      ASSERT_TRUE(write(handle, text.size(), "end"));
+      ASSERT_TRUE(close(handle));
+      EXPECT_TRUE(remote.content("/" + name) == text + "end");
+    }
+  }
+  EXPECT_TRUE(hidden().empty());
+}
+
+TEST_P(NeverAppending, WhatFollowsAnFsyncArrives) {
+  remote.put("/old", "old");
+  remote.put("/older", "older");
+  const auto write_in_parts = [&](const std::string& name, HandleId handle,
+                                  const std::string& text) {
+    ASSERT_TRUE(write(handle, 0, text));
+    ASSERT_TRUE(fs->sync(handle, request()));
+    EXPECT_TRUE(remote.content("/" + name) == text);
+    ASSERT_TRUE(write(handle, text.size(), "middle"));
+    ASSERT_TRUE(fs->sync(handle, request()));
+    EXPECT_TRUE(remote.content("/" + name) == text + "middle");
+    ASSERT_TRUE(write(handle, text.size() + 6, "end"));
+    ASSERT_TRUE(close(handle));
+    EXPECT_TRUE(remote.content("/" + name) == text + "middleend");
+  };
+  write_in_parts("new1", create("new1"), large);
+  write_in_parts("new2", create("new2"), "small");
+  write_in_parts("old", open(walk("old"), O_WRONLY | O_TRUNC), "small");
+  write_in_parts("older", open(walk("older"), O_WRONLY | O_TRUNC), large);
+  EXPECT_TRUE(hidden().empty());
+}
+
+TEST_P(NeverAppending, ACutUploadArrives) {
+  remote.put("/old", "old");
+  const std::string huge(20U << 20U, 'h');  // more than memory keeps
+  for (const std::string& text : {large, huge}) {
+    for (const char* name : {"new", "old"}) {
+      const HandleId handle = name == std::string_view("old") ? open(walk(name), O_WRONLY | O_TRUNC)
+                                                              : create(name, O_WRONLY | O_TRUNC);
+      remote.fail_after_bytes(Op::write, text.size() - 100'001, make_error(Errc::closed, "reset"));
+      for (std::size_t offset = 0; offset < text.size(); offset += 128U << 10U) {
+        ASSERT_TRUE(write(handle, offset, text.substr(offset, 128U << 10U)));
+      }
+      ASSERT_TRUE(close(handle));
+      EXPECT_TRUE(remote.content(std::string("/") + name) == text);
+    }
+    remote.erase("/new");
+    remote.put("/old", "old");
+  }
+  EXPECT_TRUE(hidden().empty());
+}
+
+TEST_P(NeverAppending, ACutUploadOfALocalCopyArrives) {
+  const std::string huge(20U << 20U, 'h');
+  remote.put("/f", huge);
+  const HandleId handle = open(walk("f"), O_RDWR);
+  ASSERT_TRUE(write(handle, 5, "changed"));
+  remote.fail_after_bytes(Op::write, huge.size() - 100'001, make_error(Errc::closed, "reset"));
+  ASSERT_TRUE(close(handle));
+  std::string expected = huge;
+  expected.replace(5, 7, "changed");
+  EXPECT_TRUE(remote.content("/f") == expected);
+  EXPECT_TRUE(hidden().empty());
+}
+
+TEST_P(NeverAppending, WhatCannotBeFetchedYetIsNotLost) {
+  remote.put("/f", "old");
+  const HandleId handle = open(walk("f"), O_WRONLY | O_APPEND);
+  ASSERT_TRUE(append(handle, std::string(1U << 20U, 'x')));
+  Result<void> more;
+  remote.fail_next(Op::open_reader, "/f", make_error(Errc::access_denied, "550 not now"));
+  do {  // it shows when the upload has begun
+    more = append(handle, "y");
+  } while (more && fs->counters().failed_uploads == 0 && remote.calls(Op::open_reader) == 0);
+  ASSERT_TRUE(close(handle));
+  const std::string content = remote.content("/f").value_or("");
+  EXPECT_TRUE(content.starts_with("old" + std::string(1U << 20U, 'x')));
+}
+
 FakeRemoteOptions one_connection() {
   FakeRemoteOptions options;
   options.max_conns = 1;
@@ -135,6 +277,30 @@ TEST_F(OneConnection, ManyFilesAreWrittenInTurn) {
     ASSERT_TRUE(close(handle));
   }
   EXPECT_EQ(remote.content("/f19")->size(), 4 * piece.size());
+}
+
+FakeRemoteOptions one_connection_never_appending() {
+  FakeRemoteOptions options = never_appending(false);
+  options.max_conns = 1;
+  return options;
+}
+
+class OneConnectionNeverAppending : public FilesystemFixture {
+ protected:
+  OneConnectionNeverAppending() : FilesystemFixture(one_connection_never_appending()) {}
+};
+
+TEST_F(OneConnectionNeverAppending, WhatBeginsAgainUnderAnotherNameWaitsForNobody) {
+  remote.put("/f", "old");
+  const HandleId handle = open(walk("f"), O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(fs->flush(handle, request()));
+  const std::string piece(1U << 20U, 'x');
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(write(handle, i * piece.size(), piece));
+  }
+  ASSERT_TRUE(close(handle));
+  EXPECT_TRUE(remote.content("/f") == piece + piece + piece);
+  EXPECT_TRUE(hidden().empty());
 }
 
 TEST_F(OneConnection, CopyingWithinTheMountAdvances) {

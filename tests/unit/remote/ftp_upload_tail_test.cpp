@@ -276,6 +276,13 @@ TEST_F(Tail, WhetherTheServerAppendsIsSeen) {
   tree().add_file("/log", "old");
   ASSERT_TRUE(remote_->open_writer(at("/log"), WriteMode::append, {}, soon()));
   EXPECT_TRUE(remote_->traits().appends_surely);
+
+  // What is permitted in one directory need not be so in another.
+  server_->add_fault({.verb = "APPE",
+                      .kind = Fault::Kind::refuse,
+                      .reply = "451 /log: Append/Restart not permitted, try again"});
+  EXPECT_FALSE(remote_->open_writer(at("/log"), WriteMode::append, {}, soon()));
+  EXPECT_FALSE(remote_->traits().appends);
 }
 
 }  // namespace

@@ -169,5 +169,59 @@ TEST_F(UploadBufferTest, WhatWasNotSentCanBeTakenBack) {
   EXPECT_TRUE(buffer_.is_all_sent());
 }
 
+TEST_F(UploadBufferTest, CanBeginAgainAsLongAsNoByteIsGone) {
+  push("one");
+  push_large('2');
+  EXPECT_TRUE(buffer_.has_all());
+  send_rest();
+  buffer_.confirm(UploadBuffer::Confirmed::kept);
+  EXPECT_EQ(buffer_.confirmed(), 200'003U);
+  EXPECT_TRUE(buffer_.has_all());
+  push("three");
+  EXPECT_EQ(send_next(), "three");
+  ASSERT_TRUE(buffer_.rewind_to(200'005, kCut, UploadBuffer::Confirmed::kept));
+  EXPECT_EQ(buffer_.sent(), 200'005U);
+  push("four");
+  ASSERT_TRUE(buffer_.has_all());
+  buffer_.begin_again();
+  EXPECT_EQ(buffer_.sent(), 0U);
+  EXPECT_EQ(buffer_.confirmed(), 0U);
+  EXPECT_EQ(buffer_.accepted(), 200'012U);
+  EXPECT_EQ(send_rest(), "one" + std::string(200'000, '2') + "threefour");
+  EXPECT_EQ(buffer_.sent(), 200'012U);
+  EXPECT_EQ(buffer_.queue_cost(), 0U);
+}
+
+TEST_F(UploadBufferTest, CannotBeginAgainBehindWhatIsGone) {
+  push("one");
+  send_rest();
+  buffer_.confirm();
+  EXPECT_FALSE(buffer_.has_all());
+  push("two");
+  send_rest();
+  buffer_.confirm(UploadBuffer::Confirmed::kept);
+  EXPECT_FALSE(buffer_.has_all()) << "kept is the whole, or nothing";
+
+  UploadBuffer trimmed;
+  for (const char byte : {'1', '2', '3'}) {
+    trimmed.push(slice_of(std::string(600'000, byte)));
+    trimmed.send_next(kMebibyte);
+  }
+  EXPECT_FALSE(trimmed.has_all());
+  ASSERT_TRUE(trimmed.rewind_to(1'300'000, kCut, UploadBuffer::Confirmed::kept));
+  EXPECT_FALSE(trimmed.has_all());
+  EXPECT_EQ(text_of_slice(trimmed.send_next(kMebibyte)), std::string(500'000, '3'));
+}
+
+TEST_F(UploadBufferTest, WhatWasNotSentCanBeLookedAt) {
+  push_large('1');
+  push("two");
+  send_next();
+  const Slices unsent = buffer_.unsent();
+  ASSERT_EQ(unsent.size(), 1U);
+  EXPECT_EQ(text_of_slice(unsent[0]), "two");
+  EXPECT_EQ(send_rest(), "two");
+}
+
 }  // namespace
 }  // namespace ftpsfs::transfer

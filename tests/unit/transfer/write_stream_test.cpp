@@ -641,6 +641,7 @@ TEST_F(WriteStreamTest, ATailIsNotToldAsSetWhenOnlyTheBytesHaveArrived) {
 }
 
 TEST_F(WriteStreamTest, ATailIsNotForBytesThatCameLater) {
+  limits.idle_timeout = Duration(0);  // ends its transfer as soon as nothing waits
   FakeRemote remote(clock);
   Gate gate = remote.hold(Op::open_writer);
   const auto stream = writer(remote);
@@ -687,6 +688,191 @@ TEST_F(WriteStreamTest, ATailWaitsWhileTheSessionIsLentElsewhere) {
   std::erase(log, "stat /other");
   EXPECT_THAT(log, ElementsAre("open_writer /f", "finish /f", "open_writer /f",
                                "finish /f mtime=1000000007 mode=0640"));
+}
+
+/// As by a signal during fsync(), whose program goes on writing.
+TEST_F(WriteStreamTest, WhatIsWrittenBehindACancelledFinishIsOneTransfer) {
+  FakeRemote remote(clock);
+  Gate gate = remote.hold(Op::finish);
+  const auto stream = writer(remote);
+  write(*stream, "one");
+  std::stop_source interrupt;
+  std::jthread finisher([&] { EXPECT_FALSE(stream->finish(interrupt.get_token())); });
+  ASSERT_TRUE(gate.await_blocked());
+  interrupt.request_stop();
+  finisher.join();
+  const std::string large = pattern(limits.start_bytes);
+  gate.open();
+  for (int i = 1; i <= 3; ++i) {  // each when the one before has gone
+    write(*stream, large);
+    const Wait limit = patience();
+    while (remote.bytes_written() < 3 + i * large.size() && !limit.expired()) {
+      std::this_thread::yield();
+    }
+  }
+  EXPECT_LE(remote.calls(Op::open_writer), 2U);
+  ASSERT_TRUE(stream->finish({}));
+  EXPECT_TRUE(remote.content("/f") == "one" + large + large + large);
+  EXPECT_LE(remote.calls(Op::open_writer), 2U);
+}
+
+/// ProFTPD with AllowStoreRestart off, which shows at the first APPE.
+class RefusedAppendTest : public WriteStreamTest {
+ protected:
+  static FakeRemoteOptions refusing(bool overwrites = true) {
+    FakeRemoteOptions options;
+    options.refuses_append = true;
+    options.overwrites = overwrites;
+    return options;
+  }
+  static Error reset() { return make_error(Errc::closed, "reset"); }
+  void write_all(WriteStream& stream, const std::string& text) {
+    for (std::size_t offset = 0; offset < text.size(); offset += 128 * 1024) {
+      write(stream, text.substr(offset, 128 * 1024));
+    }
+  }
+};
+
+TEST_F(RefusedAppendTest, AnAppendIsStuckWithAllItsBytes) {
+  for (const bool is_known : {false, true}) {
+    FakeRemoteOptions options = refusing();
+    options.appends = !is_known;
+    FakeRemote remote(clock, options);
+    remote.put("/f", "base");
+    const auto stream = writer(remote, remote::WriteMode::append, 4);
+    write(*stream, "+ta");
+    write(*stream, "il");
+    EXPECT_FALSE(stream->is_stuck());
+    EXPECT_EQ(stream->finish({}).error().code, Errc::access_denied);
+    ASSERT_TRUE(stream->is_stuck());
+    EXPECT_EQ(text_of(stream->unsent()), "+tail");
+    EXPECT_EQ(stream->accepted(), 5U);
+    EXPECT_EQ(remote.content("/f"), "base");
+    EXPECT_EQ(remote.calls(Op::open_writer), is_known ? 0U : 1U) << "asked once";
+  }
+}
+
+TEST_F(RefusedAppendTest, AnotherRefusalIsNotTakenForIt) {
+  FakeRemote remote(clock);
+  remote.put("/f", "base");
+  remote.fail_next(Op::open_writer, "/f", make_error(Errc::access_denied, "550 No."));
+  const auto stream = writer(remote, remote::WriteMode::append, 4);
+  write(*stream, "+tail");
+  ASSERT_FALSE(stream->finish({}));
+  EXPECT_FALSE(stream->is_stuck());
+}
+
+TEST_F(RefusedAppendTest, WhatWasBegunEmptyOrSmallBeginsAgain) {
+  for (const std::string& begin : {std::string(), std::string("one ")}) {
+    FakeRemote remote(clock, refusing());
+    const auto stream = writer(remote);
+    write(*stream, begin);
+    ASSERT_TRUE(stream->finish({}));
+    write(*stream, "two");
+    ASSERT_TRUE(stream->finish({}));
+    write(*stream, " three");
+    ASSERT_TRUE(stream->finish({}));
+    EXPECT_EQ(remote.content("/f"), begin + "two three");
+    EXPECT_EQ(remote.calls(Op::open_writer), 4U) << "one of them refused";
+  }
+}
+
+TEST_F(RefusedAppendTest, WhatCannotBeWrittenOverIsStuck) {
+  FakeRemote remote(clock, refusing(false));
+  const auto stream = writer(remote);
+  write(*stream, "one ");
+  ASSERT_TRUE(stream->finish({}));
+  write(*stream, "two");
+  ASSERT_FALSE(stream->finish({}));
+  ASSERT_TRUE(stream->is_stuck());
+  EXPECT_EQ(text_of(stream->unsent()), "one two");
+  EXPECT_EQ(remote.content("/f"), "one ") << "nothing was done to it";
+}
+
+TEST_F(RefusedAppendTest, BehindBytesThatAreNotHereAnyMoreItIsStuck) {
+  limits.upload_ring = kMebibyte;
+  FakeRemote remote(clock, refusing());
+  const std::string data = pattern(4 * kMebibyte);
+  const auto stream = writer(remote);
+  write_all(*stream, data);
+  ASSERT_TRUE(stream->finish({}));
+  write(*stream, "end");
+  ASSERT_FALSE(stream->finish({}));
+  ASSERT_TRUE(stream->is_stuck());
+  EXPECT_EQ(text_of(stream->unsent()), "end");
+  EXPECT_TRUE(remote.content("/f") == data);
+}
+
+TEST_F(RefusedAppendTest, ACutUploadBeginsAgainFromMemory) {
+  FakeRemoteOptions options = refusing();
+  options.lost_on_abort = 1000;
+  FakeRemote remote(clock, options);
+  remote.fail_after_bytes(Op::write, 1'500'000, reset());
+  remote.fail_after_bytes(Op::write, 700'000, reset());
+  const std::string data = pattern(2 * kMebibyte);
+  const auto stream = writer(remote);
+  write_all(*stream, data);
+  const auto end = stream->finish({});
+  ASSERT_TRUE(end) << end.error().text;
+  EXPECT_TRUE(remote.content("/f") == data);
+}
+
+TEST_F(RefusedAppendTest, BeginningAgainHasAnEnd) {
+  FakeRemote remote(clock, refusing());
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    remote.fail_after_bytes(Op::write, 1'500'000 - i, reset());
+  }
+  const auto stream = writer(remote);
+  for (std::size_t i = 0; i < 16; ++i) {
+    if (!stream->write(slice_of(pattern(128 * 1024)), patience())) {
+      break;
+    }
+  }
+  EXPECT_FALSE(stream->finish({}));
+  EXPECT_LE(remote.calls(Op::open_writer), 10U);
+}
+
+TEST_F(RefusedAppendTest, AStagedFileIsSentAnewWhenItsUploadIsStuck) {
+  limits.upload_ring = kMebibyte;
+  FakeRemote remote(clock, refusing());
+  remote.fail_after_bytes(Op::write, 3'500'000, reset());
+  const std::string data = pattern(5 * kMebibyte);
+  const auto copy = StagedFile::create("/tmp");
+  ASSERT_TRUE(copy);
+  ASSERT_TRUE((*copy)->write(0, slice_of(data).bytes));
+  const auto sent = send_from(**copy, remote, path(), {}, budget, limits, {});
+  ASSERT_TRUE(sent) << sent.error().text;
+  EXPECT_TRUE(remote.content("/f") == data);
+}
+
+TEST_F(RefusedAppendTest, GivesWayOnlyWhileItCouldBeginAgain) {
+  for (const bool refuses : {false, true}) {
+    FakeRemoteOptions options = refusing();
+    options.refuses_append = refuses;
+    options.appends_surely = false;
+    options.max_conns = 1;
+    FakeRemote remote(clock, options);
+    std::vector<std::unique_ptr<WriteStream>> streams;
+    for (int i = 0; i < 3; ++i) {
+      streams.push_back(std::make_unique<WriteStream>(
+          remote, [i] { return remote::RemotePath::parse("/f" + std::to_string(i)); },
+          remote::WriteMode::replace, 0, budget, limits));
+    }
+    const std::string piece = pattern(600'000);
+    for (const auto& stream : streams) {
+      write(*stream, piece);
+    }
+    for (const auto& stream : streams) {
+      write(*stream, "end");
+    }
+    for (const auto& stream : streams) {
+      const auto end = stream->finish({});
+      ASSERT_TRUE(end) << end.error().text;
+    }
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(remote.content("/f" + std::to_string(i)) == piece + "end");
+    }
+  }
 }
 
 TEST_F(WriteStreamTest, TheFirstErrorIsSticky) {
