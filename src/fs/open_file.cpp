@@ -73,6 +73,7 @@ OpenFile::OpenFile(Services& services, Ino ino, const remote::Entry& entry)
     : OpenFile(services, ino, entry.followed) {
   const MutexLock lock(mutex_);
   version_ = remote::version_of(entry);
+  given_ = GivenContent(version_, false);
   version_seen_ = services.clock.now();
   mode_ = entry.mode;
   on_server_ = true;
@@ -362,8 +363,9 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::sparse_copy(const std::s
   if (*known.size == 0) {
     return copy;
   }
-  const auto check = [known](const remote::FileVersion& observed, std::uint64_t) -> Result<void> {
-    return remote::may_be_same(known, observed)
+  const auto check = [known](const remote::FileVersion& observed, std::uint64_t,
+                             transfer::Overlap overlap) -> Result<void> {
+    return overlap != transfer::Overlap::differs && remote::may_be_same(known, observed)
                ? Result<void>()
                : make_error(Errc::stale,
                             "the file was changed on the server while it was being written here");
@@ -435,8 +437,9 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
     return copy;
   }
   const auto check_version = [this, check, epoch](const remote::FileVersion& observed,
-                                                  std::uint64_t offset) -> Result<void> {
-    return check ? this->check_version(observed, offset, epoch) : Result<void>();
+                                                  std::uint64_t offset,
+                                                  transfer::Overlap overlap) -> Result<void> {
+    return check ? this->check_version(observed, offset, overlap, epoch) : Result<void>();
   };
   FTPSFS_TRY(transfer::fetch_into(*copy, services_.remote, path, check_version, services_.budget,
                                   services_.pace, services_.limits, stop));
