@@ -93,6 +93,12 @@ Result<Gate::Pass> OpenFile::enter_behind_others(const Wait& wait) {
   return gate_.enter(Wait::for_at_most(kLongestWork, wait.stop));
 }
 
+Result<OpenFile::Turn> OpenFile::await_turn(const Wait& wait) {
+  const auto left = wait.deadline - SteadyClock::now();
+  FTPSFS_TRY_ASSIGN(Gate::Pass pass, enter_behind_others(wait));
+  return Turn{std::move(pass), Wait{SteadyClock::now() + left, wait.stop}};
+}
+
 transfer::PathProvider OpenFile::own_path() const {
   return [&services = services_, ino = ino_] {
     return services.inodes.path(ino, services.settings.root);
@@ -170,11 +176,8 @@ std::optional<Result<void>> OpenFile::try_write(FileHandle& handle, WritePlace p
 
 Result<void> OpenFile::write(FileHandle& handle, WritePlace place, const Slice& data,
                              const Request& request) {
-  // The time at the gate is not the server's silence: the request keeps what it had left.
-  const auto left = request.wait.deadline - SteadyClock::now();
-  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter_behind_others(request.wait));
-  FTPSFS_TRY(write_to(handle, place, data,
-                      Request{request.pid, {SteadyClock::now() + left, request.wait.stop}}));
+  FTPSFS_TRY_ASSIGN(const Turn turn, await_turn(request.wait));
+  FTPSFS_TRY(write_to(handle, place, data, Request{request.pid, turn.wait}));
   handle.appended = handle.appended || place.append;
   const MutexLock lock(mutex_);
   note_written();

@@ -80,6 +80,12 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// The same for what must not fail because another operation on the file, which works, takes
   /// longer than one answer of the server may: until the stop token fires.
   Result<Gate::Pass> enter_behind_others(const Wait& wait);
+  struct Turn {
+    Gate::Pass pass;
+    Wait wait;  ///< with what was left of the time before
+  };
+  /// The same for who has more to do: the time at the gate is not the server's silence.
+  Result<Turn> await_turn(const Wait& wait);
 
   /// Its content may have been read, or may be on its way, ahead of this opening.
   void adopt_ahead();

@@ -200,6 +200,7 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
 
 Result<Slices> OpenFile::read_once(FileHandle& handle, std::uint64_t offset, std::size_t size,
                                    const Request& request) {
+  Wait wait = request.wait;
   for (;;) {
     Outdated outdated;  // its end joins a pump that may want the mutex: destroyed without it
     FilesAhead::Dropped dropped;
@@ -226,11 +227,11 @@ Result<Slices> OpenFile::read_once(FileHandle& handle, std::uint64_t offset, std
       }
     }
     if (kept) {
-      return kept->read(offset, size, request.wait.stop);
+      return kept->read(offset, size, wait.stop);
     }
     if (ahead) {
-      auto whole = ahead->await(request.wait.no_longer_than(Services::kAheadPatience));
-      if (!whole && request.wait.stop.stop_requested()) {
+      auto whole = ahead->await(wait.no_longer_than(Services::kAheadPatience));
+      if (!whole && wait.stop.stop_requested()) {
         return std::move(whole).error();
       }
       const MutexLock lock(mutex_);
@@ -246,17 +247,18 @@ Result<Slices> OpenFile::read_once(FileHandle& handle, std::uint64_t offset, std
       continue;
     }
     if (copy) {
-      return copy->read(offset, size, request.wait.stop);
+      return copy->read(offset, size, wait.stop);
     }
     if (!stream) {
       // Bytes on their way to the server cannot be read back from it half-way: take a copy.
-      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter(request.wait));
+      FTPSFS_TRY_ASSIGN(const Turn turn, await_turn(wait));
       if (std::holds_alternative<Streaming>(content())) {
-        FTPSFS_TRY(stage(request.wait.stop));
+        FTPSFS_TRY(stage(wait.stop));
       }
+      wait = turn.wait;
       continue;
     }
-    auto slices = stream->read(offset, size, known_size, request.wait);
+    auto slices = stream->read(offset, size, known_size, wait);
     if (!slices) {
       const MutexLock lock(mutex_);
       if (epoch_ != epoch && slices.error().code != Errc::cancelled) {
