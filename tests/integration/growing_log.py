@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""A log on the server that is read through the mount while it is written."""
+
+import subprocess
+import threading
+import time
+
+from box import wait_for
+
+
+def read_a_growing_log(box):
+    """Twenty lines a second; programs that read it to its end, and one that follows it."""
+    path = box.put("log", b"".join(b"line %06d, of those before\n" % number for number in range(3000)))
+    mount = box.mount(attr_timeout=1, dir_cache_timeout=1)
+    tail = box.start(["tail", "-n", "+1", "-s", "0.2", "-f", mount / "log"],
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    over = threading.Event()
+
+    def write():
+        number = 0
+        while not over.wait(0.05):
+            with open(path, "ab") as file:
+                file.write(b"line %06d, one of many\n" % number)
+            number += 1
+
+    def collect():
+        while piece := tail.stdout.read1(1 << 16):
+            seen.append(piece)
+
+    seen = []
+    threads = [threading.Thread(target=write), threading.Thread(target=collect)]
+    for thread in threads:
+        thread.start()
+    readings = []
+    try:
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            readings.append(box.run(["cat", mount / "log"]).stdout)
+        over.set()
+        threads[0].join()
+        content = path.read_bytes()
+        assert wait_for(lambda: sum(map(len, seen)) >= len(content), seconds=20)
+        assert tail.poll() is None, tail.stderr.read()
+    finally:
+        over.set()
+        tail.terminate()
+        for thread in threads:
+            thread.join()
+    assert b"".join(seen) == content
+    for reading in readings:
+        assert content.startswith(reading) and reading.endswith(b"\n"), f"{len(reading)} of {len(content)} bytes"
+    sizes = [len(reading) for reading in readings]
+    assert sizes[-1] > sizes[0], sizes
