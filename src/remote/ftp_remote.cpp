@@ -24,6 +24,7 @@ session::PoolSettings pool_settings(const FtpRemoteSettings& settings,
   session::PoolSettings pool;
   pool.max_sessions = settings.max_conns;
   pool.connect_timeout = settings.session.connect_timeout;
+  pool.outage_grace = settings.session.timeout;
   // A round trip for the connection, and what is left of the one that brought the port.
   pool.turnaround = [&knowledge]() -> SteadyClock::duration {
     return knowledge.round_trip() * 3 / 2;

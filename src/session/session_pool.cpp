@@ -230,7 +230,8 @@ Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_l
     }
     // A backoff that ends is nobody's event: wake up for it.
     const bool backing_off = outage_ && next_dial_ > SteadyClock::now();
-    const Wait limit = backing_off ? Wait{std::min(next_dial_, wait.deadline), wait.stop} : wait;
+    const Wait limit =
+        backing_off ? Wait{std::min(end_of_pause(), wait.deadline), wait.stop} : wait;
     waiter.turn.wait(mutex_, limit, [this, &waiter, backing_off]() FTPSFS_NO_ANALYSIS {
       const bool still_backing_off = outage_ && next_dial_ > SteadyClock::now();
       return waiter.member != nullptr || refusal().has_value() || backing_off != still_backing_off;
@@ -253,11 +254,23 @@ std::optional<Error> SessionPool::refusal() const {
     return login_refused_;
   }
   // In a long outage programs get their error at once, and one of them dials now and then.
-  if (outage_ && count_live() == 0 && SteadyClock::now() < next_dial_ &&
-      SteadyClock::now() - outage_began_ > settings_.outage_grace) {
+  if (outage_ && SteadyClock::now() < next_dial_ && is_grace_over()) {
     return outage_;
   }
   return std::nullopt;
+}
+
+bool SessionPool::is_grace_over() const {
+  return cut_off_since_ && clock_.now() - *cut_off_since_ >= settings_.outage_grace;
+}
+
+/// When the next dial is due, or the grace ends before it.
+SteadyTime SessionPool::end_of_pause() const {
+  if (!cut_off_since_ || is_grace_over()) {
+    return next_dial_;
+  }
+  const auto left = settings_.outage_grace - (clock_.now() - *cut_off_since_);
+  return std::min(next_dial_, SteadyClock::now() + left);
 }
 
 unsigned SessionPool::count_live() const {

@@ -130,6 +130,62 @@ def test_copies_go_on_after_an_outage_shorter_than_the_timeout(far_box, outage):
     assert before < 12 * MEBIBYTE, "the copy was over before the outage"
 
 
+class Reading:
+    """A `cat` of a file that is under way, and a `ls` that is begun when the link is down."""
+
+    def __init__(self, box, mount):
+        self.box = box
+        self.mount = mount
+        self.theirs = box.folder / "theirs"
+        self.cat = box.start(["bash", "-c", f"cat {mount}/there > {self.theirs}"], stderr=subprocess.PIPE)
+        assert wait_for(lambda: self.theirs.exists() and self.theirs.stat().st_size > MEBIBYTE)
+
+    def list(self):
+        self.ls = self.box.start(["ls", self.mount], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def waits(self):
+        return self.cat.poll() is None and self.ls.poll() is None
+
+    def finish(self):
+        names, errors = self.ls.communicate(timeout=60)
+        assert (self.ls.returncode, names) == (0, b"small\nthere\n"), errors
+        errors = self.cat.communicate(timeout=60)[1]
+        assert self.cat.returncode == 0, errors
+        assert sha256(self.theirs) == sha256(self.box.remote / "there")
+
+
+def test_an_interface_may_be_down_for_most_of_the_timeout(far_box, link):
+    box = far_box
+    furnish(box)
+    reading = Reading(box, box.mount(timeout=20, connect_timeout=5, **UNCACHED))
+    outage = Outage(link, "interface-down")
+    outage.begin()
+    try:
+        reading.list()
+        time.sleep(13)
+        waited = reading.waits()
+    finally:
+        outage.end()
+    assert waited, box.last.log_tail()
+    reading.finish()
+
+
+def test_a_server_may_be_away_for_most_of_the_timeout(far_box, far_server):
+    """It refuses connections: nobody has to wait for that, but everybody for the server."""
+    box = far_box
+    furnish(box)
+    reading = Reading(box, box.mount(timeout=20, connect_timeout=5, **UNCACHED))
+    far_server.kill()
+    try:
+        reading.list()
+        time.sleep(13)
+        waited = reading.waits()
+    finally:
+        far_server.start()
+    assert waited, box.last.log_tail()
+    reading.finish()
+
+
 def test_an_outage_longer_than_the_timeout_is_told_in_time_and_then_over(far_box, outage):
     box = far_box
     furnish(box)

@@ -19,7 +19,9 @@
 //   lent any more: idle ones are closed, the others when they come back, and a login under way is
 //   made again; what came of it teaches nothing.
 // - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
-//   out a short outage within its own deadline; in a long one it fails at once.
+//   out an outage within its own deadline, until the grace is over; in a longer one it fails at
+//   once. An outage begins when no session lives and none can be had: while one lives, what cannot
+//   be had is one more.
 // - Who needs a session while all are lent dials one, unless one comes back within a round trip.
 // More
 //   are dialled in the background when somebody knows that they will be of use (grow).
@@ -104,8 +106,8 @@ struct PoolSettings {
   Duration idle_close = std::chrono::seconds(60);
   /// Below the idle limits of servers and of the tables of NAT boxes.
   Duration keep_alive = std::chrono::seconds(45);
-  /// How long acquires ride out an outage, counted from the first failed dial.
-  Duration outage_grace = std::chrono::seconds(10);
+  /// How long acquires ride out an outage, counted from its first failed dial.
+  Duration outage_grace = std::chrono::seconds(30);
   Duration first_backoff = std::chrono::milliseconds(200);
   Duration longest_backoff = std::chrono::seconds(5);
   /// How long a learned limit holds before one more session is tried.
@@ -254,6 +256,8 @@ class SessionPool {
   std::vector<Request> choose_requests() FTPSFS_REQUIRES(mutex_);
   void send_requests(std::vector<Request> requests);
   std::optional<Error> refusal() const FTPSFS_REQUIRES(mutex_);
+  bool is_grace_over() const FTPSFS_REQUIRES(mutex_);
+  SteadyTime end_of_pause() const FTPSFS_REQUIRES(mutex_);
   std::unique_ptr<Member> remove(Member* member) FTPSFS_REQUIRES(mutex_);
   unsigned count_live() const FTPSFS_REQUIRES(mutex_);
   unsigned count_current() const FTPSFS_REQUIRES(mutex_);
@@ -307,9 +311,11 @@ class SessionPool {
   SteadyTime limit_learned_ FTPSFS_GUARDED_BY(mutex_);
   std::optional<Error> login_refused_ FTPSFS_GUARDED_BY(mutex_);
 
-  // The outage under way: no dial has succeeded since.
+  // Dials fail: none has succeeded since.
   std::optional<Error> outage_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime outage_began_ FTPSFS_GUARDED_BY(mutex_);
+  /// The first of them with no session alive beside it.
+  std::optional<SteadyTime> cut_off_since_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime next_dial_ FTPSFS_GUARDED_BY(mutex_);
   Duration backoff_ FTPSFS_GUARDED_BY(mutex_){0};
 

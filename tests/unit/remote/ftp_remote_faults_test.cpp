@@ -40,6 +40,16 @@ TEST_F(Faults, ARestartOfTheServerGoesUnnoticed) {
   EXPECT_EQ(server_->count("MKD"), 1);
 }
 
+TEST_F(Faults, AnOutageIsRiddenOutForTheTimeoutAlone) {
+  settings_.session.timeout = std::chrono::milliseconds(50);
+  connect();
+  server_->set_listening(false);
+  server_->reset_all_connections();
+  const Wait wait = Wait::for_at_most(std::chrono::seconds(25));
+  expect_error(remote_->stat(at("/f"), wait), Errc::unreachable);
+  EXPECT_FALSE(wait.expired()) << "it did not give up by itself";
+}
+
 TEST_F(Faults, FailuresOfTheLinkAndSecondAttemptsAreCounted) {
   ASSERT_TRUE(remote_->stat(at("/f"), soon()));
   EXPECT_EQ(remote_->counters().link_failures, 0U);

@@ -174,6 +174,41 @@ TEST_F(Pool, AShortOutageIsRiddenOut) {
   EXPECT_EQ(server_.dials, 5);
 }
 
+TEST_F(Pool, AnOutageIsRiddenOutUntilTheGraceIsOverAndNoLonger) {
+  settings_.first_backoff = settings_.longest_backoff = Duration{0};
+  settings_.outage_grace = std::chrono::seconds(30);
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.on_dial = [this] { clock_.advance(std::chrono::seconds(1)); };
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
+  EXPECT_EQ(server_.dials, 1 + 31) << "the first one that failed, and one each second";
+}
+
+/// What cannot be had beside a session that lives is one more session; it must not use the grace
+/// up.
+TEST_F(Pool, AnOutageBeginsWhenNoSessionIsLeft) {
+  settings_.first_backoff = settings_.longest_backoff = std::chrono::milliseconds(1);
+  SessionPool& pool = make(2);
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(lease);
+  std::stop_source given_up;
+  server_.on_dial = [&given_up] { given_up.request_stop(); };
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
+  const Wait wait{soon().deadline, given_up.get_token()};
+  EXPECT_EQ(pool.acquire(Purpose::metadata, wait).error().code, Errc::cancelled);
+  clock_.advance(std::chrono::hours(1));
+  server_.on_dial = nullptr;
+  server_.stop_failing();
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 2);
+  lease->discard();
+  lease->give_back();
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
 TEST_F(Pool, InALongOutageTheErrorComesAtOnce) {
   settings_.first_backoff = std::chrono::milliseconds(0);
   settings_.outage_grace = Duration{0};
