@@ -233,7 +233,8 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
   if (live > 0) {
     return Verdict::try_again;
   }
-  return ever_logged_in_ && !is_grace_over() ? Verdict::try_again : Verdict::give_up;
+  const bool is_patient = rides_out(wait) || !is_grace_over();
+  return ever_logged_in_ && is_patient ? Verdict::try_again : Verdict::give_up;
 }
 
 void SessionPool::learn_limit(const Error& error, unsigned others) {

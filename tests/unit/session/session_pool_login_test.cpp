@@ -223,6 +223,67 @@ TEST_F(Pool, InALongOutageTheErrorComesAtOnce) {
   EXPECT_EQ(server_.dials, 2);
 }
 
+/// A pool that has lost its only session, and whose next dials fail.
+class EndlessWait : public Pool {
+ protected:
+  static Wait endless(std::stop_token stop = {}) {
+    return Wait::for_at_most(kNoLimit, std::move(stop));
+  }
+  SessionPool& make_cut_off(int failures, Duration backoff) {
+    settings_.outage_grace = Duration{0};
+    settings_.first_backoff = settings_.longest_backoff = backoff;
+    SessionPool& pool = make(2);
+    pool.acquire(Purpose::metadata, soon())->discard();
+    server_.fail_next(make_broken(Errc::unreachable, "connection refused"), failures);
+    return pool;
+  }
+  /// One that has dialled in vain, and waits for the next dial.
+  std::future<Result<Lease>> wait_for_next_dial(std::stop_token stop = {}) {
+    auto waits = std::async(std::launch::async, [this, stop] {
+      return pool_->acquire(Purpose::metadata, endless(stop));
+    });
+    while (pool_->counters().failed_logins == 0 || pool_->counters().waiting == 0) {
+      std::this_thread::yield();
+    }
+    return waits;
+  }
+};
+
+TEST_F(EndlessWait, RidesOutAnyOutage) {
+  SessionPool& pool = make_cut_off(20, Duration{0});
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, endless()));
+  EXPECT_EQ(server_.dials, 1 + 20 + 1);
+}
+
+TEST_F(EndlessWait, IsEndedByItsStopAtOnce) {
+  make_cut_off(1, std::chrono::hours(1));
+  std::stop_source stop;
+  auto waits = wait_for_next_dial(stop.get_token());
+  EXPECT_FALSE(is_ready(waits));
+  stop.request_stop();
+  EXPECT_EQ(waits.get().error().code, Errc::cancelled);
+}
+
+/// The error is none that anybody would try again for.
+TEST_F(EndlessWait, EndsWithTheMount) {
+  SessionPool& pool = make_cut_off(1, std::chrono::hours(1));
+  auto waits = wait_for_next_dial();
+  EXPECT_FALSE(is_ready(waits));
+  EXPECT_TRUE(pool.waits_for_ever(endless()));
+  pool.end_endless_waits();
+  EXPECT_EQ(waits.get().error().code, Errc::io_error);
+  EXPECT_EQ(pool.acquire(Purpose::metadata, endless()).error().code, Errc::io_error);
+  EXPECT_FALSE(pool.waits_for_ever(endless()));
+}
+
+TEST_F(EndlessWait, DoesNotOutlastARefusedPassword) {
+  SessionPool& pool = make_cut_off(3, Duration{0});
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
+  EXPECT_EQ(pool.acquire(Purpose::metadata, endless()).error().code, Errc::login_refused);
+  EXPECT_EQ(server_.dials, 1 + 3 + 1);
+}
+
 TEST_F(Pool, AnUntrustedCertificateIsNotTriedAgain) {
   SessionPool& pool = make(2);
   {
