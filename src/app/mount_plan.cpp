@@ -428,6 +428,7 @@ remote::FtpRemoteSettings remote_settings(const MountPlan& plan) {
   settings.session.server.date_order = options.date_order;
   settings.session.trace = plan.trace;
   settings.max_conns = options.max_conns;
+  settings.retries = static_cast<int>(options.retries);
   settings.warm_conns = options.warm_conns;
   settings.verify_content = options.verify_content;
   return settings;
@@ -454,6 +455,8 @@ fs::Settings filesystem_settings(const MountPlan& plan, const remote::RemotePath
   settings.buffer_bytes = options.buffer_size;
   settings.readahead_bytes = options.readahead;
   settings.timeout = options.timeout;
+  settings.waits_for_link = options.hard;
+  settings.retries = static_cast<int>(options.retries);
   settings.staging_directory = plan.staging_directory;
   settings.staging_bytes = options.staging_size;
   settings.source = plan.url.fsname();
@@ -501,6 +504,9 @@ fuse::ServeSettings serve_settings(const MountPlan& plan) {
   fuse::ServeSettings settings;
   // A request may find its connection dead, dial another one, and then do its work once more.
   settings.operation_timeout = plan.options.connect_timeout + 2 * plan.options.timeout;
+  if (plan.options.hard) {
+    settings.operation_timeout = settings.settle_timeout = kNoLimit;
+  }
   return settings;
 }
 

@@ -382,6 +382,7 @@ ExitCode serve(const MountPlan& plan, remote::FtpRemote& remote, fs::Filesystem&
   std::atomic<std::size_t> unfinished = 0;
   const auto ended = session.serve([&](const Wait& wait) {
     notify(manager, "STOPPING=1\nSTATUS=Finishing uploads");
+    remote.end_endless_waits();
     unfinished = filesystem.finish_uploads(wait);
     if (courier != nullptr) {
       courier->hurry();

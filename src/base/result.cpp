@@ -134,4 +134,8 @@ bool is_link_failure(Errc code) noexcept {
   }
 }
 
+bool is_link_away(Errc code) noexcept {
+  return code == Errc::timed_out || code == Errc::closed || code == Errc::unreachable;
+}
+
 }  // namespace ftpsfs

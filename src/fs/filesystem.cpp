@@ -56,7 +56,8 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
       file_prefetch_(services_,
                      [this](Ino ino, std::uint64_t size) { return has_pages(ino, size); }),
       size_meter_(services_) {
-  services_.limits.stall_timeout = settings_.timeout;
+  services_.limits.stall_timeout = settings_.waits_for_link ? kNoLimit : settings_.timeout;
+  services_.limits.retries = settings_.retries;
   services_.limits.taken_up = &services_.taken_up;
   services_.limits.readahead = settings_.readahead_bytes;
   // Some are left to other programs, and to work ahead of need.

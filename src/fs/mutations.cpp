@@ -54,7 +54,7 @@ Result<EntryReply> Filesystem::Impl::make_directory(Ino parent, const std::strin
   }
   if (services_.remote.traits().writes_back) {
     // Who has accepted it knows what it is; the parent's listing stays whole.
-    auto entry = services_.remote.stat(path, request.wait.uncancellable());
+    auto entry = services_.remote.stat(path, services_.deaf(request.wait));
     if (!entry) {
       cache_.invalidate_entry(parent, name);
       return std::move(entry).error();
@@ -64,7 +64,7 @@ Result<EntryReply> Filesystem::Impl::make_directory(Ino parent, const std::strin
   } else {
     cache_.invalidate_entry(parent, name);
   }
-  FTPSFS_TRY_ASSIGN(Tree::Known made, tree_.fetch(parent, name, request.wait.uncancellable()));
+  FTPSFS_TRY_ASSIGN(Tree::Known made, tree_.fetch(parent, name, services_.deaf(request.wait)));
   if (!made.entry) {
     return make_error(Errc::io_error, "the server made the directory, but does not show it");
   }
@@ -101,7 +101,7 @@ Result<EntryReply> Filesystem::Impl::make_symlink(const std::string& target, Ino
     return std::move(made).error();
   }
   FTPSFS_TRY_ASSIGN(const Tree::Known shown,
-                    tree_.fetch(parent, name, request.wait.uncancellable()));
+                    tree_.fetch(parent, name, services_.deaf(request.wait)));
   if (!shown.entry) {
     return make_error(Errc::io_error, "the server made the link, but does not show it");
   }

@@ -64,7 +64,14 @@ struct Services {
   MeasuredSizes sizes{settings.attr_timeout, clock};
 
   /// For steps that must not be abandoned half-way, whatever the program does.
-  Wait own_wait() const { return Wait::for_at_most(limits.stall_timeout); }
+  Wait own_wait() const {
+    // What waits behind a journal is not the remote's to end.
+    return Wait::for_at_most(remote.traits().writes_back ? settings.timeout : limits.stall_timeout);
+  }
+  /// What is left of a program's wait, for what must be finished once begun.
+  Wait deaf(const Wait& wait) const {
+    return wait.is_endless() ? own_wait() : wait.uncancellable();
+  }
 
   /// For what is done ahead of need: a program may come to wait for it, and would wait longer for
   /// its own.

@@ -8,7 +8,6 @@
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/pause.hpp"
 #include "ftpsfs/fuse/caller.hpp"
-#include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
 CallerWatch::CallerWatch(PendingRequests& requests)

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
-#include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
 namespace {

@@ -38,7 +38,7 @@ Frontend::Frontend(fs::Filesystem& filesystem, RequestBuffers& buffers,
       buffers_(buffers),
       settings_(settings),
       max_read_(max_read),
-      undo_(filesystem, settings.settle_timeout),
+      undo_(filesystem, std::min(settings.settle_timeout, ServeSettings{}.settle_timeout)),
       work_({"ftpsfs-work", std::max<std::size_t>(settings.max_threads, 1), Duration(30'000)}),
       settle_({"ftpsfs-settle", std::max<std::size_t>(settings.max_threads / 2, 1),
                Duration(30'000)}) {}

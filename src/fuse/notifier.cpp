@@ -11,7 +11,6 @@
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/fuse/libfuse.hpp"
-#include "no_limit.hpp"
 
 namespace ftpsfs::fuse {
 namespace {

@@ -12,6 +12,7 @@
 #include "ftp_target_listings.hpp"
 #include "ftpsfs/base/clock.hpp"
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/base/pause.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
 #include "ftpsfs/session/metadata_queue.hpp"
 #include "ftpsfs/session/server_knowledge.hpp"
@@ -67,7 +68,8 @@ class FtpRemote::Core {
   UnansweredStores& unanswered_stores() noexcept { return unanswered_stores_; }
 
   /// Runs `operation(session, wait)`, which may be repeated: on another session when the link
-  /// fails, within the deadline.
+  /// fails, within the deadline. Where the wait is endless, for as long as the link is away.
+  /// @errors io_error in place of a failed link, where the wait is endless: see the pool.
   template <typename Operation>
   auto repeat(session::Purpose purpose, const Wait& wait, Operation operation)
       -> decltype(operation(std::declval<session::Session&>(), wait)) {
@@ -80,17 +82,19 @@ class FtpRemote::Core {
   template <typename Operation>
   auto repeat_with_lease(session::Purpose purpose, const Wait& wait, Operation operation)
       -> decltype(operation(std::declval<session::Lease&>(), wait)) {
-    constexpr int kAttempts = 3;
     for (int attempt = 1;; ++attempt) {
       FTPSFS_TRY_ASSIGN(auto lease, pool_.acquire(purpose, wait));
-      auto result = operation(lease, attempt < kAttempts ? limit_for(lease, wait) : wait);
+      auto result = operation(lease, limit_for(lease, wait, attempt));
       if (result) {
         return result;
       }
       const Error& error = result.error();
       note_failure(lease, error);
-      if (attempt == kAttempts || !worth_another_session(error, attempt) || wait.expired() ||
+      if (!worth_another_session(error, attempt, wait) || wait.expired() ||
           wait.stop.stop_requested()) {
+        if (wait.is_endless() && is_link_failure(error.code)) {
+          result = make_error(Errc::io_error, error.text);
+        }
         return result;
       }
       log::debug("trying on another session: {}", error.text);
@@ -98,7 +102,31 @@ class FtpRemote::Core {
       if (is_link_failure(error.code) || wants_new_login(error)) {
         lease.discard();  // else the pool would lend the same session again
       }
+      lease.give_back();
+      pause_before(attempt + 1, wait);
     }
+  }
+
+  /// repeat() for what must be known in the end: deaf to the stop. An endless wait it ends, but
+  /// then there is one more try, of no more than one operation's time.
+  template <typename Operation>
+  auto insist(const Wait& wait, Operation operation)
+      -> decltype(operation(std::declval<session::Session&>(), wait)) {
+    if (!wait.is_endless()) {
+      return repeat(session::Purpose::metadata, wait.uncancellable(), operation);
+    }
+    auto result = repeat(session::Purpose::metadata, wait, operation);
+    if (result || !wait.stop.stop_requested()) {
+      return result;
+    }
+    return repeat(session::Purpose::metadata, Wait::for_at_most(settings_.session.timeout),
+                  operation);
+  }
+
+  /// The limit of one step of a transfer, or of any other that the server is to answer: the wait
+  /// itself, unless it has no end. A link that died without a word is found by it.
+  Wait step_of(const Wait& wait, int steps = 1) const {
+    return wait.is_endless() ? wait.no_longer_than(settings_.session.timeout * steps) : wait;
   }
 
   /// What the pool and the counters are told of an operation or a transfer that failed.
@@ -114,18 +142,20 @@ class FtpRemote::Core {
   template <typename Send, typename Settle, typename Look>
   Result<void> mutate(const Wait& wait, const Change<Send, Settle, Look>& change) {
     const ChangeNote note(target_listings_);
-    for (bool last = false;; last = true) {
+    for (int attempt = 1;; ++attempt) {
+      const bool last = attempt > std::min(1, settings_.retries) && !pool_.waits_for_ever(wait);
       FTPSFS_TRY_ASSIGN(auto lease, pool_.acquire(session::Purpose::metadata, wait, true));
       if (wait.stop.stop_requested()) {
         return wait.give_up("a free connection");
       }
       // Once sent, the outcome must be known: deaf to the stop, with time left for the look.
-      Result<void> sent = change.send(session_of(lease), most_of(wait).uncancellable());
+      Result<void> sent =
+          change.send(session_of(lease), step_of(most_of(wait), kChangeSteps).uncancellable());
       if (sent) {
         return sent;
       }
       if (!is_link_failure(sent.error().code)) {
-        if (sent.error().reply_code == kLoggedOut && !last) {
+        if (sent.error().reply_code == kLoggedOut && attempt == 1) {
           lease.discard();
           ++traffic_.sent_again;
           continue;
@@ -137,15 +167,18 @@ class FtpRemote::Core {
       lease.give_back();
       log::info("the reply to a change was lost ({}); looking whether it was made",
                 sent.error().text);
-      Result<bool> done = repeat(session::Purpose::metadata, wait.uncancellable(), change.look);
+      Result<bool> done = insist(wait, change.look);
       if (done && *done) {
         return {};
       }
       // A server that timed out may still be at it; one whose connection is closed is not.
-      if (!done || last || sent.error().code != Errc::closed || wait.expired()) {
+      const bool is_over = sent.error().code == Errc::closed ||
+                           (pool_.waits_for_ever(wait) && sent.error().code == Errc::truncated);
+      if (!done || last || !is_over || wait.expired()) {
         return sent;
       }
       ++traffic_.sent_again;
+      pause_before(attempt + 1, wait);
     }
   }
 
@@ -158,7 +191,7 @@ class FtpRemote::Core {
     if (wait.stop.stop_requested()) {
       return wait.give_up("a free connection");
     }
-    auto sent = send(session_of(lease), wait.uncancellable());
+    auto sent = send(session_of(lease), step_of(wait, kChangeSteps).uncancellable());
     if (!sent) {
       note_failure(lease, sent.error());
       lease.discard();
@@ -190,18 +223,17 @@ class FtpRemote::Core {
   /// about that, and the look goes on over another session.
   template <typename Settle>
   Error explain(session::Lease lease, Error refusal, const Settle& settle, const Wait& wait) {
-    Error meaning = settle(session_of(lease), refusal, wait.uncancellable());
+    Error meaning = settle(session_of(lease), refusal, step_of(wait, kChangeSteps).uncancellable());
     lease.note(meaning);
     if (!is_link_failure(meaning.code)) {
       return meaning;
     }
     lease.discard();
     lease.give_back();
-    const Result<void> again =
-        repeat(session::Purpose::metadata, wait.uncancellable(),
-               [&refusal, &settle](session::Session& session, const Wait& limit) -> Result<void> {
-                 return settle(session, refusal, limit);
-               });
+    const Result<void> again = insist(
+        wait, [&refusal, &settle](session::Session& session, const Wait& limit) -> Result<void> {
+          return settle(session, refusal, limit);
+        });
     if (!is_link_failure(again.error().code)) {
       return again.error();
     }
@@ -210,9 +242,17 @@ class FtpRemote::Core {
   }
 
   /// A session that was idle may hang on a link that is long dead: it gets half of the time. One
-  /// that was in use a moment ago is believed to have the time of one operation at least.
-  Wait limit_for(const session::Lease& lease, const Wait& wait) const {
+  /// that was in use a moment ago is believed to have the time of one operation at least. Where the
+  /// wait is endless, each attempt has more time than the one before: a server may be slow.
+  Wait limit_for(const session::Lease& lease, const Wait& wait, int attempt) const {
     constexpr Duration kShortIdle = std::chrono::seconds(5);
+    constexpr int kMostSteps = 8;
+    if (wait.is_endless()) {
+      return step_of(wait, std::min(attempt, kMostSteps));
+    }
+    if (attempt >= attempts()) {
+      return wait;
+    }
     const Wait half = fraction_of(wait, 2, 1);
     const Wait one = wait.no_longer_than(settings_.session.timeout);
     return lease.idle_before() < kShortIdle && half.deadline < one.deadline ? one : half;
@@ -222,9 +262,31 @@ class FtpRemote::Core {
     const auto left = std::chrono::duration_cast<Duration>(wait.deadline - SteadyClock::now());
     return wait.no_longer_than(std::max(Duration{0}, left / parts * taken));
   }
-  static bool worth_another_session(const Error& error, int attempt) {
-    return is_link_failure(error.code) || (wants_new_login(error) && attempt == 1);
+  /// One, and `retries` more.
+  int attempts() const { return 1 + settings_.retries; }
+  /// A server's process that is killed ends its connections without TLS's close_notify: that is
+  /// truncated, as the end of a transfer is. A transfer's leaves the session usable.
+  static bool is_away(const Error& error) {
+    return is_link_away(error.code) ||
+           (error.code == Errc::truncated && error.fate == SessionFate::broken);
   }
+  bool worth_another_session(const Error& error, int attempt, const Wait& wait) const {
+    const bool is_worth_it = attempt < attempts() ? is_link_failure(error.code)
+                                                  : is_away(error) && pool_.waits_for_ever(wait);
+    return is_worth_it || (wants_new_login(error) && attempt == 1);
+  }
+  /// Who tries without end must not do so without a pause: a server may end each session at once.
+  void pause_before(int attempt, const Wait& wait) const {
+    constexpr Duration kFirst = std::chrono::milliseconds(200);
+    constexpr int kMostDoublings = 5;
+    if (attempt > attempts()) {
+      const int doublings = std::min(attempt - attempts() - 1, kMostDoublings);
+      pause_for(wait.no_longer_than(kFirst * (1 << doublings)));
+    }
+  }
+
+  /// A change may take the server longer than a question.
+  static constexpr int kChangeSteps = 2;
 
   const FtpRemoteSettings settings_;
   const SystemClock clock_;

@@ -24,6 +24,7 @@ session::PoolSettings pool_settings(const FtpRemoteSettings& settings,
   session::PoolSettings pool;
   pool.max_sessions = settings.max_conns;
   pool.connect_timeout = settings.session.connect_timeout;
+  pool.outage_grace = settings.session.timeout;
   // A round trip for the connection, and what is left of the one that brought the port.
   pool.turnaround = [&knowledge]() -> SteadyClock::duration {
     return knowledge.round_trip() * 3 / 2;
@@ -185,6 +186,10 @@ void FtpRemote::prepare() {
   core_->pool().grow(2);
 }
 
+void FtpRemote::end_endless_waits() {
+  core_->pool().end_endless_waits();
+}
+
 void FtpRemote::close(const Wait& wait) {
   core_->pool().close(wait);
 }
@@ -309,8 +314,16 @@ bool FtpRemote::takes_any_name_beside(const RemotePath& path) const {
 }
 
 Result<Listing> FtpRemote::list(const RemotePath& path, const Wait& wait,
-                                const ListingHints& hints) {
+                                const ListingHints& given) {
   const log::PathScope about(path.str());
+  ListingHints hints = given;
+  if (wait.is_endless()) {
+    // Who was shown a part waits no longer, and could not be told of the end for as long as the
+    // link is away. But as long as parts come they have the time of a step each.
+    hints.arriving = [this, &wait](const std::vector<Entry>&) {
+      return std::optional(core_->step_of(wait));
+    };
+  }
   return core_->repeat(
       Purpose::listing, wait,
       [this, &path, &hints](Session& session, const Wait& limit) -> Result<Listing> {

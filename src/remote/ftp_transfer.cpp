@@ -37,8 +37,9 @@ class FtpReader final : public RemoteReader {
     if (download_ == nullptr) {
       return failure_ ? Result<std::size_t>(*failure_) : Result<std::size_t>(0U);
     }
-    FTPSFS_TRY(skip_bytes(wait));
-    return pass_on(download_ != nullptr ? download_->read(buffer, wait)
+    const Wait step = core_.step_of(wait);
+    FTPSFS_TRY(skip_bytes(step));
+    return pass_on(download_ != nullptr ? download_->read(buffer, step)
                                         : Result<std::size_t>(std::size_t{0}));
   }
 
@@ -106,7 +107,7 @@ class FtpWriter final : public RemoteWriter {
   bool arrives_whole() const override { return false; }
 
   Result<void> write(std::span<const std::byte> data, const Wait& wait) override {
-    FTPSFS_TRY(upload_ == nullptr ? ended() : pass_on(upload_->write(data, wait)));
+    FTPSFS_TRY(upload_ == nullptr ? ended() : pass_on(upload_->write(data, core_.step_of(wait))));
     written_ += data.size();
     return {};
   }
@@ -117,12 +118,13 @@ class FtpWriter final : public RemoteWriter {
     if (upload_ == nullptr) {
       return ended();
     }
-    FTPSFS_TRY(pass_on(upload_->finish(wait)));
+    const Wait step = core_.step_of(wait);
+    FTPSFS_TRY(pass_on(upload_->finish(step)));
     const auto ended_at = std::chrono::system_clock::now();
     UploadEnding ending = ending_for(tail);
     // Changes, once sent, are deaf to the stop.
-    const Wait limit = tail.empty() ? wait : wait.uncancellable();
-    auto ran = ending.run(session_of(lease_), limit);
+    const bool is_change = !tail.empty();
+    auto ran = ending.run(session_of(lease_), is_change ? step.uncancellable() : step);
     if (!ran) {
       lease_.note(ran.error());
     }
@@ -131,11 +133,12 @@ class FtpWriter final : public RemoteWriter {
         ran && tail.digest ? std::optional(check_content(*tail.digest, wait)) : std::nullopt;
     end();
     // The upload is whole: a link that dies just now does not make it fail.
-    if (!ran && is_link_failure(ran.error().code) && !limit.expired()) {
-      ran = core_.repeat(session::Purpose::metadata, limit,
-                         [&ending](session::Session& session, const Wait& part) {
-                           return ending.run(session, part);
-                         });
+    if (!ran && is_link_failure(ran.error().code) && !wait.expired()) {
+      const auto again = [&ending](session::Session& session, const Wait& part) {
+        return ending.run(session, part);
+      };
+      ran = is_change ? core_.insist(wait, again)
+                      : core_.repeat(session::Purpose::metadata, wait, again);
     }
     auto outcome = ending.outcome(ran);
     if (outcome && tail.digest) {
@@ -147,7 +150,7 @@ class FtpWriter final : public RemoteWriter {
     }
     note_fresh(tail, outcome, ended_at);
     if (outcome && core_.unanswered_stores().has(path_.str())) {
-      FTPSFS_TRY(check_it_stays(outcome->version, limit));
+      FTPSFS_TRY(check_it_stays(outcome->version, wait));
     }
     return outcome;
   }
@@ -171,7 +174,7 @@ class FtpWriter final : public RemoteWriter {
   /// By this session; by others where its link fails, or its memory may deceive.
   Result<void> check_content(const Digest& digest, const Wait& wait) {
     ContentCheck check(path_, digest, core_.traffic().sessions);
-    auto ran = check.run(session_of(lease_), wait);
+    auto ran = check.run(session_of(lease_), core_.step_of(wait));
     if (!ran) {
       lease_.note(ran.error());
       end();
@@ -189,10 +192,9 @@ class FtpWriter final : public RemoteWriter {
   /// @errors truncated: an earlier STOR of the name, which was not answered, has come late.
   Result<void> check_it_stays(const FileVersion& arrived, const Wait& wait) {
     pause_for(wait.no_longer_than(UnansweredStores::kSettled));
-    const auto now = core_.repeat(session::Purpose::metadata, wait,
-                                  [this](session::Session& session, const Wait& part) {
-                                    return fetch_version(session, path_, part);
-                                  });
+    const auto now = core_.insist(wait, [this](session::Session& session, const Wait& part) {
+      return fetch_version(session, path_, part);
+    });
     if (now && now->size && arrived.size && *now->size < *arrived.size) {
       return make_error(
           Errc::truncated,

@@ -16,6 +16,7 @@ Result<MetadataQueue::Replies> MetadataQueue::ask(std::vector<ftp::Command> comm
                                                   const Wait& wait) {
   auto own = std::make_shared<Question>();
   own->commands = std::move(commands);
+  own->is_endless = wait.is_endless();
   MutexLock lock(mutex_);
   waiting_.push_back(own);
   if (flights_ < most_flights_) {
@@ -59,7 +60,7 @@ void MetadataQueue::lead(const std::shared_ptr<Question>& own, const Wait& wait)
   };
   Result<Replies> replies = make_error(Errc::io_error, "a flight failed");
   try {
-    replies = carrier_(choose, wait.no_longer_than(patience_));
+    replies = carrier_(choose, own->is_endless ? wait : wait.no_longer_than(patience_));
   } catch (const std::exception& e) {
     replies = make_error(Errc::io_error, e.what());
   }
@@ -74,6 +75,9 @@ void MetadataQueue::lead(const std::shared_ptr<Question>& own, const Wait& wait)
   }
   if (!replies && load.empty()) {
     load = take_load();  // no session was to be had: they learn why
+  }
+  if (!replies && !own->is_endless && is_link_away(replies.error().code)) {
+    keep_endless(load);
   }
   auto next = replies ? std::make_move_iterator(replies->begin())
                       : std::make_move_iterator(Replies::iterator());
@@ -98,6 +102,13 @@ MetadataQueue::Questions MetadataQueue::take_load() {
     load.splice(load.end(), waiting_, waiting_.begin());
   }
   return load;
+}
+
+/// They wait for the link to come back, as whoever leads them next will.
+void MetadataQueue::keep_endless(Questions& load) {
+  const auto first = std::stable_partition(
+      load.begin(), load.end(), [](const auto& question) { return !question->is_endless; });
+  waiting_.splice(waiting_.begin(), load, first, load.end());
 }
 
 void MetadataQueue::hand_over() {

@@ -123,6 +123,14 @@ PoolCounters SessionPool::counters() const {
 // ---- SessionPool: admission ----
 
 Result<Lease> SessionPool::acquire(Purpose purpose, const Wait& wait, bool must_be_alive) {
+  auto lease = find_session(purpose, wait, must_be_alive);
+  if (!lease && wait.is_endless() && is_link_failure(lease.error().code)) {
+    lease.error().code = Errc::io_error;  // else who waits without end would ask without end
+  }
+  return lease;
+}
+
+Result<Lease> SessionPool::find_session(Purpose purpose, const Wait& wait, bool must_be_alive) {
   bool first_in_line = false;
   doubt_after_sleep();
   for (;;) {
@@ -219,7 +227,7 @@ Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_l
   MutexLock lock(mutex_);
   const auto place = queue_.insert(first_in_line ? queue_.begin() : queue_.end(), &waiter);
   for (;;) {
-    if (auto refused = refusal()) {
+    if (auto refused = refusal(&wait)) {
       queue_.erase(place);
       return *std::move(refused);
     }
@@ -234,10 +242,12 @@ Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_l
     }
     // A backoff that ends is nobody's event: wake up for it.
     const bool backing_off = outage_ && next_dial_ > SteadyClock::now();
-    const Wait limit = backing_off ? Wait{std::min(next_dial_, wait.deadline), wait.stop} : wait;
-    waiter.turn.wait(mutex_, limit, [this, &waiter, backing_off]() FTPSFS_NO_ANALYSIS {
+    const Wait limit =
+        backing_off ? Wait{std::min(end_of_pause(wait), wait.deadline), wait.stop} : wait;
+    waiter.turn.wait(mutex_, limit, [this, &waiter, &wait, backing_off]() FTPSFS_NO_ANALYSIS {
       const bool still_backing_off = outage_ && next_dial_ > SteadyClock::now();
-      return waiter.member != nullptr || refusal().has_value() || backing_off != still_backing_off;
+      return waiter.member != nullptr || refusal(&wait).has_value() ||
+             backing_off != still_backing_off;
     });
     if (waiter.member != nullptr) {
       return waiter.member;
@@ -249,7 +259,7 @@ Result<SessionPool::Member*> SessionPool::admit(Purpose purpose, bool first_in_l
   }
 }
 
-std::optional<Error> SessionPool::refusal() const {
+std::optional<Error> SessionPool::refusal(const Wait* wait) const {
   if (closed_) {
     return make_error(Errc::closed, "the connection to the server is being shut down");
   }
@@ -257,11 +267,39 @@ std::optional<Error> SessionPool::refusal() const {
     return login_refused_;
   }
   // In a long outage programs get their error at once, and one of them dials now and then.
-  if (outage_ && count_live() == 0 && SteadyClock::now() < next_dial_ &&
-      SteadyClock::now() - outage_began_ > settings_.outage_grace) {
+  const bool is_long = outage_ && SteadyClock::now() < next_dial_ && is_grace_over();
+  if (is_long && (wait == nullptr || !rides_out(*wait))) {
     return outage_;
   }
   return std::nullopt;
+}
+
+bool SessionPool::rides_out(const Wait& wait) const {
+  return wait.is_endless() && !endless_waits_ended_;
+}
+
+bool SessionPool::waits_for_ever(const Wait& wait) const {
+  const MutexLock lock(mutex_);
+  return rides_out(wait) && !closed_;
+}
+
+void SessionPool::end_endless_waits() {
+  const MutexLock lock(mutex_);
+  endless_waits_ended_ = true;
+  wake_waiters();
+}
+
+bool SessionPool::is_grace_over() const {
+  return cut_off_since_ && clock_.now() - *cut_off_since_ >= settings_.outage_grace;
+}
+
+/// When the next dial is due, or the grace ends before it.
+SteadyTime SessionPool::end_of_pause(const Wait& wait) const {
+  if (!cut_off_since_ || is_grace_over() || rides_out(wait)) {
+    return next_dial_;
+  }
+  const auto left = settings_.outage_grace - (clock_.now() - *cut_off_since_);
+  return std::min(next_dial_, SteadyClock::now() + left);
 }
 
 unsigned SessionPool::count_live() const {

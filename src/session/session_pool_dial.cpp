@@ -146,6 +146,7 @@ void SessionPool::take_in(Member* member) {
   ever_logged_in_ = true;
   login_proved_ = true;
   outage_.reset();
+  cut_off_since_.reset();
   backoff_ = Duration{0};
 }
 
@@ -232,9 +233,8 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
   if (live > 0) {
     return Verdict::try_again;
   }
-  const bool ride_out =
-      ever_logged_in_ && SteadyClock::now() - outage_began_ < settings_.outage_grace;
-  return ride_out ? Verdict::try_again : Verdict::give_up;
+  const bool is_patient = rides_out(wait) || !is_grace_over();
+  return ever_logged_in_ && is_patient ? Verdict::try_again : Verdict::give_up;
 }
 
 void SessionPool::learn_limit(const Error& error, unsigned others) {
@@ -258,6 +258,9 @@ void SessionPool::note_outage(const Error& error) {
     backoff_ = std::min(backoff_ * 2, settings_.longest_backoff);
   }
   outage_ = error;
+  if (!cut_off_since_ && count_live() == 0) {
+    cut_off_since_ = clock_.now();
+  }
   next_dial_ = now + backoff_;
   log::debug("no connection: {}; next attempt in {} ms", error.text, backoff_.count());
 }
@@ -286,6 +289,7 @@ void SessionPool::forget_refusals() {
 std::vector<SessionPool::Request> SessionPool::try_refused_again() {
   login_refused_.reset();
   outage_.reset();
+  cut_off_since_.reset();
   backoff_ = Duration{0};
   if (limit_is_final_) {
     limit_is_final_ = false;

@@ -597,6 +597,12 @@ ReadStream::Core::Next ReadStream::Core::failed(Error error, std::uint64_t gener
     limits_.note_taken_up();
     return Next::reopen;
   }
+  if (is_link_away(error.code) && limits_.waits_for_link()) {
+    limits_.note_taken_up();
+    changed_.wait(mutex_, Wait::for_at_most(limits_.link_pause, stop),
+                  [&]() FTPSFS_NO_ANALYSIS { return generation_ != generation; });
+    return Next::reopen;
+  }
   error_ = std::move(error);
   error_until_ = SteadyClock::now() + kErrorStays;
   changed_.notify_all();

@@ -4,6 +4,7 @@ that can be, are told in time where it cannot, and no content is ever wrong."""
 
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -11,7 +12,7 @@ import pytest
 
 from box import sha256, wait_for
 from link import Link
-from mount import LOCAL
+from mount import LOCAL, patient
 
 pytestmark = [pytest.mark.faults, pytest.mark.real, pytest.mark.seconds(150)]
 
@@ -130,6 +131,62 @@ def test_copies_go_on_after_an_outage_shorter_than_the_timeout(far_box, outage):
     assert before < 12 * MEBIBYTE, "the copy was over before the outage"
 
 
+class Reading:
+    """A `cat` of a file that is under way, and a `ls` that is begun when the link is down."""
+
+    def __init__(self, box, mount):
+        self.box = box
+        self.mount = mount
+        self.theirs = box.folder / "theirs"
+        self.cat = box.start(["bash", "-c", f"cat {mount}/there > {self.theirs}"], stderr=subprocess.PIPE)
+        assert wait_for(lambda: self.theirs.exists() and self.theirs.stat().st_size > MEBIBYTE)
+
+    def list(self):
+        self.ls = self.box.start(["ls", self.mount], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def waits(self):
+        return self.cat.poll() is None and self.ls.poll() is None
+
+    def finish(self):
+        names, errors = self.ls.communicate(timeout=60)
+        assert (self.ls.returncode, names) == (0, b"small\nthere\n"), errors
+        errors = self.cat.communicate(timeout=60)[1]
+        assert self.cat.returncode == 0, errors
+        assert sha256(self.theirs) == sha256(self.box.remote / "there")
+
+
+def test_an_interface_may_be_down_for_most_of_the_timeout(far_box, link):
+    box = far_box
+    furnish(box)
+    reading = Reading(box, box.mount(timeout=20, connect_timeout=5, **UNCACHED))
+    outage = Outage(link, "interface-down")
+    outage.begin()
+    try:
+        reading.list()
+        time.sleep(13)
+        waited = reading.waits()
+    finally:
+        outage.end()
+    assert waited, box.last.log_tail()
+    reading.finish()
+
+
+def test_a_server_may_be_away_for_most_of_the_timeout(far_box, far_server):
+    """It refuses connections: nobody has to wait for that, but everybody for the server."""
+    box = far_box
+    furnish(box)
+    reading = Reading(box, box.mount(timeout=20, connect_timeout=5, **UNCACHED))
+    far_server.kill()
+    try:
+        reading.list()
+        time.sleep(13)
+        waited = reading.waits()
+    finally:
+        far_server.start()
+    assert waited, box.last.log_tail()
+    reading.finish()
+
+
 def test_an_outage_longer_than_the_timeout_is_told_in_time_and_then_over(far_box, outage):
     box = far_box
     furnish(box)
@@ -153,6 +210,147 @@ def test_an_outage_longer_than_the_timeout_is_told_in_time_and_then_over(far_box
     assert sha256(copies.theirs) == copies.expected
     assert sha256(box.remote / "here") == sha256(copies.ours)
     box.allow_leftovers = True  # of the upload that failed, whose removal had no link either
+
+
+class ServerGone:
+    """It refuses connections."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def begin(self):
+        self.server.kill()
+
+    def end(self):
+        if self.server.process is None:
+            self.server.start()
+
+
+HARD = {"timeout": 2, "connect_timeout": 2}
+
+
+@pytest.fixture(params=["silent", "interface-down", "server-gone"])
+def absence(request, link, far_server):
+    """All ways for a server to be away."""
+    made = ServerGone(far_server) if request.param == "server-gone" else Outage(link, request.param)
+    yield made
+    made.end()
+
+
+class Waiting:
+    """Programs that are begun while the server is away."""
+
+    def __init__(self, box, mount):
+        self.box = box
+        self.ours = box.folder / "ours"
+        self.ours.write_bytes(random.Random(3).randbytes(2 * MEBIBYTE))
+        self.theirs = box.folder / "theirs"
+        self.all = {name: box.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for name, command in {
+            "ls": ["ls", mount], "cat": ["cat", mount / "small"], "fetch": ["cp", mount / "there", self.theirs],
+            "send": ["cp", self.ours, mount / "sent"], "mkdir": ["mkdir", mount / "made"]}.items()}
+
+    def over(self):
+        return [name for name, process in self.all.items() if process.poll() is not None]
+
+    def finish(self):
+        told = {name: (*process.communicate(timeout=60), process.returncode) for name, process in self.all.items()}
+        assert [name for name, end in told.items() if end[2] != 0] == [], told
+        assert told["cat"][0] == b"small\n"
+        assert {b"small", b"there"} <= set(told["ls"][0].split())
+        assert sha256(self.theirs) == sha256(self.box.remote / "there")
+        assert sha256(self.ours) == sha256(self.box.remote / "sent")
+        assert (self.box.remote / "made").is_dir()
+
+
+def test_who_mounts_hard_waits_for_the_server(far_box, absence):
+    box = far_box
+    furnish(box)
+    mount = box.mount("--hard", **HARD, **UNCACHED)
+    absence.begin()
+    time.sleep(1)
+    waiting = Waiting(box, mount)
+    time.sleep(12)
+    over = waiting.over()
+    absence.end()
+    assert over == [], box.last.log_tail()
+    waiting.finish()
+
+
+def test_copies_under_way_wait_for_the_server_where_it_is_mounted_hard(far_box, absence):
+    box = far_box
+    furnish(box)
+    copies = Copies(box, box.mount("--hard", **HARD))
+    absence.begin()
+    time.sleep(12)
+    under_way = copies.fetching.poll() is None and copies.sending.poll() is None
+    absence.end()
+    assert under_way, box.last.log_tail()
+    assert copies.finish() == (0, 0), box.last.log_tail()
+
+
+def test_with_writeback_a_hard_mount_accepts_at_once_and_waits_for_what_is_read(far_box, far_server):
+    box = far_box
+    furnish(box)
+    journal = box.folder / "journal"
+    journal.mkdir()
+    mount = box.mount("--hard", **HARD, writeback=True, journal_dir=journal)
+    assert sorted(os.listdir(mount)) == ["small", "there"]  # what has to be asked for waits, too
+    absence = ServerGone(far_server)
+    absence.begin()
+    try:
+        (mount / "new").write_bytes(b"accepted")
+        fetching = box.start(["cp", mount / "there", box.folder / "theirs"], stderr=subprocess.PIPE)
+        moving = box.start(["mv", mount / "small", mount / "moved"], stderr=subprocess.PIPE)
+        time.sleep(8)
+        waited = fetching.poll() is None and moving.poll() is None
+    finally:
+        absence.end()
+    assert waited, box.last.log_tail()
+    for process in (fetching, moving):
+        errors = process.communicate(timeout=60)[1]
+        assert process.returncode == 0, errors
+    assert sha256(box.folder / "theirs") == sha256(box.remote / "there")
+    assert wait_for(lambda: (box.remote / "new").exists() and (box.remote / "new").read_bytes() == b"accepted", seconds=30)
+    assert (box.remote / "moved").read_bytes() == b"small\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+def test_who_waits_on_a_hard_mount_can_be_ended(far_box, absence, number):
+    box = far_box
+    furnish(box)
+    mount = box.mount("--hard", **HARD, **UNCACHED)
+    absence.begin()
+    time.sleep(1)
+    waiting = Waiting(box, mount)
+    time.sleep(6)  # three times the timeout
+    assert waiting.over() == [], box.last.log_tail()
+    for process in waiting.all.values():
+        os.killpg(process.pid, number)
+    ended = wait_for(lambda: len(waiting.over()) == len(waiting.all), seconds=patient(2))
+    absence.end()
+    assert ended, f"{waiting.over()} of {list(waiting.all)} have ended"
+    assert wait_for(lambda: answers(mount / "small"), seconds=20, step=0.2)
+    box.allow_leftovers = True
+
+
+def test_a_hard_mount_can_be_ended_while_programs_wait(far_box, absence):
+    box = far_box
+    furnish(box)
+    mount = box.mount("--hard", **HARD, **UNCACHED)
+    absence.begin()
+    time.sleep(1)
+    waiting = Waiting(box, mount)
+    time.sleep(6)
+    assert waiting.over() == [], box.last.log_tail()
+    box.last.process.terminate()
+    try:
+        box.last.process.wait(timeout=patient(20))
+    finally:
+        absence.end()
+    for process in waiting.all.values():
+        assert process.wait(timeout=5) != 0
+    box.last.kill()  # clears the mount point away
+    box.allow_leftovers = True
 
 
 def test_a_router_that_forgets_goes_unnoticed_by_who_asks(far_box, link):

@@ -86,6 +86,8 @@ struct Options {
   bool stat_listing = true;
   Duration connect_timeout = std::chrono::seconds(15);
   Duration timeout = std::chrono::seconds(30);
+  bool hard = false;  ///< operations wait for ever for a link that is away
+  unsigned retries = 2;
 
   // What the server is.
   ftp::ProfileOverrides server;

@@ -67,6 +67,9 @@ const char* to_string(Errc code) noexcept;
 /// Is it a matter of the link (worth another session) rather than the server's answer?
 bool is_link_failure(Errc code) noexcept;
 
+/// Those among them that say nothing but that the server is not reached now: waiting may help.
+bool is_link_away(Errc code) noexcept;
+
 /// Builds an Error whose session stays usable.
 inline Error make_error(Errc code, std::string text, int reply_code = 0) {
   return Error{code, std::move(text), reply_code, SessionFate::usable};

@@ -16,6 +16,9 @@ using SteadyClock = std::chrono::steady_clock;
 using SteadyTime = SteadyClock::time_point;
 using Duration = std::chrono::milliseconds;
 
+/// As good as for ever. Not Duration::max(): a deadline that far away overflows the clock.
+inline constexpr Duration kNoLimit = std::chrono::hours(24 * 365);
+
 struct Wait {
   SteadyTime deadline;
   std::stop_token stop;
@@ -35,6 +38,10 @@ struct Wait {
   Wait uncancellable() const { return Wait{deadline, {}}; }
 
   bool expired() const { return SteadyClock::now() >= deadline; }
+
+  /// Was it made without a limit in mind (kNoLimit)? Who waits so waits for a link to come back,
+  /// however long that takes; the steps in between must have limits of their own.
+  bool is_endless() const { return deadline - SteadyClock::now() > kNoLimit / 2; }
 
   /// Milliseconds left for poll(2), rounded up, never negative.
   int poll_timeout_ms() const {

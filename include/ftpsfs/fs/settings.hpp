@@ -43,6 +43,11 @@ struct Settings {
   std::chrono::milliseconds negative_timeout{5'000};
   /// No answer and no byte for this long: an operation or a transfer has failed.
   std::chrono::milliseconds timeout{30'000};
+  /// Transfers, and steps that must not be abandoned, have no limit: the remote finds out when the
+  /// link is away, and waits for it. Nobody may wait so any more when the mount ends.
+  bool waits_for_link = false;
+  /// How often a transfer that makes no progress is taken up again.
+  int retries = 2;
   /// Off: times are what listings tell, to the minute or the day; MDTM is not asked for them.
   bool exact_times = true;
   /// open() asks the server for size and time again when they are older than a moment.

@@ -13,6 +13,8 @@
 // - An ambiguous refusal (550) is settled by the parent's listing; Errc::refused never leaves.
 // - Idempotent operations are tried again on another session when the link fails; a mutation whose
 //   final reply was lost is settled by looking, and never repeated.
+// - A wait without end (Wait::is_endless) lasts as long as the link is away; each step in it has
+//   `timeout`, so that a connection that died without a word is found, and another one made.
 // Thread-safe. Readers and writers must be destroyed before it.
 #pragma once
 
@@ -34,6 +36,8 @@ struct FtpRemoteSettings {
   session::SessionSettings session;
   unsigned max_conns = 10;
   unsigned warm_conns = 10;  ///< data connections made ahead of need, at most
+  /// How often an operation that the link cut is taken up again.
+  int retries = 2;
   /// Are uploads compared by their digests? Else by their sizes alone.
   bool verify_content = false;
 };
@@ -83,6 +87,9 @@ class FtpRemote final : public Remote {
   /// wait for the network.
   /// @errors as TlsContext::create: nothing has changed.
   Result<void> renew(session::SessionSettings settings);
+
+  /// Who waits without end for a link that is away waits for `timeout` from now on.
+  void end_endless_waits();
 
   /// QUITs every idle session and ends all waits; operations fail with `closed` from now on.
   /// Readers and writers still open stay usable until they are destroyed.

@@ -34,7 +34,8 @@ class MetadataQueue {
   using Carrier = std::function<Result<Replies>(const Load& load, const Wait& wait)>;
 
   /// @param most_flights at a time; each needs a session.
-  /// @param patience of a flight at most. When its leader is interrupted, the others fly again.
+  /// @param patience of a flight at most, unless its leader waits without end. When its leader is
+  /// interrupted, the others fly again; when it has an end and the link is away, those without one.
   MetadataQueue(Carrier carrier, unsigned most_flights, Duration patience);
 
   /// @param commands that change nothing and may be repeated.
@@ -50,12 +51,14 @@ class MetadataQueue {
     std::vector<ftp::Command> commands;
     std::optional<Result<Replies>> answer;
     bool leads = false;
+    bool is_endless = false;
     ConditionVariable changed;
   };
   using Questions = std::list<std::shared_ptr<Question>>;
 
   void lead(const std::shared_ptr<Question>& own, const Wait& wait);
   Questions take_load() FTPSFS_REQUIRES(mutex_);
+  void keep_endless(Questions& load) FTPSFS_REQUIRES(mutex_);
   void hand_over() FTPSFS_REQUIRES(mutex_);
 
   const Carrier carrier_;

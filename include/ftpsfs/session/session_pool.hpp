@@ -19,7 +19,9 @@
 //   lent any more: idle ones are closed, the others when they come back, and a login under way is
 //   made again; what came of it teaches nothing.
 // - After a failed dial the next one waits (backoff). Once a login has succeeded, an acquire rides
-//   out a short outage within its own deadline; in a long one it fails at once.
+//   out an outage within its own deadline, until the grace is over; in a longer one it fails at
+//   once. An outage begins when no session lives and none can be had: while one lives, what cannot
+//   be had is one more. Who waits without end (Wait::is_endless) rides out any outage.
 // - Who needs a session while all are lent dials one, unless one comes back within a round trip.
 // More
 //   are dialled in the background when somebody knows that they will be of use (grow).
@@ -105,8 +107,8 @@ struct PoolSettings {
   Duration idle_close = std::chrono::seconds(60);
   /// Below the idle limits of servers and of the tables of NAT boxes.
   Duration keep_alive = std::chrono::seconds(45);
-  /// How long acquires ride out an outage, counted from the first failed dial.
-  Duration outage_grace = std::chrono::seconds(10);
+  /// How long acquires ride out an outage, counted from its first failed dial.
+  Duration outage_grace = std::chrono::seconds(30);
   Duration first_backoff = std::chrono::milliseconds(200);
   Duration longest_backoff = std::chrono::seconds(5);
   /// How long a learned limit holds before one more session is tried.
@@ -190,7 +192,8 @@ class SessionPool {
   /// Lends a session, dialling a new one when none is idle and the limit allows it.
   /// @param must_be_alive probe a session that was idle for long: for commands that are sent once.
   /// @errors timed_out, cancelled; closed (the pool is); login_refused (for good); what the dial
-  /// gave: unreachable, untrusted, tls_failed, ….
+  /// gave: unreachable, untrusted, tls_failed, …; io_error in place of what trying again might
+  /// mend, where the wait was endless: it was tried for as long as may be.
   Result<Lease> acquire(Purpose purpose, const Wait& wait, bool must_be_alive = false);
 
   /// An idle session, or none: does not wait, and pushes in front of nobody.
@@ -218,6 +221,11 @@ class SessionPool {
   /// Somebody has seen to the account or to the server: what was refused is tried again.
   void forget_refusals();
 
+  /// From now on nobody rides out an outage for longer than the grace: the mount is to end.
+  void end_endless_waits();
+  /// Does this wait go on for as long as the link is away?
+  bool waits_for_ever(const Wait& wait) const;
+
   /// Wakes all waiters with an error and QUITs the idle sessions; the others are dropped as their
   /// leases end.
   void close(const Wait& wait);
@@ -235,6 +243,7 @@ class SessionPool {
   };
   enum class Verdict : std::uint8_t { give_up, try_again };
 
+  Result<Lease> find_session(Purpose purpose, const Wait& wait, bool must_be_alive);
   Result<Member*> admit(Purpose purpose, bool first_in_line, const Wait& wait);
   std::optional<Lease> lend_idle(Member* member);
   bool is_fit(Member& member, const Wait& wait, bool must_be_alive);
@@ -254,7 +263,11 @@ class SessionPool {
   void wake_waiters() FTPSFS_REQUIRES(mutex_);
   std::vector<Request> choose_requests() FTPSFS_REQUIRES(mutex_);
   void send_requests(std::vector<Request> requests);
-  std::optional<Error> refusal() const FTPSFS_REQUIRES(mutex_);
+  /// @param wait of who asks; null: it does not wait.
+  std::optional<Error> refusal(const Wait* wait = nullptr) const FTPSFS_REQUIRES(mutex_);
+  bool rides_out(const Wait& wait) const FTPSFS_REQUIRES(mutex_);
+  bool is_grace_over() const FTPSFS_REQUIRES(mutex_);
+  SteadyTime end_of_pause(const Wait& wait) const FTPSFS_REQUIRES(mutex_);
   std::unique_ptr<Member> remove(Member* member) FTPSFS_REQUIRES(mutex_);
   unsigned count_live() const FTPSFS_REQUIRES(mutex_);
   unsigned count_current() const FTPSFS_REQUIRES(mutex_);
@@ -301,6 +314,7 @@ class SessionPool {
   std::list<Waiter*> queue_ FTPSFS_GUARDED_BY(mutex_);  ///< on their threads' stacks
   std::uint64_t grants_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool closed_ FTPSFS_GUARDED_BY(mutex_) = false;
+  bool endless_waits_ended_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool ever_logged_in_ FTPSFS_GUARDED_BY(mutex_) = false;
   /// A login has succeeded, and no session has died since.
   bool login_proved_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -311,9 +325,11 @@ class SessionPool {
   SteadyTime limit_learned_ FTPSFS_GUARDED_BY(mutex_);
   std::optional<Error> login_refused_ FTPSFS_GUARDED_BY(mutex_);
 
-  // The outage under way: no dial has succeeded since.
+  // Dials fail: none has succeeded since.
   std::optional<Error> outage_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime outage_began_ FTPSFS_GUARDED_BY(mutex_);
+  /// The first of them with no session alive beside it.
+  std::optional<SteadyTime> cut_off_since_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime next_dial_ FTPSFS_GUARDED_BY(mutex_);
   Duration backoff_ FTPSFS_GUARDED_BY(mutex_){0};
 

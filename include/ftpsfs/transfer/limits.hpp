@@ -14,7 +14,8 @@
 namespace ftpsfs::transfer {
 
 struct Limits {
-  /// No byte moved for this long: the transfer has failed.
+  /// No byte moved for this long: the transfer has failed. kNoLimit: whoever moves the bytes finds
+  /// out by himself, and the link is waited for.
   Duration stall_timeout{30'000};
   /// A transfer that nobody has used for this long gives its session back. Below the shortest data
   /// timeout of the servers that we know (60 s).
@@ -40,10 +41,15 @@ struct Limits {
   /// A server's process that lost its client may still write what it had received: its file's size
   /// is believed when it has not changed for so long.
   Duration settle_pause{250};
-  /// How often a transfer is taken up again after a link failure without progress.
+  /// How often a transfer is taken up again after a link failure without progress. Where the link
+  /// is waited for, downloads do not count what its absence ends.
   int retries = 2;
+  /// From then on, between two of them, where the link is waited for.
+  Duration link_pause{1000};
   /// Counts the transfers that were taken up again; null: nobody does. Outlives the streams.
   std::atomic<std::uint64_t>* taken_up = nullptr;
+
+  bool waits_for_link() const { return stall_timeout >= kNoLimit; }
 
   void note_taken_up() const {
     if (taken_up != nullptr) {

@@ -308,5 +308,23 @@ TEST_F(Plan, CarriesTheOptionsToTheFloorsBelow) {
             plan->options.connect_timeout + plan->options.timeout);
 }
 
+TEST_F(Plan, HardWaitsHaveNoEnd) {
+  auto soft = make("ftps://host/");
+  ASSERT_TRUE(soft) << soft.error().text;
+  EXPECT_FALSE(Wait::for_at_most(serve_settings(*soft).operation_timeout).is_endless());
+  EXPECT_FALSE(filesystem_settings(*soft, remote::RemotePath()).waits_for_link);
+  options_.hard = true;
+  options_.retries = 5;
+  options_.timeout = std::chrono::seconds(7);
+  auto hard = make("ftps://host/");
+  ASSERT_TRUE(hard) << hard.error().text;
+  EXPECT_TRUE(Wait::for_at_most(serve_settings(*hard).operation_timeout).is_endless());
+  EXPECT_TRUE(Wait::for_at_most(serve_settings(*hard).settle_timeout).is_endless());
+  EXPECT_TRUE(filesystem_settings(*hard, remote::RemotePath()).waits_for_link);
+  EXPECT_EQ(filesystem_settings(*hard, remote::RemotePath()).retries, 5);
+  EXPECT_EQ(remote_settings(*hard).retries, 5);
+  EXPECT_EQ(remote_settings(*hard).session.timeout, std::chrono::seconds(7)) << "of each step";
+}
+
 }  // namespace
 }  // namespace ftpsfs::app

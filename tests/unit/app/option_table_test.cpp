@@ -146,6 +146,7 @@ TEST(OptionTable, DefaultsInHelpAreThoseOfTheOptions) {
       EXPECT_EQ(changed.max_conns, defaults.max_conns) << row.name;
       EXPECT_EQ(changed.connect_timeout, defaults.connect_timeout) << row.name;
       EXPECT_EQ(changed.timeout, defaults.timeout) << row.name;
+      EXPECT_EQ(changed.retries, defaults.retries) << row.name;
       EXPECT_EQ(changed.dir_cache_timeout, defaults.dir_cache_timeout) << row.name;
       EXPECT_EQ(changed.attr_timeout, defaults.attr_timeout) << row.name;
       EXPECT_EQ(changed.entry_timeout, defaults.entry_timeout) << row.name;
@@ -287,6 +288,13 @@ TEST_P(BadValues, AreRefusedWithOptionValueAndWhatIsAccepted) {
   EXPECT_THAT(line.error().text, HasSubstr("option " + item.substr(0, equals) + ":"));
   EXPECT_THAT(line.error().text, HasSubstr("\"" + item.substr(equals + 1) + "\""));
   EXPECT_THAT(line.error().text, HasSubstr(accepted));
+}
+
+TEST(OptionTable, OfHardAndSoftTheLastOneHolds) {
+  EXPECT_FALSE(parse({"h:/", "/m"})->options.hard);
+  EXPECT_TRUE(parse({"-o", "soft,hard", "h:/", "/m"})->options.hard);
+  EXPECT_FALSE(parse({"--hard", "-o", "soft", "h:/", "/m"})->options.hard);
+  EXPECT_EQ(parse({"-o", "retries=0", "h:/", "/m"})->options.retries, 0U);
 }
 
 TEST(OptionTable, UserAndGroupMayBeNames) {

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -38,6 +40,134 @@ TEST_F(Faults, ARestartOfTheServerGoesUnnoticed) {
   server_->reset_all_connections();
   EXPECT_TRUE(remote_->make_directory(at("/new"), soon()));
   EXPECT_EQ(server_->count("MKD"), 1);
+}
+
+TEST_F(Faults, AnOutageIsRiddenOutForTheTimeoutAlone) {
+  settings_.session.timeout = std::chrono::milliseconds(50);
+  connect();
+  server_->set_listening(false);
+  server_->reset_all_connections();
+  const Wait wait = Wait::for_at_most(std::chrono::seconds(25));
+  expect_error(remote_->stat(at("/f"), wait), Errc::unreachable);
+  EXPECT_FALSE(wait.expired()) << "it did not give up by itself";
+}
+
+/// The server is away, for longer than `timeout`: who waits with an end has got an error.
+class Away : public Faults {
+ protected:
+  void SetUp() override {
+    Faults::SetUp();
+    settings_.session.timeout = std::chrono::milliseconds(200);
+    connect();
+    ASSERT_TRUE(read("/f"));
+    server_->set_listening(false);
+    server_->reset_all_connections();
+    expect_error(remote_->stat(at("/f"), soon()), Errc::unreachable);
+    expect_error(remote_->make_directory(at("/soft"), soon()), Errc::unreachable);
+    expect_error(remote_->list(at("/d"), soon()), Errc::unreachable);
+    expect_error(remote_->open_reader(at("/f"), 0, {}, soon()), Errc::unreachable);
+  }
+  static Wait endless(std::stop_token stop = {}) {
+    return Wait::for_at_most(kNoLimit, std::move(stop));
+  }
+  /// All of them wait for a session, or dial one; and it has been tried in vain since.
+  void await_waiting(unsigned operations) {
+    const auto counters = [this] { return remote_->counters().pool; };
+    while (counters().waiting + 1 < operations) {
+      std::this_thread::yield();
+    }
+    const auto before = counters().failed_logins;
+    while (counters().failed_logins == before) {
+      std::this_thread::yield();
+    }
+  }
+  template <typename Operation>
+  auto begin(Operation operation) {
+    return std::async(std::launch::async, operation);
+  }
+};
+
+TEST_F(Away, WhoWaitsWithoutEndGetsWhatHeAskedForWhenItIsBack) {
+  auto entry = begin([this] { return remote_->stat(at("/f"), endless()); });
+  auto listing = begin([this] { return remote_->list(at("/d"), endless()); });
+  auto made = begin([this] { return remote_->make_directory(at("/new"), endless()); });
+  auto content = begin([this]() -> Result<std::string> {
+    FTPSFS_TRY_ASSIGN(const auto reader, remote_->open_reader(at("/f"), 0, {}, endless()));
+    return read_on(*reader);
+  });
+  await_waiting(4);
+  server_->set_listening(true);
+  EXPECT_TRUE(entry.get());
+  const auto names = listing.get();
+  ASSERT_TRUE(names) << names.error().text;
+  EXPECT_EQ(names->entries.size(), 1U);
+  EXPECT_TRUE(made.get());
+  EXPECT_EQ(server_->count("MKD"), 1);
+  const auto bytes = content.get();
+  ASSERT_TRUE(bytes) << bytes.error().text;
+  EXPECT_EQ(bytes->size(), 200'000U);
+}
+
+TEST_F(Away, AStopEndsTheWaitAtOnce) {
+  std::stop_source stop;
+  auto entry = begin([&] { return remote_->stat(at("/f"), endless(stop.get_token())); });
+  auto listing = begin([&] { return remote_->list(at("/d"), endless(stop.get_token())); });
+  auto made = begin([&] { return remote_->make_directory(at("/new"), endless(stop.get_token())); });
+  auto reader = begin([&] {
+    return remote_->open_reader(at("/f"), 0, {}, endless(stop.get_token())).error().code;
+  });
+  await_waiting(4);
+  stop.request_stop();
+  expect_error(entry.get(), Errc::cancelled);
+  expect_error(listing.get(), Errc::cancelled);
+  expect_error(made.get(), Errc::cancelled);
+  EXPECT_EQ(reader.get(), Errc::cancelled);
+}
+
+TEST_F(Away, TheEndOfTheMountEndsTheWaitsWithAnErrorThatIsFinal) {
+  auto entry = begin([this] { return remote_->stat(at("/f"), endless()); });
+  auto made = begin([this] { return remote_->make_directory(at("/new"), endless()); });
+  await_waiting(2);
+  remote_->end_endless_waits();
+  expect_error(entry.get(), Errc::io_error);
+  expect_error(made.get(), Errc::io_error);
+}
+
+/// A connection that died without a word has the time of an operation, however long the wait is.
+TEST_F(Faults, AnEndlessWaitFindsADeadLink) {
+  settings_.session.timeout = std::chrono::milliseconds(300);
+  connect();
+  ASSERT_TRUE(remote_->stat(at("/f"), soon()));
+  server_->add_fault({.verb = "MLST", .kind = Fault::Kind::stall});
+  const auto entry = remote_->stat(at("/f"), Wait::for_at_most(kNoLimit));
+  EXPECT_TRUE(entry) << entry.error().text;
+  server_->add_fault({.verb = "RETR", .kind = Fault::Kind::stall_data, .bytes = 1000});
+  const auto reader = remote_->open_reader(at("/f"), 0, {}, Wait::for_at_most(kNoLimit));
+  ASSERT_TRUE(reader) << reader.error().text;
+  std::vector<std::byte> buffer(300'000);
+  Result<std::size_t> got = std::size_t{1};
+  while (got && *got > 0) {
+    got = (*reader)->read(buffer, Wait::for_at_most(kNoLimit));
+  }
+  expect_error(got, Errc::timed_out);
+}
+
+/// What is wrong with the answers is not the link's absence: it is tried as often as ever.
+TEST_F(Faults, AnEndlessWaitDoesNotRepeatWhatIsCutEachTime) {
+  server_->add_fault({.verb = "MLSD",
+                      .kind = Fault::Kind::truncate,
+                      .times = -1,
+                      .reply = "226 Transfer complete.",
+                      .bytes = 20});
+  expect_error(remote_->list(at("/d"), Wait::for_at_most(kNoLimit)), Errc::io_error);
+}
+
+TEST_F(Faults, WithoutRetriesACutIsAnError) {
+  settings_.retries = 0;
+  connect();
+  server_->add_fault({.verb = "MLST", .kind = Fault::Kind::reset});
+  expect_error(remote_->stat(at("/f"), soon()), Errc::closed);
+  EXPECT_TRUE(remote_->stat(at("/f"), soon()));
 }
 
 TEST_F(Faults, FailuresOfTheLinkAndSecondAttemptsAreCounted) {
@@ -231,6 +361,18 @@ TEST_F(Faults, ALostReplyToMkdirIsSettledByLooking) {
   server_->add_fault({.verb = "MKD", .kind = Fault::Kind::drop_reply});
   EXPECT_TRUE(remote_->make_directory(at("/new"), soon()));
   EXPECT_EQ(server_->count("MKD"), 1);
+}
+
+TEST_F(Faults, WhoWaitsWithoutEndMakesAChangeOnce) {
+  server_->add_fault({.verb = "MKD", .kind = Fault::Kind::drop_reply});
+  EXPECT_TRUE(remote_->make_directory(at("/new"), Wait::for_at_most(kNoLimit)));
+  EXPECT_EQ(server_->count("MKD"), 1);
+}
+
+TEST_F(Faults, WhoWaitsWithoutEndMakesAChangeThatIsSeenNotToHaveBeenMade) {
+  server_->add_fault({.verb = "MKD", .kind = Fault::Kind::close, .times = 3});
+  EXPECT_TRUE(remote_->make_directory(at("/new"), Wait::for_at_most(kNoLimit)));
+  EXPECT_EQ(server_->count("MKD"), 4);
 }
 
 TEST_F(Faults, ALostReplyToRenameIsSettledByLooking) {

@@ -161,6 +161,37 @@ TEST_F(MetadataQueueTest, AnInterruptedCallerLeavesAndOthersGoOn) {
   EXPECT_EQ(carrier_.flights(), (std::vector<std::size_t>{1, 1}));
 }
 
+/// Whether they were aboard when the link failed is chance; that they get an answer is not.
+TEST_F(MetadataQueueTest, WhoWaitsWithoutEndFliesAgainWhenTheLinkOfAnotherFails) {
+  std::atomic<int> flights{0};
+  std::atomic<int> asking{0};
+  MetadataQueue queue(
+      [&](const MetadataQueue::Load& load, const Wait& wait) -> Result<Replies> {
+        if (flights++ == 0) {
+          EXPECT_FALSE(wait.is_endless());
+          while (asking < 4) {
+            std::this_thread::yield();
+          }
+          return make_error(Errc::unreachable, "down");
+        }
+        EXPECT_TRUE(wait.is_endless()) << "no patience of the queue's own";
+        return Replies(load().size(), ftp::Reply{250, {"there"}});
+      },
+      1, std::chrono::seconds(20));
+  std::jthread leader(
+      [&] { EXPECT_EQ(queue.ask(question(1), soon()).error().code, Errc::unreachable); });
+  while (flights == 0) {
+    std::this_thread::yield();
+  }
+  std::vector<std::jthread> patient;
+  for (int i = 0; i < 4; ++i) {
+    patient.emplace_back([&, i] {
+      ++asking;
+      EXPECT_TRUE(queue.ask(question(i), Wait::for_at_most(kNoLimit)));
+    });
+  }
+}
+
 TEST_F(MetadataQueueTest, WhenTheLeaderIsInterruptedTheOthersFlyAgain) {
   std::stop_source stop;
   std::atomic<int> flights{0};

@@ -174,6 +174,41 @@ TEST_F(Pool, AShortOutageIsRiddenOut) {
   EXPECT_EQ(server_.dials, 5);
 }
 
+TEST_F(Pool, AnOutageIsRiddenOutUntilTheGraceIsOverAndNoLonger) {
+  settings_.first_backoff = settings_.longest_backoff = Duration{0};
+  settings_.outage_grace = std::chrono::seconds(30);
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  server_.on_dial = [this] { clock_.advance(std::chrono::seconds(1)); };
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
+  EXPECT_EQ(server_.dials, 1 + 31) << "the first one that failed, and one each second";
+}
+
+/// What cannot be had beside a session that lives is one more session; it must not use the grace
+/// up.
+TEST_F(Pool, AnOutageBeginsWhenNoSessionIsLeft) {
+  settings_.first_backoff = settings_.longest_backoff = std::chrono::milliseconds(1);
+  SessionPool& pool = make(2);
+  auto lease = pool.acquire(Purpose::metadata, soon());
+  ASSERT_TRUE(lease);
+  std::stop_source given_up;
+  server_.on_dial = [&given_up] { given_up.request_stop(); };
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
+  const Wait wait{soon().deadline, given_up.get_token()};
+  EXPECT_EQ(pool.acquire(Purpose::metadata, wait).error().code, Errc::cancelled);
+  clock_.advance(std::chrono::hours(1));
+  server_.on_dial = nullptr;
+  server_.stop_failing();
+  server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 2);
+  lease->discard();
+  lease->give_back();
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
 TEST_F(Pool, InALongOutageTheErrorComesAtOnce) {
   settings_.first_backoff = std::chrono::milliseconds(0);
   settings_.outage_grace = Duration{0};
@@ -186,6 +221,67 @@ TEST_F(Pool, InALongOutageTheErrorComesAtOnce) {
   server_.fail_next(make_broken(Errc::unreachable, "connection refused"), 100);
   EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
   EXPECT_EQ(server_.dials, 2);
+}
+
+/// A pool that has lost its only session, and whose next dials fail.
+class EndlessWait : public Pool {
+ protected:
+  static Wait endless(std::stop_token stop = {}) {
+    return Wait::for_at_most(kNoLimit, std::move(stop));
+  }
+  SessionPool& make_cut_off(int failures, Duration backoff) {
+    settings_.outage_grace = Duration{0};
+    settings_.first_backoff = settings_.longest_backoff = backoff;
+    SessionPool& pool = make(2);
+    pool.acquire(Purpose::metadata, soon())->discard();
+    server_.fail_next(make_broken(Errc::unreachable, "connection refused"), failures);
+    return pool;
+  }
+  /// One that has dialled in vain, and waits for the next dial.
+  std::future<Result<Lease>> wait_for_next_dial(std::stop_token stop = {}) {
+    auto waits = std::async(std::launch::async, [this, stop] {
+      return pool_->acquire(Purpose::metadata, endless(stop));
+    });
+    while (pool_->counters().failed_logins == 0 || pool_->counters().waiting == 0) {
+      std::this_thread::yield();
+    }
+    return waits;
+  }
+};
+
+TEST_F(EndlessWait, RidesOutAnyOutage) {
+  SessionPool& pool = make_cut_off(20, Duration{0});
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::unreachable);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, endless()));
+  EXPECT_EQ(server_.dials, 1 + 20 + 1);
+}
+
+TEST_F(EndlessWait, IsEndedByItsStopAtOnce) {
+  make_cut_off(1, std::chrono::hours(1));
+  std::stop_source stop;
+  auto waits = wait_for_next_dial(stop.get_token());
+  EXPECT_FALSE(is_ready(waits));
+  stop.request_stop();
+  EXPECT_EQ(waits.get().error().code, Errc::cancelled);
+}
+
+/// The error is none that anybody would try again for.
+TEST_F(EndlessWait, EndsWithTheMount) {
+  SessionPool& pool = make_cut_off(1, std::chrono::hours(1));
+  auto waits = wait_for_next_dial();
+  EXPECT_FALSE(is_ready(waits));
+  EXPECT_TRUE(pool.waits_for_ever(endless()));
+  pool.end_endless_waits();
+  EXPECT_EQ(waits.get().error().code, Errc::io_error);
+  EXPECT_EQ(pool.acquire(Purpose::metadata, endless()).error().code, Errc::io_error);
+  EXPECT_FALSE(pool.waits_for_ever(endless()));
+}
+
+TEST_F(EndlessWait, DoesNotOutlastARefusedPassword) {
+  SessionPool& pool = make_cut_off(3, Duration{0});
+  server_.fail_next(make_broken(Errc::login_refused, "530 Login incorrect.", 530));
+  EXPECT_EQ(pool.acquire(Purpose::metadata, endless()).error().code, Errc::login_refused);
+  EXPECT_EQ(server_.dials, 1 + 3 + 1);
 }
 
 TEST_F(Pool, AnUntrustedCertificateIsNotTriedAgain) {

@@ -105,6 +105,29 @@ TEST_F(ReadStreamTest, AFailureThatStaysReachesTheReader) {
   EXPECT_EQ(slices.error().code, Errc::closed);
 }
 
+TEST_F(ReadStreamTest, WhereTheLinkIsWaitedForItsAbsenceIsNotCounted) {
+  FakeRemote remote(clock);
+  const std::string data = pattern(1000);
+  remote.put("/f", data);
+  for (int i = 0; i < 5; ++i) {
+    remote.fail_next(Op::open_reader, "/f", make_error(Errc::closed, "down"));
+  }
+  limits.retries = 1;
+  limits.stall_timeout = kNoLimit;
+  limits.link_pause = Duration{1};
+  const auto stream = reader(remote);
+  EXPECT_TRUE(read(*stream, 0, 1000) == data);
+}
+
+TEST_F(ReadStreamTest, WhatIsWrongWithTheAnswerIsCounted) {
+  FakeRemote remote(clock);
+  remote.put("/f", pattern(1000));
+  remote.fail_all(make_error(Errc::truncated, "cut"));
+  limits.stall_timeout = kNoLimit;
+  const auto stream = reader(remote);
+  EXPECT_EQ(stream->read(0, 10, std::nullopt, patience()).error().code, Errc::truncated);
+}
+
 TEST_F(ReadStreamTest, ARefusalIsNotRepeated) {
   FakeRemote remote(clock);
   const auto stream = reader(remote);  // there is no such file
