@@ -28,7 +28,6 @@
 #include "ftpsfs/transfer/staged_file.hpp"
 #include "ftpsfs/transfer/write_stream.hpp"
 #include "gate.hpp"
-#include "given_content.hpp"
 #include "services.hpp"
 
 namespace ftpsfs::fs {
@@ -80,20 +79,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// The same for what must not fail because another operation on the file, which works, takes
   /// longer than one answer of the server may: until the stop token fires.
   Result<Gate::Pass> enter_behind_others(const Wait& wait);
-  struct Turn {
-    Gate::Pass pass;
-    Wait wait;  ///< with what was left of the time before
-  };
-  /// The same for who has more to do: the time at the gate is not the server's silence.
-  Result<Turn> await_turn(const Wait& wait);
 
   /// Its content may have been read, or may be on its way, ahead of this opening.
   void adopt_ahead();
-
-  /// The kernel keeps the pages of an earlier opening, of which this is remembered.
-  void note_pages(const ContentTrace& trace);
-  /// What is to be remembered for a later one.
-  std::optional<ContentTrace> trace() const;
 
   /// Somebody may write: from now on the kernel is given no pages that it has not asked for.
   void stop_giving_pages();
@@ -237,14 +225,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   PageTicket admit_pages(const PageSource& source);
   bool holds(const PageSource& source) const FTPSFS_REQUIRES(mutex_);
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
-                             transfer::Overlap overlap, std::uint64_t epoch);
-  void note_growth(const remote::FileVersion& observed);
-  /// Does the server still have what was given out last?
-  Result<bool> look_back(std::uint64_t epoch, const Wait& wait);
-  GivenContent& given() FTPSFS_REQUIRES(mutex_);
-  void note_given_ahead(std::uint64_t offset, const Slices& bytes) FTPSFS_REQUIRES(mutex_);
-  Result<Slices> read_once(FileHandle& handle, std::uint64_t offset, std::size_t size,
-                           const Request& request);
+                             std::uint64_t epoch);
 
   Content content() const;
   enum class Comparison : std::uint8_t { same, grown, other };
@@ -310,8 +291,6 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   mutable Mutex mutex_;
   Content content_ FTPSFS_GUARDED_BY(mutex_);
   remote::FileVersion version_ FTPSFS_GUARDED_BY(mutex_);  ///< of what the server has
-  GivenContent given_ FTPSFS_GUARDED_BY(mutex_);
-  std::uint64_t given_epoch_ FTPSFS_GUARDED_BY(mutex_) = 1;
   SteadyTime version_seen_ FTPSFS_GUARDED_BY(mutex_);
   bool on_server_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the name exists there
   bool rescued_ FTPSFS_GUARDED_BY(mutex_) = false;

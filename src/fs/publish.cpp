@@ -426,7 +426,6 @@ bool OpenFile::observe(const remote::Entry& entry) {
   const MutexLock lock(mutex_);
   const Comparison comparison = compare(entry);
   if (comparison == Comparison::grown) {
-    given();  // of what was before
     version_ = remote::version_of(entry);
     version_seen_ = services_.clock.now();
   }

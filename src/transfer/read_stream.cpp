@@ -2,12 +2,9 @@
 #include "ftpsfs/transfer/read_stream.hpp"
 
 #include <algorithm>
-#include <cstddef>
-#include <span>
 #include <system_error>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/log_context.hpp"
@@ -21,8 +18,6 @@ namespace {
 /// How long a failure answers further reads before the stream tries again.
 constexpr Duration kErrorStays{1000};
 constexpr std::uint64_t kPage = 4096;
-/// Of what is in memory, so much is asked for again when a transfer goes on behind it.
-constexpr std::uint64_t kOverlap = 4096;
 /// Parallel reads of a program that reads in sequence are not further apart.
 constexpr std::uint64_t kOneReader = 2ULL << 20;
 /// A jump that has brought its region, and beyond which nobody reads on so soon, was one of many.
@@ -69,7 +64,6 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   }
   std::optional<Leftover> jump(const Region& region);
   void on_brought(Leftovers brought) { brought_ = std::move(brought); }
-  void on_doubt(LookBack look_back) { look_back_ = std::move(look_back); }
   void shut_down();
 
  private:
@@ -106,21 +100,6 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   void pump(const std::stop_token& stop);
   enum class Next : std::uint8_t { reopen, rest };
   Next transfer(const std::stop_token& stop);
-  /// Where a transfer begins, and what belongs to it.
-  struct Start {
-    std::uint64_t offset = 0;
-    Slices known;  ///< the last bytes before it
-    std::optional<std::uint64_t> range_end;
-    std::uint64_t generation = 0;
-    std::stop_token cut;
-  };
-  Start next_start();
-  Result<std::unique_ptr<remote::RemoteReader>> begin(const remote::RemotePath& path,
-                                                      const Start& start);
-  Result<std::unique_ptr<remote::RemoteReader>> open(const remote::RemotePath& path,
-                                                     std::uint64_t offset, const Start& start);
-  /// Does the transfer, from its beginning, send what is known?
-  Result<Overlap> compare(remote::RemoteReader& reader, const Start& start) const;
   Next fill(remote::RemoteReader& reader, std::optional<std::uint64_t> range_end,
             SteadyTime begun_at, std::uint64_t generation, const std::stop_token& stop);
   void drop_retained() FTPSFS_REQUIRES(mutex_) {
@@ -157,9 +136,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   MemoryBudget& budget_;
   Pace& pace_;
   const Limits limits_;
-  // Set before any pump runs:
-  Leftovers brought_;
-  LookBack look_back_;
+  Leftovers brought_;  ///< set before any pump runs
 
   mutable Mutex mutex_;
   ConditionVariable changed_;
@@ -172,7 +149,6 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   std::uint64_t position_ FTPSFS_GUARDED_BY(mutex_) = 0;    ///< end of the furthest byte given out
   int waiting_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< readers whose bytes this window will bring
   int retries_left_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t received_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< bytes, in all: shows progress
   /// Set: the session is wanted elsewhere. Bytes up to here were asked for before and come first.
   std::optional<std::uint64_t> yield_at_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t run_start_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< where sequential reading began
@@ -223,8 +199,6 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
     at_end_ = false;  // go on from the old end
   }
   bool counted = false;
-  Wait limit = wait;
-  std::uint64_t received = received_;
   Result<Slices> result = Slices{};
   for (;;) {
     if (auto found = find_locked(offset, size, expected_size)) {
@@ -274,17 +248,11 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
       return error_.has_value() || shut_down_ || waiting_ == 0 || reachable(offset);
     };
     const bool woken =
-        counted ? changed_.wait(mutex_, limit, brought) : changed_.wait(mutex_, limit, my_turn);
-    if (woken) {
-      continue;
-    }
-    // A link that is slow, or shared by many, is at work: the pump knows when it is not any more.
-    if (wait.stop.stop_requested() || received_ == received) {
+        counted ? changed_.wait(mutex_, wait, brought) : changed_.wait(mutex_, wait, my_turn);
+    if (!woken) {
       result = wait.give_up("data from the server");
       break;
     }
-    limit = Wait::for_at_most(limits_.stall_timeout, wait.stop);
-    received = received_;
   }
   if (counted && --waiting_ == 0) {
     demand_end_ = 0;
@@ -372,90 +340,42 @@ void ReadStream::Core::pump(const std::stop_token& stop) {
   changed_.notify_all();
 }
 
-ReadStream::Core::Start ReadStream::Core::next_start() {
-  const MutexLock lock(mutex_);
-  Start start;
-  start.offset = window_.end();
-  const std::uint64_t known = std::min(window_.end() - window_.begin(), kOverlap);
-  start.known = window_.slices(start.offset - known, static_cast<std::size_t>(known));
-  if (is_enough_ && start.offset < fill_to_) {
-    start.range_end = fill_to_;
+ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
+  std::uint64_t offset = 0;
+  std::uint64_t generation = 0;
+  std::optional<std::uint64_t> range_end;
+  std::stop_token cut;
+  {
+    MutexLock lock(mutex_);
+    offset = window_.end();
+    if (is_enough_ && offset < fill_to_) {
+      range_end = fill_to_;
+    }
+    generation = generation_;
+    yield_at_.reset();
+    cut = cut_.get_token();
   }
-  start.generation = generation_;
-  yield_at_.reset();
-  start.cut = cut_.get_token();
-  return start;
-}
-
-Result<std::unique_ptr<remote::RemoteReader>> ReadStream::Core::open(const remote::RemotePath& path,
-                                                                     std::uint64_t offset,
-                                                                     const Start& start) {
-  return remote_.open_reader(
-      path, remote::ByteRange(offset, start.range_end),
-      [weak = weak_from_this(), generation = start.generation] {
+  auto path = path_();
+  if (!path) {
+    return failed(std::move(path).error(), generation, stop);
+  }
+  const log::PathScope about(path->str());
+  const SteadyTime begun_at = SteadyClock::now();
+  auto reader = remote_.open_reader(
+      *path, remote::ByteRange(offset, range_end),
+      [weak = weak_from_this(), generation] {
         if (const auto self = weak.lock()) {
           self->request_yield(generation);
         }
       },
-      Wait::for_at_most(limits_.stall_timeout, start.cut));
-}
-
-Result<Overlap> ReadStream::Core::compare(remote::RemoteReader& reader, const Start& start) const {
-  if (start.known.empty()) {
-    return Overlap::none;
-  }
-  std::vector<std::byte> buffer(kOverlap);
-  for (const Slice& slice : start.known) {
-    for (auto expected = slice.bytes; !expected.empty();) {
-      const auto room = std::span(buffer).first(std::min(buffer.size(), expected.size()));
-      FTPSFS_TRY_ASSIGN(const std::size_t got,
-                        reader.read(room, Wait::for_at_most(limits_.stall_timeout, start.cut)));
-      if (got == 0 || !std::ranges::equal(room.first(got), expected.first(got))) {
-        return Overlap::differs;
-      }
-      expected = expected.subspan(got);
-    }
-  }
-  return Overlap::agrees;
-}
-
-/// A transfer of the content that was seen before, about to send what is behind the window.
-Result<std::unique_ptr<remote::RemoteReader>> ReadStream::Core::begin(
-    const remote::RemotePath& path, const Start& start) {
-  FTPSFS_TRY_ASSIGN(auto reader, open(path, start.offset - total_bytes(start.known), start));
-  FTPSFS_TRY_ASSIGN(const Overlap overlap, compare(*reader, start));
-  auto same = check_(reader->version(), start.offset, overlap);
-  if (same) {
-    return reader;
-  }
-  if (overlap != Overlap::none || same.error().code != Errc::stale || !look_back_) {
-    return std::move(same).error();
-  }
-  const remote::FileVersion observed = reader->version();
-  reader.reset();  // there may be one connection alone
-  FTPSFS_TRY_ASSIGN(const bool is_there,
-                    look_back_(Wait::for_at_most(limits_.stall_timeout, start.cut)));
-  if (!is_there) {
-    FTPSFS_TRY(check_(observed, start.offset, Overlap::differs));
-  }
-  FTPSFS_TRY_ASSIGN(reader, open(path, start.offset, start));
-  FTPSFS_TRY(check_(reader->version(), start.offset, Overlap::agrees));
-  return reader;
-}
-
-ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
-  const Start start = next_start();
-  auto path = path_();
-  if (!path) {
-    return failed(std::move(path).error(), start.generation, stop);
-  }
-  const log::PathScope about(path->str());
-  const SteadyTime begun_at = SteadyClock::now();
-  auto reader = begin(*path, start);
+      Wait::for_at_most(limits_.stall_timeout, cut));
   if (!reader) {
-    return failed(std::move(reader).error(), start.generation, stop);
+    return failed(std::move(reader).error(), generation, stop);
   }
-  return fill(**reader, start.range_end, begun_at, start.generation, stop);
+  if (auto same = check_((*reader)->version(), offset); !same) {
+    return failed(std::move(same).error(), generation, stop);
+  }
+  return fill(**reader, range_end, begun_at, generation, stop);
 }
 
 ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
@@ -503,7 +423,6 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
         return Next::reopen;
       }
       window_.commit(*got);
-      received_ += *got;
       retries_left_ = limits_.retries;
       left = take_what_was_brought();
       changed_.notify_all();
@@ -638,10 +557,6 @@ std::optional<std::uint64_t> ReadStream::distance_to(std::uint64_t offset) const
 
 void ReadStream::on_brought(Leftovers brought) {
   core_->on_brought(std::move(brought));
-}
-
-void ReadStream::on_doubt(LookBack look_back) {
-  core_->on_doubt(std::move(look_back));
 }
 
 bool ReadStream::is_idle() const {

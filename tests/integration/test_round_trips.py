@@ -11,7 +11,6 @@ import time
 import pytest
 
 from box import wait_for
-from growing_log import read_a_growing_log
 from link import Link
 from mount import LOCAL, status_of
 
@@ -401,7 +400,3 @@ def test_a_lossy_link_loses_nothing(far_box, link):
     finally:
         link.set(loss=0, jitter_ms=0)
     assert (box.remote / "here").read_bytes() == content
-
-
-def test_a_log_is_read_while_it_is_written_far_away(far_box):
-    read_a_growing_log(far_box)

@@ -4,7 +4,7 @@
 // window and stops at its high-water mark, so that TCP slows the server; readers take slices of the
 // chunks without a copy. A jump far ahead or behind the window restarts the transfer (REST). When
 // the session is wanted elsewhere, or nobody has read for a while, the transfer is cut and resumed
-// when bytes are needed again, a little before the end of those in memory: these must agree.
+// when bytes are needed again.
 //
 // Knows nothing of inodes or caches. Thread-safe; several readers may ask out of order.
 #pragma once
@@ -26,22 +26,10 @@ namespace ftpsfs::transfer {
 /// Where the file is at this moment: it may be renamed while it is open.
 using PathProvider = std::function<Result<remote::RemotePath>()>;
 
-/// Bytes that are known from before, and what the server sends in their place now.
-enum class Overlap : std::uint8_t {
-  none,  ///< nothing was compared
-  agrees,
-  differs,
-};
-
-/// Called when a transfer has begun that goes on at byte `offset`, with what the server tells of
-/// the file then. An error (stale) ends the transfer before any of its bytes are shown: reads never
-/// mix versions.
-using VersionCheck = std::function<Result<void>(const remote::FileVersion& version,
-                                                std::uint64_t offset, Overlap overlap)>;
-
-/// Called when that was stale without an overlap, and no transfer is held: are other bytes, which
-/// are known from before, still in their place?
-using LookBack = std::function<Result<bool>(const Wait& wait)>;
+/// Called when a transfer has begun at byte `offset`, with what the server tells of the file then.
+/// An error (stale) ends the transfer before any of its bytes are shown: reads never mix versions.
+using VersionCheck =
+    std::function<Result<void>(const remote::FileVersion& version, std::uint64_t offset)>;
 
 /// What a jump is to bring, whether or not more of it is asked for.
 struct Region {
@@ -77,8 +65,7 @@ class ReadStream {
   std::optional<Slices> find(std::uint64_t offset, std::size_t size,
                              std::optional<std::uint64_t> expected_size);
 
-  /// Waits for the bytes: until the deadline, and, while some arrive, for the stall timeout each.
-  /// Shorter than `size` only at the end of the file.
+  /// Waits for the bytes. Shorter than `size` only at the end of the file.
   /// @param expected_size the file's size as the caller knows it: its last bytes are given out
   /// before the server's verdict on the transfer has come, its end behind it. Beyond an earlier end
   /// of file the stream looks again (the file has grown).
@@ -100,9 +87,6 @@ class ReadStream {
   std::optional<Leftover> jump(const Region& region);
   /// Is called on the pump's thread when a jump has brought its region. To be set before reading.
   void on_brought(Leftovers brought);
-  /// With it a file that has grown may be followed elsewhere than behind bytes in memory. To be set
-  /// before reading.
-  void on_doubt(LookBack look_back);
 
   class Core;
 

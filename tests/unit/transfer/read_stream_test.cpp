@@ -5,7 +5,6 @@
 #include <atomic>
 #include <latch>
 #include <thread>
-#include <vector>
 
 #include "stream_fixture.hpp"
 
@@ -14,12 +13,6 @@ namespace {
 
 class ReadStreamTest : public StreamFixture {
  protected:
-  static constexpr std::size_t kChunk = 4096;
-  static FakeRemoteOptions in_chunks() {
-    FakeRemoteOptions options;
-    options.read_chunk = kChunk;
-    return options;
-  }
   std::string read(ReadStream& stream, std::uint64_t offset, std::size_t size,
                    std::optional<std::uint64_t> expected = std::nullopt) {
     const auto slices = stream.read(offset, size, expected, patience());
@@ -140,7 +133,7 @@ TEST_F(ReadStreamTest, ARefusalIsNotRepeated) {
 TEST_F(ReadStreamTest, AnotherVersionShowsNoByte) {
   FakeRemote remote(clock);
   remote.put("/f", "new content");
-  const auto stream = reader(remote, [](const remote::FileVersion&, std::uint64_t, Overlap) {
+  const auto stream = reader(remote, [](const remote::FileVersion&, std::uint64_t) {
     return Result<void>(make_error(Errc::stale, "changed"));
   });
   const auto slices = stream->read(0, 5, std::nullopt, patience());
@@ -157,31 +150,6 @@ TEST_F(ReadStreamTest, GrowthIsFollowedAtTheEnd) {
   remote.grow("/f", "two\n");
   EXPECT_FALSE(stream->find(4, 100, 8));  // memory alone must not call it the end
   EXPECT_EQ(read(*stream, 4, 100, 8), "two\n");
-}
-
-TEST_F(ReadStreamTest, WhatFollowsComesWithWhatIsInMemory) {
-  for (const bool is_replaced : {false, true}) {
-    FakeRemote remote(clock);
-    const std::string data = pattern(9000);
-    remote.put("/f", data);
-    std::vector<Overlap> overlaps;  // by the pump alone, whose end the reads see
-    const auto stream =
-        reader(remote, [&](const remote::FileVersion&, std::uint64_t offset, Overlap overlap) {
-          EXPECT_EQ(offset, overlaps.empty() ? 0 : data.size());
-          overlaps.push_back(overlap);
-          return overlap == Overlap::differs ? make_error(Errc::stale, "changed") : Result<void>();
-        });
-    EXPECT_EQ(read(*stream, 0, 10'000), data);
-    if (is_replaced) {
-      remote.put("/f", pattern(8999) + "!more");
-    } else {
-      remote.grow("/f", "more");
-    }
-    const auto more = stream->read(9000, 10, 9004, patience());
-    EXPECT_EQ(more.has_value(), !is_replaced);
-    EXPECT_EQ(overlaps.back(), is_replaced ? Overlap::differs : Overlap::agrees);
-    EXPECT_LE(remote.bytes_read(), 9004U + 4096);
-  }
 }
 
 TEST_F(ReadStreamTest, TheLastBytesOfAKnownSizeDoNotWaitForTheVerdict) {
@@ -240,45 +208,6 @@ TEST_F(ReadStreamTest, AnInterruptedReaderReturnsAndOthersGoOn) {
   waiting.join();
   ASSERT_FALSE(*result);
   EXPECT_EQ(result->error().code, Errc::cancelled);
-  gate.open();
-  EXPECT_EQ(read(*stream, 0, 4), "data");
-}
-
-TEST_F(ReadStreamTest, ASlowLinkHasTheStallTimeoutForEachStep) {
-  const std::string data = pattern(4 * kChunk);
-  for (auto patience = std::chrono::milliseconds(50);; patience *= 2) {
-    FakeRemote remote(clock, in_chunks());
-    remote.put("/f", data);
-    const Wait wait = Wait::for_at_most(patience);
-    std::atomic<int> pieces{0};
-    std::atomic<bool> in_time{false};  // some bytes were there before the deadline
-    remote.on_call([&](Op op, const std::string&) {
-      if (op == Op::read && ++pieces == 2) {
-        in_time = !wait.expired();
-        while (!wait.expired()) {
-          std::this_thread::yield();
-        }
-      }
-    });
-    const auto stream = reader(remote);
-    const auto slices = stream->read(0, data.size(), data.size(), wait);
-    if (!in_time) {
-      continue;  // a machine that stalls: with more patience
-    }
-    ASSERT_TRUE(slices) << slices.error().text;
-    EXPECT_TRUE(text_of(*slices) == data);
-    break;
-  }
-}
-
-TEST_F(ReadStreamTest, ALinkThatBringsNothingEndsTheWait) {
-  FakeRemote remote(clock);
-  remote.put("/f", "data");
-  const auto stream = reader(remote);
-  Gate gate = remote.hold(Op::read);
-  const auto slices = stream->read(0, 4, 4, Wait::for_at_most(std::chrono::milliseconds(20)));
-  ASSERT_FALSE(slices);
-  EXPECT_EQ(slices.error().code, Errc::timed_out);
   gate.open();
   EXPECT_EQ(read(*stream, 0, 4), "data");
 }
