@@ -149,6 +149,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   std::uint64_t position_ FTPSFS_GUARDED_BY(mutex_) = 0;    ///< end of the furthest byte given out
   int waiting_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< readers whose bytes this window will bring
   int retries_left_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t received_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< bytes, in all: shows progress
   /// Set: the session is wanted elsewhere. Bytes up to here were asked for before and come first.
   std::optional<std::uint64_t> yield_at_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t run_start_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< where sequential reading began
@@ -199,6 +200,8 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
     at_end_ = false;  // go on from the old end
   }
   bool counted = false;
+  Wait limit = wait;
+  std::uint64_t received = received_;
   Result<Slices> result = Slices{};
   for (;;) {
     if (auto found = find_locked(offset, size, expected_size)) {
@@ -248,11 +251,17 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
       return error_.has_value() || shut_down_ || waiting_ == 0 || reachable(offset);
     };
     const bool woken =
-        counted ? changed_.wait(mutex_, wait, brought) : changed_.wait(mutex_, wait, my_turn);
-    if (!woken) {
+        counted ? changed_.wait(mutex_, limit, brought) : changed_.wait(mutex_, limit, my_turn);
+    if (woken) {
+      continue;
+    }
+    // A link that is slow, or shared by many, is at work: the pump knows when it is not any more.
+    if (wait.stop.stop_requested() || received_ == received) {
       result = wait.give_up("data from the server");
       break;
     }
+    limit = Wait::for_at_most(limits_.stall_timeout, wait.stop);
+    received = received_;
   }
   if (counted && --waiting_ == 0) {
     demand_end_ = 0;
@@ -423,6 +432,7 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
         return Next::reopen;
       }
       window_.commit(*got);
+      received_ += *got;
       retries_left_ = limits_.retries;
       left = take_what_was_brought();
       changed_.notify_all();

@@ -65,7 +65,8 @@ class ReadStream {
   std::optional<Slices> find(std::uint64_t offset, std::size_t size,
                              std::optional<std::uint64_t> expected_size);
 
-  /// Waits for the bytes. Shorter than `size` only at the end of the file.
+  /// Waits for the bytes: until the deadline, and, while some arrive, for the stall timeout each.
+  /// Shorter than `size` only at the end of the file.
   /// @param expected_size the file's size as the caller knows it: its last bytes are given out
   /// before the server's verdict on the transfer has come, its end behind it. Beyond an earlier end
   /// of file the stream looks again (the file has grown).

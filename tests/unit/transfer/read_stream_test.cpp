@@ -13,6 +13,12 @@ namespace {
 
 class ReadStreamTest : public StreamFixture {
  protected:
+  static constexpr std::size_t kChunk = 4096;
+  static FakeRemoteOptions in_chunks() {
+    FakeRemoteOptions options;
+    options.read_chunk = kChunk;
+    return options;
+  }
   std::string read(ReadStream& stream, std::uint64_t offset, std::size_t size,
                    std::optional<std::uint64_t> expected = std::nullopt) {
     const auto slices = stream.read(offset, size, expected, patience());
@@ -208,6 +214,45 @@ TEST_F(ReadStreamTest, AnInterruptedReaderReturnsAndOthersGoOn) {
   waiting.join();
   ASSERT_FALSE(*result);
   EXPECT_EQ(result->error().code, Errc::cancelled);
+  gate.open();
+  EXPECT_EQ(read(*stream, 0, 4), "data");
+}
+
+TEST_F(ReadStreamTest, ASlowLinkHasTheStallTimeoutForEachStep) {
+  const std::string data = pattern(4 * kChunk);
+  for (auto patience = std::chrono::milliseconds(50);; patience *= 2) {
+    FakeRemote remote(clock, in_chunks());
+    remote.put("/f", data);
+    const Wait wait = Wait::for_at_most(patience);
+    std::atomic<int> pieces{0};
+    std::atomic<bool> in_time{false};  // some bytes were there before the deadline
+    remote.on_call([&](Op op, const std::string&) {
+      if (op == Op::read && ++pieces == 2) {
+        in_time = !wait.expired();
+        while (!wait.expired()) {
+          std::this_thread::yield();
+        }
+      }
+    });
+    const auto stream = reader(remote);
+    const auto slices = stream->read(0, data.size(), data.size(), wait);
+    if (!in_time) {
+      continue;  // a machine that stalls: with more patience
+    }
+    ASSERT_TRUE(slices) << slices.error().text;
+    EXPECT_TRUE(text_of(*slices) == data);
+    break;
+  }
+}
+
+TEST_F(ReadStreamTest, ALinkThatBringsNothingEndsTheWait) {
+  FakeRemote remote(clock);
+  remote.put("/f", "data");
+  const auto stream = reader(remote);
+  Gate gate = remote.hold(Op::read);
+  const auto slices = stream->read(0, 4, 4, Wait::for_at_most(std::chrono::milliseconds(20)));
+  ASSERT_FALSE(slices);
+  EXPECT_EQ(slices.error().code, Errc::timed_out);
   gate.open();
   EXPECT_EQ(read(*stream, 0, 4), "data");
 }
