@@ -614,6 +614,7 @@ Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t q
   const auto gives_way = [&]() FTPSFS_NO_ANALYSIS {
     return yield_ && parking.when_asked && (!parking.only_whole || bytes_.has_all());
   };
+  // Who waits for the session may be whom the writer waits for: then it goes in any case.
   bool is_idle = false;
   while (bytes_.is_all_sent() && !finishing_ && !gives_way() && !is_idle &&
          !stop.stop_requested()) {
@@ -621,7 +622,7 @@ Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t q
                              [&]() FTPSFS_NO_ANALYSIS {
                                return !bytes_.is_all_sent() || finishing_ || gives_way();
                              }) &&
-              parking.when_idle;
+              (parking.when_idle || (yield_ && limits_.parks));
   }
   if (bytes_.is_all_sent() || (gives_way() && bytes_.sent() >= quantum_end) ||
       stop.stop_requested()) {

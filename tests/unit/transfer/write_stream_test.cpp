@@ -865,13 +865,43 @@ TEST_F(RefusedAppendTest, GivesWayOnlyWhileItCouldBeginAgain) {
     for (const auto& stream : streams) {
       write(*stream, "end");
     }
+    std::vector<std::jthread> finishers;  // whoever has the connection must be able to end
     for (const auto& stream : streams) {
-      const auto end = stream->finish({});
-      ASSERT_TRUE(end) << end.error().text;
+      finishers.emplace_back([&stream] {
+        const auto end = stream->finish({});
+        EXPECT_TRUE(end) << end.error().text;
+      });
     }
+    finishers.clear();
     for (int i = 0; i < 3; ++i) {
       EXPECT_TRUE(remote.content("/f" + std::to_string(i)) == piece + "end");
     }
+  }
+}
+
+/// Its writer may wait for whoever waits for the session: a copy within the mount.
+TEST_F(RefusedAppendTest, AnIdleOneGivesItsSessionToWhoAsksAndIsStuck) {
+  limits.idle_timeout = Duration(0);
+  limits.upload_ring = 2 * limits.start_bytes;
+  for (const bool is_known : {false, true}) {
+    FakeRemoteOptions options = refusing();
+    options.appends = !is_known;
+    options.max_conns = 1;
+    FakeRemote remote(clock, options);
+    remote.put("/other", "");
+    const std::string data = pattern(6 * limits.start_bytes);
+    const auto stream = writer(remote);
+    write_all(*stream, data);
+    const Wait limit = patience();
+    while (remote.bytes_written() < data.size() && !limit.expired()) {
+      std::this_thread::yield();
+    }
+    EXPECT_TRUE(remote.stat(*remote::RemotePath::parse("/other"), patience()));
+    write(*stream, "end");
+    ASSERT_FALSE(stream->finish({}));
+    ASSERT_TRUE(stream->is_stuck());
+    EXPECT_EQ(text_of(stream->unsent()), "end");
+    EXPECT_TRUE(remote.content("/f") == data);
   }
 }
 
