@@ -66,7 +66,9 @@ const Deed kDeeds[] = {
     {"chmod", [](FaultyMount& m) { return change(m, [](auto& wanted) { wanted.mode = 0600; }); }},
     {"utimens",
      [](FaultyMount& m) {
-       return change(m, [](auto& wanted) { wanted.mtime.emplace().unix_seconds = 1'600'000'000; });
+       return change(m, [](auto& wanted) {
+         wanted.mtime = fs::AttributeChange::Time{1'600'000'000, false};
+       });
      }},
     {"mkdir",
      [](FaultyMount& m) {

@@ -703,7 +703,7 @@ TEST_F(WriteStreamTest, WhatIsWrittenBehindACancelledFinishIsOneTransfer) {
   finisher.join();
   const std::string large = pattern(limits.start_bytes);
   gate.open();
-  for (int i = 1; i <= 3; ++i) {  // each when the one before has gone
+  for (std::size_t i = 1; i <= 3; ++i) {  // each when the one before has gone
     write(*stream, large);
     const Wait limit = patience();
     while (remote.bytes_written() < 3 + i * large.size() && !limit.expired()) {
