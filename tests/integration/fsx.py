@@ -150,16 +150,25 @@ class Exerciser:
     def note(self, *what):
         self.done.append(" ".join(map(str, what)))
 
+    def on_server(self):
+        """What has been accepted may be on its way: then nothing is there yet, or the old file makes way."""
+        try:
+            with open(self.served, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
     def compare_served(self):
         if self.served is None:
             return
         until = time.monotonic() + PATIENCE
         while True:
-            with open(self.served, "rb") as file:
-                found = file.read()
+            found = self.on_server()
             if found == self.model or time.monotonic() > until:
                 break
             time.sleep(0.02)
+        if found is None:
+            raise Difference("it is not on the server")
         demand_same(found, self.model, 0)
 
     def run(self, operations):
