@@ -458,7 +458,7 @@ Result<void> WriteStream::Core::send(remote::RemoteWriter& writer, std::span<con
 }
 
 Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& opened) {
-  remote::WriteMode mode = mode_;
+  remote::WriteMode mode{};
   remote::UploadTail likely;
   {
     MutexLock lock(mutex_);
