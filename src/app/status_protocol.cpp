@@ -14,6 +14,11 @@ namespace {
 
 using nlohmann::json;
 
+std::size_t room_for(const OwedReport& one) {
+  constexpr std::size_t kFrame = 100;
+  return kFrame + one.path.size() + one.refusal.size();
+}
+
 /// Names on the server need not be UTF-8, JSON must be: such bytes become U+FFFD.
 std::string dumped(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -196,15 +201,6 @@ std::string level_name(log::Level level) {
   }
   return "off";
 }
-
-namespace {
-
-std::size_t room_for(const OwedReport& one) {
-  constexpr std::size_t kFrame = 100;
-  return kFrame + one.path.size() + one.refusal.size();
-}
-
-}  // namespace
 
 OwedRoom::OwedRoom(UploadsReport& report) : report_(report) {
   constexpr std::size_t kLongestEscape = 6;

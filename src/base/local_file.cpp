@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -38,6 +40,24 @@ Result<UniqueFd> create_new_file(const std::string& directory, std::string_view 
     }
   }
   return make_error(Errc::already_exists, fmt::format("no free name for {}", name));
+}
+
+bool copy_bytes(int from, int to, std::uint64_t size) {
+  off_t offset = 0;
+  while (static_cast<std::uint64_t>(offset) < size) {
+    const std::uint64_t left = size - static_cast<std::uint64_t>(offset);
+    const ssize_t sent = ::sendfile(to, from, &offset, std::min<std::uint64_t>(left, 1U << 20U));
+    if (sent < 0 && errno == EINTR) {
+      continue;
+    }
+    if (sent == 0) {
+      errno = EIO;
+    }
+    if (sent <= 0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace ftpsfs

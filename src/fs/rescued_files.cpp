@@ -2,7 +2,7 @@
 #include "ftpsfs/fs/rescued_files.hpp"
 
 #include <fcntl.h>
-#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +11,8 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 
 #include "ftpsfs/base/local_file.hpp"
 #include "ftpsfs/base/unique_fd.hpp"
@@ -65,12 +67,11 @@ std::optional<RescuedFile> read_rescued(const std::filesystem::path& sidecar,
 }
 
 Result<void> copy(int from, int to, const std::string& name) {
-  constexpr std::size_t kAtOnce = std::size_t{64} << 20U;
-  ssize_t moved = 0;
-  do {
-    moved = ::sendfile(to, from, nullptr, kAtOnce);
-  } while (moved > 0);
-  return moved == 0 && ::fsync(to) == 0 ? Result<void>() : Result<void>(local_error(name));
+  struct stat status {};
+  const bool is_copied = ::fstat(from, &status) == 0 &&
+                         copy_bytes(from, to, static_cast<std::uint64_t>(status.st_size)) &&
+                         ::fsync(to) == 0;
+  return is_copied ? Result<void>() : Result<void>(local_error(name));
 }
 
 }  // namespace

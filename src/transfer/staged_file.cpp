@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -13,6 +12,8 @@
 #include <cstring>
 #include <limits>
 #include <vector>
+
+#include "ftpsfs/base/local_file.hpp"
 
 namespace ftpsfs::transfer {
 namespace {
@@ -238,18 +239,10 @@ Result<void> StagedFile::save_as(const std::string& path) {
   if (!target) {
     return local_error("cannot keep", path);
   }
-  const std::uint64_t size = this->size();
-  off_t offset = 0;
-  while (static_cast<std::uint64_t>(offset) < size) {
-    const ssize_t sent = ::sendfile(target.get(), fd_.get(), &offset, 1U << 20U);
-    if (sent < 0 && errno == EINTR) {
-      continue;
-    }
-    if (sent <= 0) {
-      Error error = local_error("cannot keep", path);
-      ::unlink(path.c_str());
-      return error;
-    }
+  if (!copy_bytes(fd_.get(), target.get(), size())) {
+    Error error = local_error("cannot keep", path);
+    ::unlink(path.c_str());
+    return error;
   }
   return {};
 }

@@ -154,6 +154,10 @@ class Box:
         except subprocess.TimeoutExpired:
             pass  # it waits for the filesystem, whose process is ended next
 
+    def hidden(self):
+        """Names on the server, in the box's directory itself, that no program made."""
+        return [path.name for path in self.remote.iterdir() if path.name.startswith(".ftpsfs-")]
+
     # -- the end
 
     def break_everything(self):

@@ -22,6 +22,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from box import Box  # noqa: E402
+from link import Link  # noqa: E402
 from mount import LOCAL, binary, lazy_unmount, patient  # noqa: E402
 from pki import Pki  # noqa: E402
 from program import Program  # noqa: E402
@@ -164,6 +165,30 @@ def make_server(request, workspace, pki):
     for server in started:
         server.thaw()
         server.close()
+
+
+@pytest.fixture(scope="module")
+def link():
+    """A network between the mount and servers that a module has on its other side."""
+    if LOCAL:
+        pytest.skip("needs a network")
+    made = Link()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def make_far_server(make_server, link):
+    """As make_server(), on the other side of the link: to be mounted with `network=link.left[1]`."""
+    started = []
+
+    def make(name=None, **settings):
+        started.append(make_server(name, host=link.right[0], address=link.right[0], network=link.right[1], **settings))
+        return started[-1]
+
+    yield make
+    for server in started:
+        server.kill()
 
 
 @pytest.fixture(scope="session")

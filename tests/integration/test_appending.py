@@ -19,10 +19,6 @@ def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
 
 
-def hidden(box):
-    return [path.name for path in box.remote.iterdir() if path.name.startswith(".ftpsfs-")]
-
-
 @pytest.fixture(params=["on", "off"], ids=["overwrites", "never-overwrites"])
 def box(make_server, box_on, request):
     """@param whether it lets an existing file be written over or renamed onto."""
@@ -30,7 +26,7 @@ def box(make_server, box_on, request):
                          extra={"AllowStoreRestart": "off", "AllowOverwrite": request.param})
     box = box_on(server)
     yield box
-    assert hidden(box) == []
+    assert box.hidden() == []
     server.close()
 
 

@@ -11,8 +11,7 @@ import time
 import pytest
 
 from box import sha256, wait_for
-from link import Link
-from mount import LOCAL, patient
+from mount import patient
 
 pytestmark = [pytest.mark.faults, pytest.mark.real, pytest.mark.seconds(150)]
 
@@ -22,21 +21,10 @@ UNCACHED = {"attr_timeout": 0, "entry_timeout": 0, "dir_cache_timeout": 0, "nega
 
 
 @pytest.fixture(scope="module")
-def link():
-    if LOCAL:
-        pytest.skip("needs a network")
-    made = Link()
-    made.set(delay_ms=1, mbit=80)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def far_server(make_server, link):
+def far_server(make_far_server, link):
     """ProFTPD: vsftpd keeps a file locked whose upload has died without a word, for five minutes."""
-    server = make_server("proftpd", implicit=False, host=link.right[0], address=link.right[0], network=link.right[1])
-    yield server
-    server.kill()
+    link.set(delay_ms=1, mbit=80)
+    return make_far_server("proftpd", implicit=False)
 
 
 @pytest.fixture
@@ -62,6 +50,20 @@ class Outage:
             self.link.set(cut=0)
         else:
             self.link.ip(self.link.left, "link", "set", "link0", "up")
+
+
+class ServerGone:
+    """It refuses connections."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def begin(self):
+        self.server.kill()
+
+    def end(self):
+        if self.server.process is None:
+            self.server.start()
 
 
 @pytest.fixture(params=["silent", "interface-down"])
@@ -155,36 +157,27 @@ class Reading:
         assert sha256(self.theirs) == sha256(self.box.remote / "there")
 
 
-def test_an_interface_may_be_down_for_most_of_the_timeout(far_box, link):
-    box = far_box
+def read_through(box, absence):
     furnish(box)
     reading = Reading(box, box.mount(timeout=20, connect_timeout=5, **UNCACHED))
-    outage = Outage(link, "interface-down")
-    outage.begin()
+    absence.begin()
     try:
         reading.list()
         time.sleep(13)
         waited = reading.waits()
     finally:
-        outage.end()
+        absence.end()
     assert waited, box.last.log_tail()
     reading.finish()
+
+
+def test_an_interface_may_be_down_for_most_of_the_timeout(far_box, link):
+    read_through(far_box, Outage(link, "interface-down"))
 
 
 def test_a_server_may_be_away_for_most_of_the_timeout(far_box, far_server):
     """It refuses connections: nobody has to wait for that, but everybody for the server."""
-    box = far_box
-    furnish(box)
-    reading = Reading(box, box.mount(timeout=20, connect_timeout=5, **UNCACHED))
-    far_server.kill()
-    try:
-        reading.list()
-        time.sleep(13)
-        waited = reading.waits()
-    finally:
-        far_server.start()
-    assert waited, box.last.log_tail()
-    reading.finish()
+    read_through(far_box, ServerGone(far_server))
 
 
 def test_an_outage_longer_than_the_timeout_is_told_in_time_and_then_over(far_box, outage):
@@ -210,20 +203,6 @@ def test_an_outage_longer_than_the_timeout_is_told_in_time_and_then_over(far_box
     assert sha256(copies.theirs) == copies.expected
     assert sha256(box.remote / "here") == sha256(copies.ours)
     box.allow_leftovers = True  # of the upload that failed, whose removal had no link either
-
-
-class ServerGone:
-    """It refuses connections."""
-
-    def __init__(self, server):
-        self.server = server
-
-    def begin(self):
-        self.server.kill()
-
-    def end(self):
-        if self.server.process is None:
-            self.server.start()
 
 
 HARD = {"timeout": 2, "connect_timeout": 2}

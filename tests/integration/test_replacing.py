@@ -16,10 +16,6 @@ pytestmark = pytest.mark.real
 MEBIBYTE = 1 << 20
 
 
-def hidden(box):
-    return [path.name for path in box.remote.iterdir() if path.name.startswith(".ftpsfs-")]
-
-
 @pytest.fixture
 def strict_box(make_server, box_on):
     """ProFTPD as it comes: neither STOR nor RNTO onto an existing file."""
@@ -37,10 +33,10 @@ def test_files_are_replaced_where_the_server_never_overwrites(strict_box):
     box.sh("echo new > file; mv other renamed; echo more > other; mv other renamed; echo end >> renamed")
     assert (box.remote / "file").read_bytes() == b"new\n"
     assert (box.remote / "renamed").read_bytes() == b"more\nend\n"
-    assert hidden(box) == []
+    assert box.hidden() == []
     box.sh("for i in 1 2 3 4 5; do echo $i > file; done; dd if=/dev/zero of=file bs=1 seek=1 count=1 conv=notrunc 2>&1")
     assert (box.remote / "file").read_bytes() == b"5\0"
-    assert hidden(box) == []
+    assert box.hidden() == []
 
 
 @pytest.mark.once
@@ -56,10 +52,10 @@ def test_upload_atomic_shows_new_names_whole(box):
     # The shell itself opens the file: a descriptor of ours would publish what has been written when we close it.
     copy = box.start(["bash", "-c", '{ head -c 3000000 /dev/zero; sleep 1; head -c 1000 /dev/zero; } > "$0"',
                       box.here() / "new"])
-    assert wait_for(lambda: hidden(box))
+    assert wait_for(lambda: box.hidden())
     assert not (box.remote / "new").exists()
     assert copy.wait(timeout=30) == 0
-    assert wait_for(lambda: (box.remote / "new").exists() and not hidden(box))
+    assert wait_for(lambda: (box.remote / "new").exists() and not box.hidden())
     assert (box.remote / "new").stat().st_size == 3001000
 
 
@@ -68,7 +64,7 @@ def test_upload_direct_makes_no_other_name(box):
     box.mount(upload="direct")
     with open(box.here() / "file", "wb") as file:
         file.write(random.Random(1).randbytes(3 * MEBIBYTE))
-        assert hidden(box) == []
+        assert box.hidden() == []
     assert (box.remote / "file").stat().st_size == 3 * MEBIBYTE
     box.sh("echo short > file; printf x | dd of=file bs=1 seek=2 conv=notrunc 2>&1")
     assert (box.remote / "file").read_bytes() == b"shxrt\n"
@@ -81,10 +77,10 @@ def test_what_a_killed_mount_left_is_cleared_away_by_the_next(box):
     mount = box.mount(staging_dir=staging)
     writer = box.start(["bash", "-c", f"{{ head -c 3000000 /dev/zero; sleep 60; }} > {mount}/file"],
                        stderr=subprocess.DEVNULL)
-    assert wait_for(lambda: hidden(box))
+    assert wait_for(lambda: box.hidden())
     box.last.kill()
     box.end(writer)
-    left = hidden(box)
+    left = box.hidden()
     assert left
     mark = left[0].split("-")[1]
     (box.remote / left[0]).rename(box.remote / f".ftpsfs-{mark}-77.part")
@@ -93,7 +89,7 @@ def test_what_a_killed_mount_left_is_cleared_away_by_the_next(box):
     box.put(".ftpsfs-00000000000000aa-1.part", b"of a mount elsewhere")
     mount = box.mount(staging_dir=staging)
     assert "file" in os.listdir(mount)
-    assert wait_for(lambda: hidden(box) == [".ftpsfs-00000000000000aa-1.part"], seconds=20)
+    assert wait_for(lambda: box.hidden() == [".ftpsfs-00000000000000aa-1.part"], seconds=20)
     assert (box.remote / "aside").read_bytes() == b"only copy"
     assert wait_for(lambda: "aside" in os.listdir(mount))
     box.allow_leftovers = True
@@ -117,7 +113,7 @@ def test_a_large_copy_survives_a_restart_of_the_server(own_box, tmp_path, existi
     _, errors = copy.communicate(timeout=60)
     assert copy.returncode == 0, errors
     assert sha256(box.remote / "copy") == sha256(source)
-    assert hidden(box) == []
+    assert box.hidden() == []
     assert "have arrived" in box.last.log.read_text(), "it was not taken up again"
 
 

@@ -11,8 +11,7 @@ import time
 import pytest
 
 from box import wait_for
-from link import Link
-from mount import LOCAL, status_of
+from mount import status_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timing]
 
@@ -32,20 +31,8 @@ class Rtt:
 
 
 @pytest.fixture(scope="module")
-def link():
-    if LOCAL:
-        pytest.skip("needs a network")
-    made = Link()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def far_server(make_server, link):
-    """On the other side of the link."""
-    server = make_server(host=link.right[0], address=link.right[0], network=link.right[1])
-    yield server
-    server.kill()
+def far_server(make_far_server):
+    return make_far_server()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from box import sha256, wait_for
-from link import Link
 from mount import MountFailed, binary, is_mounted, status_of
 
 pytestmark = pytest.mark.real
@@ -184,14 +183,19 @@ def test_a_large_upload_that_is_cut_goes_on_where_it_ended(own_box, existing):
     box.unmount()
 
 
+def owe_to_a_frozen_server(box, mnt):
+    """Files 1 to 30 in d, each with its number in it, and a large one. @return that one's digest."""
+    assert names(mnt) == []
+    box.server.freeze()
+    box.sh("mkdir d; for i in $(seq 30); do echo $i > d/$i; done; head -c 1000000 /dev/urandom > large", timeout=60)
+    return sha256(mnt / "large")
+
+
 @pytest.mark.once
 def test_a_killed_mount_loses_nothing(own_box):
     box = own_box
     mnt = mount(box)
-    assert names(mnt) == []
-    box.server.freeze()
-    box.sh("mkdir d; for i in $(seq 30); do echo $i > d/$i; done; head -c 1000000 /dev/urandom > large", timeout=60)
-    whole = sha256(mnt / "large")
+    whole = owe_to_a_frozen_server(box, mnt)
     os.kill(box.last.process.pid, signal.SIGKILL)
     box.last.process.wait(timeout=20)
     box.last.kill()
@@ -218,10 +222,7 @@ def unmount_plainly(path):
 def test_a_plain_umount_leaves_a_process_that_brings_what_is_owed(own_box):
     box = own_box
     mnt = mount(box)
-    assert names(mnt) == []
-    box.server.freeze()
-    box.sh("mkdir d; for i in $(seq 30); do echo $i > d/$i; done; head -c 1000000 /dev/urandom > large", timeout=60)
-    whole = sha256(mnt / "large")
+    whole = owe_to_a_frozen_server(box, mnt)
     unmount_plainly(mnt)
     assert names(box.remote) == [] and box.last.alive()
     box.server.thaw()
@@ -232,23 +233,9 @@ def test_a_plain_umount_leaves_a_process_that_brings_what_is_owed(own_box):
         str(number): f"{number}\n" for number in range(1, 31)}
 
 
-@pytest.fixture(scope="module")
-def link():
-    made = Link()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def far_server(make_server, link):
-    server = make_server("proftpd", implicit=False, host=link.right[0], address=link.right[0], network=link.right[1])
-    yield server
-    server.kill()
-
-
 @pytest.mark.once
-def test_while_an_unmounted_process_uploads_the_journal_is_its_own(far_server, box_on, link):
-    box = box_on(far_server, network=link.left[1])
+def test_while_an_unmounted_process_uploads_the_journal_is_its_own(make_far_server, box_on, link):
+    box = box_on(make_far_server("proftpd", implicit=False), network=link.left[1])
     link.set(delay_ms=1, mbit=1)
     content = random.Random(3).randbytes(8 << 20)
     mnt = mount(box)

@@ -176,11 +176,12 @@ struct UploadsReport {
   friend bool operator==(const UploadsReport&, const UploadsReport&) = default;
 };
 
-/// Appends as much of it as a reply has room for, whatever the names are made of.
-/// @return false: there is no room for it.
+/// Fills a report with as much as a reply has room for, whatever the names are made of.
 class OwedRoom {
  public:
+  /// Beside what the report lists already; it must outlive this.
   explicit OwedRoom(UploadsReport& report);
+  /// @return false: there is no room for it.
   bool add(OwedReport one);
 
  private:

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,5 +24,9 @@ bool is_private_directory(const std::string& path, uid_t owner);
 /// followed. Where the name is taken, a number stands behind it.
 /// @errors already_exists: too many of them are taken; no_space, io_error.
 Result<UniqueFd> create_new_file(const std::string& directory, std::string_view name);
+
+/// The first `size` bytes of one file, from its beginning, to the position of another.
+/// @return false: errno says why; EIO: there are not so many.
+bool copy_bytes(int from, int to, std::uint64_t size);
 
 }  // namespace ftpsfs
