@@ -55,6 +55,7 @@ def arguments_of(words):
     parser.add_argument("--wan", action="append", type=wan, metavar="RTT_MS[:MBIT[:LOSS_PERCENT]]",
                         help="a link; may be given several times (default: 20, 100 and 20:1000:0.5; MBIT: 1000, 0: no limit)")
     parser.add_argument("--no-loopback", action="store_true", help="the links alone")
+    parser.add_argument("--no-links", action="store_true", help="loopback alone")
     parser.add_argument("--prot", choices=("private", "clear"), default="private", help="of data connections")
     parser.add_argument("--tls", choices=("1.2", "1.3"), default="1.3")
     parser.add_argument("--rows", metavar="PATTERN", default="", help="those whose title matches the regular expression")
@@ -72,7 +73,7 @@ def arguments_of(words):
     arguments.limit = arguments.limit or (60 if arguments.quick else 300)
     arguments.runs = arguments.runs or (1 if arguments.quick else 5)
     links = arguments.wan if arguments.wan is not None else WANS[:1] if arguments.quick else WANS
-    arguments.places = [*([] if arguments.no_loopback else [None]), *links]
+    arguments.places = [*([] if arguments.no_loopback else [None]), *([] if arguments.no_links else links)]
     return arguments
 
 
