@@ -139,7 +139,7 @@ Result<void> Filesystem::Impl::set_mtime(Ino ino, const AttributeChange::Time& t
   // The pages stay good: only the time has changed, by our own hand.
   const MutexLock lock(mutex_);
   if (const auto paged = paged_versions_.find(ino); paged != paged_versions_.end()) {
-    paged->second.mtime = remote::FileTime{wanted, remote::TimeGrain::second};
+    paged->second.version.mtime = remote::FileTime{wanted, remote::TimeGrain::second};
   }
   return {};
 }

@@ -124,7 +124,7 @@ Result<OpenReply> Filesystem::Impl::open(Ino ino, int flags, const Request& requ
 bool Filesystem::Impl::has_pages(Ino ino, std::uint64_t size) const {
   const MutexLock lock(mutex_);
   const auto paged = paged_versions_.find(ino);
-  return paged != paged_versions_.end() && paged->second.size == size;
+  return paged != paged_versions_.end() && paged->second.version.size == size;
 }
 
 Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& entry, int flags,
@@ -162,7 +162,11 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
     }
     handle->file->begin_replacement();
   }
-  reply.keep_cache = note_paged(ino, handle->file->version()) && reply.keep_cache;
+  const auto kept = note_paged(ino, handle->file->version());
+  reply.keep_cache = kept && reply.keep_cache;
+  if (reply.keep_cache && kept->trace) {
+    handle->file->note_pages(*kept->trace);
+  }
   if (writes || !reply.keep_cache) {
     // What the kernel is about to forget, or a program to write, no page may overtake.
     if (auto closed = services_.page_gates.close(ino, request.wait); !closed) {
@@ -177,16 +181,28 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
   return reply;
 }
 
-/// The kernel may hold pages of this version from now on. @return whether those that it has are.
-bool Filesystem::Impl::note_paged(Ino ino, const remote::FileVersion& version) {
+/// The kernel may hold pages of this version from now on. @return those that it has, if they are.
+std::optional<Filesystem::Impl::Paged> Filesystem::Impl::note_paged(
+    Ino ino, const remote::FileVersion& version) {
   const MutexLock lock(mutex_);
   if (paged_versions_.size() > kPagedVersions) {
     paged_versions_.clear();
   }
-  auto [paged, is_new] = paged_versions_.try_emplace(ino, version);
-  const bool holds = !is_new && remote::may_be_same(paged->second, version);
-  paged->second = version;
-  return holds;
+  auto [paged, is_new] = paged_versions_.try_emplace(ino, Paged{version, std::nullopt});
+  const bool holds = !is_new && remote::may_be_same(paged->second.version, version);
+  if (!holds) {
+    paged->second.trace.reset();
+  }
+  paged->second.version = version;
+  return is_new || !holds ? std::nullopt : std::optional(paged->second);
+}
+
+/// The last handle goes, and with it what was given out; the pages stay.
+void Filesystem::Impl::note_trace(Ino ino, const std::optional<ContentTrace>& trace) {
+  const auto paged = paged_versions_.find(ino);
+  if (trace && paged != paged_versions_.end()) {
+    paged->second.trace = trace;
+  }
 }
 
 Result<CreateReply> Filesystem::Impl::create(Ino parent, const std::string& name,
@@ -336,7 +352,7 @@ Result<void> Filesystem::Impl::publish_handle(FileHandle& handle, const Request&
     // The kernel placed the bytes where it believed the end to be.
     paged_versions_.erase(file->ino());
   } else {
-    paged_versions_[file->ino()] = file->version();
+    paged_versions_[file->ino()] = {file->version(), ContentTrace{}};  // as it was written
   }
   return {};
 }
@@ -395,6 +411,7 @@ std::optional<std::shared_ptr<void>> Filesystem::Impl::try_release(HandleId id) 
   if (file->hidden_on_server() || must_publish(*handle)) {
     return std::nullopt;
   }
+  const auto trace = file->trace();
   {
     const MutexLock lock(mutex_);
     handles_.erase(id);
@@ -402,6 +419,7 @@ std::optional<std::shared_ptr<void>> Filesystem::Impl::try_release(HandleId id) 
     if (found == open_files_.end() || --found->second.handles > 0) {
       return handle;
     }
+    note_trace(file->ino(), trace);
     open_files_.erase(found);
   }
   if (file->hidden_on_server()) {
@@ -441,6 +459,7 @@ void Filesystem::Impl::release(HandleId id, const Request& request) {
 
 /// Drops one handle's share; the last one takes the file out of the table.
 void Filesystem::Impl::close_file(const std::shared_ptr<OpenFile>& file) {
+  const auto trace = file->trace();
   bool last = false;
   {
     const MutexLock lock(mutex_);
@@ -448,6 +467,7 @@ void Filesystem::Impl::close_file(const std::shared_ptr<OpenFile>& file) {
     if (found == open_files_.end() || --found->second.handles > 0) {
       return;
     }
+    note_trace(file->ino(), trace);
     open_files_.erase(found);
     last = true;
   }

@@ -20,6 +20,8 @@ using std::chrono::milliseconds;
 /// the streams'.
 constexpr std::uint64_t kAheadPart = 6;
 constexpr milliseconds kSpaceTimeout{10'000};
+/// Its notifications wait for pages that are being read.
+constexpr milliseconds kKernelForgets{1000};
 /// Shown when the server does not tell: large enough that no program refuses to write.
 constexpr std::uint64_t kUnknownSpace = 1ULL << 50;
 
@@ -89,14 +91,19 @@ std::uint32_t Filesystem::Impl::shown_mode(remote::FileType type,
 
 Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry,
                                         milliseconds valid_for) {
-  std::optional<OpenFile::LocalView> local;
-  if (const auto file = find_open(ino)) {
-    local = file->local_view();
-    if (!local) {
-      file->observe(entry);
-    }
+  const auto file = find_open(ino);
+  const auto local = file ? file->local_view() : std::nullopt;
+  if (!file || local) {
+    return attributes(ino, entry, valid_for, local);
   }
-  return attributes(ino, entry, valid_for, local);
+  file->observe(entry);
+  Attributes result = attributes(ino, entry, valid_for, local);
+  if (const std::uint64_t told = file->tellable_size(result.size); told < result.size) {
+    result.size = told;
+    result.is_size_current = false;
+    result.valid_for = milliseconds(0);
+  }
+  return result;
 }
 
 Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, milliseconds valid_for,
@@ -254,7 +261,9 @@ Result<Tree::Known> Filesystem::Impl::existing(Ino parent, const std::string& na
 
 std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino) {
   auto found = find_known_attributes(ino);
-  return found && *found && !(*found)->is_size_known ? std::nullopt : found;
+  const bool is_settled =
+      !found || !*found || ((*found)->is_size_known && (*found)->is_size_current);
+  return is_settled ? found : std::nullopt;
 }
 
 std::optional<Result<Attributes>> Filesystem::Impl::find_known_attributes(Ino ino) {
@@ -299,6 +308,12 @@ Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& requ
   constexpr int kAttempts = 3;
   for (int left = kAttempts;; --left) {
     FTPSFS_TRY_ASSIGN(Attributes seen, known_attributes(ino, request));
+    if (!seen.is_size_current && left > 1) {
+      const auto file = find_open(ino);
+      if (!file || file->await_tellable(seen.size, request.wait.no_longer_than(kKernelForgets))) {
+        continue;
+      }
+    }
     if (seen.is_size_known) {
       return seen;
     }

@@ -144,7 +144,13 @@ class Filesystem::Impl {
                                const Request& request);
   Result<Tree::Known> revalidated(Ino ino, const Location& location, bool writes,
                                   const Request& request);
-  bool note_paged(Ino ino, const remote::FileVersion& version);
+  /// What the kernel may hold pages of.
+  struct Paged {
+    remote::FileVersion version;
+    std::optional<ContentTrace> trace;  ///< given out before the last close; none: nothing was
+  };
+  std::optional<Paged> note_paged(Ino ino, const remote::FileVersion& version);
+  void note_trace(Ino ino, const std::optional<ContentTrace>& trace) FTPSFS_REQUIRES(mutex_);
   /// Has the kernel been given pages of this file, when it had this size?
   bool has_pages(Ino ino, std::uint64_t size) const;
   bool must_publish(const FileHandle& handle) const;
@@ -204,7 +210,7 @@ class Filesystem::Impl {
   std::unordered_map<HandleId, std::shared_ptr<DirectoryHandle>> directories_
       FTPSFS_GUARDED_BY(mutex_);
   /// The version whose pages the kernel may hold, for keep_cache.
-  std::unordered_map<Ino, remote::FileVersion> paged_versions_ FTPSFS_GUARDED_BY(mutex_);
+  std::unordered_map<Ino, Paged> paged_versions_ FTPSFS_GUARDED_BY(mutex_);
   std::optional<FilesystemSpace> space_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime space_until_ FTPSFS_GUARDED_BY(mutex_);
   std::atomic<HandleId> next_handle_{1};

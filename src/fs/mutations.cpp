@@ -148,13 +148,13 @@ Result<void> Filesystem::Impl::remove_file(Ino parent, const std::string& name,
 /// keep what has been read of it.
 Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>& file, Ino parent,
                                                 const std::string& name, const Request& request) {
-  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+  FTPSFS_TRY_ASSIGN(const OpenFile::Turn turn, file->await_turn(request.wait));
   const bool local = file->owes_upload();
-  FTPSFS_TRY_ASSIGN(const bool on_server, file->prepare_orphan(request.wait.stop));
+  FTPSFS_TRY_ASSIGN(const bool on_server, file->prepare_orphan(turn.wait.stop));
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, path_of(parent, name));
   const bool hides = !local && services_.remote.takes_any_name_beside(path);
   if (on_server && !hides) {
-    auto removed = services_.remote.remove_file(path, request.wait);
+    auto removed = services_.remote.remove_file(path, turn.wait);
     if (!removed && removed.error().code != Errc::not_found) {
       return removed;
     }
@@ -162,7 +162,7 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
   if (on_server && hides) {
     const std::string hidden = services_.hidden_names.removed();
     FTPSFS_TRY_ASSIGN(const remote::RemotePath aside, path.parent().child(hidden));
-    FTPSFS_TRY(services_.remote.rename(path, aside, request.wait));
+    FTPSFS_TRY(services_.remote.rename(path, aside, turn.wait));
     inodes_.rename(parent, name, parent, hidden);
     file->mark_orphan(true);
     if (find_open(file->ino()) != file) {
@@ -282,7 +282,7 @@ std::vector<std::shared_ptr<OpenFile>> Filesystem::Impl::files_below(Ino ino) co
 Result<void> Filesystem::Impl::settle_below(Ino ino, const Request& request) {
   for (const auto& file : files_below(ino)) {
     if (file->owes_upload()) {
-      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
       if (auto published = file->publish(request.wait.stop); !published) {
         note_failure(*file, published.error(), request);
         return published;
@@ -321,7 +321,7 @@ Result<Filesystem::Impl::Displaced> Filesystem::Impl::clear_target(const Tree::K
   }
   if (const auto ino = inodes_.find(new_parent, new_name)) {
     if (auto file = find_open(*ino); file && file->owes_upload()) {
-      FTPSFS_TRY_ASSIGN(displaced.pass, file->enter(request.wait));
+      FTPSFS_TRY_ASSIGN(displaced.pass, file->enter_behind_others(request.wait));
       FTPSFS_TRY(file->prepare_orphan(request.wait.stop));
       displaced.file = std::move(file);
     }

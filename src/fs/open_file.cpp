@@ -73,6 +73,7 @@ OpenFile::OpenFile(Services& services, Ino ino, const remote::Entry& entry)
     : OpenFile(services, ino, entry.followed) {
   const MutexLock lock(mutex_);
   version_ = remote::version_of(entry);
+  given_ = GivenContent(version_, false);
   version_seen_ = services.clock.now();
   mode_ = entry.mode;
   on_server_ = true;
@@ -90,6 +91,12 @@ std::shared_ptr<OpenFile> OpenFile::make_new(Services& services, Ino ino, std::u
 
 Result<Gate::Pass> OpenFile::enter_behind_others(const Wait& wait) {
   return gate_.enter(Wait::for_at_most(kLongestWork, wait.stop));
+}
+
+Result<OpenFile::Turn> OpenFile::await_turn(const Wait& wait) {
+  const auto left = wait.deadline - SteadyClock::now();
+  FTPSFS_TRY_ASSIGN(Gate::Pass pass, enter_behind_others(wait));
+  return Turn{std::move(pass), Wait{SteadyClock::now() + left, wait.stop}};
 }
 
 transfer::PathProvider OpenFile::own_path() const {
@@ -172,11 +179,8 @@ std::optional<Result<void>> OpenFile::try_write(FileHandle& handle, WritePlace p
 
 Result<void> OpenFile::write(FileHandle& handle, WritePlace place, const Slice& data,
                              const Request& request) {
-  // The time at the gate is not the server's silence: the request keeps what it had left.
-  const auto left = request.wait.deadline - SteadyClock::now();
-  FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter_behind_others(request.wait));
-  FTPSFS_TRY(write_to(handle, place, data,
-                      Request{request.pid, {SteadyClock::now() + left, request.wait.stop}}));
+  FTPSFS_TRY_ASSIGN(const Turn turn, await_turn(request.wait));
+  FTPSFS_TRY(write_to(handle, place, data, Request{request.pid, turn.wait}));
   handle.appended = handle.appended || place.append;
   const MutexLock lock(mutex_);
   note_written();
@@ -392,17 +396,18 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::sparse_copy(const std::s
   if (*known.size == 0) {
     return copy;
   }
-  const auto check = [known](const remote::FileVersion& observed, std::uint64_t) -> Result<void> {
-    return remote::may_be_same(known, observed)
+  const auto check = [known](const remote::FileVersion& observed, std::uint64_t,
+                             transfer::Overlap overlap) -> Result<void> {
+    return overlap != transfer::Overlap::differs && remote::may_be_same(known, observed)
                ? Result<void>()
                : make_error(Errc::stale,
                             "the file was changed on the server while it was being written here");
   };
-  const auto source =
-      std::make_shared<CopySource>([&services = services_, path = own_path(), check] {
-        return std::make_shared<transfer::ReadStream>(services.remote, path, check, services.budget,
-                                                      services.pace, services.limits);
-      });
+  const auto source = std::make_shared<CopySource>([&services = services_, path = own_path(),
+                                                    check] {
+    return std::make_shared<transfer::ReadStream>(services.remote, transfer::origin_of(path, check),
+                                                  services.budget, services.pace, services.limits);
+  });
   FTPSFS_TRY(copy->copy_from(
       *known.size, [source, size = known.size, patience = 2 * services_.limits.stall_timeout](
                        std::uint64_t offset, std::size_t bytes, const std::stop_token& wanted) {
@@ -454,19 +459,20 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
 Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
     const transfer::PathProvider& path, bool check, const std::stop_token& stop) {
   FTPSFS_TRY_ASSIGN(auto copy, empty_copy());
-  std::uint64_t epoch = 0;
+  Asked asked{};
   bool empty = false;
   {
     const MutexLock lock(mutex_);
-    epoch = epoch_;
+    asked = {epoch_, growth_.steps()};
     empty = check && version_.size == 0;
   }
   if (empty) {
     return copy;
   }
-  const auto check_version = [this, check, epoch](const remote::FileVersion& observed,
-                                                  std::uint64_t offset) -> Result<void> {
-    return check ? this->check_version(observed, offset, epoch) : Result<void>();
+  const auto check_version = [this, check, asked](const remote::FileVersion& observed,
+                                                  std::uint64_t offset,
+                                                  transfer::Overlap overlap) -> Result<void> {
+    return check ? this->check_version(observed, offset, overlap, asked) : Result<void>();
   };
   FTPSFS_TRY(transfer::fetch_into(*copy, services_.remote, path, check_version, services_.budget,
                                   services_.pace, services_.limits, stop));

@@ -28,6 +28,8 @@
 #include "ftpsfs/transfer/staged_file.hpp"
 #include "ftpsfs/transfer/write_stream.hpp"
 #include "gate.hpp"
+#include "given_content.hpp"
+#include "growth.hpp"
 #include "services.hpp"
 
 namespace ftpsfs::fs {
@@ -79,9 +81,20 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// The same for what must not fail because another operation on the file, which works, takes
   /// longer than one answer of the server may: until the stop token fires.
   Result<Gate::Pass> enter_behind_others(const Wait& wait);
+  struct Turn {
+    Gate::Pass pass;
+    Wait wait;  ///< with what was left of the time before
+  };
+  /// The same for who has more to do: the time at the gate is not the server's silence.
+  Result<Turn> await_turn(const Wait& wait);
 
   /// Its content may have been read, or may be on its way, ahead of this opening.
   void adopt_ahead();
+
+  /// The kernel keeps the pages of an earlier opening, of which this is remembered.
+  void note_pages(const ContentTrace& trace);
+  /// What is to be remembered for a later one.
+  std::optional<ContentTrace> trace() const;
 
   /// Somebody may write: from now on the kernel is given no pages that it has not asked for.
   void stop_giving_pages();
@@ -162,6 +175,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// The server was asked anew: growth is followed.
   /// @return whether pages cached from before still hold.
   bool observe(const remote::Entry& entry);
+  /// What the kernel may be told of the size: less for the moment that it takes to drop its last
+  /// page, which ends with the file as it was.
+  std::uint64_t tellable_size(std::uint64_t size);
+  /// Until more than `size` may be told. @return false: not within that time.
+  bool await_tellable(std::uint64_t size, const Wait& wait);
   /// Does the name stand for another file by now? The handles keep the old one.
   bool is_replaced(const remote::Entry& entry) const;
   /// The mount itself changed the server's mtime.
@@ -224,8 +242,21 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void give_pages(transfer::Leftover pages, const PageSource& source);
   PageTicket admit_pages(const PageSource& source);
   bool holds(const PageSource& source) const FTPSFS_REQUIRES(mutex_);
+  /// How things were when the server was asked.
+  struct Asked {
+    std::uint64_t epoch;
+    std::uint64_t steps;  ///< of growth
+  };
+  transfer::OriginProvider origin(std::uint64_t epoch);
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
-                             std::uint64_t epoch);
+                             transfer::Overlap overlap, const Asked& asked);
+  void note_growth(const remote::FileVersion& observed);
+  /// Does the server still have what was given out last?
+  Result<bool> look_back(std::uint64_t epoch, const Wait& wait);
+  GivenContent& given() FTPSFS_REQUIRES(mutex_);
+  void note_given_ahead(std::uint64_t offset, const Slices& bytes) FTPSFS_REQUIRES(mutex_);
+  Result<Slices> read_once(FileHandle& handle, std::uint64_t offset, std::size_t size,
+                           const Request& request);
 
   Content content() const;
   enum class Comparison : std::uint8_t { same, grown, other };
@@ -291,6 +322,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   mutable Mutex mutex_;
   Content content_ FTPSFS_GUARDED_BY(mutex_);
   remote::FileVersion version_ FTPSFS_GUARDED_BY(mutex_);  ///< of what the server has
+  GivenContent given_ FTPSFS_GUARDED_BY(mutex_);
+  std::uint64_t given_epoch_ FTPSFS_GUARDED_BY(mutex_) = 1;
   SteadyTime version_seen_ FTPSFS_GUARDED_BY(mutex_);
   bool on_server_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the name exists there
   bool rescued_ FTPSFS_GUARDED_BY(mutex_) = false;
@@ -316,6 +349,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::shared_ptr<FileAhead> ahead_ FTPSFS_GUARDED_BY(mutex_);
   std::uint64_t ahead_epoch_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool gives_pages_ FTPSFS_GUARDED_BY(mutex_) = true;
+  Growth growth_ FTPSFS_GUARDED_BY(mutex_);
+  ConditionVariable growth_told_;
 };
 
 }  // namespace ftpsfs::fs

@@ -212,6 +212,7 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
       version_.size = is_padded() ? std::nullopt : ours;
     }
     version_seen_ = services_.clock.now();
+    growth_.reset();
     on_server_ = true;
     ++epoch_;
   }
@@ -426,6 +427,8 @@ bool OpenFile::observe(const remote::Entry& entry) {
   const MutexLock lock(mutex_);
   const Comparison comparison = compare(entry);
   if (comparison == Comparison::grown) {
+    given();  // of what was before
+    growth_.follow(*version_.size);
     version_ = remote::version_of(entry);
     version_seen_ = services_.clock.now();
   }

@@ -3,7 +3,10 @@
 // OpenFile: where the bytes that a program reads come from, and what the kernel is given beside
 // them.
 #include <algorithm>
+#include <cstddef>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "open_file.hpp"
 
@@ -58,17 +61,34 @@ FileAhead::Content OpenFile::kept_content(FileHandle& handle, std::uint64_t offs
   return content;
 }
 
+transfer::OriginProvider OpenFile::origin(std::uint64_t epoch) {
+  return [path = own_path(), weak = weak_from_this(), epoch]() -> Result<transfer::Origin> {
+    FTPSFS_TRY_ASSIGN(remote::RemotePath now, path());
+    Asked asked{epoch, 0};
+    if (const auto self = weak.lock()) {
+      const MutexLock lock(self->mutex_);
+      asked.steps = self->growth_.steps();
+    }
+    auto check = [weak, asked](const remote::FileVersion& observed, std::uint64_t offset,
+                               transfer::Overlap overlap) {
+      const auto self = weak.lock();
+      return self ? self->check_version(observed, offset, overlap, asked) : Result<void>();
+    };
+    return transfer::Origin{std::move(now), std::move(check)};
+  };
+}
+
 std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outdated& outdated) {
   if (!handle.reader || handle.reader_epoch != epoch_) {
-    const auto make_stream = [&services = services_, path = own_path(), weak = weak_from_this(),
-                              epoch = epoch_] {
-      auto check = [weak, epoch](const remote::FileVersion& observed,
-                                 std::uint64_t offset) -> Result<void> {
+    const auto make_stream = [&services = services_, origin = origin(epoch_),
+                              weak = weak_from_this(), epoch = epoch_] {
+      auto stream = std::make_unique<transfer::ReadStream>(services.remote, origin, services.budget,
+                                                           services.pace, services.limits);
+      stream->on_doubt([weak, epoch](const Wait& wait) -> Result<bool> {
         const auto self = weak.lock();
-        return self ? self->check_version(observed, offset, epoch) : Result<void>();
-      };
-      return std::make_unique<transfer::ReadStream>(
-          services.remote, path, std::move(check), services.budget, services.pace, services.limits);
+        return self ? self->look_back(epoch, wait) : Result<bool>(false);
+      });
+      return stream;
     };
     // As all of them are read from now on: what is given later may be of a later version.
     const PageSource source{gives_pages_ ? services_.page_gates.gate(ino_) : nullptr, version_,
@@ -145,6 +165,7 @@ std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::ui
   }
   if (const auto ahead = ahead_locked()) {
     if (auto found = find_ahead(ahead->peek(), offset, size)) {
+      note_given_ahead(offset, *found);
       return Result<Slices>(*std::move(found));
     }
   }
@@ -157,13 +178,41 @@ std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::ui
     return std::nullopt;
   }
   if (auto found = handle.reader->find(offset, size, version_.size)) {
+    given().note_given(offset, *found);
     return Result<Slices>(*std::move(found));
   }
   return std::nullopt;
 }
 
+/// The kernel takes less than it asked for as the end of the file: it must not get that for an end
+/// which a look at the file, of which it has heard meanwhile, has put further behind.
 Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::size_t size,
                               const Request& request) {
+  for (;;) {
+    std::optional<std::uint64_t> known_size;
+    std::uint64_t epoch = 0;
+    {
+      const MutexLock lock(mutex_);
+      known_size = version_.size;
+      epoch = epoch_;
+    }
+    auto slices = read_once(handle, offset, size, request);
+    const MutexLock lock(mutex_);
+    if (!slices || epoch != epoch_ || !std::holds_alternative<OnServer>(content_)) {
+      return slices;
+    }
+    given().note_given(offset, *slices);
+    const std::size_t got = total_bytes(*slices);
+    const bool has_grown = known_size && version_.size && *version_.size > *known_size;
+    if (!has_grown || got == size || offset + got >= *version_.size) {
+      return slices;
+    }
+  }
+}
+
+Result<Slices> OpenFile::read_once(FileHandle& handle, std::uint64_t offset, std::size_t size,
+                                   const Request& request) {
+  Wait wait = request.wait;
   for (;;) {
     Outdated outdated;  // its end joins a pump that may want the mutex: destroyed without it
     FilesAhead::Dropped dropped;
@@ -190,16 +239,17 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
       }
     }
     if (kept) {
-      return kept->read(offset, size, request.wait.stop);
+      return kept->read(offset, size, wait.stop);
     }
     if (ahead) {
-      auto whole = ahead->await(request.wait.no_longer_than(Services::kAheadPatience));
-      if (!whole && request.wait.stop.stop_requested()) {
+      auto whole = ahead->await(wait.no_longer_than(Services::kAheadPatience));
+      if (!whole && wait.stop.stop_requested()) {
         return std::move(whole).error();
       }
       const MutexLock lock(mutex_);
       if (whole && ahead_locked() == ahead) {
         if (auto found = find_ahead(*whole, offset, size)) {
+          note_given_ahead(offset, *found);
           return *std::move(found);
         }
       }
@@ -209,17 +259,18 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
       continue;
     }
     if (copy) {
-      return copy->read(offset, size, request.wait.stop);
+      return copy->read(offset, size, wait.stop);
     }
     if (!stream) {
       // Bytes on their way to the server cannot be read back from it half-way: take a copy.
-      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, enter(request.wait));
+      FTPSFS_TRY_ASSIGN(const Turn turn, await_turn(wait));
       if (std::holds_alternative<Streaming>(content())) {
-        FTPSFS_TRY(stage(request.wait.stop));
+        FTPSFS_TRY(stage(wait.stop));
       }
+      wait = turn.wait;
       continue;
     }
-    auto slices = stream->read(offset, size, known_size, request.wait);
+    auto slices = stream->read(offset, size, known_size, wait);
     if (!slices) {
       const MutexLock lock(mutex_);
       if (epoch_ != epoch && slices.error().code != Errc::cancelled) {
@@ -231,34 +282,153 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
 }
 
 Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::uint64_t offset,
-                                     std::uint64_t epoch) {
-  bool grown = false;
+                                     transfer::Overlap overlap, const Asked& asked) {
+  using Judgement = GivenContent::Judgement;
+  Judgement judgement = Judgement::other;
+  bool is_news = true;
   {
     const MutexLock lock(mutex_);
-    if (epoch != epoch_) {
+    if (asked.epoch != epoch_) {
       return make_error(Errc::stale, "the file was written meanwhile");
     }
-    const remote::FileVersion known = remote::comparable(version_);
-    const bool same = remote::may_be_same(known, observed);
-    grown = !same && observed.size && known.size && *observed.size >= *known.size &&
-            offset >= *known.size;
-    if (same || grown) {
-      version_.size = observed.size ? observed.size : version_.size;
-      version_.mtime = observed.mtime ? observed.mtime : version_.mtime;
-      version_seen_ = services_.clock.now();
+    if (overlap != transfer::Overlap::differs && observed.size && version_.size &&
+        growth_.was_size(*observed.size, *version_.size, asked.steps)) {
+      return {};  // the answer was on its way while somebody else was told of more
     }
-    if (same) {
-      return {};
+    judgement = given().judge(observed, offset, overlap);
+    if (judgement == Judgement::in_doubt) {
+      return make_error(Errc::stale,
+                        "the file was changed on the server, and perhaps not only grown");
+    }
+    if (judgement != Judgement::other) {
+      given().follow(observed);
+      // Somebody may have looked at the file since the server was asked for this.
+      is_news = !observed.size || !version_.size || *observed.size >= *version_.size;
+      if (is_news) {
+        if (version_.size && observed.size > version_.size) {
+          growth_.follow(*version_.size);
+        }
+        version_.size = observed.size ? observed.size : version_.size;
+        version_.mtime = observed.mtime ? observed.mtime : version_.mtime;
+        version_seen_ = services_.clock.now();
+      }
     }
   }
+  if (judgement == Judgement::other) {
+    if (const auto location = services_.inodes.locate(ino_)) {
+      services_.cache.invalidate_entry(location->parent, location->name);
+    }
+    services_.kernel.invalidate_inode(ino_, true);
+    return make_error(Errc::stale, "the file was changed on the server while it was open");
+  }
+  if (judgement == Judgement::grown && is_news) {
+    note_growth(observed);
+  }
+  return {};
+}
+
+/// The kernel is to look at the size anew, and the server has just told it. Were it asked again, a
+/// program that reads a log to its end over a slow link would find no end as long as that grows.
+void OpenFile::note_growth(const remote::FileVersion& observed) {
   if (const auto location = services_.inodes.locate(ino_)) {
-    services_.cache.invalidate_entry(location->parent, location->name);
+    const auto ticket = services_.cache.begin_fetch(location->parent);
+    auto known = services_.cache.find(location->parent, location->name);
+    if (known && known->entry && observed.size) {
+      remote::Entry entry = *std::move(known->entry);
+      entry.size = observed.size;
+      const bool told_coarsely = !services_.settings.exact_times && has_coarse_time(entry);
+      if (observed.mtime && !told_coarsely) {
+        entry.mtime = observed.mtime;
+      }
+      services_.cache.store_entry(ticket, std::move(entry));
+    } else {
+      services_.cache.invalidate_entry(location->parent, location->name);
+    }
   }
-  services_.kernel.invalidate_inode(ino_, !grown);
-  if (grown) {
-    return {};
+  services_.kernel.invalidate_inode(ino_, false);
+}
+
+Result<bool> OpenFile::look_back(std::uint64_t epoch, const Wait& wait) {
+  std::optional<ContentTrace> trace;
+  {
+    const MutexLock lock(mutex_);
+    if (epoch == epoch_) {
+      trace = given().trace();
+    }
   }
-  return make_error(Errc::stale, "the file was changed on the server while it was open");
+  if (!trace || trace->length == 0) {
+    return false;
+  }
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
+  const remote::ByteRange range(trace->offset, trace->offset + trace->length);
+  FTPSFS_TRY_ASSIGN(const auto reader, services_.remote.open_reader(path, range, {}, wait));
+  std::vector<std::byte> bytes(trace->length);
+  for (auto room = std::span(bytes); !room.empty();) {
+    FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(room, wait));
+    if (got == 0) {
+      return false;
+    }
+    room = room.subspan(got);
+  }
+  return digest_of(bytes) == trace->digest;
+}
+
+/// What was written here since has been seen by programs, too, and is not remembered.
+GivenContent& OpenFile::given() {
+  if (given_epoch_ != epoch_) {
+    given_ = GivenContent(version_, true);
+    given_epoch_ = epoch_;
+  }
+  return given_;
+}
+
+/// No transfer has told of what was read ahead of need.
+void OpenFile::note_given_ahead(std::uint64_t offset, const Slices& bytes) {
+  if (!given().is_given()) {
+    given().follow(version_);
+  }
+  given().note_given(offset, bytes);
+}
+
+void OpenFile::note_pages(const ContentTrace& trace) {
+  const MutexLock lock(mutex_);
+  given().note_pages(trace);
+}
+
+std::optional<ContentTrace> OpenFile::trace() const {
+  const MutexLock lock(mutex_);
+  return given_epoch_ == epoch_ ? given_.trace() : std::nullopt;
+}
+
+std::uint64_t OpenFile::tellable_size(std::uint64_t size) {
+  std::uint64_t from = 0;
+  std::optional<std::uint64_t> ticket;
+  {
+    const MutexLock lock(mutex_);
+    if (!growth_.limit() || size <= *growth_.limit() || !version_.size) {
+      return size;
+    }
+    from = *growth_.limit();
+    ticket = growth_.begin_dropping(*version_.size);
+  }
+  if (ticket) {
+    services_.kernel.drop_pages(ino_, from, [weak = weak_from_this(), ticket](bool is_done) {
+      if (const auto self = weak.lock()) {
+        const MutexLock lock(self->mutex_);
+        self->growth_.dropped(*ticket, is_done);
+        self->growth_told_.notify_all();
+      }
+    });
+  }
+  const MutexLock lock(mutex_);
+  return std::min(size, growth_.limit().value_or(size));
+}
+
+bool OpenFile::await_tellable(std::uint64_t size, const Wait& wait) {
+  const MutexLock lock(mutex_);
+  return growth_told_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
+    return !growth_.limit() || size < *growth_.limit();
+  });
 }
 
 }  // namespace ftpsfs::fs

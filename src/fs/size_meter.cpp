@@ -21,12 +21,13 @@ constexpr int kReadings = 3;
 /// The version of which the first byte is; every later transfer must be of the same.
 class FirstVersion {
  public:
-  Result<void> check(const remote::FileVersion& observed, std::uint64_t offset) {
+  Result<void> check(const remote::FileVersion& observed, std::uint64_t offset,
+                     transfer::Overlap overlap) {
     const MutexLock lock(mutex_);
     if (offset == 0) {
       first_ = observed;
     }
-    return remote::may_be_same(first_, observed)
+    return overlap != transfer::Overlap::differs && remote::may_be_same(first_, observed)
                ? Result<void>()
                : make_error(Errc::stale, "the file was changed on the server while it was read");
   }
@@ -104,11 +105,12 @@ Result<SizeMeter::Read> SizeMeter::read(Ino file, FileAhead& room,
   const Duration patience = 2 * services_.limits.stall_timeout;
   for (int left = kReadings;; --left) {
     const auto version = std::make_shared<FirstVersion>();
-    const auto check = [version](const remote::FileVersion& observed, std::uint64_t offset) {
-      return version->check(observed, offset);
+    const auto check = [version](const remote::FileVersion& observed, std::uint64_t offset,
+                                 transfer::Overlap overlap) {
+      return version->check(observed, offset, overlap);
     };
-    transfer::ReadStream stream(services_.remote, path, check, services_.budget, services_.pace,
-                                services_.limits);
+    transfer::ReadStream stream(services_.remote, transfer::origin_of(path, check),
+                                services_.budget, services_.pace, services_.limits);
     FetchedDraft draft(room, services_.settings, services_.staging);
     Result<Slices> slices = Slices{};
     do {

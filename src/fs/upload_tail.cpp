@@ -47,6 +47,7 @@ bool OpenFile::defer_mtime(std::optional<std::int64_t> unix_seconds) {
 void OpenFile::note_mtime(std::int64_t unix_seconds) {
   const MutexLock lock(mutex_);
   version_.mtime = remote::FileTime{unix_seconds, remote::TimeGrain::second};
+  given().retime(*version_.mtime);
   mtime_owed_.reset();
 }
 

@@ -19,6 +19,8 @@ namespace {
 /// programs ask for.
 constexpr std::size_t kMostBytesOfPages = 16ULL << 20;
 
+constexpr std::int64_t kNoPages = -1;
+
 }  // namespace
 
 Notifier::Notifier(std::size_t most_queued) : most_queued_(most_queued) {}
@@ -54,7 +56,7 @@ void Notifier::detach() {
 }
 
 void Notifier::invalidate_entry(fs::Ino parent, std::string name) {
-  enqueue({parent, std::move(name), false});
+  enqueue({parent, std::move(name), kNoPages});
 }
 
 void Notifier::invalidate_inode(fs::Ino ino, bool data) {
@@ -62,7 +64,13 @@ void Notifier::invalidate_inode(fs::Ino ino, bool data) {
     const MutexLock lock(mutex_);
     std::erase_if(pages_, [ino](const Pages& pages) { return pages.ino == ino; });
   }
-  enqueue({ino, {}, data});
+  enqueue({ino, {}, data ? 0 : kNoPages});
+}
+
+void Notifier::drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped then) {
+  if (!enqueue({ino, {}, static_cast<std::int64_t>(offset), then})) {
+    then(false);
+  }
 }
 
 void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) {
@@ -77,23 +85,25 @@ void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::
   }
 }
 
-void Notifier::enqueue(Notification notification) {
+/// @return false: it is not going to be said.
+bool Notifier::enqueue(Notification notification) {
   const MutexLock lock(mutex_);
   if (!attached_) {
-    return;
+    return false;
   }
   if (queue_.size() >= most_queued_) {
     if (!std::exchange(overflowed_, true)) {
       log::warning("the kernel does not keep up with invalidations: some are dropped");
     }
-    return;
+    return false;
   }
   // A chunk after chunk of one file says the same again and again.
-  if (!queue_.empty() && queue_.back() == notification) {
-    return;
+  if (!queue_.empty() && queue_.back().says_the_same_as(notification)) {
+    return true;
   }
   queue_.push_back(std::move(notification));
   changed_.notify_one();
+  return true;
 }
 
 void Notifier::run(fuse_session* session) noexcept {
@@ -106,10 +116,11 @@ void Notifier::run(fuse_session* session) noexcept {
                     [this]() FTPSFS_NO_ANALYSIS { return !attached_ || !queue_.empty(); });
       continue;
     }
-    const Notification next = std::move(queue_.front());
+    std::optional<Notification> next = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    send(session, next);
+    send(session, *next);
+    next.reset();  // the last to hold a file may be this
     lock.lock();
   }
 }
@@ -139,13 +150,15 @@ void Notifier::send(fuse_session* session, const Notification& notification) {
                                               notification.name.size());
   } else {
     // A negative offset means attributes only; length 0 means up to the end.
-    result =
-        fuse_lowlevel_notify_inval_inode(session, notification.ino, notification.data ? 0 : -1, 0);
+    result = fuse_lowlevel_notify_inval_inode(session, notification.ino, notification.pages, 0);
   }
   // ENOENT: the kernel did not know it anyway. ENOTCONN and ENODEV: it has been unmounted.
   if (result != 0 && result != -ENOENT && result != -ENOTCONN && result != -ENODEV) {
     log::debug("invalidating inode {} '{}': {}", notification.ino, notification.name,
                std::strerror(-result));
+  }
+  if (notification.then) {
+    notification.then(true);
   }
 }
 

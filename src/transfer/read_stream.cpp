@@ -11,6 +11,7 @@
 #include "ftpsfs/base/mutex.hpp"
 #include "meter.hpp"
 #include "read_window.hpp"
+#include "transfer_beginning.hpp"
 
 namespace ftpsfs::transfer {
 namespace {
@@ -28,11 +29,10 @@ constexpr Duration kReadsOn{250};
 /// Shared with the pump and with the session pool's yield request, which may come late.
 class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
  public:
-  Core(remote::Remote& remote, PathProvider path, VersionCheck check, MemoryBudget& budget,
-       Pace& pace, const Limits& limits)
+  Core(remote::Remote& remote, OriginProvider origin, MemoryBudget& budget, Pace& pace,
+       const Limits& limits)
       : remote_(remote),
-        path_(std::move(path)),
-        check_(std::move(check)),
+        origin_(std::move(origin)),
         budget_(budget),
         pace_(pace),
         limits_(limits) {}
@@ -64,6 +64,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   }
   std::optional<Leftover> jump(const Region& region);
   void on_brought(Leftovers brought) { brought_ = std::move(brought); }
+  void on_doubt(LookBack look_back) { look_back_ = std::move(look_back); }
   void shut_down();
 
  private:
@@ -100,6 +101,13 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   void pump(const std::stop_token& stop);
   enum class Next : std::uint8_t { reopen, rest };
   Next transfer(const std::stop_token& stop);
+  /// Where a transfer begins, and what belongs to it.
+  struct Start {
+    Resumption place;
+    std::optional<std::uint64_t> range_end;
+    std::uint64_t generation = 0;
+  };
+  Start next_start();
   Next fill(remote::RemoteReader& reader, std::optional<std::uint64_t> range_end,
             SteadyTime begun_at, std::uint64_t generation, const std::stop_token& stop);
   void drop_retained() FTPSFS_REQUIRES(mutex_) {
@@ -131,12 +139,13 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   void request_yield(std::uint64_t generation);
 
   remote::Remote& remote_;
-  const PathProvider path_;
-  const VersionCheck check_;
+  const OriginProvider origin_;
   MemoryBudget& budget_;
   Pace& pace_;
   const Limits limits_;
-  Leftovers brought_;  ///< set before any pump runs
+  // Set before any pump runs:
+  Leftovers brought_;
+  LookBack look_back_;
 
   mutable Mutex mutex_;
   ConditionVariable changed_;
@@ -196,14 +205,17 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
                                       std::optional<std::uint64_t> expected_size,
                                       const Wait& wait) {
   MutexLock lock(mutex_);
-  if (has_grown(offset, size, expected_size)) {
-    at_end_ = false;  // go on from the old end
-  }
   bool counted = false;
+  bool has_looked = false;
   Wait limit = wait;
   std::uint64_t received = received_;
   Result<Slices> result = Slices{};
   for (;;) {
+    // Once: the transfer under way may have begun before the file had that size.
+    if (!has_looked && has_grown(offset, size, expected_size)) {
+      has_looked = true;
+      at_end_ = false;  // go on from the old end
+    }
     if (auto found = find_locked(offset, size, expected_size)) {
       result = *std::move(found);
       break;
@@ -296,7 +308,8 @@ std::optional<Leftover> ReadStream::Core::jump(const Region& region) {
 
 std::optional<Leftover> ReadStream::Core::leftover() const {
   const std::uint64_t begin = (window_.begin() + kPage - 1) / kPage * kPage;
-  const std::uint64_t end = at_end_ ? window_.end() : window_.end() / kPage * kPage;
+  // Not the last one, of which only a part is the file's: should it grow, that part is other bytes.
+  const std::uint64_t end = window_.end() / kPage * kPage;
   if (!has_region() || begin >= end) {
     return std::nullopt;
   }
@@ -349,42 +362,44 @@ void ReadStream::Core::pump(const std::stop_token& stop) {
   changed_.notify_all();
 }
 
+ReadStream::Core::Start ReadStream::Core::next_start() {
+  const MutexLock lock(mutex_);
+  Start start;
+  const std::uint64_t offset = window_.end();
+  const std::uint64_t known = std::min(offset - window_.begin(), kOverlap);
+  start.place = {offset, window_.slices(offset - known, static_cast<std::size_t>(known)),
+                 limits_.stall_timeout, cut_.get_token()};
+  if (is_enough_ && offset < fill_to_) {
+    start.range_end = fill_to_;
+  }
+  start.generation = generation_;
+  yield_at_.reset();
+  return start;
+}
+
 ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
-  std::uint64_t offset = 0;
-  std::uint64_t generation = 0;
-  std::optional<std::uint64_t> range_end;
-  std::stop_token cut;
-  {
-    MutexLock lock(mutex_);
-    offset = window_.end();
-    if (is_enough_ && offset < fill_to_) {
-      range_end = fill_to_;
-    }
-    generation = generation_;
-    yield_at_.reset();
-    cut = cut_.get_token();
+  const Start start = next_start();
+  auto origin = origin_();
+  if (!origin) {
+    return failed(std::move(origin).error(), start.generation, stop);
   }
-  auto path = path_();
-  if (!path) {
-    return failed(std::move(path).error(), generation, stop);
-  }
-  const log::PathScope about(path->str());
+  const log::PathScope about(origin->path.str());
   const SteadyTime begun_at = SteadyClock::now();
-  auto reader = remote_.open_reader(
-      *path, remote::ByteRange(offset, range_end),
-      [weak = weak_from_this(), generation] {
-        if (const auto self = weak.lock()) {
-          self->request_yield(generation);
-        }
-      },
-      Wait::for_at_most(limits_.stall_timeout, cut));
+  const auto open_at = [&](const remote::RemotePath& path, std::uint64_t offset) {
+    return remote_.open_reader(
+        path, remote::ByteRange(offset, start.range_end),
+        [weak = weak_from_this(), generation = start.generation] {
+          if (const auto self = weak.lock()) {
+            self->request_yield(generation);
+          }
+        },
+        Wait::for_at_most(limits_.stall_timeout, start.place.cut));
+  };
+  auto reader = begin_transfer(*origin, start.place, open_at, look_back_);
   if (!reader) {
-    return failed(std::move(reader).error(), generation, stop);
+    return failed(std::move(reader).error(), start.generation, stop);
   }
-  if (auto same = check_((*reader)->version(), offset); !same) {
-    return failed(std::move(same).error(), generation, stop);
-  }
-  return fill(**reader, range_end, begun_at, generation, stop);
+  return fill(**reader, start.range_end, begun_at, start.generation, stop);
 }
 
 ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
@@ -552,10 +567,16 @@ void ReadStream::Core::request_yield(std::uint64_t generation) {
   changed_.notify_all();
 }
 
-ReadStream::ReadStream(remote::Remote& remote, PathProvider path, VersionCheck check,
-                       MemoryBudget& budget, Pace& pace, const Limits& limits)
-    : core_(std::make_shared<Core>(remote, std::move(path), std::move(check), budget, pace,
-                                   limits)) {}
+OriginProvider origin_of(PathProvider path, VersionCheck check) {
+  return [path = std::move(path), check = std::move(check)]() -> Result<Origin> {
+    FTPSFS_TRY_ASSIGN(remote::RemotePath now, path());
+    return Origin{std::move(now), check};
+  };
+}
+
+ReadStream::ReadStream(remote::Remote& remote, OriginProvider origin, MemoryBudget& budget,
+                       Pace& pace, const Limits& limits)
+    : core_(std::make_shared<Core>(remote, std::move(origin), budget, pace, limits)) {}
 
 ReadStream::~ReadStream() {
   core_->shut_down();
@@ -567,6 +588,10 @@ std::optional<std::uint64_t> ReadStream::distance_to(std::uint64_t offset) const
 
 void ReadStream::on_brought(Leftovers brought) {
   core_->on_brought(std::move(brought));
+}
+
+void ReadStream::on_doubt(LookBack look_back) {
+  core_->on_doubt(std::move(look_back));
 }
 
 bool ReadStream::is_idle() const {

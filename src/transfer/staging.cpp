@@ -34,7 +34,7 @@ Result<remote::FinishedUpload> send_by(WriteStream& stream, StagedFile& file,
 Result<void> fetch_into(StagedFile& file, remote::Remote& remote, const PathProvider& path,
                         const VersionCheck& check, MemoryBudget& budget, Pace& pace,
                         const Limits& limits, const std::stop_token& stop) {
-  ReadStream stream(remote, path, check, budget, pace, limits);
+  ReadStream stream(remote, origin_of(path, check), budget, pace, limits);
   std::uint64_t offset = 0;
   for (;;) {
     FTPSFS_TRY_ASSIGN(const Slices slices,

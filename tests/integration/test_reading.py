@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from box import sha256, wait_for
+from growing_log import read_a_growing_log
 from mount import LOCAL, sanitized, status_of
 
 MEBIBYTE = 1 << 20
@@ -182,6 +183,12 @@ def test_tail_follows_a_growing_file(box):
             file.write(f"line {number}\n".encode())
         assert wait_for(has(f"line {number}\n".encode()), seconds=20), seen
     assert seen == b"line 1\nline 2\nline 3\nline 4\n"
+
+
+@pytest.mark.smoke
+@pytest.mark.content
+def test_a_log_is_read_while_it_is_written(box):
+    read_a_growing_log(box)
 
 
 @pytest.mark.smoke

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from box import wait_for
+from growing_log import read_a_growing_log
 from mount import status_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timing]
@@ -387,3 +388,8 @@ def test_a_lossy_link_loses_nothing(far_box, link):
     finally:
         link.set(loss=0, jitter_ms=0)
     assert (box.remote / "here").read_bytes() == content
+
+
+@pytest.mark.content
+def test_a_log_is_read_while_it_is_written_far_away(far_box):
+    read_a_growing_log(far_box)

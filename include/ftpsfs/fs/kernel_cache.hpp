@@ -18,6 +18,7 @@ namespace ftpsfs::fs {
 /// Alive while pages are on their way to the kernel.
 using PageTicket = std::shared_ptr<void>;
 using AdmitPages = std::function<PageTicket()>;
+using PagesDropped = std::function<void(bool is_done)>;
 
 class KernelCache {
  public:
@@ -30,6 +31,10 @@ class KernelCache {
   /// @param admit asked just before, on another thread, under no lock. Null: not any more. Else
   /// what it gives is kept until the kernel has the pages.
   virtual void store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) = 0;
+  /// Drop the pages of a file from that which has byte `offset` on.
+  /// @param then called once, on any thread, maybe before this returns: with true when the kernel
+  /// has dropped them, those too that were being read when this was called.
+  virtual void drop_pages(Ino ino, std::uint64_t offset, PagesDropped then) = 0;
   /// Forget attributes, and pages too when `data`.
   virtual void invalidate_inode(Ino ino, bool data) = 0;
 };

@@ -42,6 +42,9 @@ struct Attributes {
   /// Off: the server tells none, and the file has not been read for it. Then it is what was known
   /// last, which no program may be told, and `valid_for` is none: who wants it asks again.
   bool is_size_known = true;
+  /// Off: the file has grown while it is open, and a larger size may be told only when the kernel
+  /// has dropped a page, which takes a moment; `valid_for` is none.
+  bool is_size_current = true;
   std::int64_t mtime_seconds = 0;
   std::chrono::milliseconds valid_for{0};
 };

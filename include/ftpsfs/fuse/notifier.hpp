@@ -39,16 +39,20 @@ class Notifier final : public fs::KernelCache {
 
   void invalidate_entry(fs::Ino parent, std::string name) override;
   void invalidate_inode(fs::Ino ino, bool data) override;
+  void drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped then) override;
   /// Dropped where more than a few megabytes wait already, and when the inode is invalidated.
   void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override;
 
  private:
   struct Notification {
     fs::Ino ino;
-    std::string name;  ///< empty: the inode itself
-    bool data;
+    std::string name;    ///< empty: the inode itself
+    std::int64_t pages;  ///< from the one with this byte on; kNoPages: attributes only
+    fs::PagesDropped then{};
 
-    friend bool operator==(const Notification&, const Notification&) = default;
+    bool says_the_same_as(const Notification& other) const {
+      return ino == other.ino && name == other.name && pages == other.pages && !then && !other.then;
+    }
   };
   struct Pages {
     fs::Ino ino;
@@ -57,7 +61,7 @@ class Notifier final : public fs::KernelCache {
     fs::AdmitPages admit;
   };
 
-  void enqueue(Notification notification);
+  bool enqueue(Notification notification);
   void run(fuse_session* session) noexcept;
   void run_pages(fuse_session* session) noexcept;
   static void send(fuse_session* session, const Notification& notification);

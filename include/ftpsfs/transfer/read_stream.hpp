@@ -4,7 +4,7 @@
 // window and stops at its high-water mark, so that TCP slows the server; readers take slices of the
 // chunks without a copy. A jump far ahead or behind the window restarts the transfer (REST). When
 // the session is wanted elsewhere, or nobody has read for a while, the transfer is cut and resumed
-// when bytes are needed again.
+// when bytes are needed again, a little before the end of those in memory: these must agree.
 //
 // Knows nothing of inodes or caches. Thread-safe; several readers may ask out of order.
 #pragma once
@@ -26,10 +26,31 @@ namespace ftpsfs::transfer {
 /// Where the file is at this moment: it may be renamed while it is open.
 using PathProvider = std::function<Result<remote::RemotePath>()>;
 
-/// Called when a transfer has begun at byte `offset`, with what the server tells of the file then.
-/// An error (stale) ends the transfer before any of its bytes are shown: reads never mix versions.
-using VersionCheck =
-    std::function<Result<void>(const remote::FileVersion& version, std::uint64_t offset)>;
+/// Bytes that are known from before, and what the server sends in their place now.
+enum class Overlap : std::uint8_t {
+  none,  ///< nothing was compared
+  agrees,
+  differs,
+};
+
+/// Called when a transfer has begun that goes on at byte `offset`, with what the server tells of
+/// the file then. An error (stale) ends the transfer before any of its bytes are shown: reads never
+/// mix versions.
+using VersionCheck = std::function<Result<void>(const remote::FileVersion& version,
+                                                std::uint64_t offset, Overlap overlap)>;
+
+/// Called when that was stale without an overlap, and no transfer is held: are other bytes, which
+/// are known from before, still in their place?
+using LookBack = std::function<Result<bool>(const Wait& wait)>;
+
+/// What a transfer is about to begin with: where the file is, and what must hold of it then.
+struct Origin {
+  remote::RemotePath path;
+  VersionCheck check;
+};
+/// Asked for each transfer anew.
+using OriginProvider = std::function<Result<Origin>()>;
+OriginProvider origin_of(PathProvider path, VersionCheck check);
 
 /// What a jump is to bring, whether or not more of it is asked for.
 struct Region {
@@ -40,8 +61,7 @@ struct Region {
   bool is_enough = false;
 };
 
-/// What a jump has brought beside what was asked for: whole pages of 4 KiB, or up to the end of the
-/// file.
+/// What a jump has brought beside what was asked for: whole pages of 4 KiB.
 struct Leftover {
   std::uint64_t offset = 0;
   Slices bytes;
@@ -53,8 +73,8 @@ using Leftovers = std::function<void(Leftover)>;
 class ReadStream {
  public:
   /// `remote`, `budget` and `pace` must outlive the stream. The callbacks run on the pump's thread.
-  ReadStream(remote::Remote& remote, PathProvider path, VersionCheck check, MemoryBudget& budget,
-             Pace& pace, const Limits& limits);
+  ReadStream(remote::Remote& remote, OriginProvider origin, MemoryBudget& budget, Pace& pace,
+             const Limits& limits);
   /// Cuts a running transfer.
   ~ReadStream();
   ReadStream(const ReadStream&) = delete;
@@ -88,6 +108,9 @@ class ReadStream {
   std::optional<Leftover> jump(const Region& region);
   /// Is called on the pump's thread when a jump has brought its region. To be set before reading.
   void on_brought(Leftovers brought);
+  /// With it a file that has grown may be followed elsewhere than behind bytes in memory. To be set
+  /// before reading.
+  void on_doubt(LookBack look_back);
 
   class Core;
 

@@ -30,6 +30,20 @@ class SilentKernel final : public KernelCache {
     const MutexLock lock(mutex);
     pages.push_back({ino, offset, std::move(bytes), std::move(admit)});
   }
+  /// At once, unless a test holds it back.
+  void drop_pages(Ino ino, std::uint64_t offset, PagesDropped then) override {
+    if (holds_drops) {
+      const MutexLock lock(mutex);
+      drops.push_back({ino, offset, std::move(then)});
+    } else {
+      then(true);
+    }
+  }
+  struct Drop {
+    Ino ino;
+    std::uint64_t offset;
+    PagesDropped then;
+  };
   struct Pages {
     Ino ino;
     std::uint64_t offset;
@@ -38,6 +52,8 @@ class SilentKernel final : public KernelCache {
   };
   Mutex mutex;
   std::vector<Pages> pages FTPSFS_GUARDED_BY(mutex);
+  std::vector<Drop> drops FTPSFS_GUARDED_BY(mutex);
+  std::atomic<bool> holds_drops{false};
   std::atomic<int> entries{0};
   std::atomic<int> inodes{0};
 };

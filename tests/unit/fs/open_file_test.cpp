@@ -3,6 +3,9 @@
 // The promises of contrib/doc/semantics.md about the content of files.
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <functional>
+#include <string>
 #include <thread>
 
 #include "filesystem_fixture.hpp"
@@ -207,6 +210,82 @@ TEST_F(OpenFileTest, AnotherHandleReadsWhatIsBeingWritten) {
   ASSERT_TRUE(close(writer));
   ASSERT_TRUE(close(reader));
   EXPECT_EQ(remote.content("/f"), "draft two");
+}
+
+/// Behind an upload that works, and takes longer than one answer of the server may.
+class BehindALongUpload : public OpenFileTest {
+ protected:
+  using Operation =
+      std::function<Result<void>(const std::string& name, HandleId reader, const Request& request)>;
+
+  /// A machine that stalls may need more time for the rest: what fails for good fails with any.
+  void expect_success(const Operation& operation) {
+    std::string failure;
+    for (const int patience : {50, 500, 5000}) {
+      const auto done = try_behind(std::chrono::milliseconds(patience), operation);
+      if (done) {
+        return;
+      }
+      failure = done.error().text;
+    }
+    ADD_FAILURE() << failure;
+  }
+
+  std::string last_name_;
+
+ private:
+  Result<void> try_behind(Duration patience, const Operation& operation) {
+    last_name_ += "f";
+    const std::string name = last_name_;
+    const HandleId writer = create(name);
+    EXPECT_TRUE(write(writer, 0, "content"));
+    const HandleId reader = open(look(kRootIno, name), O_RDONLY);
+    Gate gate = remote.hold(Op::open_writer, "/" + name);
+    std::thread flusher([&] { EXPECT_TRUE(fs->flush(writer, request())); });
+    EXPECT_TRUE(gate.await_blocked());
+    const Request hasty{::getpid(), Wait::for_at_most(patience)};
+    Result<void> done;
+    std::thread other([&] { done = operation(name, reader, hasty); });
+    while (!hasty.wait.expired()) {
+      std::this_thread::yield();
+    }
+    gate.open();
+    other.join();
+    flusher.join();
+    fs->release(reader, request());
+    fs->release(writer, request());
+    return done;
+  }
+};
+
+TEST_F(BehindALongUpload, AReaderWaits) {
+  expect_success([&](const std::string&, HandleId reader, const Request& hasty) -> Result<void> {
+    FTPSFS_TRY_ASSIGN(const Slices slices, fs->read(reader, 0, 7, hasty));
+    EXPECT_EQ(total_bytes(slices), 7U);
+    return {};
+  });
+}
+
+TEST_F(BehindALongUpload, ARenameWaits) {
+  expect_success([&](const std::string& name, HandleId, const Request& hasty) {
+    return fs->rename(kRootIno, name, kRootIno, "g", 0, hasty);
+  });
+  EXPECT_EQ(remote.content("/g"), "content");
+}
+
+TEST_F(BehindALongUpload, ARenameOverItWaits) {
+  remote.put("/g", "other");
+  expect_success([&](const std::string& name, HandleId, const Request& hasty) {
+    return fs->rename(kRootIno, "g", kRootIno, name, 0, hasty);
+  });
+  EXPECT_EQ(remote.content("/" + last_name_), "other");
+}
+
+TEST_F(BehindALongUpload, ARemovalWaits) {
+  expect_success([&](const std::string& name, HandleId, const Request& hasty) {
+    return fs->remove_file(kRootIno, name, hasty);
+  });
+  EXPECT_FALSE(remote.exists("/" + last_name_));
 }
 
 TEST_F(OpenFileTest, TruncateTakesAnySize) {

@@ -34,6 +34,9 @@ class CountingKernelCache final : public fs::KernelCache {
   void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override {
     next_.store_pages(ino, offset, std::move(bytes), std::move(admit));
   }
+  void drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped then) override {
+    next_.drop_pages(ino, offset, std::move(then));
+  }
   std::size_t inodes() const { return inodes_; }
 
  private:

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <latch>
 #include <thread>
+#include <vector>
 
 #include "stream_fixture.hpp"
 
@@ -139,7 +140,7 @@ TEST_F(ReadStreamTest, ARefusalIsNotRepeated) {
 TEST_F(ReadStreamTest, AnotherVersionShowsNoByte) {
   FakeRemote remote(clock);
   remote.put("/f", "new content");
-  const auto stream = reader(remote, [](const remote::FileVersion&, std::uint64_t) {
+  const auto stream = reader(remote, [](const remote::FileVersion&, std::uint64_t, Overlap) {
     return Result<void>(make_error(Errc::stale, "changed"));
   });
   const auto slices = stream->read(0, 5, std::nullopt, patience());
@@ -156,6 +157,31 @@ TEST_F(ReadStreamTest, GrowthIsFollowedAtTheEnd) {
   remote.grow("/f", "two\n");
   EXPECT_FALSE(stream->find(4, 100, 8));  // memory alone must not call it the end
   EXPECT_EQ(read(*stream, 4, 100, 8), "two\n");
+}
+
+TEST_F(ReadStreamTest, WhatFollowsComesWithWhatIsInMemory) {
+  for (const bool is_replaced : {false, true}) {
+    FakeRemote remote(clock);
+    const std::string data = pattern(9000);
+    remote.put("/f", data);
+    std::vector<Overlap> overlaps;  // by the pump alone, whose end the reads see
+    const auto stream =
+        reader(remote, [&](const remote::FileVersion&, std::uint64_t offset, Overlap overlap) {
+          EXPECT_EQ(offset, overlaps.empty() ? 0 : data.size());
+          overlaps.push_back(overlap);
+          return overlap == Overlap::differs ? make_error(Errc::stale, "changed") : Result<void>();
+        });
+    EXPECT_EQ(read(*stream, 0, 10'000), data);
+    if (is_replaced) {
+      remote.put("/f", pattern(8999) + "!more");
+    } else {
+      remote.grow("/f", "more");
+    }
+    const auto more = stream->read(9000, 10, 9004, patience());
+    EXPECT_EQ(more.has_value(), !is_replaced);
+    EXPECT_EQ(overlaps.back(), is_replaced ? Overlap::differs : Overlap::agrees);
+    EXPECT_LE(remote.bytes_read(), 9004U + 4096);
+  }
 }
 
 TEST_F(ReadStreamTest, TheLastBytesOfAKnownSizeDoNotWaitForTheVerdict) {
@@ -313,8 +339,8 @@ TEST_F(ReadStreamTest, ReadersBehindTheWindowWaitForTheOneAtItsEnd) {
   FakeRemote remote(clock);
   remote.put("/f", data);
   for (int round = 0; round < 10; ++round) {  // who wakes first is chance
-    const auto stream =
-        std::make_unique<ReadStream>(remote, path(), no_check(), budget, no_skips, limits);
+    const auto stream = std::make_unique<ReadStream>(remote, origin_of(path(), no_check()), budget,
+                                                     no_skips, limits);
     Gate gate = remote.hold(Op::read);
     std::atomic<int> wrong{0};
     std::vector<std::jthread> readers;

@@ -49,10 +49,11 @@ class StreamFixture : public ::testing::Test {
     return [] { return remote::RemotePath::parse("/f"); };
   }
   static VersionCheck no_check() {
-    return [](const remote::FileVersion&, std::uint64_t) { return Result<void>(); };
+    return [](const remote::FileVersion&, std::uint64_t, Overlap) { return Result<void>(); };
   }
   std::unique_ptr<ReadStream> reader(FakeRemote& remote, VersionCheck check = no_check()) {
-    return std::make_unique<ReadStream>(remote, path(), std::move(check), budget, pace, limits);
+    return std::make_unique<ReadStream>(remote, origin_of(path(), std::move(check)), budget, pace,
+                                        limits);
   }
   std::unique_ptr<WriteStream> writer(FakeRemote& remote,
                                       remote::WriteMode mode = remote::WriteMode::replace,
