@@ -2,6 +2,7 @@
 #include "ftpsfs/transfer/read_stream.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -16,6 +17,7 @@
 namespace ftpsfs::transfer {
 namespace {
 
+constexpr std::uint64_t kNobody = std::numeric_limits<std::uint64_t>::max();
 /// How long a failure answers further reads before the stream tries again.
 constexpr Duration kErrorStays{1000};
 constexpr std::uint64_t kPage = 4096;
@@ -77,6 +79,16 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   std::optional<Slices> find_locked(std::uint64_t offset, std::size_t size,
                                     std::optional<std::uint64_t> expected_size)
       FTPSFS_REQUIRES(mutex_);
+  /// The end of the window with which find_locked() has all it needs: the last bytes of a known
+  /// size are the last, unless there are more already.
+  std::uint64_t end_wanted(std::uint64_t offset, std::size_t size,
+                           std::optional<std::uint64_t> expected_size) const
+      FTPSFS_REQUIRES(mutex_) {
+    const std::uint64_t end = offset + size;
+    const bool ends_there =
+        expected_size && offset < *expected_size && window_.end() < *expected_size;
+    return ends_there ? std::min(end, *expected_size) : end;
+  }
   bool reachable(std::uint64_t offset) const FTPSFS_REQUIRES(mutex_) {
     return offset >= window_.begin() && offset <= window_.end() + pace_.restart_bytes();
   }
@@ -148,12 +160,15 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   LookBack look_back_;
 
   mutable Mutex mutex_;
-  ConditionVariable changed_;
+  ConditionVariable changed_;  ///< for readers
+  ConditionVariable room_;     ///< for the pump
   ReadWindow window_ FTPSFS_GUARDED_BY(mutex_);
   bool at_end_ FTPSFS_GUARDED_BY(mutex_) =
       false;  ///< window_.end() is the verified end of the file
   std::optional<Error> error_ FTPSFS_GUARDED_BY(mutex_);
   SteadyTime error_until_ FTPSFS_GUARDED_BY(mutex_);
+  /// So far the window must reach before a reader that waits can go on.
+  std::uint64_t wanted_ FTPSFS_GUARDED_BY(mutex_) = kNobody;
   std::uint64_t demand_end_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< somebody waits for bytes up to here
   std::uint64_t position_ FTPSFS_GUARDED_BY(mutex_) = 0;    ///< end of the furthest byte given out
   int waiting_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< readers whose bytes this window will bring
@@ -196,7 +211,7 @@ std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::s
       run_start_ = offset;  // a leap, not reading in sequence
     }
     position_ = end;
-    changed_.notify_all();  // the pump may have waited for room
+    room_.notify_all();
   }
   return result;
 }
@@ -251,13 +266,17 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
         continue;
       }
     }
-    changed_.notify_all();
-    const std::uint64_t end = window_.end();
+    room_.notify_all();
+    const std::uint64_t end = end_wanted(offset, size, expected_size);
     const std::uint64_t generation = generation_;
     // Each predicate is false here: one that held already would spin, and never let the mutex go.
     const auto brought = [&]() FTPSFS_NO_ANALYSIS {
-      return error_.has_value() || at_end_ || window_.end() != end || generation_ != generation ||
-             shut_down_ || !pumping_;
+      const bool can_go_on = error_.has_value() || at_end_ || window_.end() >= end ||
+                             generation_ != generation || shut_down_ || !pumping_;
+      if (!can_go_on) {
+        wanted_ = std::min(wanted_, end);
+      }
+      return can_go_on;
     };
     const auto my_turn = [&]() FTPSFS_NO_ANALYSIS {
       return error_.has_value() || shut_down_ || waiting_ == 0 || reachable(offset);
@@ -278,6 +297,7 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
   if (counted && --waiting_ == 0) {
     demand_end_ = 0;
     changed_.notify_all();
+    room_.notify_all();
   }
   return result;
 }
@@ -294,6 +314,7 @@ void ReadStream::Core::restart(const Region& region) {
   cut_.request_stop();
   cut_ = std::stop_source();
   changed_.notify_all();
+  room_.notify_all();
 }
 
 std::optional<Leftover> ReadStream::Core::jump(const Region& region) {
@@ -450,7 +471,12 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
       received_ += *got;
       retries_left_ = limits_.retries;
       left = take_what_was_brought();
-      changed_.notify_all();
+      // Not for each record of a thousand: who is woken and has to wait again takes the time of
+      // what it waits for.
+      if (window_.end() >= wanted_) {
+        wanted_ = kNobody;
+        changed_.notify_all();
+      }
     }
     give(std::move(left));
   }
@@ -484,14 +510,14 @@ bool ReadStream::Core::wait_for_room(const std::stop_token& stop, std::uint64_t 
   const std::uint64_t demand = demand_end_;
   is_full_ = true;
   const bool woken =
-      changed_.wait(mutex_,
-                    Wait::for_at_most(stays_in_region() ? std::min(kReadsOn, limits_.idle_timeout)
-                                                        : limits_.idle_timeout,
-                                      stop),
-                    [&]() FTPSFS_NO_ANALYSIS {
-                      return position_ != position || demand_end_ != demand ||
-                             generation_ != generation || yield_at_.has_value();
-                    });
+      room_.wait(mutex_,
+                 Wait::for_at_most(stays_in_region() ? std::min(kReadsOn, limits_.idle_timeout)
+                                                     : limits_.idle_timeout,
+                                   stop),
+                 [&]() FTPSFS_NO_ANALYSIS {
+                   return position_ != position || demand_end_ != demand ||
+                          generation_ != generation || yield_at_.has_value();
+                 });
   is_full_ = false;
   return woken;
 }
@@ -543,8 +569,8 @@ ReadStream::Core::Next ReadStream::Core::failed(Error error, std::uint64_t gener
   }
   if (is_link_away(error.code) && limits_.waits_for_link()) {
     limits_.note_taken_up();
-    changed_.wait(mutex_, Wait::for_at_most(limits_.link_pause, stop),
-                  [&]() FTPSFS_NO_ANALYSIS { return generation_ != generation; });
+    room_.wait(mutex_, Wait::for_at_most(limits_.link_pause, stop),
+               [&]() FTPSFS_NO_ANALYSIS { return generation_ != generation; });
     return Next::reopen;
   }
   error_ = std::move(error);
@@ -564,7 +590,7 @@ void ReadStream::Core::request_yield(std::uint64_t generation) {
     cut_.request_stop();
     cut_ = std::stop_source();
   }
-  changed_.notify_all();
+  room_.notify_all();
 }
 
 OriginProvider origin_of(PathProvider path, VersionCheck check) {
