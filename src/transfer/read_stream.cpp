@@ -11,6 +11,7 @@
 #include "ftpsfs/base/mutex.hpp"
 #include "meter.hpp"
 #include "read_window.hpp"
+#include "surplus.hpp"
 #include "transfer_beginning.hpp"
 
 namespace ftpsfs::transfer {
@@ -107,7 +108,7 @@ class ReadStream::Core final : public std::enable_shared_from_this<ReadStream::C
   void restart(const Region& region) FTPSFS_REQUIRES(mutex_);
 
   void pump(const std::stop_token& stop);
-  enum class Next : std::uint8_t { reopen, rest };
+  enum class Next : std::uint8_t { reopen, rest, check };
   Next transfer(const std::stop_token& stop);
   /// Where a transfer begins, and what belongs to it.
   struct Start {
@@ -116,8 +117,12 @@ class ReadStream::Core final : public std::enable_shared_from_this<ReadStream::C
     std::uint64_t generation = 0;
   };
   Start next_start();
+  /// @return check: the surplus is to be settled before any more.
   Next fill(remote::RemoteReader& reader, std::optional<std::uint64_t> range_end,
-            SteadyTime begun_at, std::uint64_t generation, const std::stop_token& stop);
+            SteadyTime begun_at, std::uint64_t generation, Surplus& surplus,
+            const std::stop_token& stop);
+  /// The file has grown: shows what came beyond its old size. @return false: nobody wants it now.
+  bool show(const Surplus& surplus, std::uint64_t generation);
   void drop_retained() FTPSFS_REQUIRES(mutex_) {
     if (stays_in_region() && !is_brought_) {
       return;  // what the jump brings stays together until it is given away
@@ -447,13 +452,43 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   if (!reader) {
     return failed(std::move(reader).error(), start.generation, stop);
   }
-  return fill(**reader, start.range_end, begun_at, start.generation, stop);
+  const remote::FileVersion version = (*reader)->version();
+  Surplus surplus(version.size);
+  const Next next = fill(**reader, start.range_end, begun_at, start.generation, surplus, stop);
+  if (next != Next::check) {
+    return next;
+  }
+  reader->reset();
+  const Wait wait = Wait::for_at_most(limits_.stall_timeout, start.place.cut);
+  if (auto grown = surplus.check(remote_, origin->path, wait); !grown) {
+    return failed(std::move(grown).error(), start.generation, stop);
+  }
+  const bool is_end = show(surplus, start.generation) && !surplus.is_enough();
+  return is_end ? ended(version, start.range_end, start.generation) : Next::reopen;
+}
+
+bool ReadStream::Core::show(const Surplus& surplus, std::uint64_t generation) {
+  const MutexLock lock(mutex_);
+  if (generation_ != generation) {
+    return false;
+  }
+  for (std::span<const std::byte> left = surplus.bytes(); !left.empty();) {
+    const ReadWindow::Room room = window_.room();
+    const std::size_t size = std::min(room.space.size(), left.size());
+    std::copy_n(left.begin(), size, room.space.begin());
+    window_.commit(size);
+    left = left.subspan(size);
+  }
+  note_held();
+  retries_left_ = limits_.retries;
+  changed_.notify_all();
+  return true;
 }
 
 ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
                                               std::optional<std::uint64_t> range_end,
                                               SteadyTime begun_at, std::uint64_t generation,
-                                              const std::stop_token& stop) {
+                                              Surplus& surplus, const std::stop_token& stop) {
   const MemoryBudget::Share share(budget_);
   Meter meter(pace_, begun_at);
   for (;;) {
@@ -487,7 +522,7 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
       return failed(std::move(got).error(), generation, stop);
     }
     if (*got == 0) {
-      return ended(reader.version(), range_end, generation);
+      return surplus.empty() ? ended(reader.version(), range_end, generation) : Next::check;
     }
     meter.end(*got);
     std::optional<Leftover> left;
@@ -496,8 +531,15 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
       if (generation_ != generation) {
         return Next::reopen;
       }
-      window_.commit(*got);
       received_ += *got;
+      if (surplus.has(window_.end() + *got)) {
+        surplus.take(room.space.first(*got));
+        if (surplus.is_enough()) {
+          return Next::check;
+        }
+        continue;
+      }
+      window_.commit(*got);
       retries_left_ = limits_.retries;
       left = take_what_was_brought();
       changed_.notify_all();
