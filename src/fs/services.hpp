@@ -16,6 +16,7 @@
 #include "ftpsfs/remote/hidden_names.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
+#include "ftpsfs/transfer/memory_budget.hpp"
 #include "ftpsfs/transfer/pace.hpp"
 #include "ftpsfs/transfer/staged_file.hpp"
 #include "lost_files.hpp"

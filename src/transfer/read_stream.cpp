@@ -12,6 +12,7 @@
 #include "ftpsfs/base/mutex.hpp"
 #include "meter.hpp"
 #include "read_window.hpp"
+#include "surplus.hpp"
 #include "transfer_beginning.hpp"
 
 namespace ftpsfs::transfer {
@@ -29,7 +30,8 @@ constexpr Duration kReadsOn{250};
 }  // namespace
 
 /// Shared with the pump and with the session pool's yield request, which may come late.
-class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
+class ReadStream::Core final : public std::enable_shared_from_this<ReadStream::Core>,
+                               public MemoryBudget::Holder {
  public:
   Core(remote::Remote& remote, OriginProvider origin, MemoryBudget& budget, Pace& pace,
        const Limits& limits)
@@ -37,7 +39,8 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
         origin_(std::move(origin)),
         budget_(budget),
         pace_(pace),
-        limits_(limits) {}
+        limits_(limits),
+        held_(budget) {}
 
   std::optional<Slices> find(std::uint64_t offset, std::size_t size,
                              std::optional<std::uint64_t> expected_size) {
@@ -68,6 +71,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   void on_brought(Leftovers brought) { brought_ = std::move(brought); }
   void on_doubt(LookBack look_back) { look_back_ = std::move(look_back); }
   void shut_down();
+  void let_go() override;
 
  private:
   /// Are bytes asked for behind an end of file that is the end no longer?
@@ -95,11 +99,16 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   /// The pump stops filling here. The window opens as sequential reading goes on, so that random
   /// reads do not fetch megabytes that nobody wants.
   std::uint64_t high_water(std::uint64_t fair) const FTPSFS_REQUIRES(mutex_) {
-    const std::uint64_t share = std::min(fair, most_ahead());
+    const std::uint64_t aside = retained(fair) + ReadWindow::kChunkBytes;  // one is not full yet
+    const std::uint64_t share = std::min(fair - aside, most_ahead());
     const std::uint64_t first = has_region() ? 0 : ReadWindow::kChunkBytes;
     const std::uint64_t earned = 2 * (position_ - run_start_) + first;
     const std::uint64_t wanted = std::max(position_ + std::min(share, earned), fill_to_);
     return std::max(std::min(wanted, position_ + share), demand_end_);
+  }
+  /// How much stays behind the reading position.
+  std::uint64_t retained(std::uint64_t fair) const {
+    return std::min(limits_.retain_bytes, fair / 4);
   }
   /// A restart takes two to three round trips: what comes meanwhile is more than is on its way.
   std::uint64_t most_ahead() const {
@@ -111,7 +120,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   void restart(const Region& region) FTPSFS_REQUIRES(mutex_);
 
   void pump(const std::stop_token& stop);
-  enum class Next : std::uint8_t { reopen, rest };
+  enum class Next : std::uint8_t { reopen, rest, check };
   Next transfer(const std::stop_token& stop);
   /// Where a transfer begins, and what belongs to it.
   struct Start {
@@ -120,15 +129,21 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
     std::uint64_t generation = 0;
   };
   Start next_start();
+  /// @return check: the surplus is to be settled before any more.
   Next fill(remote::RemoteReader& reader, std::optional<std::uint64_t> range_end,
-            SteadyTime begun_at, std::uint64_t generation, const std::stop_token& stop);
+            SteadyTime begun_at, std::uint64_t generation, Surplus& surplus,
+            const std::stop_token& stop);
+  /// The file has grown: shows what came beyond its old size. @return false: nobody wants it now.
+  bool show(const Surplus& surplus, std::uint64_t generation);
   void drop_retained() FTPSFS_REQUIRES(mutex_) {
     if (stays_in_region() && !is_brought_) {
       return;  // what the jump brings stays together until it is given away
     }
-    const std::uint64_t keep_from = std::max(position_, limits_.retain_bytes);
-    window_.drop_before(keep_from - limits_.retain_bytes);
+    const std::uint64_t behind = retained(budget_.fair_share());
+    window_.drop_before(std::max(position_, behind) - behind);
   }
+  /// To be called when chunks have come or gone.
+  void note_held() FTPSFS_REQUIRES(mutex_) { held_.set(window_.held_bytes(), weak_from_this()); }
   /// The transfer is given up for now, and its share of the memory with it.
   Next rest() FTPSFS_REQUIRES(mutex_);
   std::optional<Leftover> leftover() const FTPSFS_REQUIRES(mutex_);
@@ -163,6 +178,8 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   ConditionVariable changed_;  ///< for readers
   ConditionVariable room_;     ///< for the pump
   ReadWindow window_ FTPSFS_GUARDED_BY(mutex_);
+  MemoryBudget::Account held_ FTPSFS_GUARDED_BY(mutex_);  ///< of the window
+  bool was_read_ FTPSFS_GUARDED_BY(mutex_) = false;       ///< since it was asked to let go
   bool at_end_ FTPSFS_GUARDED_BY(mutex_) =
       false;  ///< window_.end() is the verified end of the file
   std::optional<Error> error_ FTPSFS_GUARDED_BY(mutex_);
@@ -181,6 +198,7 @@ class ReadStream::Core : public std::enable_shared_from_this<ReadStream::Core> {
   bool is_enough_ FTPSFS_GUARDED_BY(mutex_) = false;     ///< as Region has it
   bool is_brought_ FTPSFS_GUARDED_BY(mutex_) = false;    ///< all of that
   bool is_full_ FTPSFS_GUARDED_BY(mutex_) = false;       ///< the pump waits for room
+  SteadyTime full_since_ FTPSFS_GUARDED_BY(mutex_);
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool shut_down_ FTPSFS_GUARDED_BY(mutex_) = false;
   /// Counts restarts: what belongs to an older one is dropped.
@@ -206,6 +224,7 @@ std::optional<Slices> ReadStream::Core::find_locked(std::uint64_t offset, std::s
     end = std::max(offset, window_.end());
   }
   Slices result = window_.slices(offset, static_cast<std::size_t>(end - offset));
+  was_read_ = true;
   if (end > position_) {
     if (offset > position_ + kOneReader) {
       run_start_ = offset;  // a leap, not reading in sequence
@@ -305,6 +324,7 @@ Result<Slices> ReadStream::Core::read(std::uint64_t offset, std::size_t size,
 void ReadStream::Core::restart(const Region& region) {
   ++generation_;
   window_.restart(region.begin);
+  note_held();
   position_ = run_start_ = region.target;
   fill_to_ = region.end;
   is_enough_ = region.is_enough;
@@ -366,7 +386,40 @@ void ReadStream::Core::shut_down() {
     thread = std::move(thread_);
     changed_.notify_all();
   }
-}  // joins here, without the mutex
+  thread = {};  // joins, without the mutex
+  // Somebody who asks for memory, or for the session, may hold us a little longer than the budget
+  // lives.
+  MutexLock lock(mutex_);
+  window_.restart(window_.end());
+  note_held();
+}
+
+/// A window that nobody reads, and that no transfer fills, is fetched again should anybody come
+/// back to it. One that a transfer fills and nobody has read for a while ends that if it has become
+/// more than its share.
+void ReadStream::Core::let_go() {
+  const MutexLock lock(mutex_);
+  if (waiting_ > 0) {
+    return;
+  }
+  if (pumping_) {
+    if (is_full_ && SteadyClock::now() - full_since_ >= kReadsOn &&
+        window_.held_bytes() > budget_.fair_share()) {
+      yield_at_ = window_.end();
+      room_.notify_all();
+    }
+    return;
+  }
+  if (std::exchange(was_read_, false)) {
+    return;  // unless all others were, too
+  }
+  // Reading goes on at its position, and not as behind a jump.
+  const std::uint64_t next = std::clamp(position_, window_.begin(), window_.end());
+  is_brought_ = is_brought_ || stays_in_region();
+  at_end_ = at_end_ && next == window_.end();
+  window_.restart(next);
+  note_held();
+}
 
 void ReadStream::Core::pump(const std::stop_token& stop) {
   try {
@@ -420,13 +473,43 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
   if (!reader) {
     return failed(std::move(reader).error(), start.generation, stop);
   }
-  return fill(**reader, start.range_end, begun_at, start.generation, stop);
+  const remote::FileVersion version = (*reader)->version();
+  Surplus surplus(version.size);
+  const Next next = fill(**reader, start.range_end, begun_at, start.generation, surplus, stop);
+  if (next != Next::check) {
+    return next;
+  }
+  reader->reset();
+  const Wait wait = Wait::for_at_most(limits_.stall_timeout, start.place.cut);
+  if (auto grown = surplus.check(remote_, origin->path, wait); !grown) {
+    return failed(std::move(grown).error(), start.generation, stop);
+  }
+  const bool is_end = show(surplus, start.generation) && !surplus.is_enough();
+  return is_end ? ended(version, start.range_end, start.generation) : Next::reopen;
+}
+
+bool ReadStream::Core::show(const Surplus& surplus, std::uint64_t generation) {
+  const MutexLock lock(mutex_);
+  if (generation_ != generation) {
+    return false;
+  }
+  for (std::span<const std::byte> left = surplus.bytes(); !left.empty();) {
+    const ReadWindow::Room room = window_.room();
+    const std::size_t size = std::min(room.space.size(), left.size());
+    std::copy_n(left.begin(), size, room.space.begin());
+    window_.commit(size);
+    left = left.subspan(size);
+  }
+  note_held();
+  retries_left_ = limits_.retries;
+  changed_.notify_all();
+  return true;
 }
 
 ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
                                               std::optional<std::uint64_t> range_end,
                                               SteadyTime begun_at, std::uint64_t generation,
-                                              const std::stop_token& stop) {
+                                              Surplus& surplus, const std::stop_token& stop) {
   const MemoryBudget::Share share(budget_);
   Meter meter(pace_, begun_at);
   for (;;) {
@@ -450,15 +533,17 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
       }
       drop_retained();
       room = window_.room();
+      note_held();
       cut = cut_.get_token();
     }
+    budget_.make_room();
     meter.begin();
     auto got = reader.read(room.space, Wait::for_at_most(limits_.stall_timeout, cut));
     if (!got) {
       return failed(std::move(got).error(), generation, stop);
     }
     if (*got == 0) {
-      return ended(reader.version(), range_end, generation);
+      return surplus.empty() ? ended(reader.version(), range_end, generation) : Next::check;
     }
     meter.end(*got);
     std::optional<Leftover> left;
@@ -467,8 +552,15 @@ ReadStream::Core::Next ReadStream::Core::fill(remote::RemoteReader& reader,
       if (generation_ != generation) {
         return Next::reopen;
       }
-      window_.commit(*got);
       received_ += *got;
+      if (surplus.has(window_.end() + *got)) {
+        surplus.take(room.space.first(*got));
+        if (surplus.is_enough()) {
+          return Next::check;
+        }
+        continue;
+      }
+      window_.commit(*got);
       retries_left_ = limits_.retries;
       left = take_what_was_brought();
       // Not for each record of a thousand: who is woken and has to wait again takes the time of
@@ -499,6 +591,7 @@ ReadStream::Core::Next ReadStream::Core::rest() {
   if (waiting_ == 0 && window_.end() - window_.begin() > limits_.retain_bytes) {
     drop_retained();
     window_.drop_after(position_);
+    note_held();
     changed_.notify_all();
   }
   return Next::rest;
@@ -509,6 +602,7 @@ bool ReadStream::Core::wait_for_room(const std::stop_token& stop, std::uint64_t 
   const std::uint64_t position = position_;
   const std::uint64_t demand = demand_end_;
   is_full_ = true;
+  full_since_ = SteadyClock::now();
   const bool woken =
       room_.wait(mutex_,
                  Wait::for_at_most(stays_in_region() ? std::min(kReadsOn, limits_.idle_timeout)

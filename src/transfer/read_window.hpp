@@ -22,6 +22,8 @@ class ReadWindow {
 
   std::uint64_t begin() const { return begin_; }
   std::uint64_t end() const { return end_; }
+  /// What its chunks take of memory.
+  std::uint64_t held_bytes() const { return chunks_.size() * kChunkBytes; }
 
   /// Forgets all and begins anew at `offset`.
   void restart(std::uint64_t offset) {

@@ -33,7 +33,9 @@ class UploadBuffer {
   bool is_all_sent() const { return queue_.empty(); }
   /// What the queue takes of memory, in bytes, with what its slices cost besides their content.
   std::size_t queue_cost() const { return queue_cost_; }
-  /// What a slice adds to that.
+  /// All that is kept here, sent or not.
+  std::uint64_t held_bytes() const { return queue_cost_ + ring_bytes_ + head_bytes_; }
+  /// What a slice adds to the queue's cost.
   static std::size_t cost_of(const Slice& slice);
   /// A slice larger than `limit` has room in an empty queue.
   bool has_room(const Slice& data, std::size_t limit) const;

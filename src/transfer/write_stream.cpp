@@ -32,7 +32,9 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
         mode_(mode),
         base_size_(base_size),
         limits_(limits),
-        share_(budget) {}
+        budget_(budget),
+        share_(budget),
+        held_(budget) {}
 
   std::optional<Result<void>> try_write(const Slice& data);
   Result<void> write(const Slice& data, const Wait& wait);
@@ -63,6 +65,8 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
     return bytes_.has_room(data, std::min(share_.bytes() / 2, limits_.upload_queue));
   }
   void enqueue(const Slice& data) FTPSFS_REQUIRES(mutex_);
+  /// To be called when bytes have come or gone.
+  void note_held() FTPSFS_REQUIRES(mutex_) { held_.set(bytes_.held_bytes()); }
   void ensure_pump() FTPSFS_REQUIRES(mutex_);
   bool owes() const FTPSFS_REQUIRES(mutex_) {
     return !made_ || bytes_.confirmed() < bytes_.accepted() || unchecked_;
@@ -123,12 +127,14 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   const remote::WriteMode mode_;
   const std::optional<std::uint64_t> base_size_;
   const Limits limits_;
+  MemoryBudget& budget_;
   const MemoryBudget::Share share_;
   SentDigest digest_;  ///< the pump's alone
 
   Mutex mutex_;
   ConditionVariable changed_;
   UploadBuffer bytes_ FTPSFS_GUARDED_BY(mutex_);
+  MemoryBudget::Account held_ FTPSFS_GUARDED_BY(mutex_);  ///< of those; nobody can let them go
   bool started_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool opened_ FTPSFS_GUARDED_BY(mutex_) = false;  ///< the server has taken a command
   bool made_ FTPSFS_GUARDED_BY(mutex_) = false;    ///< a transfer has been confirmed
@@ -154,6 +160,7 @@ void WriteStream::Core::enqueue(const Slice& data) {
     ensure_pump();  // first: no thread may be had, and then nothing was taken
   }
   bytes_.push(data);
+  note_held();
   // A finish that was cancelled was for the bytes before these.
   tail_ = {};
   finishing_ = false;
@@ -234,7 +241,9 @@ std::optional<Slices> WriteStream::Core::take_back() {
   if (started_ || pumping_) {
     return std::nullopt;
   }
-  return bytes_.take_back();
+  auto taken = bytes_.take_back();
+  note_held();
+  return taken;
 }
 
 void WriteStream::Core::ensure_pump() {
@@ -412,6 +421,7 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
                       fmt::format("{}; what the server has is not what was sent", failure.text));
   }
   FTPSFS_TRY(bytes_.rewind_to(told, failure, fate_of_confirmed()));
+  note_held();
   log::info("upload interrupted ({}); {} bytes have arrived, going on behind them", failure.text,
             bytes_.confirmed());
   resumed_ = true;
@@ -492,6 +502,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     opened_ = true;
     if (mode == remote::WriteMode::append) {
       bytes_.drop_head();  // the server does append
+      note_held();
     }
     // What waits now is sent before the session is given away, so that everybody advances.
     quantum_end = std::max(bytes_.accepted(), bytes_.sent() + limits_.start_bytes);
@@ -501,6 +512,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     if (piece.bytes.empty()) {
       break;
     }
+    budget_.make_room();
     digest_.add(sent() - piece.bytes.size(), piece.bytes);
     FTPSFS_TRY(send(*writer, piece.bytes, stop));
   }
@@ -539,6 +551,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   end_ = std::move(end);
   sent_tail_ = tail;
   bytes_.confirm(fate_of_confirmed());
+  note_held();
   made_ = true;
   changed_.notify_all();
   return !bytes_.is_all_sent();
@@ -629,6 +642,7 @@ Slice WriteStream::Core::next_piece(const std::stop_token& stop, std::uint64_t q
     return {};
   }
   Slice piece = bytes_.send_next(ring_room());
+  note_held();
   changed_.notify_all();
   return piece;
 }

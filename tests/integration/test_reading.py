@@ -54,6 +54,32 @@ def test_memory_stays_bounded_while_a_large_file_is_read(box):
     assert box.last.peak_memory() < 64 * MEBIBYTE
 
 
+@pytest.mark.real
+@pytest.mark.once
+def test_memory_stays_bounded_while_many_files_are_open(box):
+    if sanitized():
+        pytest.skip("a sanitizer multiplies memory")
+    files, buffers = 400, 32 * MEBIBYTE
+    for number in range(files):
+        with open(box.remote / f"file{number}", "wb") as file:
+            file.write(b"first %d" % number)
+            file.seek(MEBIBYTE * 3 // 2)
+            file.write(b"later %d" % number)
+            file.truncate(2 * MEBIBYTE)
+    mount = box.mount(buffer_size=buffers)
+    opened = [os.open(mount / f"file{number}", os.O_RDONLY) for number in range(files)]
+    try:
+        for number, file in enumerate(opened):
+            start = os.pread(file, MEBIBYTE, 0)
+            assert len(start) == MEBIBYTE and start.startswith(b"first %d\0" % number)
+        for number, file in enumerate(opened):
+            assert os.pread(file, 20, MEBIBYTE * 3 // 2).startswith(b"later %d\0" % number)
+        assert box.last.peak_memory() < buffers + 64 * MEBIBYTE
+    finally:
+        for file in opened:
+            os.close(file)
+
+
 def test_dd_reads_any_block(box):
     data = noise(5 * MEBIBYTE)
     box.put("blocks", data)

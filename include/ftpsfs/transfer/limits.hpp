@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The numbers that bound the streams, and the one memory budget that they share.
+// The numbers that bound the streams. The memory that they share is in memory_budget.hpp.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "ftpsfs/base/wait.hpp"
 
@@ -56,37 +55,6 @@ struct Limits {
       ++*taken_up;
     }
   }
-};
-
-/// Divides a fixed amount of memory among the streams that are active. Thread-safe.
-class MemoryBudget {
- public:
-  explicit MemoryBudget(std::uint64_t total_bytes) : total_(total_bytes) {}
-
-  /// Counts as one active stream while alive.
-  class Share {
-   public:
-    explicit Share(MemoryBudget& budget) : budget_(budget) { ++budget_.active_; }
-    ~Share() { --budget_.active_; }
-    Share(const Share&) = delete;
-    Share& operator=(const Share&) = delete;
-
-    /// Bytes that this stream may hold now: shrinks as others become active.
-    std::uint64_t bytes() const {
-      const std::uint64_t fair = budget_.total_ / budget_.active_.load();
-      return fair < kLeast ? kLeast : (fair > kMost ? kMost : fair);
-    }
-
-   private:
-    MemoryBudget& budget_;
-  };
-
- private:
-  // A stream needs room for one kernel request and one chunk to move at all.
-  static constexpr std::uint64_t kLeast = 1280ULL << 10;
-  static constexpr std::uint64_t kMost = 32ULL << 20;
-  const std::uint64_t total_;
-  std::atomic<std::uint64_t> active_{0};
 };
 
 }  // namespace ftpsfs::transfer

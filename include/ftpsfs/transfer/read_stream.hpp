@@ -19,6 +19,7 @@
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
+#include "ftpsfs/transfer/memory_budget.hpp"
 #include "ftpsfs/transfer/pace.hpp"
 
 namespace ftpsfs::transfer {

@@ -4,6 +4,7 @@
 // preemptible, resumed after link failures, checked for size and version.
 #pragma once
 
+#include "ftpsfs/transfer/memory_budget.hpp"
 #include "ftpsfs/transfer/read_stream.hpp"
 #include "ftpsfs/transfer/staged_file.hpp"
 #include "ftpsfs/transfer/write_stream.hpp"

@@ -30,6 +30,7 @@
 #include "ftpsfs/base/wait.hpp"
 #include "ftpsfs/remote/remote.hpp"
 #include "ftpsfs/transfer/limits.hpp"
+#include "ftpsfs/transfer/memory_budget.hpp"
 #include "ftpsfs/transfer/read_stream.hpp"
 
 namespace ftpsfs::transfer {

@@ -84,6 +84,17 @@ class FaultyMount : public ::testing::Test {
     EXPECT_GT(server_->count("REST"), 0) << "in the middle";
     return error;
   }
+  int reads_a_long_file() { return reads_content_of("long", repeated(big(), kLong)); }
+  int reads_empty_lines() {
+    const std::string content(300'000, '\n');
+    tree().add_file("/lines", content);
+    return reads_content_of("lines", content);
+  }
+  int reads_what_text_mode_leaves_alone() {
+    const std::string content(300'000, 'x');
+    tree().add_file("/plain", content);
+    return reads_content_of("plain", content);
+  }
   int reads_the_last_bytes() { return reads_part("f", big().size() - 7, 7); }
 
   int lists() {
