@@ -397,12 +397,11 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
     return {};  // nothing of ours was under way; others may have appended, too
   }
   const std::uint64_t told = *there->size - base;
-  const std::uint64_t ring = sent.ring_begin();
-  const bool is_possible = told >= ring && told <= sent.sent();
+  const UploadBuffer::Proof proof = sent.proof();
+  const bool is_possible = told >= sent.ring_begin() && told <= sent.sent();
   const bool is_ours =
-      is_possible &&
-      (told == ring ? told == sent.confirmed()
-                    : holds(remote_, path_, base + ring, told - ring, sent.ring(), limits_, stop));
+      is_possible && (told == proof.begin || holds(remote_, path_, base + proof.begin,
+                                                   told - proof.begin, proof.bytes, limits_, stop));
   MutexLock lock(mutex_);
   if (is_possible && !is_ours) {
     if (from_start && !all_sent) {
