@@ -469,7 +469,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     FTPSFS_TRY_ASSIGN(mode, next_mode());
     yield_ = false;
     started_ = true;
-    if (!made_ && finishing_ && tail_.may_lead) {
+    if (finishing_ && tail_.may_lead) {
       likely = tail_;
     }
   }
