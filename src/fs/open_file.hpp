@@ -296,10 +296,17 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// What the server shall be told of mode and time along with the last bytes of an upload to
   /// `temporary`.
   remote::UploadTail tail_for(const std::string& temporary);
-  Result<void> install(remote::FinishedUpload end, const remote::UploadTail& tail,
+  /// The one that is owed, or that of the file which a hidden name is to replace. @return nullopt:
+  /// none, or the server gives it anyway.
+  std::optional<std::uint16_t> mode_to_send(bool to_hidden_name) const FTPSFS_REQUIRES(mutex_);
+  Result<void> install(remote::FinishedUpload end, remote::UploadTail tail,
                        const std::string& temporary);
-  Result<void> put_in_place(const std::string& temporary);
-  Result<void> move_part(const std::string& temporary, std::optional<std::uint16_t> keep_mode);
+  Result<void> put_in_place(const std::string& temporary, remote::UploadTail& tail,
+                            remote::FinishedUpload& end);
+  Result<void> move_part(const remote::RemotePath& part, remote::UploadTail& tail,
+                         remote::FinishedUpload& end);
+  void set_mode_of_part(const remote::RemotePath& part, remote::UploadTail& tail,
+                        remote::FinishedUpload& end);
   void apply_tail(const remote::RemotePath& path, bool made_file, const remote::UploadTail& tail,
                   remote::FinishedUpload& end);
   void apply_mode(const remote::RemotePath& path, bool made_file, const remote::UploadTail& tail,

@@ -132,7 +132,7 @@ Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token&
 }
 
 /// The upload has arrived whole; now it gets its name, mode and time.
-Result<void> OpenFile::install(remote::FinishedUpload end, const remote::UploadTail& tail,
+Result<void> OpenFile::install(remote::FinishedUpload end, remote::UploadTail tail,
                                const std::string& temporary) {
   bool is_new = false;
   {
@@ -140,7 +140,7 @@ Result<void> OpenFile::install(remote::FinishedUpload end, const remote::UploadT
     is_new = !on_server_;
   }
   if (!temporary.empty()) {
-    FTPSFS_TRY(put_in_place(temporary));
+    FTPSFS_TRY(put_in_place(temporary, tail, end));
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
   if (is_new && services_.new_file_mode == 0 && !services_.remote.traits().writes_back) {
@@ -152,41 +152,33 @@ Result<void> OpenFile::install(remote::FinishedUpload end, const remote::UploadT
   return {};
 }
 
-Result<void> OpenFile::put_in_place(const std::string& temporary) {
-  std::optional<std::uint16_t> keep;
-  {
-    const MutexLock lock(mutex_);
-    if (!mode_owed_ && mode_ && *mode_ != services_.new_file_mode.load()) {
-      keep = mode_;
-    }
-  }
-  if (!services_.remote.traits().can_set_mode) {
-    keep.reset();
-  }
+Result<void> OpenFile::put_in_place(const std::string& temporary, remote::UploadTail& tail,
+                                    remote::FinishedUpload& end) {
   FTPSFS_TRY_ASSIGN(const remote::RemotePath part, sibling_path(temporary)());
-  auto moved = move_part(temporary, keep);
+  auto moved = move_part(part, tail, end);
   if (!moved) {
     // A directory above may have been renamed meanwhile.
     if (const auto now = sibling_path(temporary)(); now && *now != part) {
-      moved = move_part(temporary, keep);
+      moved = move_part(*now, tail, end);
     }
   }
   if (!moved) {
     remove_temporary(temporary);
+    return moved;
   }
-  return moved;
-}
-
-Result<void> OpenFile::move_part(const std::string& temporary,
-                                 std::optional<std::uint16_t> keep_mode) {
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
-  FTPSFS_TRY_ASSIGN(const remote::RemotePath part, sibling_path(temporary)());
-  if (keep_mode) {
-    // Before the rename: nobody shall see the new content under weaker permissions.
-    if (auto kept = services_.remote.set_mode(part, *keep_mode, services_.own_wait()); !kept) {
-      log::info("{}: the old mode could not be kept: {}", path.str(), kept.error().text);
+  // What is refused for a hidden name may be granted for the file's own.
+  for (auto* set : {&end.mode_set, &end.mtime_set}) {
+    if (*set && !**set) {
+      set->reset();
     }
   }
+  return {};
+}
+
+Result<void> OpenFile::move_part(const remote::RemotePath& part, remote::UploadTail& tail,
+                                 remote::FinishedUpload& end) {
+  FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
+  set_mode_of_part(part, tail, end);
   return rename_over(services_, part, path, services_.own_wait());
 }
 

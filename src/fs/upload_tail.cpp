@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // OpenFile: mode and time of content that the server does not have yet. They travel with the last
-// bytes to a name that is the file's own, and follow separately where they could not.
+// bytes, also to a hidden name, and follow separately where they could not.
 #include <sys/stat.h>
 
 #include "ftpsfs/base/log.hpp"
@@ -58,24 +58,57 @@ void OpenFile::note_mode(std::uint16_t mode) {
 }
 
 remote::UploadTail OpenFile::tail_for(const std::string& temporary) {
+  const bool is_hidden = !temporary.empty();
   remote::UploadTail tail;
-  if (!temporary.empty()) {
-    return tail;  // it is set under the final name
-  }
   const MutexLock lock(mutex_);
   tail.mtime = mtime_owed_;
-  tail.may_lead = !on_server_;
-  const std::uint16_t given = services_.new_file_mode;
-  // While it is not known what mode the server gives to new files, this one must show it. A mode
-  // that forbids writing would forbid to send again an upload that proves short.
-  const bool may_travel = on_server_ || (given != 0 && mode_ != given) ||
-                          services_.remote.traits().writes_back;  // then it costs nothing
-  if (mode_owed_ && mode_ && may_travel && (*mode_ & S_IWUSR) != 0) {
-    tail.mode = mode_;
+  tail.may_lead = is_hidden || !on_server_;
+  // A mode that forbids writing would forbid to send again an upload that proves short.
+  if (const auto mode = mode_to_send(is_hidden); mode && (*mode & S_IWUSR) != 0) {
+    tail.mode = mode;
   }
   mode_sent_ = mode_sent_ || tail.mode;
   mtime_sent_ = mtime_sent_ || tail.mtime;
   return tail;
+}
+
+std::optional<std::uint16_t> OpenFile::mode_to_send(bool to_hidden_name) const {
+  const remote::RemoteTraits traits = services_.remote.traits();
+  const bool is_kept = to_hidden_name && on_server_ && traits.can_set_mode;
+  if (!mode_owed_ && !is_kept) {
+    return std::nullopt;
+  }
+  // What the server gives to new files says nothing of one that was there before.
+  const bool is_there = on_server_ && !to_hidden_name;
+  if (is_there || traits.writes_back) {  // to whom it costs nothing
+    return mode_;
+  }
+  const std::uint16_t given = services_.new_file_mode;
+  // While it is not known what mode the server gives to new files, this one must show it.
+  const bool shows_it = given == 0 && !on_server_;
+  return shows_it || mode_ == given ? std::nullopt : mode_;
+}
+
+/// Before the rename: nobody shall see the new content under weaker permissions.
+void OpenFile::set_mode_of_part(const remote::RemotePath& part, remote::UploadTail& tail,
+                                remote::FinishedUpload& end) {
+  std::optional<std::uint16_t> mode;
+  bool is_kept = false;
+  {
+    const MutexLock lock(mutex_);
+    mode = mode_to_send(true);
+    is_kept = !mode_owed_;
+  }
+  if (!mode) {
+    return;
+  }
+  if (!carried(tail.mode, *mode, end.mode_set)) {
+    tail.mode = mode;
+    end.mode_set = services_.remote.set_mode(part, *mode, services_.own_wait());
+  }
+  if (is_kept && !*end.mode_set) {
+    log::info("{}: the old mode could not be kept: {}", part.str(), end.mode_set->error().text);
+  }
 }
 
 /// The first new file of a mount shows what mode the server gives, so that later ones need a
@@ -102,6 +135,7 @@ void OpenFile::apply_mode(const remote::RemotePath& path, bool made_file,
   {
     const MutexLock lock(mutex_);
     if (!mode_owed_ || !mode_) {
+      mode_sent_ = false;
       return;
     }
     mode = *mode_;

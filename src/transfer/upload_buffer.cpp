@@ -7,13 +7,15 @@
 #include <iterator>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace ftpsfs::transfer {
 namespace {
 
 /// What a slice costs in memory besides its bytes: its place in the queue, and its owner's block.
 constexpr std::size_t kSliceCost = 96;
+
+/// So many bytes are kept of what the ring loses, as a proof: nobody else's file has them there.
+constexpr std::size_t kProofBytes = 4096;
 
 }  // namespace
 
@@ -59,10 +61,34 @@ Slice UploadBuffer::send_next(std::size_t ring_room) {
   ring_.push_back(piece);
   ring_bytes_ += piece.bytes.size();
   while (ring_bytes_ > ring_room && ring_.size() > 1) {
-    ring_bytes_ -= ring_.front().bytes.size();
-    ring_.pop_front();
+    drop_front();
   }
   return piece;
+}
+
+void UploadBuffer::drop_front() {
+  const auto bytes = ring_.front().bytes;
+  const auto last = bytes.last(std::min(bytes.size(), kProofBytes));
+  before_ring_.insert(before_ring_.end(), last.begin(), last.end());
+  const auto spare =
+      static_cast<std::ptrdiff_t>(before_ring_.size() - std::min(before_ring_.size(), kProofBytes));
+  before_ring_.erase(before_ring_.begin(), before_ring_.begin() + spare);
+  ring_bytes_ -= bytes.size();
+  ring_.pop_front();
+}
+
+void UploadBuffer::clear_ring() {
+  ring_.clear();
+  ring_bytes_ = 0;
+  before_ring_.clear();
+}
+
+UploadBuffer::Proof UploadBuffer::proof() const {
+  Proof proof{ring_begin() - before_ring_.size(), ring_};
+  if (!before_ring_.empty()) {
+    proof.bytes.push_front(copy_of(before_ring_));
+  }
+  return proof;
 }
 
 void UploadBuffer::confirm(Confirmed bytes) {
@@ -74,8 +100,7 @@ void UploadBuffer::confirm(Confirmed bytes) {
     drop_head();
   }
   confirmed_ = sent_;
-  ring_.clear();
-  ring_bytes_ = 0;
+  clear_ring();
 }
 
 void UploadBuffer::drop_head() {
@@ -124,9 +149,8 @@ Result<void> UploadBuffer::rewind_to(std::uint64_t arrived, const Error& failure
 void UploadBuffer::begin_again() {
   send_again(ring_);
   send_again(head_);
-  ring_.clear();
   sent_ = 0;
-  ring_bytes_ = 0;
+  clear_ring();
   confirm();
 }
 

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "ftpsfs/base/result.hpp"
 #include "ftpsfs/base/slice.hpp"
@@ -48,8 +49,13 @@ class UploadBuffer {
   /// @param ring_room bytes that the ring may hold; the last piece it holds whatever its size.
   Slice send_next(std::size_t ring_room);
 
-  /// The last bytes that were sent, in order: those from ring_begin() to sent().
-  const std::deque<Slice>& ring() const { return ring_; }
+  /// By what it is seen whether a file that ends at ring_begin() or behind it is ours: the bytes in
+  /// the ring, and some in front of it.
+  struct Proof {
+    std::uint64_t begin = 0;  ///< confirmed(), unless bytes are gone that nobody has confirmed
+    std::deque<Slice> bytes{};
+  };
+  Proof proof() const;
 
   /// All that was sent has arrived.
   enum class Confirmed : std::uint8_t { dropped, kept };
@@ -76,13 +82,16 @@ class UploadBuffer {
 
  private:
   Slice pop();
+  void drop_front();
+  void clear_ring();
   void send_again(std::deque<Slice>& slices);
 
   std::deque<Slice> queue_;
   std::size_t queue_cost_ = 0;
   std::deque<Slice> ring_;  ///< none that are confirmed
   std::size_t ring_bytes_ = 0;
-  std::deque<Slice> head_;  ///< all that is confirmed, or nothing
+  std::vector<std::byte> before_ring_;  ///< the last of those that the ring has lost
+  std::deque<Slice> head_;              ///< all that is confirmed, or nothing
   std::uint64_t head_bytes_ = 0;
   std::uint64_t accepted_ = 0;
   std::uint64_t sent_ = 0;

@@ -406,12 +406,11 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
     return {};  // nothing of ours was under way; others may have appended, too
   }
   const std::uint64_t told = *there->size - base;
-  const std::uint64_t ring = sent.ring_begin();
-  const bool is_possible = told >= ring && told <= sent.sent();
+  const UploadBuffer::Proof proof = sent.proof();
+  const bool is_possible = told >= sent.ring_begin() && told <= sent.sent();
   const bool is_ours =
-      is_possible &&
-      (told == ring ? told == sent.confirmed()
-                    : holds(remote_, path_, base + ring, told - ring, sent.ring(), limits_, stop));
+      is_possible && (told == proof.begin || holds(remote_, path_, base + proof.begin,
+                                                   told - proof.begin, proof.bytes, limits_, stop));
   MutexLock lock(mutex_);
   if (is_possible && !is_ours) {
     if (from_start && !all_sent) {
@@ -480,7 +479,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     FTPSFS_TRY_ASSIGN(mode, next_mode());
     yield_ = false;
     started_ = true;
-    if (!made_ && finishing_ && tail_.may_lead) {
+    if (finishing_ && tail_.may_lead) {
       likely = tail_;
     }
   }

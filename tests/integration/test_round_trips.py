@@ -307,6 +307,39 @@ def test_small_upload_with_its_time_and_mode(far_box, tmp_path):
     assert arrived.st_mode & 0o7777 == 0o640
 
 
+def test_replacing_a_file(far_box, tmp_path):
+    """By way of a hidden name: its time and mode, or the old mode, travel along; the rename is one more."""
+    box = far_box
+    source = tmp_path / "source"
+    source.write_bytes(b"z" * 4096)
+    source.chmod(0o640)
+    os.utime(source, (1_600_000_000, 1_600_000_000))
+    names = [f"file{number}" for number in range(10)]
+    for name in names:
+        box.put(name, b"old", mode=0o600)
+    # Without the look at size and time, which each open(2) may take.
+    mount = box.mount(cto="off")
+    os.listdir(mount)
+    (mount / "first").write_bytes(b"learns the mode of new files")
+    for name in names:
+        os.stat(mount / name)
+    expected = small_upload_trips(box) + 1
+    taken = fewest(lambda name: box.run(["cp", "-p", source, mount / name]), names[:5], enough=expected + 0.3)
+    assert taken <= expected + SLACK, f"{taken:.1f} round trips with time and mode"
+    arrived = (box.remote / names[0]).stat()
+    assert (arrived.st_size, arrived.st_mtime, arrived.st_mode & 0o7777) == (4096, 1_600_000_000, 0o640)
+
+    def write(name):
+        with open(mount / name, "wb", buffering=0) as file:
+            file.write(b"z" * 4096)
+
+    taken = fewest(write, names[5:], enough=expected + 0.3)
+    assert taken <= expected + SLACK, f"{taken:.1f} round trips with the old mode"
+    arrived = (box.remote / names[5]).stat()
+    assert (arrived.st_size, arrived.st_mode & 0o7777) == (4096, 0o600)
+    assert box.hidden() == []
+
+
 def test_changes_of_names(far_box):
     box = far_box
     for number in range(10):

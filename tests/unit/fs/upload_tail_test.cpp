@@ -161,5 +161,143 @@ TEST_F(UploadTailTest, WhatAnInterruptedCallHasSentIsSetAgainWhenItIsNotWantedAn
             std::chrono::floor<seconds>(clock.wall_now()).time_since_epoch().count());
 }
 
+/// As above, of a file that is there already: what replaces it gets its name last.
+class ReplacingTailTest : public UploadTailTest {
+ protected:
+  void SetUp() override {
+    UploadTailTest::SetUp();
+    put("f", "old");
+    ASSERT_TRUE(remote.set_mode(*remote::RemotePath::parse("/f"), 0600, request().wait));
+    mount();
+    put("second", "shows what mode the server gives");
+  }
+  /// Opened and written, but not closed.
+  HandleId begin_replacement(int flags = O_WRONLY, std::uint64_t offset = 0) {
+    const HandleId handle = open(walk("f"), flags | O_TRUNC);
+    EXPECT_TRUE(write(handle, offset, "new"));
+    remote.forget_calls();
+    return handle;
+  }
+  /// The hidden name has another one each time.
+  std::vector<std::string> calls() const {
+    std::vector<std::string> lines = remote.log();
+    for (std::string& line : lines) {
+      const std::size_t begin = line.find(".ftpsfs-");
+      const std::size_t end = line.find(".part", begin);
+      if (end != std::string::npos) {
+        line.replace(begin, end + 5 - begin, "part");
+      }
+    }
+    return lines;
+  }
+};
+
+TEST_F(ReplacingTailTest, ModeAndTimeTravelToTheHiddenName) {
+  for (const bool staged : {false, true}) {
+    const HandleId handle =
+        staged ? begin_replacement(O_RDWR, 1000) : begin_replacement(O_WRONLY, 0);
+    set("f", handle, staged ? 0755 : 0640, kThen);
+    remote.forget_calls();
+    ASSERT_TRUE(close(handle));
+    const std::string tail = fmt::format(" mtime=1000000007 mode={}", staged ? "0755" : "0640");
+    EXPECT_THAT(calls(),
+                ElementsAre("open_writer /part" + tail, "finish /part" + tail, "rename /part /f"));
+    EXPECT_EQ(remote.mode("/f"), staged ? 0755 : 0640);
+    EXPECT_EQ(remote.mtime("/f"), 1'000'000'007);
+    const Attributes shown = attributes(look(kRootIno, "f"));
+    EXPECT_EQ(shown.mode & 07777U, staged ? 0755U : 0640U);
+    EXPECT_EQ(shown.mtime_seconds, 1'000'000'007);
+  }
+}
+
+TEST_F(ReplacingTailTest, TheOldModeTravelsWhereNoOtherIsWanted) {
+  const HandleId handle = begin_replacement();
+  ASSERT_TRUE(close(handle));
+  EXPECT_THAT(calls(), ElementsAre("open_writer /part mode=0600", "finish /part mode=0600",
+                                   "rename /part /f"));
+  EXPECT_EQ(remote.mode("/f"), 0600);
+  EXPECT_EQ(attributes(look(kRootIno, "f")).mode & 07777U, 0600U);
+}
+
+TEST_F(ReplacingTailTest, TheModeOfANewFileThatIsUploadedUnseenTravelsToo) {
+  Settings settings;
+  settings.upload_mode = UploadMode::atomic;
+  mount(settings);
+  put("third", "shows what mode the server gives");
+  const HandleId handle = create("new");
+  ASSERT_TRUE(write(handle, 0, "new"));
+  set("new", handle, 0640, kThen);
+  remote.forget_calls();
+  ASSERT_TRUE(close(handle));
+  EXPECT_THAT(calls(), ElementsAre("open_writer /part mtime=1000000007 mode=0640",
+                                   "finish /part mtime=1000000007 mode=0640", "rename /part /new"));
+}
+
+/// A shell closes the file once before the first byte: the hidden upload is begun then.
+TEST_F(ReplacingTailTest, TheOldModeTravelsWithWhatFollowsAnEmptyBeginning) {
+  const HandleId handle = open(walk("f"), O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(fs->flush(handle, request()));
+  ASSERT_TRUE(write(handle, 0, "new"));
+  remote.forget_calls();
+  ASSERT_TRUE(close(handle));
+  EXPECT_THAT(calls(), ElementsAre("open_writer /part mode=0600", "finish /part mode=0600",
+                                   "rename /part /f"));
+  EXPECT_EQ(remote.content("/f"), "new");
+  EXPECT_EQ(remote.mode("/f"), 0600);
+}
+
+TEST_F(ReplacingTailTest, AModeThatForbidsWritingIsSetBeforeTheRename) {
+  const HandleId handle = begin_replacement();
+  set("f", handle, 0400, kThen);
+  remote.forget_calls();
+  ASSERT_TRUE(close(handle));
+  EXPECT_THAT(calls(),
+              ElementsAre("open_writer /part mtime=1000000007", "finish /part mtime=1000000007",
+                          "set_mode /part", "rename /part /f"));
+  EXPECT_EQ(remote.mode("/f"), 0400);
+}
+
+TEST_F(ReplacingTailTest, WhatIsRefusedForTheHiddenNameIsSetUnderTheFilesOwn) {
+  for (const Errc code : {Errc::not_permitted, Errc::not_found, Errc::closed}) {
+    const HandleId handle = begin_replacement();
+    set("f", handle, 0640, kThen);
+    remote.fail_next(Op::set_mode, "", make_error(code, "550"));
+    remote.fail_next(Op::set_mtime, "", make_error(code, "550"));
+    remote.forget_calls();
+    ASSERT_TRUE(close(handle));
+    EXPECT_EQ(remote.mode("/f"), 0640);
+    EXPECT_EQ(remote.mtime("/f"), 1'000'000'007);
+    EXPECT_LE(remote.calls(), 5U) << "each is set once more";
+    ASSERT_TRUE(remote.set_mode(*remote::RemotePath::parse("/f"), 0600, request().wait));
+    mount();
+  }
+}
+
+TEST_F(ReplacingTailTest, AnOldModeThatCannotBeKeptIsNoFailure) {
+  const HandleId handle = begin_replacement();
+  remote.fail_next(Op::set_mode, "", make_error(Errc::not_permitted, "550"));
+  ASSERT_TRUE(close(handle));
+  EXPECT_THAT(calls(), ElementsAre("open_writer /part mode=0600", "finish /part mode=0600",
+                                   "rename /part /f"));
+  EXPECT_EQ(remote.mode("/f"), remote.mode("/second"));
+  EXPECT_EQ(remote.content("/f"), "new");
+}
+
+/// The hidden file has the old mode by then.
+TEST_F(ReplacingTailTest, TheModeThatTheServerGivesIsSetBehindAnInterruptedCall) {
+  const HandleId handle = begin_replacement();
+  Gate ending = remote.hold(Op::set_mode, "", test::Moment::before);
+  std::stop_source stop;
+  auto synced =
+      std::async(std::launch::async, [&] { return fs->sync(handle, request(stop.get_token())); });
+  ASSERT_TRUE(ending.await_blocked());
+  stop.request_stop();
+  EXPECT_FALSE(synced.get());
+  set("f", handle, *remote.mode("/second"));
+  ending.open();
+  EXPECT_TRUE(close(handle));
+  EXPECT_EQ(remote.mode("/f"), remote.mode("/second"));
+}
+
 }  // namespace
 }  // namespace ftpsfs::fs

@@ -94,7 +94,42 @@ TEST_F(UploadBufferTest, TheRingKeepsTheLastBytesUntilTheyAreConfirmed) {
   buffer_.confirm();
   EXPECT_EQ(buffer_.ring_begin(), 600'000U);
   EXPECT_EQ(buffer_.confirmed(), 600'000U);
-  EXPECT_TRUE(buffer_.ring().empty());
+  EXPECT_TRUE(buffer_.proof().bytes.empty());
+}
+
+/// What has arrived may end where the ring begins: then other bytes must tell whose it is.
+TEST_F(UploadBufferTest, TheProofBeginsInFrontOfTheRing) {
+  push_large('a');
+  push_large('b');
+  send_next(300'000);
+  EXPECT_EQ(buffer_.proof().begin, 0U) << "all is in the ring";
+  send_next(300'000);
+  ASSERT_EQ(buffer_.ring_begin(), 200'000U);
+  const UploadBuffer::Proof proof = buffer_.proof();
+  ASSERT_LT(proof.begin, buffer_.ring_begin());
+  std::string text;
+  for (const Slice& piece : proof.bytes) {
+    text += text_of_slice(piece);
+  }
+  EXPECT_TRUE(text == std::string(200'000 - proof.begin, 'a') + std::string(200'000, 'b'));
+  ASSERT_TRUE(buffer_.rewind_to(200'000, kCut));
+  EXPECT_EQ(buffer_.proof().begin, 200'000U) << "confirmed, and needs none";
+  EXPECT_TRUE(send_rest() == std::string(200'000, 'b'));
+}
+
+TEST_F(UploadBufferTest, TheProofIsOfTheLastBytesHoweverSmallTheyCame) {
+  std::string sent;
+  for (int i = 0; i < 1000; ++i) {
+    push(std::to_string(i));
+    sent += send_next(1);
+  }
+  const UploadBuffer::Proof proof = buffer_.proof();
+  std::string text;
+  for (const Slice& piece : proof.bytes) {
+    text += text_of_slice(piece);
+  }
+  EXPECT_EQ(text, sent.substr(proof.begin));
+  EXPECT_GT(text.size(), 1000U);
 }
 
 TEST_F(UploadBufferTest, TheLastPieceIsKeptWhateverItsSize) {

@@ -212,6 +212,42 @@ TEST_F(CutUploadTest, FailsWhenTheMissingBytesAreGone) {
   EXPECT_EQ(stream->write(slice_of("more"), patience()).error().code, Errc::closed) << "sticky";
 }
 
+/// Of what is still here not one byte has arrived: what was sent before it tells whose file it is.
+class CutAtTheRingTest : public CutUploadTest {
+ protected:
+  CutAtTheRingTest() { limits.upload_ring = kMebibyte; }
+  // Pieces of 128 KiB: one more was taken for sending than had arrived when the link died.
+  static constexpr std::uint64_t kLost = kMebibyte - 128 * 1024;
+  static constexpr std::uint64_t kArrived = 3 * kMebibyte - kLost;
+};
+
+TEST_F(CutAtTheRingTest, GoesOnBehindWhatHasArrived) {
+  for (const std::uint64_t base : {0U, 4U}) {
+    FakeRemote remote(clock, losing(kLost));
+    remote.put("/f", "base");
+    const auto mode = base > 0 ? remote::WriteMode::append : remote::WriteMode::replace;
+    const auto stream = begin(remote, mode, base);
+    const auto end = stream->finish({});
+    ASSERT_TRUE(end) << end.error().text;
+    EXPECT_TRUE(remote.content("/f") == (base > 0 ? "base" + data : data));
+    EXPECT_EQ(remote.bytes_written(), data.size() + kLost) << "what was lost, and no more";
+  }
+}
+
+TEST_F(CutAtTheRingTest, AnotherFileOfThatLengthIsNotTakenForOurs) {
+  FakeRemote remote(clock, losing(kLost));
+  remote.on_call([&](Op op, const std::string&) {
+    if (op == Op::version && remote.calls(Op::version) == 1) {
+      remote.put("/f", std::string(kArrived, 'o'));
+    }
+  });
+  const auto end = begin(remote)->finish({});
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, Errc::io_error);
+  EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+  EXPECT_TRUE(remote.content("/f") == std::string(kArrived, 'o'));
+}
+
 TEST_F(CutUploadTest, FailsWhenTheServerDoesNotTellWhatArrived) {
   FakeRemoteOptions options = losing(kMebibyte);
   options.tells_size = false;
