@@ -50,6 +50,12 @@ bool is_about_the_account(const Error& error) {
   return error.code == Errc::login_refused && by_code && !speaks_of_a_limit(error);
 }
 
+/// Refused before the server was told who wants to log in: the client's certificate, or the login
+/// at a proxy. Trying again, now, does not help.
+bool is_refused_unasked(const Error& error) {
+  return error.code == Errc::login_refused && error.reply_code == 0;
+}
+
 /// ProFTPD ends the connection without a word when its limit is reached; others say 421 or 530.
 bool may_be_a_limit(const Error& error) {
   return error.reply_code == 421 || error.reply_code == 530 || error.code == Errc::login_refused ||
@@ -219,6 +225,9 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
       log::error("the server refuses the login from now on; no other is tried: {}", error.text);
     }
     login_refused_ = error;
+    return Verdict::give_up;
+  }
+  if (is_refused_unasked(error)) {
     return Verdict::give_up;
   }
   if (live > 0 && may_be_a_limit(error)) {
