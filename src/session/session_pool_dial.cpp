@@ -50,12 +50,6 @@ bool is_about_the_account(const Error& error) {
   return error.code == Errc::login_refused && by_code && !speaks_of_a_limit(error);
 }
 
-/// Refused before the server was told who wants to log in: the client's certificate, or the login
-/// at a proxy. Trying again, now, does not help.
-bool is_refused_unasked(const Error& error) {
-  return error.code == Errc::login_refused && error.reply_code == 0;
-}
-
 /// ProFTPD ends the connection without a word when its limit is reached; others say 421 or 530.
 bool may_be_a_limit(const Error& error) {
   return error.reply_code == 421 || error.reply_code == 530 || error.code == Errc::login_refused ||
@@ -227,7 +221,9 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
     login_refused_ = error;
     return Verdict::give_up;
   }
-  if (is_refused_unasked(error)) {
+  // Not by the server's words: the client's certificate, or the login at a proxy. It passes, if at
+  // all, when somebody has seen to it.
+  if (error.code == Errc::login_refused && error.reply_code == 0) {
     return Verdict::give_up;
   }
   if (live > 0 && may_be_a_limit(error)) {
