@@ -198,7 +198,8 @@ bool Check::tell_failed_login(const Error& error, SteadyClock::duration took) {
   }
   good("TCP", transport.peer(), transport.dialling()->took);
   if (!transport.securing()) {
-    return failed(error.code == Errc::tls_failed ? "TLS" : "greeting", error, took);
+    const bool is_tls = error.code == Errc::tls_failed || error.code == Errc::untrusted;
+    return failed(is_tls ? "TLS" : "greeting", error, took);
   }
   if (transport.securing()->failure) {
     const bool is_certificate = error.code == Errc::untrusted;

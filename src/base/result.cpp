@@ -43,7 +43,8 @@ int to_errno(Errc code) noexcept {
       return ETIMEDOUT;
     case Errc::cancelled:
       return EINTR;
-    // A server that stopped accepting the login or the certificate denies access to its files.
+    // A server that stopped accepting the login or the certificate denies access to its files; to
+    // one that cannot be trusted, or no longer speaks TLS, it is ftpsfs that denies it.
     case Errc::login_refused:
       return EACCES;
     case Errc::untrusted:

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/ftp/listing.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "ftpsfs/ftp/ascii.hpp"
@@ -35,8 +38,15 @@ LineRole role_of(const FileFacts& facts) noexcept {
 /// Collects the entries of one listing.
 class Collector final : public LineSink {
  public:
-  Collector(ListingNotes& notes, std::size_t most_entries)
-      : notes_(notes), most_entries_(most_entries) {}
+  /// @param lines as many entries as there may be
+  Collector(ListingNotes& notes, std::size_t most_entries, std::size_t lines)
+      : notes_(notes), most_entries_(most_entries) {
+    // At once: a vector that grows is there twice meanwhile.
+    entries_.reserve(std::min(most_entries, lines));
+    index_.reserve(entries_.capacity());
+  }
+  Collector(const Collector&) = delete;  // the index points into it
+  Collector& operator=(const Collector&) = delete;
 
   void take(FileFacts&& facts) override {
     ++parsed_;
@@ -70,9 +80,7 @@ class Collector final : public LineSink {
 
   Result<std::vector<FileFacts>> finish() && {
     if (too_many_) {
-      return make_error(Errc::io_error, "the directory has more than " +
-                                            std::to_string(most_entries_) +
-                                            " entries, or the server makes them up");
+      return ListingLimits{.entries = most_entries_}.too_many_entries();
     }
     if (parsed_ == 0 && notes_.unparsed_lines > 0) {
       return make_error(Errc::io_error, "cannot read the server's listing, which begins \"" +
@@ -84,18 +92,36 @@ class Collector final : public LineSink {
 
  private:
   void add_child(FileFacts facts) {
+    if (const auto known = index_.find(std::string_view(facts.name)); known != index_.end()) {
+      ++notes_.duplicates;
+      entries_[*known] = std::move(facts);
+      return;
+    }
     if (entries_.size() >= most_entries_) {
       too_many_ = true;
       return;
     }
-    const auto [known, is_new] = index_.try_emplace(facts.name, entries_.size());
-    if (is_new) {
-      entries_.push_back(std::move(facts));
-    } else {
-      ++notes_.duplicates;
-      entries_[known->second] = std::move(facts);
-    }
+    entries_.push_back(std::move(facts));
+    index_.insert(entries_.size() - 1);
   }
+
+  /// Entries by their names, which are kept but once. The places stay what they are, while entries
+  /// move.
+  struct ByName {
+    using is_transparent = void;
+    const std::vector<FileFacts>* entries;
+
+    std::string_view name(std::string_view name) const { return name; }
+    std::string_view name(std::size_t place) const { return (*entries)[place].name; }
+    template <typename Key>
+    std::size_t operator()(Key key) const {
+      return std::hash<std::string_view>()(name(key));
+    }
+    template <typename A, typename B>
+    bool operator()(A a, B b) const {
+      return name(a) == name(b);
+    }
+  };
 
   static constexpr std::size_t kQuotedBytes = 100;
 
@@ -104,7 +130,7 @@ class Collector final : public LineSink {
   std::size_t parsed_ = 0;
   bool too_many_ = false;
   std::vector<FileFacts> entries_;
-  std::unordered_map<std::string, std::size_t> index_;
+  std::unordered_set<std::size_t, ByName, ByName> index_{0, ByName{&entries_}, ByName{&entries_}};
 };
 
 /// Calls `take` with each line that is not empty, without its CR LF or LF.
@@ -162,6 +188,10 @@ Dialect choose_dialect(Lines lines, const ListContext& context, Dialect expected
   return chosen;
 }
 
+std::size_t count_lines(std::string_view body) {
+  return static_cast<std::size_t>(std::count(body.begin(), body.end(), '\n')) + 1;
+}
+
 ListingNotes start_notes(std::string_view body) {
   ListingNotes notes;
   notes.unterminated = !body.empty() && body.back() != '\n';
@@ -170,10 +200,21 @@ ListingNotes start_notes(std::string_view body) {
 
 }  // namespace
 
+Error ListingLimits::too_many_entries() const {
+  return make_error(
+      Errc::io_error,
+      fmt::format("the directory has more than {} entries, or the server makes them up", entries));
+}
+
+Error ListingLimits::too_many_bytes() const {
+  return make_error(Errc::io_error,
+                    fmt::format("the server's listing has no end: more than {} bytes", bytes));
+}
+
 Result<std::vector<FileFacts>> parse_mlsd(std::string_view body, ListingNotes* notes,
                                           std::size_t most_entries) {
   ListingNotes own = start_notes(body);
-  Collector collector(own, most_entries);
+  Collector collector(own, most_entries, count_lines(body));
   for_each_line(body, [&](std::string_view line) {
     if (auto facts = parse_mlsx_line(line)) {
       collector.take(*std::move(facts));
@@ -250,17 +291,23 @@ void read_lines(Dialect dialect, Lines lines, const ListContext& context, LineSi
 Result<std::vector<FileFacts>> parse_list(std::string_view body, const ListContext& context,
                                           ListingNotes* notes, std::size_t most_entries) {
   ListingNotes own = start_notes(body);
+  const ListingLimits limits{.entries = most_entries};
+  const std::size_t count = count_lines(body);
+  if (count > limits.lines()) {
+    return limits.too_many_entries();
+  }
   std::vector<std::string_view> lines;
+  lines.reserve(count);
   for_each_line(body, [&lines](std::string_view line) { lines.push_back(line); });
   own.dialect = context.expected.value_or(Dialect::unix_ls);
-  std::optional<Collector> collector(std::in_place, own, most_entries);
+  std::optional<Collector> collector(std::in_place, own, most_entries, lines.size());
   read_lines(own.dialect, lines, context, *collector);
   const Dialect chosen =
       choose_dialect(lines, context, own.dialect, Tally(collector->parsed(), own.unparsed_lines));
   if (chosen != own.dialect) {
     own = start_notes(body);
     own.dialect = chosen;
-    collector.emplace(own, most_entries);
+    collector.emplace(own, most_entries, lines.size());
     read_lines(chosen, lines, context, *collector);
   }
   auto result = std::move(*collector).finish();
@@ -303,7 +350,7 @@ std::optional<std::string_view> name_on(std::string_view line, std::string_view 
 Result<std::vector<FileFacts>> parse_names(std::string_view body, std::string_view directory,
                                            ListingNotes* notes, std::size_t most_entries) {
   ListingNotes own = start_notes(body);
-  Collector collector(own, most_entries);
+  Collector collector(own, most_entries, count_lines(body));
   for_each_line(body, [&](std::string_view line) {
     if (const auto name = name_on(line, directory)) {
       FileFacts facts;

@@ -202,12 +202,7 @@ std::string take_openssl_reason() {
 }
 
 /// @source RFC 8446 §6.2; OpenSSL says "sslv3 alert" for those that are as old.
-std::optional<Error> explain_refused_identity(const std::string& reason, bool had_identity) {
-  if (reason.find("alert certificate required") != std::string::npos) {
-    return make_error(Errc::tls_failed,
-                      "the server lets in none without a client certificate: give one by cert= and "
-                      "key=, or pkcs12=");
-  }
+std::optional<Error> explain_refused_identity(const std::string& reason, ShownIdentity shown) {
   const std::size_t alert = reason.find("alert ");
   struct Cure {
     std::string_view alert;
@@ -225,10 +220,21 @@ std::optional<Error> explain_refused_identity(const std::string& reason, bool ha
   const Cure* const cure =
       std::find_if(std::begin(kCures), std::end(kCures),
                    [&reason](const Cure& each) { return reason.ends_with(each.alert); });
-  if (!had_identity || alert == std::string::npos || cure == std::end(kCures)) {
+  // Below TLS 1.3 there is no alert of its own for an empty certificate.
+  const bool wants_one =
+      reason.ends_with("alert certificate required") ||
+      (shown == ShownIdentity::none &&
+       (cure != std::end(kCures) || reason.ends_with("alert handshake failure")));
+  if (alert != std::string::npos && wants_one) {
+    return make_error(Errc::login_refused,
+                      "the server lets in none without a client certificate: give one by cert= and "
+                      "key=, or pkcs12=");
+  }
+  if (shown != ShownIdentity::certificate || alert == std::string::npos ||
+      cure == std::end(kCures)) {
     return std::nullopt;
   }
-  return make_error(Errc::tls_failed,
+  return make_error(Errc::login_refused,
                     fmt::format("the server does not accept the client certificate ({}): {}",
                                 reason.substr(alert + 6), cure->words));
 }

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,9 +43,16 @@ Error explain_certificate(int code, const X509* certificate, const std::string& 
 /// What OpenSSL's error queue says last; empties it. Empty when the queue is.
 std::string take_openssl_reason();
 
+/// What the server knows of us.
+enum class ShownIdentity : std::uint8_t {
+  untold,       ///< it has not asked
+  none,         ///< it has asked, and we have none
+  certificate,  ///< we have one
+};
+
 /// The server's alert about our certificate, or about its absence, in words.
-/// @return nullopt: the reason is about something else.
-std::optional<Error> explain_refused_identity(const std::string& reason, bool had_identity);
+/// @return login_refused; nullopt: the reason is about something else.
+std::optional<Error> explain_refused_identity(const std::string& reason, ShownIdentity shown);
 
 /// A handshake that failed for other reasons than the certificate or the network.
 /// @param first_bytes what the peer sent first.

@@ -82,6 +82,7 @@ Result<std::unique_ptr<TlsStream::State>> TlsStream::State::create(
   SSL_set_app_data(ssl, state.get());
   const bool verify = state->context->settings().verify != TlsVerify::none;
   SSL_set_verify(ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, verify ? on_verify : nullptr);
+  SSL_set_cert_cb(ssl, on_asked, state.get());
   SSL_set_connect_state(ssl);
   return state;
 }
@@ -105,6 +106,21 @@ int TlsStream::State::on_verify(int ok, X509_STORE_CTX* store) {
   return ok;
 }
 
+int TlsStream::State::on_asked(SSL* /*ssl*/, void* state) {
+  static_cast<State*>(state)->is_asked = true;
+  return 1;  // go on with what there is
+}
+
+/// A server that has hung up takes no more of ours, but what it said before is still to be read:
+/// an alert, in the error queue from now on.
+void TlsStream::State::hear_last_words() {
+  char next = 0;
+  std::size_t got = 0;
+  const std::optional<Error> lost = wire.error;
+  SSL_peek_ex(ssl.get(), &next, 1, &got);
+  wire.error = lost;
+}
+
 /// Why the last OpenSSL call failed; takes the error queue.
 Error TlsStream::State::explain() const {
   const std::string reason = take_openssl_reason();
@@ -112,7 +128,10 @@ Error TlsStream::State::explain() const {
     return explain_certificate(verify_code, rejected.get(), host);
   }
   // In TLS 1.3 it comes behind a handshake that looked well.
-  if (auto refused = explain_refused_identity(reason, context->settings().identity != nullptr)) {
+  const ShownIdentity shown = context->settings().identity != nullptr ? ShownIdentity::certificate
+                              : is_asked                              ? ShownIdentity::none
+                                                                      : ShownIdentity::untold;
+  if (auto refused = explain_refused_identity(reason, shown)) {
     return *std::move(refused);
   }
   if (wire.error) {

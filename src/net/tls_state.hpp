@@ -26,6 +26,7 @@ struct TlsStream::State {
 
   bool is_data = false;
   CertificatePtr required;  // data: the control connection's certificate
+  bool is_asked = false;    // for a certificate of ours
 
   bool handshake_done = false;
   bool write_closed = false;
@@ -41,11 +42,13 @@ struct TlsStream::State {
                                                const std::string& host);
   bool expect_name(const std::string& name) const;
   static int on_verify(int ok, X509_STORE_CTX* store);
+  static int on_asked(SSL* ssl, void* state);
 
   bool reuses_sessions() const { return context->settings().session_reuse != SessionReuse::off; }
 
   enum class Outcome { wait, end, failed };
   Outcome classify(int returned);
+  void hear_last_words();
   Error explain() const;
   Result<void> wait_wanted(const Wait& wait, const char* what);
   Result<void> check_peer();

@@ -155,6 +155,11 @@ Result<std::size_t> TlsStream::try_write(std::span<const std::byte> bytes) {
   if (returned == 1) {
     return taken;
   }
+  if (state.wire.error) {
+    state.hear_last_words();
+    state.failed = state.explain();
+    return *state.failed;
+  }
   if (state.classify(returned) == State::Outcome::wait) {
     return std::size_t{0};
   }

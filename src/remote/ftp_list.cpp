@@ -45,7 +45,8 @@ Result<ReadListing> fetch_list_by(session::Session& session, const std::string& 
   }
   FTPSFS_TRY(check_verdict(body->verdict));
   ftp::ListingNotes notes;
-  FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_list(body->text, list_context(session), &notes));
+  FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_list(body->text, list_context(session), &notes,
+                                                session.settings().listing.entries));
   FTPSFS_TRY(check_end(notes, false));
   report_unread(session, directory, notes);
   FTPSFS_TRY(check_not_denied(known, command, facts, notes));
@@ -104,7 +105,8 @@ Result<Mlsd> fetch_mlsd(session::Session& session, const RemotePath& directory, 
                     session::fetch_listing(session, directory.str(), "MLSD", wait, tap));
   FTPSFS_TRY(check_verdict(body.verdict));
   ftp::ListingNotes notes;
-  FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_mlsd(body.text, &notes));
+  FTPSFS_TRY_ASSIGN(auto facts,
+                    ftp::parse_mlsd(body.text, &notes, session.settings().listing.entries));
   FTPSFS_TRY(check_end(notes, true));
   report_unread(session, directory, notes);
   if (session.profile().empty_listing_may_be_denial && facts.empty() && !notes.self) {
@@ -252,7 +254,7 @@ Result<Listing> fetch_children(session::Session& session, const RemotePath& dire
   Facts& facts = fetched->listing.facts;
   FTPSFS_TRY(settle_times(session, std::array{ShownTimes{&directory, &facts}}, uploads, wait));
   drop_untrue_sizes(session.profile(), directory, facts);
-  return to_listing(fetched->listing, aids.hints.timed, fetched->exact_times);
+  return to_listing(std::move(fetched->listing), aids.hints.timed, fetched->exact_times);
 }
 
 }  // namespace ftpsfs::remote

@@ -94,7 +94,7 @@ Result<void> fetch_by_stat(session::Session& session, std::span<const RemotePath
   const bool exact = !session.profile().mdtm;
   for (std::size_t i = 0; i < listed.size(); ++i) {
     if (listed[i]) {
-      sink(i, *listed[i] ? Result<Listing>(to_listing(**listed[i], {}, exact))
+      sink(i, *listed[i] ? Result<Listing>(to_listing(std::move(**listed[i]), {}, exact))
                          : Result<Listing>(listed[i]->error()));
     }
   }

@@ -89,7 +89,7 @@ Result<bool> complete(session::Session& session, std::span<const RemotePath> dir
     compare_times(session, whole.facts, exact[each], "MLST");
     whole.facts = merge_listings(std::move(whole.facts), std::move(exact[each]));
     apply_zone(session, whole.facts);
-    sink(each, to_listing(whole, {}, true));
+    sink(each, to_listing(std::move(whole), {}, true));
   }
   return true;
 }

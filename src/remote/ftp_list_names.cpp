@@ -134,7 +134,8 @@ Result<ReadNames> fetch_names_by(session::Session& session, const std::string& c
   }
   FTPSFS_TRY(check_verdict(body->verdict));
   ftp::ListingNotes notes;
-  FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_names(body->text, directory.str(), &notes));
+  FTPSFS_TRY_ASSIGN(auto facts, ftp::parse_names(body->text, directory.str(), &notes,
+                                                 session.settings().listing.entries));
   report_unread(session, directory, notes);
   return ReadNames{std::move(facts), notes.self.has_value(), notes.unterminated};
 }

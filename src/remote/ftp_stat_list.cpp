@@ -15,12 +15,13 @@
 
 namespace ftpsfs::remote {
 
-Listing to_listing(const ReadListing& read, std::string_view timed, bool exact_times) {
+Listing to_listing(ReadListing&& read, std::string_view timed, bool exact_times) {
   Listing listing;
   listing.exact_times = exact_times;
   listing.shows_all = read.shows_all;
   listing.entries.reserve(read.facts.size());
-  for (const ftp::FileFacts& facts : read.facts) {
+  for (ftp::FileFacts& each : read.facts) {
+    const ftp::FileFacts facts = std::move(each);  // of a million not all need be there twice
     Entry entry = to_entry(facts, facts.name);
     if (read.timed && facts.name == timed && entry.type == FileType::regular) {
       entry.mtime = read.timed;
@@ -107,7 +108,8 @@ Result<std::optional<ReadListing>> read_stat_list(session::Session& session,
   }
   const ftp::ServerProfile known = session.profile();
   ftp::ListingNotes notes;
-  auto facts = ftp::parse_list(replies[1].body(), list_context(session), &notes);
+  auto facts = ftp::parse_list(replies[1].body(), list_context(session), &notes,
+                               session.settings().listing.entries);
   // Pure-FTPd confesses behind LIST and MLSD alone that it has cut a listing.
   const bool may_be_cut =
       facts && known.listing_limit > 0 && facts->size() + 2 >= known.listing_limit;

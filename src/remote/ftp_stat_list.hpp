@@ -29,7 +29,7 @@ struct ReadListing {
   std::optional<FileTime> timed;  ///< of the name that was asked for
 };
 
-Listing to_listing(const ReadListing& read, std::string_view timed, bool exact_times);
+Listing to_listing(ReadListing&& read, std::string_view timed, bool exact_times);
 
 /// What the session knows of the listings that it gets.
 ftp::ListContext list_context(const session::Session& session);

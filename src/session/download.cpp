@@ -200,15 +200,16 @@ namespace {
 Result<std::string> read_all(Session& session, net::ByteStream& data, const ListingTap& tap,
                              Wait& limit) {
   constexpr std::size_t kStep = std::size_t{64} * 1024;
+  const ftp::ListingLimits& limits = session.settings().listing;
   std::string text;
   std::size_t used = 0;
+  std::size_t lines = 0;
   for (;;) {
     if (text.size() - used < kStep / 2) {
-      if (text.size() >= kMaxListingBytes) {
-        // No link failure: the next attempt would bring as much.
-        return make_broken(Errc::io_error, "the server's listing has no end");
+      if (text.size() >= limits.bytes) {
+        return limits.too_many_bytes();
       }
-      text.resize(text.size() < kStep ? kStep : text.size() * 2);
+      text.resize(std::clamp(text.size() * 2, std::min(kStep, limits.bytes), limits.bytes));
     }
     const auto room = std::as_writable_bytes(std::span(text)).subspan(used);
     FTPSFS_TRY_ASSIGN(const std::size_t got, data.read(room, limit));
@@ -216,8 +217,13 @@ Result<std::string> read_all(Session& session, net::ByteStream& data, const List
       text.resize(used);
       return text;
     }
+    const auto part = std::string_view(text).substr(used, got);
+    lines += static_cast<std::size_t>(std::count(part.begin(), part.end(), '\n'));
     used += got;
     session.counters().bytes_read += got;
+    if (lines > limits.lines()) {
+      return limits.too_many_entries();
+    }
     if (tap) {
       limit = tap(std::string_view(text).substr(0, used)).value_or(limit);
     }
@@ -253,8 +259,9 @@ Result<ListingBody> fetch_listing(Session& session, const std::string& directory
       text.error().text = "the listing was cut off (no close_notify)";
     }
     data->reset();
-    if (text.error().code == Errc::io_error) {
-      return std::move(text).error();  // our own verdict
+    if (text.error().code == Errc::io_error) {  // our own verdict
+      text.error().fate = SessionFate::broken;
+      return std::move(text).error();
     }
     return session.explain_broken_data(verb, std::move(text).error());
   }

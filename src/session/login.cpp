@@ -89,6 +89,10 @@ class Login {
   Result<void> judge_user(const ftp::Reply& user) const;
   Result<void> judge_password(const ftp::Reply& pass) const;
   Error lacks(const std::string& what, const ftp::Reply& reply) const;
+  /// What goes wrong may be for our having spoken before the greeting: then it is tried otherwise.
+  bool may_be_haste() const {
+    return brief_ && knowledge_.login() != ServerKnowledge::Login::short_works;
+  }
   Result<ftp::Reply> say_secret(std::string_view verb, const Secret& secret);
   Result<void> take_introduction(std::span<const ftp::Reply> replies);
   Result<void> add_sites(std::vector<ftp::Command>& commands,
@@ -168,8 +172,14 @@ Result<void> Login::begin_explicit() {
   FTPSFS_TRY_ASSIGN(const auto answer,
                     brief_ ? control().receive(wait_) : control().exchange(auth, wait_));
   FTPSFS_TRY(agree_on_tls(answer));
-  FTPSFS_TRY_ASSIGN(auto stream, control().release_stream());
-  auto& clear = static_cast<net::SocketStream&>(*stream);
+  auto stream = control().release_stream();
+  if (!stream) {
+    if (!may_be_haste() && stream.error().code == Errc::protocol_error) {
+      stream.error().code = Errc::untrusted;
+    }
+    return std::move(stream).error();
+  }
+  auto& clear = static_cast<net::SocketStream&>(**stream);
   FTPSFS_TRY_ASSIGN(auto secured, transport_.secure_control(std::move(clear).release(), wait_));
   control().adopt_stream(std::move(secured));
   return {};
@@ -185,8 +195,11 @@ Result<void> Login::agree_on_tls(const ftp::Reply& answer) {
   }
   const std::string what =
       place(settings_) + " refuses TLS (AUTH TLS), and ftpsfs does not speak without";
+  // 530 is a full house on some servers, and 4xx passes: all else is no matter of time.
+  const bool is_final = answer.is_permanent_negative() && answer.code != 530;
+  const Errc code = is_final ? Errc::untrusted : Errc::tls_failed;
   if (answer.code < 500 || answer.code > 504) {  // a matter of policy (534), not of knowledge
-    return refused(Errc::tls_failed, what, answer);
+    return refused(code, what, answer);
   }
   auto second = say("AUTH", "SSL");
   if (second && (second->code == kAgreed || second->code == kAgreedOfOld)) {
@@ -196,7 +209,7 @@ Result<void> Login::agree_on_tls(const ftp::Reply& answer) {
   if (!second && second.error().code != Errc::closed) {
     return std::move(second).error();
   }
-  return refused(Errc::tls_failed, what, answer);
+  return refused(code, what, answer);
 }
 
 Result<void> Login::begin_implicit() {

@@ -221,6 +221,11 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
     login_refused_ = error;
     return Verdict::give_up;
   }
+  // Not by the server's words: the client's certificate, or the login at a proxy. It passes, if at
+  // all, when somebody has seen to it.
+  if (error.code == Errc::login_refused && error.reply_code == 0) {
+    return Verdict::give_up;
+  }
   if (live > 0 && may_be_a_limit(error)) {
     // Those that are being dialled may have the other places. If not, they will tell.
     learn_limit(error, static_cast<unsigned>(members_.size()));

@@ -60,6 +60,13 @@ REPLACING = Story(
     ("exec 3<open; rm open; exec 3<&-", changed({"open": GONE})),
     ("mv file moved", changed({"file": GONE, "moved": OTHER})))
 
+MAKING = Story(  # with upload=atomic new names are whole, too
+    {"file": OLD},
+    ("cp $SOURCES/new fresh", changed({"fresh": NEW})),
+    ("cp $SOURCES/patch file", changed({"file": PATCH})),
+    ("cp $SOURCES/large other", changed({"other": LARGE})),
+    ("cp $SOURCES/patch fresh", changed({"fresh": PATCH})))
+
 ACCEPTED = Story(
     {"file": OLD, "gone": OTHER},
     ("mkdir d", changed({"d": DIRECTORY})),
@@ -184,14 +191,14 @@ servers = pytest.mark.parametrize("overwrites", [1, 0], ids=["renames-over", "ne
 
 
 @pytest.mark.seconds(300)
+@pytest.mark.parametrize("upload, story", [("auto", REPLACING), ("atomic", MAKING)], ids=["auto", "atomic"])
 @servers
-def test_a_file_is_replaced_wholly_or_not_at_all(doubles, overwrites):
+def test_a_file_is_replaced_wholly_or_not_at_all(doubles, overwrites, upload, story):
     crowd = [Crashes(box) for box in doubles(overwrites)]
-    story = REPLACING
 
     def crash(crashes, *how):
         crashes.begin(story.begin)
-        mnt = crashes.prepare().start()
+        mnt = crashes.prepare(upload=upload).start()
         os.listdir(mnt)
         crashes.halt(*how)
         work = crashes.start(story.script, mnt)
@@ -204,7 +211,7 @@ def test_a_file_is_replaced_wholly_or_not_at_all(doubles, overwrites):
             assert {name: data for name, data in there.items() if not is_hidden(name)} in allowed, where
         if not reached:
             crashes.box.unmount()
-        mnt = crashes.prepare().start()
+        mnt = crashes.prepare(upload=upload).start()
         os.listdir(mnt)
         assert wait_for(lambda: not any(map(is_hidden, crashes.on_server()))), (where, crashes.on_server().keys())
         assert crashes.on_server() in allowed, where

@@ -19,7 +19,7 @@ namespace ftpsfs::test {
 namespace {
 
 bool is_of_class(std::string_view verb, std::string_view name) {
-  if (verb == "CONNECT") {
+  if (verb == "CONNECT" || verb == "SESSION") {
     return false;
   }
   if (name == "WORK") {
@@ -58,7 +58,13 @@ std::optional<Fault> FaultPlan::next(const std::string& verb) {
       hit = fault;
     }
   }
+  met_ += hit ? 1 : 0;
   return hit;
+}
+
+int FaultPlan::met() const {
+  const MutexLock lock(mutex_);
+  return met_;
 }
 
 // ------------------------------------------------------------------------------ CommandLog
@@ -139,6 +145,10 @@ int FaultyFtpsServer::count(const std::string& verb) const {
 
 int FaultyFtpsServer::stalled() const {
   return shared_->stalled;
+}
+
+int FaultyFtpsServer::faults_met() const {
+  return shared_->faults.met();
 }
 
 int FaultyFtpsServer::connections_accepted() const {

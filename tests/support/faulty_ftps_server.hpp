@@ -50,6 +50,7 @@ struct Fault {
     dribble,      ///< does the command; replies come byte by byte, and data in pieces of `bytes`
     endless,      ///< does the command; its final reply has lines without end
     stall_reply,  ///< does the command, and says nothing any more
+    late,         ///< does the command, and says so by `after` later
 
     // TLS, of the control connection (AUTH) or of a transfer's data connection
     stall_tls,        ///< the ClientHello is never answered
@@ -70,13 +71,18 @@ struct Fault {
     endless_listing,  ///< a listing over a data connection: names without end
   };
   std::string verb{};  ///< "RETR"; "*" = any; "WORK" = any that is no part of a login, nor NOOP or
-                       ///< QUIT; "CONNECT" = a new control connection, before the banner
+                       ///< QUIT; "CONNECT" = a new control connection, before the banner;
+                       ///< "SESSION" = a new control connection, `after` its beginning, whatever
+                       ///< happens on it then: refuse (says `reply` and ends), stall, reset, close
   Kind kind = Kind::refuse;
   int nth = 1;            ///< the first command of the verb is 1
   int times = 1;          ///< how many in a row from the nth; -1 = always
   std::string reply{};    ///< without CRLF; "421 Too many connections." and so on
   std::uint64_t bytes{};  ///< of a transfer
   ServerCertificate certificate = ServerCertificate::other_good;
+  /// By time, too: a fault of a transfer does not come before the transfer has lasted so long, and
+  /// what it has moved by then stands still until then. See also `late` and "SESSION".
+  std::chrono::milliseconds after{};
 };
 
 /// Which kind of server it answers like, after public documents and transcripts of the real ones.
@@ -166,6 +172,8 @@ class FaultyFtpsServer {
   int count(const std::string& verb) const;
   /// How often a fault has brought a dialogue to a halt (stall, stall_reply, stall_data).
   int stalled() const;
+  /// How many commands and connections a fault has been chosen for.
+  int faults_met() const;
   int connections_accepted() const;
   int connections_open() const;
   int data_connections() const;          ///< with a finished handshake (or PROT C)

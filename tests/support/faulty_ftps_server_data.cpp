@@ -134,6 +134,7 @@ bool FaultyDialogue::secure_data() {
     shared_.data_connections_resumed += data_->resumed() ? 1 : 0;
   }
   ++shared_.data_connections;
+  transfer_began_ = SteadyClock::now();
   return true;
 }
 
@@ -150,6 +151,7 @@ bool FaultyDialogue::data_fault_reached(std::uint64_t moved) {
 }
 
 void FaultyDialogue::end_by_fault() {
+  hold_transfer();
   const Fault fault = *std::exchange(fault_, {});
   if (fault.kind == Fault::Kind::truncate) {
     data_->bare_fin();

@@ -24,11 +24,15 @@ FaultyDialogue::~FaultyDialogue() {
 }
 
 void FaultyDialogue::run() {
+  begin_session();
   if (!greet()) {
     return;
   }
   while (!over_) {
-    std::string line = control_.read_line(shared_.options.idle_limit);
+    std::string line = control_.read_line(patience());
+    if (ends_by_time()) {
+      return;
+    }
     if (line.empty()) {
       if (control_.timed_out()) {
         say_so("421 Connection timed out");

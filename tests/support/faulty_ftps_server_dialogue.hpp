@@ -4,15 +4,18 @@
 // time, in the thread itself.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "ftpsfs/base/digest.hpp"
+#include "ftpsfs/base/wait.hpp"
 #include "support/faulty_ftps_server_faults.hpp"
 #include "support/faulty_ftps_server_manner.hpp"
 
@@ -51,6 +54,13 @@ class FaultyDialogue {
   bool meets(Fault::Kind kind) const { return fault_ && fault_->kind == kind; }
   bool say_by_fault(const std::string& text, bool is_final);
   bool start_tls(ServerConnection& connection);
+
+  // Faults that come with time: faulty_ftps_server_time.cpp
+  void begin_session();
+  std::chrono::milliseconds patience() const;
+  bool ends_by_time();
+  void hold(std::chrono::milliseconds how_long) const;
+  void hold_transfer() const;
 
   // Login and settings.
   void auth(const std::string& argument);
@@ -144,6 +154,11 @@ class FaultyDialogue {
   UniqueFd unused_port_;             // where nobody listens, or nobody answers
   std::vector<UniqueFd> its_queue_;  // what fills the queue of one that does not answer
   std::unique_ptr<ServerConnection> data_;
+  SteadyTime transfer_began_;
+
+  const SteadyTime began_ = SteadyClock::now();
+  std::optional<Fault> session_fault_;
+  std::jthread timer_;  // last: its thread uses control_
 };
 
 }  // namespace ftpsfs::test

@@ -32,6 +32,9 @@ bool FaultyDialogue::say_by_fault(const std::string& text, bool is_final) {
     over_ = true;
     return true;
   }
+  if (meets(Fault::Kind::late)) {
+    hold(fault_->after);
+  }
   if (!meets(Fault::Kind::trail)) {
     return false;
   }

@@ -22,14 +22,16 @@ class FaultPlan {
   void clear();
   /// Counts one command of `verb` and says what is to happen to it.
   std::optional<Fault> next(const std::string& verb);
+  int met() const;
 
  private:
   struct Armed {
     Fault fault;
     int seen = 0;
   };
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<Armed> armed_ FTPSFS_GUARDED_BY(mutex_);
+  int met_ FTPSFS_GUARDED_BY(mutex_) = 0;
 };
 
 /// The command lines of all connections.

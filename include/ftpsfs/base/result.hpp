@@ -42,8 +42,8 @@ enum class Errc : std::uint8_t {
   refused,         ///< a negative reply whose meaning for a file is not settled yet
   protocol_error,  ///< the peer said something that the protocol does not allow
   tls_failed,      ///< handshake or record layer
-  untrusted,       ///< the peer's certificate was not accepted
-  login_refused,   ///< user, password or account were not accepted
+  untrusted,       ///< the peer's certificate was not accepted, or it does not protect what we say
+  login_refused,   ///< user, password, account or client certificate were not accepted
   truncated,       ///< data ended before its authenticated end
 };
 

@@ -2,7 +2,7 @@
 //
 // Whole listings: finds the dialect, leaves out what is no child of the directory, and refuses
 // names that could lead elsewhere. Memory is bounded by the body, which the caller bounds, and by
-// kMostEntries. Pure.
+// the number of entries and lines (ListingLimits). Pure.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +24,18 @@ constexpr std::size_t kMaxNameBytes = 1024;
 
 /// More entries are no directory but an attack on our memory: a line of 15 bytes costs some 300.
 constexpr std::size_t kMostEntries = 1'000'000;
+
+/// What one listing may have. Beyond that it is an error, as soon as so much has come.
+struct ListingLimits {
+  std::size_t bytes = std::size_t{128} * 1024 * 1024;
+  std::size_t entries = kMostEntries;
+
+  /// Some grammars take two lines for an entry, or have lines around them.
+  std::size_t lines() const { return 2 * entries + 1'000; }
+  /// @return io_error: no link failure, as the next attempt would bring as much.
+  Error too_many_entries() const;
+  Error too_many_bytes() const;
+};
 
 /// What else was seen while a listing was read.
 struct ListingNotes {

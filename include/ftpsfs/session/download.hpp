@@ -83,15 +83,12 @@ struct ListingBody {
   Wait limit;          ///< the caller's, or the last that the tap gave
 };
 
-/// A hostile server costs no more memory than this.
-constexpr std::size_t kMaxListingBytes = std::size_t{128} * 1024 * 1024;
-
 /// Lists `directory` (absolute) by CWD and an argument-less `list` ("MLSD", "LIST -a"): paths in a
 /// listing's argument are read as options or patterns by real servers. An empty `directory` lists
 /// the one of the call before.
 /// @param tap may be empty
-/// @errors the refusal of CWD or of `list`, classified; truncated: no authenticated end; link
-/// failures.
+/// @errors the refusal of CWD or of `list`, classified; truncated: no authenticated end; io_error:
+/// more than SessionSettings::listing allows; link failures.
 Result<ListingBody> fetch_listing(Session& session, const std::string& directory,
                                   const std::string& list, const Wait& wait,
                                   const ListingTap& tap = {});

@@ -14,6 +14,7 @@
 
 #include "ftpsfs/base/secret.hpp"
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/ftp/listing.hpp"
 #include "ftpsfs/ftp/server_profile.hpp"
 #include "ftpsfs/net/route.hpp"
 #include "ftpsfs/net/tls_context.hpp"
@@ -76,6 +77,7 @@ struct SessionSettings {
   /// STAT, which takes one round trip and no data connection.
   bool coarse_times = false;
   ServerSettings server{};
+  ftp::ListingLimits listing{};            ///< a hostile server costs no more memory
   std::shared_ptr<DialogueTrace> trace{};  ///< where the dialogue is written down; none: nowhere
 
   bool may_warm_data() const { return warm_data && !route.active && !route.proxy; }

@@ -359,6 +359,13 @@ class FaultyMount : public ::testing::Test {
     return found.ino;
   }
 
+  Result<fs::Ino> parent_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? Result<fs::Ino>(fs::kRootIno)
+                                      : ino_of(path.substr(0, slash));
+  }
+  static std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
   int reads_content_of(const std::string& path, const std::string& expected) {
     const auto content = read_all(path);
     if (content) {
@@ -434,7 +441,9 @@ class FaultyMount : public ::testing::Test {
       }
       handle = opened->handle;
     } else if (ino.error().code == Errc::not_found) {
-      const auto made = fs_->create(fs::kRootIno, path, 0644, flags, request());
+      const auto parent = parent_of(path);
+      const auto made = parent ? fs_->create(*parent, last_name(path), 0644, flags, request())
+                               : Result<fs::CreateReply>(parent.error());
       if (!made) {
         return error_of(made);
       }

@@ -250,6 +250,25 @@ TEST(Listing, OfMoreNamesThanAnyDirectoryHasIsRefused) {
   const auto entries = parse_mlsd(body, nullptr, 2);
   ASSERT_FALSE(entries);
   EXPECT_EQ(entries.error().code, Errc::io_error);
+  EXPECT_EQ(entries.error().text,
+            "the directory has more than 2 entries, or the server makes them up");
+  EXPECT_TRUE(parse_mlsd(body + "type=file; a\r\n", nullptr, 3)) << "a name that came before";
+}
+
+/// Each would take memory, however little it says.
+TEST(Listing, OfMoreLinesThanItsNamesCanTakeIsRefused) {
+  const std::size_t most = ListingLimits{.entries = 2}.lines();
+  std::string body;
+  for (std::size_t i = 0; i + 2 < most; ++i) {
+    body += "?\n";
+  }
+  body += "-rw-r--r-- 1 u g 1 Jan 01 2020 a\n";
+  EXPECT_TRUE(parse_list(body, ListContext(), nullptr, 2));
+  body += "?\n?\n";
+  const auto entries = parse_list(body, ListContext(), nullptr, 2);
+  ASSERT_FALSE(entries);
+  EXPECT_EQ(entries.error().text,
+            "the directory has more than 2 entries, or the server makes them up");
 }
 
 TEST(ListingVerdict, HearsConfessions) {

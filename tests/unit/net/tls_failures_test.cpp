@@ -315,6 +315,41 @@ TEST(TlsPeerTest, GarbageInTheMiddleIsTlsFailed) {
   EXPECT_THAT(stream.error().text, HasSubstr("TLS handshake failed: "));
 }
 
+// ------------------------------------------------------------------------ our certificate
+
+/// In TLS 1.3 the handshake has looked well. Who goes on to write finds a connection that has been
+/// reset; why, the server has said before.
+TEST(TlsPeerTest, ADemandedCertificateIsNamedToWhoOnlyWrites) {
+  const test::ServerTls tls(ServerCertificate::good, Versions::only_1_3);
+  test::LoopbackServer server([&tls](test::ServerConnection& connection) {
+    EXPECT_FALSE(connection.start_tls(tls, 0, true));
+  });
+  auto stream = shake(dial(server.port()), trusting());
+  ASSERT_TRUE(stream) << stream.error().text;
+  const std::array<std::byte, 100> bytes{};
+  Result<void> written;
+  while (written) {
+    written = (*stream)->write_all(bytes, patient());
+  }
+  EXPECT_EQ(written.error().code, Errc::login_refused);
+  EXPECT_THAT(written.error().text, HasSubstr("none without a client certificate"));
+}
+
+TEST(TlsPeerTest, ADemandedCertificateIsNamed) {
+  for (const Versions versions : {Versions::only_1_2, Versions::only_1_3}) {
+    const test::ServerTls tls(ServerCertificate::good, versions);
+    test::LoopbackServer server([&tls](test::ServerConnection& connection) {
+      EXPECT_FALSE(connection.start_tls(tls, 0, true));
+    });
+    auto stream = shake(dial(server.port()), trusting());
+    EXPECT_EQ(stream.has_value(), versions == Versions::only_1_3);
+    std::array<std::byte, 100> into{};
+    const Error told = stream ? (*stream)->read(into, patient()).error() : stream.error();
+    EXPECT_EQ(told.code, Errc::login_refused);
+    EXPECT_THAT(told.text, HasSubstr("none without a client certificate"));
+  }
+}
+
 // ------------------------------------------------------------------------- stalls and stops
 
 TEST(TlsHandshakeTest, DeadlineEndsAStall) {

@@ -295,7 +295,7 @@ TEST_F(LoginFlight, StopsAtBytesBehindThe234InTheSameSegment) {
   peer_.expect("AUTH TLS").send("220 ready\r\n234 go\r\n331 evil\r\n").expect_end();
   second_.reply("220 ready").expect("AUTH TLS").send("234 go\r\n331 evil\r\n").expect_end();
   transport_.add_control(second_);
-  expect_failure(Errc::protocol_error, "injected");
+  expect_failure(Errc::untrusted, "injected");
   EXPECT_EQ(second_.finish(), "");
   EXPECT_EQ(transport_.secured, 0);
 }
@@ -304,7 +304,7 @@ TEST_F(LoginFlight, StopsAtPartOfALineBehindThe234) {
   peer_.expect("AUTH TLS").send("220 ready\r\n234 go\r\n3").expect_end();
   second_.reply("220 ready").expect("AUTH TLS").send("234 go\r\n3").expect_end();
   transport_.add_control(second_);
-  expect_failure(Errc::protocol_error, "injected");
+  expect_failure(Errc::untrusted, "injected");
   EXPECT_EQ(second_.finish(), "");
   EXPECT_EQ(transport_.secured, 0);
 }
@@ -318,7 +318,7 @@ TEST_F(LoginFlight, NamesTheOtherSchemeWhenTheServerSpeaksOfAFailedHandshakeInCl
 
 TEST_F(LoginFlight, NeverGoesOnWithoutTls) {
   peer_.expect("AUTH TLS").send("220 ready\r\n534 policy\r\n").expect_end();
-  expect_failure(Errc::tls_failed, "policy");
+  expect_failure(Errc::untrusted, "policy");
   EXPECT_EQ(transport_.secured, 0);
 }
 

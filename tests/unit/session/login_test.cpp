@@ -124,10 +124,15 @@ TEST(Login, AServerThatClosesAtOnce) {
 }
 
 TEST(Login, NeverGoesOnWithoutTls) {
-  for (const char* refusal : {"534 policy", "200 sure", "334 go on", "431 not now"}) {
+  for (const char* refusal : {"200 sure", "334 go on", "431 not now", "530 too many"}) {
     ScriptedPeer peer;
     peer.reply("220 ready").expect("AUTH TLS").reply(refusal).expect_end();
     expect_failure(peer, Errc::tls_failed, std::string(refusal).substr(4));
+  }
+  for (const char* refusal : {"534 policy", "536 never"}) {
+    ScriptedPeer peer;
+    peer.reply("220 ready").expect("AUTH TLS").reply(refusal).expect_end();
+    expect_failure(peer, Errc::untrusted, std::string(refusal).substr(4));
   }
   for (const char* refusal : {"500 AUTH?", "502 no", "504 no TLS"}) {
     ScriptedPeer peer;
@@ -137,14 +142,14 @@ TEST(Login, NeverGoesOnWithoutTls) {
         .expect("AUTH SSL")
         .reply("504 no SSL");
     peer.expect_end();
-    expect_failure(peer, Errc::tls_failed, std::string(refusal).substr(4));
+    expect_failure(peer, Errc::untrusted, std::string(refusal).substr(4));
   }
 }
 
 TEST(Login, ARefusalOfTlsIsToldAlsoWhenTheServerHangsUpAtSsl) {
   ScriptedPeer peer;
   peer.reply("220 ready").expect("AUTH TLS").reply("502 no TLS here").expect("AUTH SSL").close();
-  expect_failure(peer, Errc::tls_failed, "no TLS here");
+  expect_failure(peer, Errc::untrusted, "no TLS here");
 }
 
 TEST(Login, AsksForSslWhereTlsIsUnknownAndInsistsOnProtection) {
@@ -172,13 +177,13 @@ TEST(Login, StopsAtBytesInjectedBehindTheAnswerToAuthSsl) {
   ScriptedPeer peer;
   peer.reply("220 old").expect("AUTH TLS").reply("500 ?").expect("AUTH SSL");
   peer.send("234 go\r\n331 evil\r\n").expect_end();
-  expect_failure(peer, Errc::protocol_error, "injected");
+  expect_failure(peer, Errc::untrusted, "injected");
 }
 
 TEST(Login, StopsAtBytesInjectedBehindThe234) {
   ScriptedPeer peer;
   peer.reply("220 ready").expect("AUTH TLS").send("234 go\r\n331 evil\r\n").expect_end();
-  expect_failure(peer, Errc::protocol_error, "injected");
+  expect_failure(peer, Errc::untrusted, "injected");
 }
 
 /// Such a server says nothing, for it waits for our ClientHello.

@@ -294,5 +294,19 @@ TEST_F(Pool, AnUntrustedCertificateIsNotTriedAgain) {
   EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::untrusted);
 }
 
+/// By TLS, before anybody has asked for a name; or by a proxy. The next one tries again.
+TEST_F(Pool, ARefusalBeforeTheLoginIsNotTriedAgainAtOnceButLater) {
+  SessionPool& pool = make(2);
+  {
+    auto lease = pool.acquire(Purpose::metadata, soon());
+    lease->discard();
+  }
+  const int before = server_.dials;
+  server_.fail_next(make_error(Errc::login_refused, "none without a client certificate"));
+  EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::login_refused);
+  EXPECT_EQ(server_.dials, before + 1);
+  EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+}
+
 }  // namespace
 }  // namespace ftpsfs::session
