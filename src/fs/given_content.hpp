@@ -31,8 +31,8 @@ class GivenContent {
  public:
   GivenContent() = default;
   /// @param is_given whether anybody has seen some of it.
-  explicit GivenContent(remote::FileVersion version, bool is_given)
-      : version_(std::move(version)), is_given_(is_given) {}
+  GivenContent(const remote::FileVersion& version, bool is_given)
+      : version_(version), is_given_(is_given) {}
 
   enum class Judgement : std::uint8_t {
     same,
