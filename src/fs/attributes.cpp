@@ -47,14 +47,14 @@ Result<void> Filesystem::Impl::set_size(Ino ino, std::uint64_t size, const Reque
     if (!file) {
       return make_error(Errc::stale, "the file is gone");
     }
-    FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+    FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
     return file->truncate(size, request.wait.stop);
   }
   // truncate(2): nobody will close a handle, so the whole change happens here.
   FTPSFS_TRY_ASSIGN(const OpenReply opened, open(ino, O_WRONLY, request));
   const auto handle = find_handle(opened.handle);
   Result<void> done = make_error(Errc::stale, "the file is gone");
-  if (auto pass = handle->file->enter(request.wait)) {
+  if (auto pass = handle->file->enter_behind_others(request.wait)) {
     done = handle->file->truncate(size, request.wait.stop);
     if (done) {
       done = handle->file->publish(request.wait.stop, handle->failures_before);

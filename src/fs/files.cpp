@@ -155,7 +155,7 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
   reply.direct_io = !entry.size.has_value();
   reply.keep_cache = handle->file->observe(entry);
   if ((flags & O_TRUNC) != 0) {
-    auto pass = handle->file->enter(request.wait);
+    auto pass = handle->file->enter_behind_others(request.wait);
     if (!pass) {
       release(id, request);
       return std::move(pass).error();

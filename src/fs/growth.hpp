@@ -3,7 +3,9 @@
 // A file that grows on the server while it is open here (a log): which of its sizes may still turn
 // up in answers to what was asked before, and which of them the kernel may be told. The kernel
 // fills the last page of a file with zeros, and shows them as content between the moment it is told
-// of a larger size and the moment it has dropped that page: so it drops the page first.
+// of a larger size and the moment it has dropped that page: so it drops the page first. A program
+// that had found the page before may not have had the processor since, to look how much of it is
+// the file's: so the larger size is told a moment later.
 //
 // Not thread-safe: guarded by the file's mutex.
 #pragma once
@@ -11,12 +13,14 @@
 #include <cstdint>
 #include <optional>
 
+#include "ftpsfs/base/wait.hpp"
+
 namespace ftpsfs::fs {
 
 class Growth {
  public:
   /// The size that was known, `from`, is followed by a larger one.
-  void follow(std::uint64_t from);
+  void follow(std::uint64_t from, SteadyTime now);
   /// The content was changed here: what was before says nothing any more.
   void reset();
 
@@ -28,22 +32,30 @@ class Growth {
   }
 
   /// The most that the kernel may be told. Absent: whatever is known.
-  std::optional<std::uint64_t> limit() const { return limit_; }
+  std::optional<std::uint64_t> limit(SteadyTime now) const;
+  /// When that changes by itself, if it does.
+  std::optional<SteadyTime> rests_until() const;
+
   /// The kernel is to drop its pages from limit() on, now that `known` is known.
-  /// @return what to give to dropped(); absent: there is nothing to do, or it is being done.
-  std::optional<std::uint64_t> begin_dropping(std::uint64_t known);
-  /// It has. @param is_done off: it could not be asked.
-  void dropped(std::uint64_t ticket, bool is_done);
+  /// @return what to give to end_dropping(); absent: there is nothing to do, or it is being done.
+  std::optional<std::uint64_t> begin_dropping(std::uint64_t known, SteadyTime now);
+  /// @param is_done off: the kernel could not be asked.
+  /// @param rests_until before that nothing larger is told.
+  void end_dropping(std::uint64_t ticket, bool is_done, SteadyTime rests_until);
 
  private:
   struct Dropping {
-    std::uint64_t ticket;
+    std::uint64_t steps;
     std::uint64_t known;
+    SteadyTime rests_until;
   };
+  void advance(SteadyTime now);
+
   std::uint64_t steps_ = 0;
   std::optional<std::uint64_t> first_;  ///< the size before the first step
   std::optional<std::uint64_t> limit_;
-  std::optional<Dropping> dropping_;
+  std::optional<Dropping> dropping_;  ///< the kernel is about it
+  std::optional<Dropping> dropped_;   ///< it has
 };
 
 }  // namespace ftpsfs::fs

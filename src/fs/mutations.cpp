@@ -255,7 +255,7 @@ Result<void> Filesystem::Impl::remove_leftovers(Ino directory, const Request& re
   }
   for (const auto& file : files_below(directory)) {
     if (file->hidden_on_server()) {
-      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter(request.wait));
+      FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
       FTPSFS_TRY(file->bring_home(request.wait.stop));
     }
   }

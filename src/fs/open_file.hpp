@@ -357,6 +357,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::uint64_t ahead_epoch_ FTPSFS_GUARDED_BY(mutex_) = 0;
   bool gives_pages_ FTPSFS_GUARDED_BY(mutex_) = true;
   Growth growth_ FTPSFS_GUARDED_BY(mutex_);
+  /// A transfer has found another file under the name: who opens it now is to have that one.
+  bool is_outlived_ FTPSFS_GUARDED_BY(mutex_) = false;
   ConditionVariable growth_told_;
 };
 

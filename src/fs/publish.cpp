@@ -205,6 +205,7 @@ void OpenFile::remember_published(const remote::FileVersion& version) {
     }
     version_seen_ = services_.clock.now();
     growth_.reset();
+    is_outlived_ = false;
     on_server_ = true;
     ++epoch_;
   }
@@ -420,7 +421,7 @@ bool OpenFile::observe(const remote::Entry& entry) {
   const Comparison comparison = compare(entry);
   if (comparison == Comparison::grown) {
     given();  // of what was before
-    growth_.follow(*version_.size);
+    growth_.follow(*version_.size, SteadyClock::now());
     version_ = remote::version_of(entry);
     version_seen_ = services_.clock.now();
   }
@@ -429,7 +430,7 @@ bool OpenFile::observe(const remote::Entry& entry) {
 
 bool OpenFile::is_replaced(const remote::Entry& entry) const {
   const MutexLock lock(mutex_);
-  return compare(entry) == Comparison::other;
+  return (is_outlived_ && !owes_locked() && !orphan_) || compare(entry) == Comparison::other;
 }
 
 }  // namespace ftpsfs::fs

@@ -296,6 +296,7 @@ Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::u
       return {};  // the answer was on its way while somebody else was told of more
     }
     judgement = given().judge(observed, offset, overlap);
+    is_outlived_ = is_outlived_ || judgement == Judgement::other;
     if (judgement == Judgement::in_doubt) {
       return make_error(Errc::stale,
                         "the file was changed on the server, and perhaps not only grown");
@@ -306,7 +307,7 @@ Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::u
       is_news = !observed.size || !version_.size || *observed.size >= *version_.size;
       if (is_news) {
         if (version_.size && observed.size > version_.size) {
-          growth_.follow(*version_.size);
+          growth_.follow(*version_.size, SteadyClock::now());
         }
         version_.size = observed.size ? observed.size : version_.size;
         version_.mtime = observed.mtime ? observed.mtime : version_.mtime;
@@ -333,7 +334,9 @@ void OpenFile::note_growth(const remote::FileVersion& observed) {
   if (const auto location = services_.inodes.locate(ino_)) {
     const auto ticket = services_.cache.begin_fetch(location->parent);
     auto known = services_.cache.find(location->parent, location->name);
-    if (known && known->entry && observed.size) {
+    if (known && known->entry && observed.size && known->entry->size >= observed.size) {
+      // Somebody has looked since, and seen more.
+    } else if (known && known->entry && observed.size) {
       remote::Entry entry = *std::move(known->entry);
       entry.size = observed.size;
       const bool told_coarsely = !services_.settings.exact_times && has_coarse_time(entry);
@@ -356,8 +359,11 @@ Result<bool> OpenFile::look_back(std::uint64_t epoch, const Wait& wait) {
       trace = given().trace();
     }
   }
-  if (!trace || trace->length == 0) {
+  if (!trace) {
     return false;
+  }
+  if (trace->length == 0) {
+    return true;  // written here: nothing is known of it that could be compared
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
   const remote::ByteRange range(trace->offset, trace->offset + trace->length);
@@ -405,30 +411,48 @@ std::uint64_t OpenFile::tellable_size(std::uint64_t size) {
   std::optional<std::uint64_t> ticket;
   {
     const MutexLock lock(mutex_);
-    if (!growth_.limit() || size <= *growth_.limit() || !version_.size) {
+    const SteadyTime now = SteadyClock::now();
+    const auto limit = growth_.limit(now);
+    if (!limit || size <= *limit || !version_.size) {
       return size;
     }
-    from = *growth_.limit();
-    ticket = growth_.begin_dropping(*version_.size);
+    from = *limit;
+    ticket = growth_.begin_dropping(*version_.size, now);
   }
   if (ticket) {
     services_.kernel.drop_pages(ino_, from, [weak = weak_from_this(), ticket](bool is_done) {
       if (const auto self = weak.lock()) {
         const MutexLock lock(self->mutex_);
-        self->growth_.dropped(*ticket, is_done);
+        self->growth_.end_dropping(*ticket, is_done,
+                                   SteadyClock::now() + self->services_.settings.growth_rest);
         self->growth_told_.notify_all();
       }
     });
   }
   const MutexLock lock(mutex_);
-  return std::min(size, growth_.limit().value_or(size));
+  return std::min(size, growth_.limit(SteadyClock::now()).value_or(size));
 }
 
 bool OpenFile::await_tellable(std::uint64_t size, const Wait& wait) {
+  const auto may_be_told = [&]() FTPSFS_NO_ANALYSIS {
+    const auto limit = growth_.limit(SteadyClock::now());
+    return !limit || size < *limit;
+  };
   const MutexLock lock(mutex_);
-  return growth_told_.wait(mutex_, wait, [&]() FTPSFS_NO_ANALYSIS {
-    return !growth_.limit() || size < *growth_.limit();
-  });
+  while (!wait.expired() && !wait.stop.stop_requested()) {
+    Wait part = wait;
+    const auto until = growth_.rests_until();
+    if (until) {
+      part.deadline = std::min(part.deadline, *until);
+    }
+    const bool told = growth_told_.wait(mutex_, part, [&]() FTPSFS_NO_ANALYSIS {
+      return may_be_told() || growth_.rests_until() != until;
+    });
+    if (told && may_be_told()) {
+      return true;
+    }
+  }
+  return may_be_told();
 }
 
 }  // namespace ftpsfs::fs

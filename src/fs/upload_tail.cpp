@@ -98,6 +98,7 @@ void OpenFile::set_mode_of_part(const remote::RemotePath& part, remote::UploadTa
     const MutexLock lock(mutex_);
     mode = mode_to_send(true);
     is_kept = !mode_owed_;
+    mode_sent_ = mode_sent_ || mode;
   }
   if (!mode) {
     return;

@@ -132,6 +132,8 @@ Error TlsStream::State::explain() const {
                               : is_asked                              ? ShownIdentity::none
                                                                       : ShownIdentity::untold;
   if (auto refused = explain_refused_identity(reason, shown)) {
+    // The login was accepted with the same identity: a data connection's trouble is its own.
+    refused->code = is_data ? Errc::tls_failed : refused->code;
     return *std::move(refused);
   }
   if (wire.error) {

@@ -447,10 +447,30 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
   return {};
 }
 
+namespace {
+
+/// @source RFC 959 §4.2.1: what only data connections give cause to say.
+bool is_about_data(const ftp::Reply& reply) {
+  return reply.is_preliminary() || reply.code == 225 || reply.code == 226 || reply.code == 426;
+}
+
+/// There was one reply too many before: all later ones would be taken for the answer to the next
+/// command, and a transfer that nobody has asked for would bring its bytes under another name.
+Error out_of_step(const ftp::Command& command, const ftp::Reply& reply) {
+  return make_broken(Errc::protocol_error,
+                     fmt::format("the server answers {} with {}: its replies are out of step",
+                                 command.verb(), reply.code));
+}
+
+}  // namespace
+
 /// The next reply in turn: to a question, to REST, to the verb.
 Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::Reply reply) {
   auto& answers = start.result.answers;
   if (answers.size() < order.questions.size()) {
+    if (is_about_data(reply)) {
+      return out_of_step(order.questions[answers.size()], reply);
+    }
     const ftp::Command& question = order.questions[answers.size()];
     answers.push_back(std::move(reply));
     if (order.questions_must_succeed && !answers.back().is_completion()) {
@@ -480,6 +500,10 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
   }
   start.answered = true;
   cut_ = owes_transfer();
+  constexpr int kStatus = 21;  // 211 to 215 answer questions
+  if (reply.code / 10 == kStatus) {
+    return out_of_step(order.verb, reply);
+  }
   if (reply.is_completion() && start.begun) {
     // The end has overtaken the handshake: what the data connection carried was not read. Not to be
     // taken for an empty file or directory.

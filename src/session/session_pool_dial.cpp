@@ -50,6 +50,13 @@ bool is_about_the_account(const Error& error) {
   return error.code == Errc::login_refused && by_code && !speaks_of_a_limit(error);
 }
 
+/// Somebody has to see to it, here or there, before it can be otherwise: a certificate, or the
+/// login at a proxy. Not by the server's words about the account.
+bool is_for_an_administrator(const Error& error) {
+  return error.code == Errc::untrusted ||
+         (error.code == Errc::login_refused && error.reply_code == 0);
+}
+
 /// ProFTPD ends the connection without a word when its limit is reached; others say 421 or 530.
 bool may_be_a_limit(const Error& error) {
   return error.reply_code == 421 || error.reply_code == 530 || error.code == Errc::login_refused ||
@@ -221,12 +228,11 @@ SessionPool::Verdict SessionPool::judge_failed_dial(Error& error, const Wait& wa
     login_refused_ = error;
     return Verdict::give_up;
   }
-  // Not by the server's words: the client's certificate, or the login at a proxy. It passes, if at
-  // all, when somebody has seen to it.
-  if (error.code == Errc::login_refused && error.reply_code == 0) {
+  if (is_for_an_administrator(error) && count_current() == 0) {
+    note_outage(error);  // so that not every operation knocks
     return Verdict::give_up;
   }
-  if (live > 0 && may_be_a_limit(error)) {
+  if (live > 0 && (may_be_a_limit(error) || is_for_an_administrator(error))) {
     // Those that are being dialled may have the other places. If not, they will tell.
     learn_limit(error, static_cast<unsigned>(members_.size()));
     return Verdict::try_again;

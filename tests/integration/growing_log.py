@@ -9,6 +9,11 @@ import time
 from box import wait_for
 
 
+def difference(reading, content):
+    at = next((i for i, (a, b) in enumerate(zip(reading, content)) if a != b), min(len(reading), len(content)))
+    return f"{len(reading)} of {len(content)} bytes; at {at}: {reading[at:at + 40]}, {content[at:at + 40]}"
+
+
 def read_a_growing_log(box):
     """Some lines a second; programs that read it to its end, two at a time, one that follows it, and one that asks
     for its size all the time."""
@@ -56,6 +61,6 @@ def read_a_growing_log(box):
             thread.join()
     assert b"".join(seen) == content
     for reading in readings:
-        assert content.startswith(reading) and reading.endswith(b"\n"), f"{len(reading)} of {len(content)} bytes"
+        assert content.startswith(reading) and reading.endswith(b"\n"), difference(reading, content)
     assert len(readings[-1]) > len(readings[0])
     assert sizes == sorted(sizes) and sizes[-1] > sizes[0]

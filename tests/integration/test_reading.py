@@ -212,7 +212,6 @@ def test_tail_follows_a_growing_file(box):
 
 
 @pytest.mark.smoke
-@pytest.mark.content
 def test_a_log_is_read_while_it_is_written(box):
     read_a_growing_log(box)
 

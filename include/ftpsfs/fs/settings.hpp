@@ -53,6 +53,9 @@ struct Settings {
   /// open() asks the server for size and time again when they are older than a moment.
   bool close_to_open = true;
   std::uint64_t cache_bytes = 64ULL << 20;
+  /// A file that has grown while it is open: its size is told so long after the kernel has dropped
+  /// the page with the old end.
+  std::chrono::milliseconds growth_rest{200};
   /// How many connections there may be.
   unsigned connections = 10;
   /// Content on its way, of all files together.

@@ -64,6 +64,7 @@ class FilesystemFixture : public ::testing::Test {
 
   void mount(Settings settings = {}) {
     fs.reset();
+    settings.growth_rest = std::chrono::milliseconds(0);
     fs = std::make_unique<Filesystem>(remote, std::move(settings), kernel, clock);
   }
 

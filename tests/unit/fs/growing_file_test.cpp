@@ -209,6 +209,29 @@ TEST_F(GrowingFile, ThatWasReplacedByALargerOneIsStaleAtItsEnd) {
   EXPECT_TRUE(close(handle));
 }
 
+/// Only who had it open before is left with nothing.
+TEST_F(GrowingFile, ThatWasReplacedByALargerOneIsReadByWhoOpensItLater) {
+  start(noise(1000));
+  const HandleId older = open(ino_, O_RDONLY);
+  EXPECT_EQ(read(older, 0, 4096), content_);
+  const std::string other = noise(3000, 7);
+  replace(other);
+  clock.advance(seconds(60));
+  std::string got;
+  for (int attempt = 0; attempt < 3 && got.empty(); ++attempt) {  // the kernel looks up again
+    const auto opened = fs->open(look(kRootIno, "log"), O_RDONLY, request());
+    if (opened) {
+      const auto slices = fs->read(opened->handle, 0, 4096, request());
+      for (const Slice& slice : slices.value_or(Slices{})) {
+        got.append(reinterpret_cast<const char*>(slice.bytes.data()), slice.bytes.size());
+      }
+      fs->release(opened->handle, request());
+    }
+  }
+  EXPECT_TRUE(got == other);
+  EXPECT_TRUE(close(older));
+}
+
 TEST_F(GrowingFile, ThatWasReplacedByALargerOneIsStaleBehindACut) {
   start(noise(kLarge));
   remote.fail_after_bytes(Op::read, 100'000, make_error(Errc::closed, "reset"));

@@ -305,7 +305,27 @@ TEST_F(Pool, ARefusalBeforeTheLoginIsNotTriedAgainAtOnceButLater) {
   server_.fail_next(make_error(Errc::login_refused, "none without a client certificate"));
   EXPECT_EQ(pool.acquire(Purpose::metadata, soon()).error().code, Errc::login_refused);
   EXPECT_EQ(server_.dials, before + 1);
+  EXPECT_NE(pool.counters().trouble, "");
   EXPECT_TRUE(pool.acquire(Purpose::metadata, soon()));
+  EXPECT_EQ(pool.counters().trouble, "");
+}
+
+/// A certificate runs out while sessions live: these go on, and nobody who shares them fails.
+TEST_F(Pool, ARefusalBeforeTheLoginCostsNothingWhereSessionsLive) {
+  for (const Errc code : {Errc::login_refused, Errc::untrusted}) {
+    SessionPool& pool = make(2);
+    auto held = pool.acquire(Purpose::metadata, soon());
+    ASSERT_TRUE(held);
+    server_.fail_next(make_error(code, "no longer"));
+    const int before = server_.dials;
+    auto second =
+        std::async(std::launch::async, [&pool] { return pool.acquire(Purpose::metadata, soon()); });
+    for (const Wait patience = soon(); server_.dials == before && !patience.expired();) {
+      std::this_thread::yield();
+    }
+    { const Lease back = *std::move(held); }
+    EXPECT_TRUE(second.get());
+  }
 }
 
 }  // namespace
