@@ -154,6 +154,9 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
   reply.handle = id;
   reply.direct_io = !entry.size.has_value();
   reply.keep_cache = handle->file->observe(entry);
+  if (entry.size) {
+    await_growth(*handle->file, *entry.size, request);
+  }
   if ((flags & O_TRUNC) != 0) {
     auto pass = handle->file->enter_behind_others(request.wait);
     if (!pass) {

@@ -303,6 +303,12 @@ Result<Attributes> Filesystem::Impl::known_attributes(Ino ino, const Request& re
   return attributes(ino, *known.entry, known.valid_for);
 }
 
+void Filesystem::Impl::await_growth(OpenFile& file, std::uint64_t size, const Request& request) {
+  if (const std::uint64_t told = file.tellable_size(size); told < size) {
+    file.await_tellable(told, request.wait.no_longer_than(kKernelForgets));
+  }
+}
+
 /// No program is told a size that is only guessed: tar, rsync and cp would believe it.
 Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& request) {
   constexpr int kAttempts = 3;

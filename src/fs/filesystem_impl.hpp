@@ -116,6 +116,9 @@ class Filesystem::Impl {
   Tree::Known local_entry(const OpenFile::LocalView& local, std::string_view name) const;
   /// As get_attributes(), but a size that nobody tells may stay unknown.
   Result<Attributes> known_attributes(Ino ino, const Request& request);
+  /// A program that opens a file that has grown asks for its size next, and may map it: the kernel
+  /// believes no answer to what it asked before it dropped a page.
+  static void await_growth(OpenFile& file, std::uint64_t size, const Request& request);
   std::optional<Result<Attributes>> find_known_attributes(Ino ino);
   /// Must the file be read for its size?
   bool lacks_size(Ino parent, std::string_view name, const remote::Entry& entry) const;

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -209,6 +210,19 @@ def test_tail_follows_a_growing_file(box):
             file.write(f"line {number}\n".encode())
         assert wait_for(has(f"line {number}\n".encode()), seconds=20), seen
     assert seen == b"line 1\nline 2\nline 3\nline 4\n"
+
+
+def test_a_file_that_has_grown_is_mapped_whole(box):
+    """The kernel must know of the size that the program is told, or touching the new end is SIGBUS."""
+    path = box.put("log", b"a" * 5000)
+    mount = box.mount(attr_timeout=0, dir_cache_timeout=0)
+    with open(mount / "log", "rb") as older:
+        assert len(older.read()) == 5000
+        for size in (100_000, 300_000):
+            path.write_bytes(b"a" * size)
+            program = ("import mmap, sys; file = open(sys.argv[1], 'rb');"
+                       "print(len(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)[:]))")
+            assert int(box.run([sys.executable, "-c", program, mount / "log"]).stdout) == size
 
 
 @pytest.mark.smoke
