@@ -20,8 +20,6 @@ using std::chrono::milliseconds;
 /// the streams'.
 constexpr std::uint64_t kAheadPart = 6;
 constexpr milliseconds kSpaceTimeout{10'000};
-/// Its notifications wait for pages that are being read.
-constexpr milliseconds kKernelForgets{1000};
 /// Shown when the server does not tell: large enough that no program refuses to write.
 constexpr std::uint64_t kUnknownSpace = 1ULL << 50;
 
@@ -305,7 +303,7 @@ Result<Attributes> Filesystem::Impl::known_attributes(Ino ino, const Request& re
 
 void Filesystem::Impl::await_growth(OpenFile& file, std::uint64_t size, const Request& request) {
   if (const std::uint64_t told = file.tellable_size(size); told < size) {
-    file.await_tellable(told, request.wait.no_longer_than(kKernelForgets));
+    file.await_tellable(told, request.wait);
   }
 }
 
@@ -316,7 +314,7 @@ Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& requ
     FTPSFS_TRY_ASSIGN(Attributes seen, known_attributes(ino, request));
     if (!seen.is_size_current && left > 1) {
       const auto file = find_open(ino);
-      if (!file || file->await_tellable(seen.size, request.wait.no_longer_than(kKernelForgets))) {
+      if (!file || file->await_tellable(seen.size, request.wait)) {
         continue;
       }
     }

@@ -17,10 +17,6 @@ bool is_older(const remote::FileVersion& version, const remote::FileVersion& tha
          version.mtime->unix_seconds < than.mtime->unix_seconds;
 }
 
-bool is_another_file(const remote::FileVersion& a, const remote::FileVersion& b) {
-  return !a.unique.empty() && !b.unique.empty() && a.unique != b.unique;
-}
-
 }  // namespace
 
 std::uint64_t digest_of(std::span<const std::byte> bytes) noexcept {
@@ -41,7 +37,7 @@ GivenContent::Judgement GivenContent::judge(const remote::FileVersion& observed,
     return Judgement::same;
   }
   if (!known.size || !observed.size || is_older(observed, known) ||
-      is_another_file(observed, known)) {
+      remote::is_another_file(observed, known)) {
     return Judgement::other;
   }
   const bool is_behind = offset >= *known.size;

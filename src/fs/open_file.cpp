@@ -398,7 +398,7 @@ Result<std::shared_ptr<transfer::StagedFile>> OpenFile::sparse_copy(const std::s
   }
   const auto check = [known](const remote::FileVersion& observed, std::uint64_t,
                              transfer::Overlap overlap) -> Result<void> {
-    return overlap != transfer::Overlap::differs && remote::may_be_same(known, observed)
+    return transfer::is_same_content(known, observed, overlap)
                ? Result<void>()
                : make_error(Errc::stale,
                             "the file was changed on the server while it was being written here");

@@ -178,7 +178,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// What the kernel may be told of the size: less for the moment that it takes to drop its last
   /// page, which ends with the file as it was.
   std::uint64_t tellable_size(std::uint64_t size);
-  /// Until more than `size` may be told. @return false: not within that time.
+  /// Until more than `size` may be told, but not for long: the kernel may be waiting for pages that
+  /// are being read. @return false: not within that time.
   bool await_tellable(std::uint64_t size, const Wait& wait);
   /// Does the name stand for another file by now? The handles keep the old one.
   bool is_replaced(const remote::Entry& entry) const;
@@ -264,6 +265,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// Absent: the server does not tell.
   std::optional<std::uint64_t> size_locked() const FTPSFS_REQUIRES(mutex_);
   bool owes_locked() const FTPSFS_REQUIRES(mutex_);
+  /// What the server has under the name, if anything, says nothing of this content.
+  bool is_ours_newer() const FTPSFS_REQUIRES(mutex_) { return owes_locked() || orphan_; }
   void note_written() FTPSFS_REQUIRES(mutex_);
   /// The name under which content is uploaded; empty: the file's own.
   /// Does the file lie where content is padded to records (a library of IBM i)? What is appended

@@ -402,17 +402,15 @@ std::optional<OpenFile::LocalView> OpenFile::local_view() const {
 }
 
 OpenFile::Comparison OpenFile::compare(const remote::Entry& entry) const {
-  if (owes_locked() || orphan_) {
-    return Comparison::same;  // ours is newer
+  if (is_ours_newer()) {
+    return Comparison::same;
   }
   const remote::FileVersion observed = remote::version_of(entry);
   if (remote::may_be_same(version_, observed)) {
     return Comparison::same;
   }
-  const bool other_unique =
-      !version_.unique.empty() && !observed.unique.empty() && version_.unique != observed.unique;
-  const bool grown =
-      observed.size && version_.size && *observed.size > *version_.size && !other_unique;
+  const bool grown = observed.size && version_.size && *observed.size > *version_.size &&
+                     !remote::is_another_file(version_, observed);
   return grown ? Comparison::grown : Comparison::other;
 }
 
@@ -430,7 +428,7 @@ bool OpenFile::observe(const remote::Entry& entry) {
 
 bool OpenFile::is_replaced(const remote::Entry& entry) const {
   const MutexLock lock(mutex_);
-  return (is_outlived_ && !owes_locked() && !orphan_) || compare(entry) == Comparison::other;
+  return (is_outlived_ && !is_ours_newer()) || compare(entry) == Comparison::other;
 }
 
 }  // namespace ftpsfs::fs

@@ -434,23 +434,19 @@ std::uint64_t OpenFile::tellable_size(std::uint64_t size) {
 }
 
 bool OpenFile::await_tellable(std::uint64_t size, const Wait& wait) {
+  constexpr Duration kLongest{1000};
+  const Wait limit = wait.no_longer_than(kLongest);
   const auto may_be_told = [&]() FTPSFS_NO_ANALYSIS {
-    const auto limit = growth_.limit(SteadyClock::now());
-    return !limit || size < *limit;
+    const auto most = growth_.limit(SteadyClock::now());
+    return !most || size < *most;
   };
   const MutexLock lock(mutex_);
-  while (!wait.expired() && !wait.stop.stop_requested()) {
-    Wait part = wait;
+  while (!may_be_told() && !limit.expired() && !limit.stop.stop_requested()) {
     const auto until = growth_.rests_until();
-    if (until) {
-      part.deadline = std::min(part.deadline, *until);
-    }
-    const bool told = growth_told_.wait(mutex_, part, [&]() FTPSFS_NO_ANALYSIS {
-      return may_be_told() || growth_.rests_until() != until;
-    });
-    if (told && may_be_told()) {
-      return true;
-    }
+    Wait part = limit;
+    part.deadline = std::min(limit.deadline, until.value_or(limit.deadline));
+    growth_told_.wait(mutex_, part,
+                      [&]() FTPSFS_NO_ANALYSIS { return growth_.rests_until() != until; });
   }
   return may_be_told();
 }

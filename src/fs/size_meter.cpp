@@ -27,7 +27,7 @@ class FirstVersion {
     if (offset == 0) {
       first_ = observed;
     }
-    return overlap != transfer::Overlap::differs && remote::may_be_same(first_, observed)
+    return transfer::is_same_content(first_, observed, overlap)
                ? Result<void>()
                : make_error(Errc::stale, "the file was changed on the server while it was read");
   }

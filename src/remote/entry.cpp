@@ -57,6 +57,10 @@ FileVersion comparable(FileVersion version) noexcept {
   return version;
 }
 
+bool is_another_file(const FileVersion& a, const FileVersion& b) noexcept {
+  return !a.unique.empty() && !b.unique.empty() && a.unique != b.unique;
+}
+
 bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept {
   if (a.size && b.size && *a.size != *b.size) {
     return false;
@@ -64,7 +68,7 @@ bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept {
   if (a.mtime && b.mtime && !may_be_equal(*a.mtime, *b.mtime)) {
     return false;
   }
-  return a.unique.empty() || b.unique.empty() || a.unique == b.unique;
+  return !is_another_file(a, b);
 }
 
 }  // namespace ftpsfs::remote

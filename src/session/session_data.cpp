@@ -36,6 +36,20 @@ bool is_data_trouble(const Error& error) {
                        error.code == Errc::tls_failed || error.code == Errc::truncated));
 }
 
+/// @source RFC 959 §4.2.1: what only data connections give cause to say.
+bool is_about_data(const ftp::Reply& reply) {
+  return reply.is_preliminary() || reply.code == 225 || reply.code == 226 || reply.code == 426;
+}
+
+/// There was one reply too many before: all later ones would be taken for the answer to the next
+/// command, and a transfer that nobody has asked for would bring its bytes under another name.
+Error out_of_step(std::string_view asked, const ftp::Reply& reply) {
+  return make_broken(
+      Errc::protocol_error,
+      fmt::format("out of step: asked for {}, and the server said {}", asked, reply.text()),
+      reply.code);
+}
+
 }  // namespace
 
 // ---- Ports ----
@@ -76,12 +90,10 @@ Result<void> Session::take_port(const ftp::Reply& reply) {
   port_.state = DataPort::State::none;
   const auto port = parse_port(reply);
   if (!port || !may_ask_ahead()) {
-    const bool out_of_step = reply.is_completion() && reply.code != mark_code();
+    const bool is_of_another = reply.is_completion() && reply.code != mark_code();
     port_.clear();
-    if (out_of_step) {
-      return make_broken(Errc::protocol_error,
-                         "out of step: asked for a port, and the server said " + reply.text(),
-                         reply.code);
+    if (is_of_another) {
+      return out_of_step("a port", reply);
     }
     return {};
   }
@@ -447,31 +459,14 @@ Result<void> Session::run_start(const TransferOrder& order, Greeting greeting, S
   return {};
 }
 
-namespace {
-
-/// @source RFC 959 §4.2.1: what only data connections give cause to say.
-bool is_about_data(const ftp::Reply& reply) {
-  return reply.is_preliminary() || reply.code == 225 || reply.code == 226 || reply.code == 426;
-}
-
-/// There was one reply too many before: all later ones would be taken for the answer to the next
-/// command, and a transfer that nobody has asked for would bring its bytes under another name.
-Error out_of_step(const ftp::Command& command, const ftp::Reply& reply) {
-  return make_broken(Errc::protocol_error,
-                     fmt::format("the server answers {} with {}: its replies are out of step",
-                                 command.verb(), reply.code));
-}
-
-}  // namespace
-
 /// The next reply in turn: to a question, to REST, to the verb.
 Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::Reply reply) {
   auto& answers = start.result.answers;
   if (answers.size() < order.questions.size()) {
-    if (is_about_data(reply)) {
-      return out_of_step(order.questions[answers.size()], reply);
-    }
     const ftp::Command& question = order.questions[answers.size()];
+    if (is_about_data(reply)) {
+      return out_of_step(question.verb(), reply);
+    }
     answers.push_back(std::move(reply));
     if (order.questions_must_succeed && !answers.back().is_completion()) {
       return ftp::make_refusal(question.verb(), answers.back());
@@ -502,7 +497,7 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
   cut_ = owes_transfer();
   constexpr int kStatus = 21;  // 211 to 215 answer questions
   if (reply.code / 10 == kStatus) {
-    return out_of_step(order.verb, reply);
+    return out_of_step(order.verb.verb(), reply);
   }
   if (reply.is_completion() && start.begun) {
     // The end has overtaken the handshake: what the data connection carried was not read. Not to be

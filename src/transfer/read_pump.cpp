@@ -58,7 +58,7 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
             self->request_yield(generation);
           }
         },
-        Wait::for_at_most(limits_.stall_timeout, start.place.cut));
+        start.place.wait());
   };
   auto reader = begin_transfer(*origin, start.place, open_at, look_back_);
   if (!reader) {
@@ -71,8 +71,7 @@ ReadStream::Core::Next ReadStream::Core::transfer(const std::stop_token& stop) {
     return next;
   }
   reader->reset();
-  const Wait wait = Wait::for_at_most(limits_.stall_timeout, start.place.cut);
-  if (auto grown = surplus.check(remote_, origin->path, wait); !grown) {
+  if (auto grown = surplus.check(remote_, origin->path, start.place.wait()); !grown) {
     return failed(std::move(grown).error(), start.generation, stop);
   }
   const bool is_end = show(surplus, start.generation) && !surplus.is_enough();

@@ -10,10 +10,6 @@
 namespace ftpsfs::transfer {
 namespace {
 
-Wait wait_of(const Resumption& place) {
-  return Wait::for_at_most(place.patience, place.cut);
-}
-
 /// Does the transfer, from its beginning, send what is known?
 Result<Overlap> compare(remote::RemoteReader& reader, const Resumption& place) {
   if (place.known.empty()) {
@@ -23,7 +19,7 @@ Result<Overlap> compare(remote::RemoteReader& reader, const Resumption& place) {
   for (const Slice& slice : place.known) {
     for (auto expected = slice.bytes; !expected.empty();) {
       const auto room = std::span(buffer).first(std::min(buffer.size(), expected.size()));
-      FTPSFS_TRY_ASSIGN(const std::size_t got, reader.read(room, wait_of(place)));
+      FTPSFS_TRY_ASSIGN(const std::size_t got, reader.read(room, place.wait()));
       if (got == 0 || !std::ranges::equal(room.first(got), expected.first(got))) {
         return Overlap::differs;
       }
@@ -50,7 +46,7 @@ Result<std::unique_ptr<remote::RemoteReader>> begin_transfer(const Origin& origi
   }
   const remote::FileVersion observed = reader->version();
   reader.reset();  // there may be one connection alone
-  FTPSFS_TRY_ASSIGN(const bool is_there, look_back(wait_of(place)));
+  FTPSFS_TRY_ASSIGN(const bool is_there, look_back(place.wait()));
   if (!is_there) {
     FTPSFS_TRY(origin.check(observed, place.offset, Overlap::differs));
   }

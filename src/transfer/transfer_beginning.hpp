@@ -21,6 +21,8 @@ struct Resumption {
   Slices known;              ///< the last bytes before it
   Duration patience{};       ///< for each step
   std::stop_token cut;
+
+  Wait wait() const { return Wait::for_at_most(patience, cut); }
 };
 
 using OpenAt = std::function<Result<std::unique_ptr<remote::RemoteReader>>(

@@ -15,70 +15,86 @@ using Kind = Fault::Kind;
 struct Side {
   std::string_view verb;
   Kind kind;
-  std::string_view name;  ///< of the kind
   std::string_view reply = {};
 };
 
 /// What a client finds out by itself.
 constexpr std::array kSides{
-    Side{"WORK", Kind::reset, "reset"},
-    Side{"WORK", Kind::close, "close"},
-    Side{"WORK", Kind::drop_reply, "drop_reply"},
-    Side{"WORK", Kind::trail, "trail", "421 Going down."},
-    Side{"WORK", Kind::dribble, "dribble"},
-    Side{"WORK", Kind::late, "late"},
-    Side{"WORK", Kind::refuse, "refuse", "421 Not now."},
-    Side{"RNTO", Kind::drop_reply, "drop_reply"},
-    Side{"RETR", Kind::truncate, "truncate", "226 Transfer complete"},
-    Side{"RETR", Kind::truncate, "truncate", "426 Cut."},
-    Side{"RETR", Kind::cut_data, "cut_data"},
-    Side{"RETR", Kind::cut_data, "cut_data"},
-    Side{"RETR", Kind::silent_end, "silent_end"},
-    Side{"RETR", Kind::early_end, "early_end"},
-    Side{"STOR", Kind::cut_data, "cut_data"},
-    Side{"STOR", Kind::cut_data, "cut_data"},
-    Side{"STOR", Kind::truncate, "truncate", "226 Transfer complete"},
-    Side{"STOR", Kind::truncate, "truncate", "451 Trouble."},
-    Side{"STOR", Kind::swallow, "swallow"},
-    Side{"STOR", Kind::drop_reply, "drop_reply"},
-    Side{"STOR", Kind::refuse, "refuse", "452 No space left."},
-    Side{"APPE", Kind::cut_data, "cut_data"},
-    Side{"APPE", Kind::truncate, "truncate", "426 Cut."},
-    Side{"APPE", Kind::swallow, "swallow"},
-    Side{"APPE", Kind::drop_reply, "drop_reply"},
-    Side{"MLSD", Kind::truncate, "truncate", "226 Transfer complete"},
-    Side{"MLSD", Kind::cut_data, "cut_data"},
-    Side{"MLSD", Kind::silent_end, "silent_end"},
-    Side{"EPSV", Kind::port_refused, "port_refused"},
-    Side{"CONNECT", Kind::reset, "reset"},
-    Side{"CONNECT", Kind::close, "close"},
-    Side{"CONNECT", Kind::refuse, "refuse", "421 Too many connections."},
-    Side{"AUTH", Kind::reset, "reset"},
-    Side{"SESSION", Kind::reset, "reset"},
-    Side{"SESSION", Kind::close, "close"},
-    Side{"SESSION", Kind::refuse, "refuse", "421 Your time is up."},
+    Side{"WORK", Kind::reset},
+    Side{"WORK", Kind::close},
+    Side{"WORK", Kind::drop_reply},
+    Side{"WORK", Kind::trail, "421 Going down."},
+    Side{"WORK", Kind::dribble},
+    Side{"WORK", Kind::late},
+    Side{"WORK", Kind::refuse, "421 Not now."},
+    Side{"RNTO", Kind::drop_reply},
+    Side{"RETR", Kind::truncate, "226 Transfer complete"},
+    Side{"RETR", Kind::truncate, "426 Cut."},
+    Side{"RETR", Kind::cut_data},
+    Side{"RETR", Kind::cut_data},
+    Side{"RETR", Kind::silent_end},
+    Side{"RETR", Kind::early_end},
+    Side{"STOR", Kind::cut_data},
+    Side{"STOR", Kind::cut_data},
+    Side{"STOR", Kind::truncate, "226 Transfer complete"},
+    Side{"STOR", Kind::truncate, "451 Trouble."},
+    Side{"STOR", Kind::swallow},
+    Side{"STOR", Kind::drop_reply},
+    Side{"STOR", Kind::refuse, "452 No space left."},
+    Side{"APPE", Kind::cut_data},
+    Side{"APPE", Kind::truncate, "426 Cut."},
+    Side{"APPE", Kind::swallow},
+    Side{"APPE", Kind::drop_reply},
+    Side{"MLSD", Kind::truncate, "226 Transfer complete"},
+    Side{"MLSD", Kind::cut_data},
+    Side{"MLSD", Kind::silent_end},
+    Side{"EPSV", Kind::port_refused},
+    Side{"CONNECT", Kind::reset},
+    Side{"CONNECT", Kind::close},
+    Side{"CONNECT", Kind::refuse, "421 Too many connections."},
+    Side{"AUTH", Kind::reset},
+    Side{"SESSION", Kind::reset},
+    Side{"SESSION", Kind::close},
+    Side{"SESSION", Kind::refuse, "421 Your time is up."},
 };
 
 /// What costs the client a timeout: one throw in so many.
 constexpr std::uint64_t kSilenceEvery = 16;
 constexpr std::array kSilences{
-    Side{"WORK", Kind::stall, "stall"},
-    Side{"WORK", Kind::stall_reply, "stall_reply"},
-    Side{"RETR", Kind::stall_data, "stall_data"},
-    Side{"STOR", Kind::stall_data, "stall_data"},
-    Side{"EPSV", Kind::port_silent, "port_silent"},
-    Side{"AUTH", Kind::stall_tls, "stall_tls"},
-    Side{"SESSION", Kind::stall, "stall"},
+    Side{"WORK", Kind::stall},      Side{"WORK", Kind::stall_reply}, Side{"RETR", Kind::stall_data},
+    Side{"STOR", Kind::stall_data}, Side{"EPSV", Kind::port_silent}, Side{"AUTH", Kind::stall_tls},
+    Side{"SESSION", Kind::stall},
+};
+
+struct KindName {
+  Kind kind;
+  std::string_view text;
+};
+constexpr std::array kKindNames{
+    KindName{Kind::reset, "reset"},
+    KindName{Kind::close, "close"},
+    KindName{Kind::drop_reply, "drop_reply"},
+    KindName{Kind::trail, "trail"},
+    KindName{Kind::dribble, "dribble"},
+    KindName{Kind::late, "late"},
+    KindName{Kind::refuse, "refuse"},
+    KindName{Kind::truncate, "truncate"},
+    KindName{Kind::cut_data, "cut_data"},
+    KindName{Kind::silent_end, "silent_end"},
+    KindName{Kind::early_end, "early_end"},
+    KindName{Kind::swallow, "swallow"},
+    KindName{Kind::port_refused, "port_refused"},
+    KindName{Kind::stall, "stall"},
+    KindName{Kind::stall_reply, "stall_reply"},
+    KindName{Kind::stall_data, "stall_data"},
+    KindName{Kind::port_silent, "port_silent"},
+    KindName{Kind::stall_tls, "stall_tls"},
 };
 
 std::string_view name_of(Kind kind) {
-  const auto find_in = [kind](const auto& sides) -> std::string_view {
-    const auto found = std::find_if(sides.begin(), sides.end(),
-                                    [kind](const Side& side) { return side.kind == kind; });
-    return found != sides.end() ? found->name : std::string_view();
-  };
-  const std::string_view name = find_in(kSides);
-  return name.empty() ? find_in(kSilences) : name;
+  const auto found = std::find_if(kKindNames.begin(), kKindNames.end(),
+                                  [kind](const KindName& name) { return name.kind == kind; });
+  return found != kKindNames.end() ? found->text : std::string_view();
 }
 
 }  // namespace

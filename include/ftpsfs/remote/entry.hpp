@@ -78,6 +78,9 @@ FileVersion version_of(const Entry& entry);
 /// zone, and are left out.
 FileVersion comparable(FileVersion version) noexcept;
 
+/// Does the server tell them apart, whatever their sizes and times are?
+bool is_another_file(const FileVersion& a, const FileVersion& b) noexcept;
+
 /// Does nothing known contradict that both are the same content?
 bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept;
 

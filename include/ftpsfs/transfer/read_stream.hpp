@@ -40,6 +40,12 @@ enum class Overlap : std::uint8_t {
 using VersionCheck = std::function<Result<void>(const remote::FileVersion& version,
                                                 std::uint64_t offset, Overlap overlap)>;
 
+/// For a check by somebody to whom growth is a change, too.
+inline bool is_same_content(const remote::FileVersion& known, const remote::FileVersion& observed,
+                            Overlap overlap) {
+  return overlap != Overlap::differs && remote::may_be_same(known, observed);
+}
+
 /// Called when that was stale without an overlap, and no transfer is held: are other bytes, which
 /// are known from before, still in their place?
 using LookBack = std::function<Result<bool>(const Wait& wait)>;

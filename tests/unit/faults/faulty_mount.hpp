@@ -26,6 +26,7 @@
 #include "ftpsfs/fs/filesystem.hpp"
 #include "ftpsfs/remote/ftp_remote.hpp"
 #include "support/faulty_ftps_server.hpp"
+#include "support/noise.hpp"
 #include "support/test_certificates.hpp"
 #include "unit/fs/filesystem_fixture.hpp"
 
@@ -309,15 +310,7 @@ class FaultyMount : public ::testing::Test {
 
   /// 200,000 bytes that differ from place to place.
   static const std::string& big() {
-    static const std::string content = [] {
-      std::string made(200'000, '\0');
-      std::uint32_t state = 1;
-      for (char& each : made) {
-        state = state * 1'664'525U + 1'013'904'223U;
-        each = static_cast<char>(state >> 24U);
-      }
-      return made;
-    }();
+    static const std::string content = test::noise(200'000);
     return content;
   }
 

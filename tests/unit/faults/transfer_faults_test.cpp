@@ -8,6 +8,10 @@ namespace {
 
 constexpr const char* kWhole = "226 Transfer complete";
 
+Fault as_text(const std::string& verb) {
+  return {.verb = verb, .kind = Fault::Kind::as_text, .times = kAlways};
+}
+
 class Downloads : public FaultTable {};
 
 TEST_P(Downloads, GiveTheRightBytesOrAnError) {
@@ -53,25 +57,16 @@ INSTANTIATE_TEST_SUITE_P(
             {{.verb = "RETR", .kind = Fault::Kind::swallow, .times = kAlways}},
             &FaultyMount::reads,
             EIO},
-        Row{"as_text_in_spite_of_type_i",
-            {{.verb = "RETR", .kind = Fault::Kind::as_text, .times = kAlways}},
-            &FaultyMount::reads,
-            EIO},
+        Row{"as_text_in_spite_of_type_i", {as_text("RETR")}, &FaultyMount::reads, EIO},
         Row{"as_text_over_the_only_connection",
-            {{.verb = "RETR", .kind = Fault::Kind::as_text, .times = kAlways}},
+            {as_text("RETR")},
             &FaultyMount::reads,
             EIO,
             {.remote = [](remote::FtpRemoteSettings& made) { made.max_conns = 1; }}},
-        Row{"as_text_of_a_long_file",
-            {{.verb = "RETR", .kind = Fault::Kind::as_text, .times = kAlways}},
-            &FaultyMount::reads_a_long_file,
-            EIO},
-        Row{"as_text_that_is_much_longer",
-            {{.verb = "RETR", .kind = Fault::Kind::as_text, .times = kAlways}},
-            &FaultyMount::reads_empty_lines,
-            EIO},
+        Row{"as_text_of_a_long_file", {as_text("RETR")}, &FaultyMount::reads_a_long_file, EIO},
+        Row{"as_text_that_is_much_longer", {as_text("RETR")}, &FaultyMount::reads_empty_lines, EIO},
         Row{"as_text_without_a_line_in_it",
-            {{.verb = "RETR", .kind = Fault::Kind::as_text, .times = kAlways}},
+            {as_text("RETR")},
             &FaultyMount::reads_what_text_mode_leaves_alone},
         Row{"cut_short_without_close_notify_once",
             {{.verb = "RETR", .kind = Fault::Kind::truncate, .reply = kWhole, .bytes = 1000}},
@@ -126,7 +121,7 @@ TEST_P(Uploads, AreWholeOrTheErrorIsTold) {
 INSTANTIATE_TEST_SUITE_P(
     Faults, Uploads,
     ::testing::Values(Row{"as_text_in_spite_of_type_i",
-                          {{.verb = "STOR", .kind = Fault::Kind::as_text, .times = kAlways}},
+                          {as_text("STOR")},
                           &FaultyMount::writes_what_text_mode_changes,
                           EIO},
                       Row{"verdict_never_comes",

@@ -7,20 +7,13 @@
 #include <string>
 
 #include "filesystem_fixture.hpp"
+#include "support/noise.hpp"
 
 namespace ftpsfs::fs {
 namespace {
 
 using std::chrono::seconds;
-
-std::string noise(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) {
-    seed = seed * 1664525U + 1013904223U;
-    c = static_cast<char>(seed >> 24U);
-  }
-  return text;
-}
+using test::noise;
 
 class GrowingFile : public FilesystemFixture {
  protected:
@@ -61,11 +54,22 @@ class GrowingFile : public FilesystemFixture {
     return attributes(ino_).size;
   }
 
+  /// A large file's first page is the kernel's from an earlier opening.
+  HandleId open_with_a_page_kept() {
+    start(noise(kLarge));
+    const HandleId earlier = open(ino_, O_RDONLY);
+    EXPECT_EQ(read(earlier, 0, 4096), content_.substr(0, 4096));
+    EXPECT_TRUE(close(earlier));
+    const auto opened = fs->open(ino_, O_RDONLY, request());
+    EXPECT_TRUE(opened);
+    EXPECT_TRUE(opened && opened->keep_cache);
+    return opened ? opened->handle : 0;
+  }
+
+  static constexpr std::size_t kLarge = 12U << 20U;
   std::string content_;
   Ino ino_ = kNoIno;
 };
-
-constexpr std::size_t kLarge = 12U << 20U;
 
 TEST_F(GrowingFile, MayHaveGrownBetweenTheOpeningAndTheFirstRead) {
   start(noise(1000));
@@ -173,29 +177,17 @@ TEST_F(GrowingFile, IsReadByManyThatHaveOpenedItBefore) {
 }
 
 TEST_F(GrowingFile, IsReadWhileTheKernelHasPagesOfIt) {
-  start(noise(kLarge));
-  const HandleId first = open(ino_, O_RDONLY);
-  EXPECT_EQ(read(first, 0, 4096), content_.substr(0, 4096));
-  EXPECT_TRUE(close(first));
-  const auto second = fs->open(ino_, O_RDONLY, request());
-  ASSERT_TRUE(second);
-  EXPECT_TRUE(second->keep_cache);
+  const HandleId handle = open_with_a_page_kept();
   grow("more\n");
-  EXPECT_EQ(read(second->handle, 100'000, 4096), content_.substr(100'000, 4096));
-  EXPECT_TRUE(close(second->handle));
+  EXPECT_EQ(read(handle, 100'000, 4096), content_.substr(100'000, 4096));
+  EXPECT_TRUE(close(handle));
 }
 
 TEST_F(GrowingFile, IsAnotherOneWhenItWasReplacedByAPageThatTheKernelHas) {
-  start(noise(kLarge));
-  const HandleId first = open(ino_, O_RDONLY);
-  EXPECT_EQ(read(first, 0, 4096), content_.substr(0, 4096));
-  EXPECT_TRUE(close(first));
-  const auto handle = fs->open(ino_, O_RDONLY, request());
-  ASSERT_TRUE(handle);
-  EXPECT_TRUE(handle->keep_cache);
+  const HandleId handle = open_with_a_page_kept();
   replace(noise(kLarge + 5, 7));
-  EXPECT_EQ(failure(handle->handle, 100'000), Errc::stale);
-  EXPECT_TRUE(close(handle->handle));
+  EXPECT_EQ(failure(handle, 100'000), Errc::stale);
+  EXPECT_TRUE(close(handle));
 }
 
 TEST_F(GrowingFile, ThatWasReplacedByALargerOneIsStaleAtItsEnd) {

@@ -18,6 +18,16 @@ class UploadTailTest : public FilesystemFixture {
  protected:
   void SetUp() override { put("first", "shows what mode the server gives"); }
 
+  /// A program that is interrupted while its fsync waits at the gate.
+  void interrupt_sync(HandleId handle, Gate& gate) {
+    std::stop_source stop;
+    auto synced =
+        std::async(std::launch::async, [&] { return fs->sync(handle, request(stop.get_token())); });
+    ASSERT_TRUE(gate.await_blocked());
+    stop.request_stop();
+    EXPECT_FALSE(synced.get());
+  }
+
   /// As fchmod(2) and futimens(2) before the close.
   void set(const std::string& name, HandleId handle, std::optional<std::uint32_t> mode,
            std::optional<AttributeChange::Time> mtime = std::nullopt) {
@@ -147,12 +157,7 @@ TEST_F(UploadTailTest, WhatAnInterruptedCallHasSentIsSetAgainWhenItIsNotWantedAn
   ASSERT_TRUE(write(handle, 0, "content"));
   set("f", handle, 0600, kThen);
   Gate ending = remote.hold(Op::set_mtime, "/f");
-  std::stop_source stop;
-  auto synced =
-      std::async(std::launch::async, [&] { return fs->sync(handle, request(stop.get_token())); });
-  ASSERT_TRUE(ending.await_blocked());
-  stop.request_stop();
-  EXPECT_FALSE(synced.get());
+  ASSERT_NO_FATAL_FAILURE(interrupt_sync(handle, ending));
   set("f", handle, *remote.mode("/first"), AttributeChange::Time{0, true});
   ending.open();
   EXPECT_TRUE(close(handle));
@@ -287,12 +292,7 @@ TEST_F(ReplacingTailTest, AnOldModeThatCannotBeKeptIsNoFailure) {
 TEST_F(ReplacingTailTest, TheModeThatTheServerGivesIsSetBehindAnInterruptedCall) {
   const HandleId handle = begin_replacement();
   Gate ending = remote.hold(Op::set_mode, "", test::Moment::before);
-  std::stop_source stop;
-  auto synced =
-      std::async(std::launch::async, [&] { return fs->sync(handle, request(stop.get_token())); });
-  ASSERT_TRUE(ending.await_blocked());
-  stop.request_stop();
-  EXPECT_FALSE(synced.get());
+  ASSERT_NO_FATAL_FAILURE(interrupt_sync(handle, ending));
   set("f", handle, *remote.mode("/second"));
   ending.open();
   EXPECT_TRUE(close(handle));

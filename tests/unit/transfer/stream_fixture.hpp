@@ -11,6 +11,7 @@
 #include "ftpsfs/transfer/write_stream.hpp"
 #include "sizes.hpp"
 #include "support/fake_remote.hpp"
+#include "support/noise.hpp"
 
 namespace ftpsfs::transfer {
 
@@ -20,13 +21,7 @@ using test::Gate;
 using test::Op;
 
 inline std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  std::uint32_t state = 12345;
-  for (char& c : text) {
-    state = state * 1664525U + 1013904223U;
-    c = static_cast<char>(state >> 24U);
-  }
-  return text;
+  return test::noise(size, 12345);
 }
 
 inline Slice slice_of(const std::string& text) {
