@@ -26,7 +26,7 @@ build_ftpsfs() {
     mkdir -p "$build"
     (
         cd "$root"
-        cmake --preset check -B "$build" -DFTPSFS_TESTS=OFF -DFTPSFS_INTEGRATION=OFF
+        cmake --preset release -B "$build" -DFTPSFS_TESTS=OFF -DFTPSFS_INTEGRATION=OFF
         cmake --build "$build" --target ftpsfs -j "$(nproc)"
     ) >"$log" 2>&1 || {
         tail -n 40 "$log" >&2

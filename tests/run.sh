@@ -6,11 +6,12 @@
 #   tests/run.sh                the unit tests plain and under ThreadSanitizer, AddressSanitizer and
 #                               UndefinedBehaviorSanitizer, the fuzz targets for some seconds each, and
 #                               the integration tests: real servers, real mounts
-#   tests/run.sh --full         also: clang-tidy, clang-format, shellcheck, the integration tests under
-#                               AddressSanitizer, a minute for each fuzz target, a crash at each step of
-#                               an upload and of a replay (else at each third), 50,000 operations in the
-#                               manner of fsx on each server, and the Debian package: built, looked over,
-#                               installed and used in a throw-away root
+#   tests/run.sh --full         also: clang-tidy, clang-format, shellcheck, each source file compiled by
+#                               itself, the integration tests under AddressSanitizer, a minute for each
+#                               fuzz target, a crash at each step of an upload and of a replay (else at
+#                               each third), 50,000 operations in the manner of fsx on each server, and
+#                               the Debian package: built, looked over, installed and used in a
+#                               throw-away root
 #   tests/run.sh --quick        the plain unit tests alone
 #   tests/run.sh --no-install   any of these without a look at the installed packages
 #
@@ -132,6 +133,7 @@ case "$mode" in
             stage "formatting" format
             stage "shell scripts" shell_scripts
             stage "clang-tidy" tidy
+            stage "each file by itself" build single
             stage "fuzzing" tests/fuzz/run.sh 60
             stage "integration tests, AddressSanitizer" asan_integration
             stage "Debian package" tests/package/run.sh

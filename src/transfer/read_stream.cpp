@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/log_context.hpp"
 #include "read_stream_core.hpp"
 
