@@ -180,6 +180,15 @@ Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
   if (reply.code == 421) {
     return fail(make_broken(Errc::closed, "the server ended the session: " + reply.text(), 421));
   }
+  if (!owed_.empty() && !ftp::may_answer(owed_.front().rule, reply.code)) {
+    // There was one reply too many before. All later ones would be taken for the answer to the next
+    // command, and a transfer that nobody has asked for would bring its bytes under another name.
+    return fail(make_broken(Errc::protocol_error,
+                            "out of step: the server answered " +
+                                std::string(ftp::verb_of(owed_.front().rule)) + " by " +
+                                reply.text(),
+                            reply.code));
+  }
   if (!reply.is_preliminary() && !owed_.empty()) {
     note_answered(1);
   }
@@ -188,7 +197,8 @@ Result<ftp::Reply> ControlChannel::accept(ftp::Reply reply) {
 
 void ControlChannel::note_command(const ftp::Command& command, SteadyTime now) {
   log::note_session(notes_.session);
-  owed_.push_back({notes_.times != nullptr ? &notes_.times->of(command.verb()) : nullptr, now});
+  owed_.push_back({notes_.times != nullptr ? &notes_.times->of(command.verb()) : nullptr, now,
+                   ftp::answer_rule(command.verb())});
   if (notes_.trace == nullptr && !log::enabled(log::Level::debug)) {
     return;
   }

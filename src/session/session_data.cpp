@@ -36,20 +36,6 @@ bool is_data_trouble(const Error& error) {
                        error.code == Errc::tls_failed || error.code == Errc::truncated));
 }
 
-/// @source RFC 959 §4.2.1: what only data connections give cause to say.
-bool is_about_data(const ftp::Reply& reply) {
-  return reply.is_preliminary() || reply.code == 225 || reply.code == 226 || reply.code == 426;
-}
-
-/// There was one reply too many before: all later ones would be taken for the answer to the next
-/// command, and a transfer that nobody has asked for would bring its bytes under another name.
-Error out_of_step(std::string_view asked, const ftp::Reply& reply) {
-  return make_broken(
-      Errc::protocol_error,
-      fmt::format("out of step: asked for {}, and the server said {}", asked, reply.text()),
-      reply.code);
-}
-
 }  // namespace
 
 // ---- Ports ----
@@ -93,7 +79,9 @@ Result<void> Session::take_port(const ftp::Reply& reply) {
     const bool is_of_another = reply.is_completion() && reply.code != mark_code();
     port_.clear();
     if (is_of_another) {
-      return out_of_step("a port", reply);
+      return make_broken(Errc::protocol_error,
+                         "out of step: asked for a port, and the server said " + reply.text(),
+                         reply.code);
     }
     return {};
   }
@@ -464,9 +452,6 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
   auto& answers = start.result.answers;
   if (answers.size() < order.questions.size()) {
     const ftp::Command& question = order.questions[answers.size()];
-    if (is_about_data(reply)) {
-      return out_of_step(question.verb(), reply);
-    }
     answers.push_back(std::move(reply));
     if (order.questions_must_succeed && !answers.back().is_completion()) {
       return ftp::make_refusal(question.verb(), answers.back());
@@ -495,10 +480,6 @@ Result<void> Session::take_reply(const TransferOrder& order, Start& start, ftp::
   }
   start.answered = true;
   cut_ = owes_transfer();
-  constexpr int kStatus = 21;  // 211 to 215 answer questions
-  if (reply.code / 10 == kStatus) {
-    return out_of_step(order.verb.verb(), reply);
-  }
   if (reply.is_completion() && start.begun) {
     // The end has overtaken the handshake: what the data connection carried was not read. Not to be
     // taken for an empty file or directory.

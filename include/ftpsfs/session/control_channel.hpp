@@ -2,8 +2,9 @@
 //
 // The control connection: commands out, replies in, and the list of replies that the server still
 // owes. That list is what keeps a stale reply from ever answering a later command: after a
-// cancelled dialogue the owed replies are read (settle) or the channel is thrown away. Knows
-// nothing of logins or transfers.
+// cancelled dialogue the owed replies are read (settle) or the channel is thrown away; and a reply
+// that its command cannot have had breaks the channel (reply_sense.hpp). Knows nothing of logins or
+// transfers.
 // Not thread-safe: whoever holds the session's lease uses it.
 // Invariants: whole commands only, in records of at most kMaxRecordBytes; a server that is not
 // known to take more has one record in flight; once broken() the channel answers every call with
@@ -25,6 +26,7 @@
 #include "ftpsfs/ftp/command.hpp"
 #include "ftpsfs/ftp/name_charset.hpp"
 #include "ftpsfs/ftp/reply.hpp"
+#include "ftpsfs/ftp/reply_sense.hpp"
 #include "ftpsfs/net/stream.hpp"
 #include "ftpsfs/session/dialogue_notes.hpp"
 
@@ -146,6 +148,7 @@ class ControlChannel {
   struct Owed {
     VerbTimes::Place* times;  ///< of its verb; null: not measured
     SteadyTime sent;
+    const ftp::AnswerRule* rule;  ///< null: anything may answer it
   };
   void note_command(const ftp::Command& command, SteadyTime now);
   /// @param asked the command that it answers; null: none, or nobody knows which.

@@ -288,6 +288,35 @@ TEST(ControlChannel, AReplyTooManyBreaksTheChannelBeforeTheNextCommand) {
   EXPECT_EQ(peer.finish(), "");
 }
 
+TEST(ControlChannel, AReplyTooManyWithinAFlightDoesNotAnswerTheNextCommand) {
+  ScriptedPeer peer;
+  // The first is the end of a transfer, said twice; taken as it comes, the refusal would be b's.
+  peer.expect_bytes("DELE /a\r\nDELE /b\r\n")
+      .send("226 Done.\r\n550 a stays\r\n250 b is gone\r\n")
+      .expect_end();
+  auto channel = channel_to(peer);
+  const std::vector flight{command("DELE", "/a"), command("DELE", "/b")};
+  auto replies = channel->exchange(flight, soon());
+  ASSERT_FALSE(replies);
+  EXPECT_EQ(replies.error().code, Errc::protocol_error);
+  EXPECT_NE(replies.error().text.find("DELE by 226 Done."), std::string::npos)
+      << replies.error().text;
+  EXPECT_TRUE(channel->broken());
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
+TEST(ControlChannel, APreliminaryReplyWhereNoTransferBeginsIsOneTooMany) {
+  ScriptedPeer peer;
+  peer.expect("SIZE /a").reply("150 Here it comes").expect_end();
+  auto channel = channel_to(peer);
+  auto reply = channel->exchange(command("SIZE", "/a"), soon());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::protocol_error);
+  channel.reset();
+  EXPECT_EQ(peer.finish(), "");
+}
+
 TEST(ControlChannel, TheEndOfTheConnectionIsClosed) {
   ScriptedPeer peer;
   peer.expect("NOOP").close();
