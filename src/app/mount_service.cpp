@@ -161,6 +161,10 @@ class MountHandler final : public ControlHandler {
     if (courier_ != nullptr) {
       FTPSFS_TRY_ASSIGN(
           report, answer_uploads(*courier_, verb, path, Wait::for_at_most(plan_.options.timeout)));
+    } else if (verb == ControlVerb::retry_uploads) {
+      return make_error(Errc::unsupported,
+                        "there is no journal to try again, as this mount is without -o writeback; "
+                        "what is kept for recovery comes out by --export=DIR");
     }
     FTPSFS_TRY(answer_rescued(plan_.staging_directory, plan_.url.fsname(), verb, path, report));
     return report;

@@ -169,6 +169,8 @@ def test_what_a_full_server_refuses_of_a_local_copy_is_kept(small_box):
     shelf.mkdir()
     told = uploads()
     assert f"/{box.name}/big" in told and str(sidecar.with_suffix(".data")) in told and "1 refused" in told
+    retried = box.run([binary(), "uploads", "--retry", mount], check=False)
+    assert retried.returncode == 32 and b"without -o writeback" in retried.stderr
     assert "1 refused" in uploads("--failed", f"--export={shelf}")
     assert (shelf / "big").read_bytes() == data
     assert "0 refused" in uploads("--discard")

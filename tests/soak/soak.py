@@ -307,7 +307,9 @@ class Soak:
         self.seed = args.seed
         self.chance = random.Random(args.seed)
         self.faults = collections.Counter()
-        self.until = time.monotonic() + args.minutes * 60
+        self.begun = time.monotonic()
+        self.until = self.begun + args.minutes * 60
+        self.usages = []  # of all places, as time goes on
         self.answers = multiprocessing.Queue()
         pki = Pki(folder / "pki")
         options = {"timeout": 6, "connect_timeout": 6, **dict(word.partition("=")[::2] for word in args.option)}
@@ -350,11 +352,20 @@ class Soak:
     def make_faults(self):
         while time.monotonic() < self.until and all(process.is_alive() for process in self.processes):
             time.sleep(self.chance.uniform(1, 10))
+            self.note_usage()
             place = self.chance.choice(self.places)
             fault = self.chance.choice(Place.FAULTS)
             self.faults[fault.__name__] += 1
             print(f"{time.strftime('%T')} {place.name}: {fault.__name__}", flush=True)
             fault(place, self.chance)
+
+    def note_usage(self):
+        """Twelve times in all."""
+        if time.monotonic() < self.begun + (len(self.usages) + 1) * (self.until - self.begun) / 12:
+            return
+        self.usages.append({place.name: place.usage() for place in self.places if place.box.last.alive()})
+        for name, now in self.usages[-1].items():
+            print(f"{time.strftime('%T')} {name}: " + ", ".join(f"{what} {value}" for what, value in now.items()), flush=True)
 
     def join(self):
         """Waits for all workers. @return what was wrong."""
