@@ -110,6 +110,7 @@ class Row:
     title = ""
     values = (Value(""),)
     limit_s = 300.0  # for one program's turn, without mounting
+    lasts_s = 0.0  # of that turn, whoever's it is: counts for nobody's limit
     series = None  # growth: the plot that this row is a point of,
     x = None  # and where
     connections = None  # that the program may have; None: its default

@@ -140,7 +140,7 @@ class Whole:
         ways = self.ways(bench)
         rows = self.chosen(bench)
         for number, row in enumerate(rows, 1):
-            row.limit_s = self.arguments.limit
+            row.limit_s = self.arguments.limit + row.lasts_s
             self.say(f"{bench.server_name}, {bench.place}: row {number} of {len(rows)}: {row.title}")
             self.results.tell_row(row)
             self.measure_row(bench, row, ways)

@@ -35,6 +35,10 @@ class Idle(Row):
     def title(self):
         return f"idle for {self.sizes.idle_s:g} s"
 
+    @property
+    def lasts_s(self):
+        return self.sizes.idle_s
+
     def by_mount(self, mnt, way):
         before = way.usage()
         time.sleep(self.sizes.idle_s)

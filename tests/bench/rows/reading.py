@@ -27,6 +27,10 @@ class AtRandom(Row):
         return f"{self.block >> 10} KiB at random in {self.mebibytes} MiB, for {self.sizes.random_s:g} s"
 
     @property
+    def lasts_s(self):
+        return self.sizes.random_s
+
+    @property
     def mebibytes(self):
         return self.sizes.large_over_link_mib if self.bench.wan else self.sizes.large_mib
 
