@@ -309,7 +309,7 @@ class Soak:
         self.faults = collections.Counter()
         self.begun = time.monotonic()
         self.until = self.begun + args.minutes * 60
-        self.usages = []  # of all places, as time goes on
+        self.usage_due = self.begun  # told twelve times, as time goes on
         self.answers = multiprocessing.Queue()
         pki = Pki(folder / "pki")
         options = {"timeout": 6, "connect_timeout": 6, **dict(word.partition("=")[::2] for word in args.option)}
@@ -352,20 +352,21 @@ class Soak:
     def make_faults(self):
         while time.monotonic() < self.until and all(process.is_alive() for process in self.processes):
             time.sleep(self.chance.uniform(1, 10))
-            self.note_usage()
+            self.tell_usage()
             place = self.chance.choice(self.places)
             fault = self.chance.choice(Place.FAULTS)
             self.faults[fault.__name__] += 1
             print(f"{time.strftime('%T')} {place.name}: {fault.__name__}", flush=True)
             fault(place, self.chance)
 
-    def note_usage(self):
-        """Twelve times in all."""
-        if time.monotonic() < self.begun + (len(self.usages) + 1) * (self.until - self.begun) / 12:
+    def tell_usage(self):
+        if time.monotonic() < self.usage_due:
             return
-        self.usages.append({place.name: place.usage() for place in self.places if place.box.last.alive()})
-        for name, now in self.usages[-1].items():
-            print(f"{time.strftime('%T')} {name}: " + ", ".join(f"{what} {value}" for what, value in now.items()), flush=True)
+        self.usage_due += (self.until - self.begun) / 12
+        for place in self.places:
+            if place.box.last.alive():
+                told = ", ".join(f"{what} {value}" for what, value in place.usage().items())
+                print(f"{time.strftime('%T')} {place.name}: {told}", flush=True)
 
     def join(self):
         """Waits for all workers. @return what was wrong."""
