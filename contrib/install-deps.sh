@@ -9,7 +9,7 @@
 #   test    also what tests/run.sh runs
 #   bench   build and test, and what tests/bench/run.sh runs: Google Benchmark, gnuplot, and programs to
 #           compare with, as far as the distribution has them
-#   full    also what tests/run.sh --full runs: linters, fio and the like
+#   full    also what tests/run.sh --full runs: linters, fio, Google Benchmark and the like
 #
 # Asks dpkg first: when nothing is missing it uses neither the network nor sudo.
 set -euo pipefail
@@ -25,7 +25,7 @@ test_packages=(
     scdoc man-db mandoc bash-completion zsh fish systemd
 )
 bench_packages=(libbenchmark-dev gnuplot-nox curl lftp rclone sshfs openssh-client bindfs git rsync)
-full_packages=(fio clang-tidy clang-format shellcheck dpkg-dev debhelper lintian)
+full_packages=(fio libbenchmark-dev clang-tidy clang-format shellcheck dpkg-dev debhelper lintian)
 
 installed() {
     local state

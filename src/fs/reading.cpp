@@ -93,14 +93,17 @@ std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outda
     // As all of them are read from now on: what is given later may be of a later version.
     const PageSource source{gives_pages_ ? services_.page_gates.gate(ino_) : nullptr, version_,
                             epoch_};
-    const auto leftovers = [weak = weak_from_this(), source](transfer::Leftover pages) {
-      if (const auto self = weak.lock()) {
-        self->give_pages(std::move(pages), source);
-      }
-    };
+    transfer::Leftovers leftovers;
+    if (source.gate) {
+      leftovers = [weak = weak_from_this(), source](transfer::Leftover pages) {
+        if (const auto self = weak.lock()) {
+          self->give_pages(std::move(pages), source);
+        }
+      };
+    }
     outdated = std::move(handle.reader);
-    handle.reader = std::make_shared<transfer::FileReader>(make_stream, services_.pace,
-                                                           services_.limits.lanes, leftovers);
+    handle.reader = std::make_shared<transfer::FileReader>(
+        make_stream, services_.pace, services_.limits.lanes, std::move(leftovers));
     handle.reader_epoch = epoch_;
   }
   return handle.reader;

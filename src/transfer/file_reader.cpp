@@ -1,20 +1,34 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/transfer/file_reader.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <bit>
+#include <system_error>
 #include <utility>
+
+#include "ftpsfs/base/log.hpp"
+#include "sweep.hpp"
 
 namespace ftpsfs::transfer {
 namespace {
 
 /// Jumps before a program is believed to read at random: until then one lane follows it.
 constexpr unsigned kRandom = 2;
+/// Jumps that are worth a sweep, where the file could stay in memory.
+constexpr unsigned kSweeps = 8;
 /// What the first jump brings; each further one twice as much, up to the cost of a transfer.
 constexpr std::uint64_t kFirstRegion = 128ULL << 10;
 constexpr std::uint64_t kLargestRegion = 4ULL << 20;
 /// A file no larger than this is read whole when it is touched a second time.
 constexpr std::uint64_t kSmallFile = 1ULL << 20;
+
+/// A larger file would push others out of the kernel's memory, and perhaps itself.
+std::uint64_t most_swept() {
+  const auto pages = std::max(::sysconf(_SC_PHYS_PAGES), 0L);
+  const auto page = std::max(::sysconf(_SC_PAGESIZE), 0L);
+  return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) / 4;
+}
 
 }  // namespace
 
@@ -24,6 +38,8 @@ FileReader::FileReader(MakeStream make_stream, const Pace& pace, std::size_t mos
       pace_(pace),
       most_lanes_(std::max<std::size_t>(most_lanes, 1)),
       leftovers_(std::move(leftovers)) {}
+
+FileReader::~FileReader() = default;
 
 std::optional<Slices> FileReader::find(std::uint64_t offset, std::size_t size,
                                        std::optional<std::uint64_t> expected_size) {
@@ -86,6 +102,7 @@ FileReader::Lane& FileReader::choose(std::uint64_t offset, std::size_t size,
     if (lane.stream->was_read_in_sequence()) {
       jumps_ = 0;
     }
+    sweep(expected_size);
     left = lane.stream->jump(region_of(offset, size, expected_size));
   }
   return lane;  // else the stream lets those who wait have their bytes first
@@ -106,19 +123,57 @@ FileReader::Lane& FileReader::lane_to_move() {
   return is_at_rest || lanes_.size() >= most_lanes_ ? best : add_lane();
 }
 
+bool FileReader::is_sweeping() const {
+  return sweep_ && !sweep_->is_over();
+}
+
+/// A program that goes on to jump will have jumped to most of the file in the end, each time for
+/// what a new transfer costs. So the rest is brought beside it, as much for each jump as that
+/// costs.
+void FileReader::sweep(std::optional<std::uint64_t> expected_size) {
+  if (jumps_ < kSweeps || !leftovers_ || !expected_size) {
+    return;
+  }
+  std::uint64_t due = pace_.restart_bytes();
+  if (!sweep_ && *expected_size > kSmallFile && *expected_size <= most_swept() && most_lanes_ > 1) {
+    try {
+      sweep_ = std::make_unique<Sweep>(make_stream_(), *expected_size, leftovers_);
+    } catch (const std::system_error& error) {
+      log::debug("no thread for a sweep: {}", error.what());
+    }
+    due *= jumps_;
+  }
+  if (sweep_) {
+    sweep_->grant(due);
+  }
+}
+
+/// What lies behind the place: who waits for its bytes does not wait for others in front of them.
+/// Before a place that was read, what lies in front of it: the program reads backwards.
 Region FileReader::region_of(std::uint64_t offset, std::size_t size,
                              std::optional<std::uint64_t> expected_size) {
   const bool at_random = jumps_ >= kRandom;
-  const std::uint64_t worth =
-      std::min({kFirstRegion << std::min(jumps_, 8U), pace_.restart_bytes(), kLargestRegion});
+  const std::uint64_t grown = is_sweeping() ? kFirstRegion : kFirstRegion << std::min(jumps_, 8U);
+  const std::uint64_t worth = std::min({grown, pace_.restart_bytes(), kLargestRegion});
   ++jumps_;
   if (expected_size && *expected_size <= kSmallFile) {
     return Region{0, offset, *expected_size, false};
   }
-  const std::uint64_t unit = std::bit_floor(std::max(worth, kFirstRegion));
-  const std::uint64_t begin = offset / unit * unit;
-  const std::uint64_t end = std::max(begin + unit, offset + size);
+  const std::uint64_t most = std::max(worth, kFirstRegion);
+  const std::uint64_t end_of_read = offset + size;
+  const bool backwards = goes_backwards(offset, most);
+  const std::uint64_t first = backwards ? end_of_read - std::min(end_of_read, most) : offset;
+  const std::uint64_t begin = std::min(first, offset) / kPageBytes * kPageBytes;
+  const std::uint64_t end = backwards ? end_of_read : std::max(begin + most, end_of_read);
   return Region{begin, offset, end, at_random && expected_size && end < *expected_size};
+}
+
+/// Does a lane's window begin less than so far behind the offset?
+bool FileReader::goes_backwards(std::uint64_t offset, std::uint64_t most) const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [offset, most](const Lane& lane) {
+    const std::uint64_t begin = lane.stream->begin();
+    return offset < begin && begin - offset <= most;
+  });
 }
 
 }  // namespace ftpsfs::transfer

@@ -15,7 +15,6 @@
 namespace ftpsfs::transfer {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 /// Parallel reads of a program that reads in sequence are not further apart.
 constexpr std::uint64_t kOneReader = 2ULL << 20;
 
@@ -161,9 +160,9 @@ std::optional<Leftover> ReadStream::Core::jump(const Region& region) {
 }
 
 std::optional<Leftover> ReadStream::Core::leftover() const {
-  const std::uint64_t begin = (window_.begin() + kPage - 1) / kPage * kPage;
+  const std::uint64_t begin = (window_.begin() + kPageBytes - 1) / kPageBytes * kPageBytes;
   // Not the last one, of which only a part is the file's: should it grow, that part is other bytes.
-  const std::uint64_t end = window_.end() / kPage * kPage;
+  const std::uint64_t end = window_.end() / kPageBytes * kPageBytes;
   if (!has_region() || begin >= end) {
     return std::nullopt;
   }
@@ -251,6 +250,10 @@ ReadStream::~ReadStream() {
 
 std::optional<std::uint64_t> ReadStream::distance_to(std::uint64_t offset) const {
   return core_->distance_to(offset);
+}
+
+std::uint64_t ReadStream::begin() const {
+  return core_->begin();
 }
 
 void ReadStream::on_brought(Leftovers brought) {

@@ -45,6 +45,10 @@ class ReadStream::Core final : public std::enable_shared_from_this<ReadStream::C
     return reachable(offset) ? std::optional(offset - std::min(offset, window_.end()))
                              : std::nullopt;
   }
+  std::uint64_t begin() const {
+    const MutexLock lock(mutex_);
+    return window_.begin();
+  }
   bool is_idle() const {
     const MutexLock lock(mutex_);
     return waiting_ == 0 && (!pumping_ || is_full_);

@@ -3,7 +3,8 @@
 // Reading one file wherever a program likes: a few ReadStreams ("lanes"), so that readers of
 // distant regions do not drag one transfer to and fro, and a jump may leave its lane to bring what
 // else is worth having there. How much that is grows with the jumps, up to what a new transfer
-// costs: at the worst twice the bytes, at the best none of the later jumps costs anything.
+// costs: at the worst twice the bytes, at the best none of the later jumps costs anything. Beside a
+// program that goes on to jump the whole file is brought (Sweep), in place of larger regions.
 //
 // What a jump has brought is given away, with what nobody asked for, as soon as it is there.
 //
@@ -26,15 +27,17 @@
 
 namespace ftpsfs::transfer {
 
+class Sweep;
+
 class FileReader {
  public:
   /// Makes a lane.
   using MakeStream = std::function<std::unique_ptr<ReadStream>()>;
 
-  /// @param leftovers may be empty
+  /// @param leftovers may be empty: then nothing is brought but for who reads
   FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes, Leftovers leftovers);
   /// Cuts running transfers.
-  ~FileReader() = default;
+  ~FileReader();
   FileReader(const FileReader&) = delete;
   FileReader& operator=(const FileReader&) = delete;
 
@@ -69,6 +72,9 @@ class FileReader {
   Lane& lane_to_move() FTPSFS_REQUIRES(mutex_);
   Region region_of(std::uint64_t offset, std::size_t size,
                    std::optional<std::uint64_t> expected_size) FTPSFS_REQUIRES(mutex_);
+  void sweep(std::optional<std::uint64_t> expected_size) FTPSFS_REQUIRES(mutex_);
+  bool is_sweeping() const FTPSFS_REQUIRES(mutex_);
+  bool goes_backwards(std::uint64_t offset, std::uint64_t most) const FTPSFS_REQUIRES(mutex_);
 
   const MakeStream make_stream_;
   const Pace& pace_;
@@ -78,6 +84,7 @@ class FileReader {
   Mutex mutex_;
   std::deque<Lane> lanes_ FTPSFS_GUARDED_BY(mutex_);  ///< none is ever removed, or moves
   std::uint64_t reads_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  std::unique_ptr<Sweep> sweep_ FTPSFS_GUARDED_BY(mutex_);
   unsigned jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of late, without long reading in between
 };
 

@@ -68,7 +68,10 @@ struct Region {
   bool is_enough = false;
 };
 
-/// What a jump has brought beside what was asked for: whole pages of 4 KiB.
+/// What programs and kernels read at random, at least.
+inline constexpr std::uint64_t kPageBytes = 4096;
+
+/// What a jump has brought beside what was asked for: whole pages.
 struct Leftover {
   std::uint64_t offset = 0;
   Slices bytes;
@@ -105,6 +108,8 @@ class ReadStream {
   /// How far ahead of the window the byte is: 0 inside it. nullopt: so far, or behind it, that only
   /// a new transfer brings it.
   std::optional<std::uint64_t> distance_to(std::uint64_t offset) const;
+  /// The first byte of the window.
+  std::uint64_t begin() const;
   /// Nobody waits for bytes, and none are being brought.
   bool is_idle() const;
   /// Since the last jump, well beyond what that was to bring?

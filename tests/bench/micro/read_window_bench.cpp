@@ -47,8 +47,12 @@ void ReadWindow(benchmark::State& state) {
   const auto piece = static_cast<std::size_t>(state.range(0));
   for (auto _ : state) {
     transfer::ReadStream stream(
-        server.remote, [] { return remote::RemotePath::parse("/f"); },
-        [](const remote::FileVersion&, std::uint64_t) { return Result<void>(); }, budget, pace, {});
+        server.remote,
+        transfer::origin_of([] { return remote::RemotePath::parse("/f"); },
+                            [](const remote::FileVersion&, std::uint64_t, transfer::Overlap) {
+                              return Result<void>();
+                            }),
+        budget, pace, {});
     for (std::uint64_t offset = 0; offset < kFileEnd; offset += piece) {
       const auto slices = stream.read(offset, piece, kFileEnd, patience());
       if (!slices || total_bytes(*slices) != piece) {

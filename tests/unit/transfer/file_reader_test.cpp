@@ -100,8 +100,10 @@ TEST_F(FileReaderTest, JumpsBringMoreAndMoreUntilTheyCostNothing) {
   std::size_t asked = 0;
   for (const std::uint64_t page : pages) {
     for (const auto& [offset, size] : take_left()) {
-      const auto first = kept.begin() + static_cast<std::ptrdiff_t>(offset / kPage);
-      std::fill(first, first + static_cast<std::ptrdiff_t>(size / kPage), true);
+      for (std::uint64_t of = offset; of < std::min(offset + size, pages.size() * kPage);
+           of += kPage) {
+        kept[of / kPage] = true;
+      }
     }
     if (!kept[page]) {
       ++asked;
@@ -118,10 +120,60 @@ TEST_F(FileReaderTest, WhatAJumpBringsIsGivenAway) {
   read(40 * kMebibyte + 5 * 4096);
   const auto left = await_left();
   ASSERT_EQ(left.size(), 1U);
-  EXPECT_EQ(left.begin()->first, 40 * kMebibyte) << "the region begins before what was asked for";
+  EXPECT_EQ(left.begin()->first, 40 * kMebibyte + 5 * 4096) << "nothing comes before what is read";
   EXPECT_GE(left.begin()->second, 128U << 10U);
   read(20 * kMebibyte);
   EXPECT_EQ(await_left().begin()->first, 20 * kMebibyte) << "each of them once";
+}
+
+/// What the sweep has brought: it begins where the file does.
+TEST_F(FileReaderTest, BesideAProgramThatJumpsTheFileIsSweptAsFarAsItHasJumped) {
+  open(4);
+  const std::uint64_t a_jump = pace.restart_bytes();
+  std::map<std::uint64_t, std::size_t> brought;
+  std::uint64_t swept = 0;
+  const auto look = [&] {
+    brought.merge(take_left());
+    for (auto next = brought.find(swept); next != brought.end(); next = brought.find(swept)) {
+      swept += next->second;
+    }
+    return swept;
+  };
+  constexpr std::uint64_t kJumps = 12;
+  for (std::uint64_t jump = 1; jump <= kJumps; ++jump) {
+    read((64 - 5 * jump) * kMebibyte + 4096);
+    EXPECT_LE(look(), jump * a_jump);
+  }
+  const auto limit = patience();
+  while (look() < (kJumps - 2) * a_jump && !limit.expired()) {
+    std::this_thread::yield();
+  }
+  EXPECT_GE(swept, (kJumps - 2) * a_jump);
+  EXPECT_LE(remote_.most_connections(), 5U);
+}
+
+TEST_F(FileReaderTest, WhatNobodyKeepsIsNotSwept) {
+  FileReader at_random([this] { return StreamFixture::reader(remote_); }, pace, 4, {});
+  std::uint64_t jumps = 0;
+  for (std::uint64_t place = 60; place > 0; place -= 5) {
+    ASSERT_TRUE(at_random.read(place * kMebibyte, 4096, data_.size(), patience()));
+    ++jumps;
+  }
+  EXPECT_LE(transfers(), jumps);
+}
+
+TEST_F(FileReaderTest, ASweepUnderWayEndsWithTheReader) {
+  open(4);
+  for (std::uint64_t place = 60; place > 20; place -= 5) {
+    read(place * kMebibyte);
+  }
+  Gate gate = remote_.hold(Op::read);
+  std::jthread ninth([this] { read(10 * kMebibyte); });
+  ASSERT_TRUE(gate.await_blocked());
+  gate.open();
+  ninth.join();
+  reader_.reset();
+  EXPECT_EQ(remote_.connections(), 0U);
 }
 
 /// Where the server can end a download early: no transfer waits for somebody to read on.

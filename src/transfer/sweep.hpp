@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// Brings a whole file beside a program that reads it at random, from its beginning to its end, and
+// gives it away. It gets on by what it is granted: each jump grants as much as the jump itself has
+// cost, so that what nobody reads in the end costs no more than what was read.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/transfer/read_stream.hpp"
+
+namespace ftpsfs::transfer {
+
+class Sweep {
+ public:
+  /// @param size of the file, bytes. A page of which the file has only a part is not brought:
+  /// should the file grow, the rest of that page is other bytes.
+  /// @throws std::system_error when there is no thread for it.
+  Sweep(std::unique_ptr<ReadStream> stream, std::uint64_t size, Leftovers give);
+  /// Cuts its transfer.
+  ~Sweep();
+  Sweep(const Sweep&) = delete;
+  Sweep& operator=(const Sweep&) = delete;
+
+  /// It may bring so many bytes more.
+  void grant(std::uint64_t bytes);
+  /// All of it is there, or no more is to come: whoever needs bytes asks for them, and is told why.
+  bool is_over() const { return is_over_; }
+
+ private:
+  void run(const std::stop_token& stop);
+  bool bring(std::uint64_t begin, std::uint64_t end, const std::stop_token& stop);
+
+  const std::unique_ptr<ReadStream> stream_;
+  const std::uint64_t size_;
+  const std::uint64_t end_;  ///< of the last whole page
+  const Leftovers give_;
+  std::atomic<bool> is_over_ = false;
+
+  Mutex mutex_;
+  ConditionVariable granted_more_;
+  std::uint64_t granted_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< from the file's beginning
+
+  std::jthread thread_;  ///< the last member: it uses the others
+};
+
+}  // namespace ftpsfs::transfer
