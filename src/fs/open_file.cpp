@@ -329,7 +329,7 @@ void OpenFile::begin_replacement() {
   }
   if (const auto* streaming = std::get_if<Streaming>(&before)) {
     if (!streaming->temporary.empty() && streaming->stream->started()) {
-      remove_temporary(streaming->temporary);
+      remove_temporary(streaming->temporary, services_.own_wait());
     }
   }
 }
@@ -526,7 +526,7 @@ Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::
     ++epoch_;
   }
   if (!streaming.temporary.empty()) {
-    remove_temporary(streaming.temporary);
+    remove_temporary(streaming.temporary, services_.own_wait());
   }
   return {};
 }
@@ -538,12 +538,12 @@ Result<void> OpenFile::leave_stuck(const Streaming& streaming, const std::stop_t
   if (all_ours && streaming.stream->accepted() == total_bytes(rest)) {
     // All of it is here. What the server may have of it goes first: the upload that follows may
     // hold the only session.
-    remove_temporary(streaming.temporary);
+    remove_temporary(streaming.temporary, services_.own_wait());
     Streaming fresh = make_stream(remote::WriteMode::replace, 0, temporary_for(true));
     for (const Slice& slice : rest) {
       if (auto written = fresh.stream->write(slice, services_.own_wait()); !written) {
         fresh.stream->abandon();
-        remove_temporary(fresh.temporary);
+        remove_temporary(fresh.temporary, services_.own_wait());
         return written;
       }
     }
@@ -554,7 +554,7 @@ Result<void> OpenFile::leave_stuck(const Streaming& streaming, const std::stop_t
       FTPSFS_TRY(copy->write(copy->size(), slice.bytes));
     }
     next = Staged{std::move(copy), true, all_ours};
-    remove_temporary(streaming.temporary);
+    remove_temporary(streaming.temporary, services_.own_wait());
   }
   const MutexLock lock(mutex_);
   on_server_ = on_server_ || streaming.temporary.empty();

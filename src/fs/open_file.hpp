@@ -304,24 +304,28 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::optional<std::uint16_t> mode_to_send(bool to_hidden_name) const FTPSFS_REQUIRES(mutex_);
   Result<void> install(remote::FinishedUpload end, remote::UploadTail tail,
                        const std::string& temporary);
+  /// For all together that follows an upload's bytes.
+  Wait wait_behind(const remote::FinishedUpload& end) const;
   Result<void> put_in_place(const std::string& temporary, remote::UploadTail& tail,
-                            remote::FinishedUpload& end);
+                            remote::FinishedUpload& end, const Wait& wait);
   Result<void> move_part(const remote::RemotePath& part, remote::UploadTail& tail,
-                         remote::FinishedUpload& end);
+                         remote::FinishedUpload& end, const Wait& wait);
   void set_mode_of_part(const remote::RemotePath& part, remote::UploadTail& tail,
-                        remote::FinishedUpload& end);
+                        remote::FinishedUpload& end, const Wait& wait);
   void apply_tail(const remote::RemotePath& path, bool made_file, const remote::UploadTail& tail,
-                  remote::FinishedUpload& end);
+                  remote::FinishedUpload& end, const Wait& wait);
   void apply_mode(const remote::RemotePath& path, bool made_file, const remote::UploadTail& tail,
-                  const remote::FinishedUpload& end);
+                  const remote::FinishedUpload& end, const Wait& wait);
   void apply_mtime(const remote::RemotePath& path, const remote::UploadTail& tail,
-                   remote::FinishedUpload& end);
-  void learn_mode(const remote::RemotePath& path);
+                   remote::FinishedUpload& end, const Wait& wait);
+  void learn_mode(const remote::RemotePath& path, const Wait& wait);
   void remember_published(const remote::FileVersion& version);
   void note_whole(const remote::RemotePath& path);
   Result<void> settle_verdict(Result<void> outcome);
   void forget_verdict() FTPSFS_REQUIRES(mutex_);
-  void remove_temporary(const std::string& temporary);
+  void remove_temporary(const std::string& temporary, const Wait& wait);
+  /// Behind `failure`, which a program waits to be told of.
+  void clear_away(const std::string& temporary, const Error& failure);
 
   Services& services_;
   const Ino ino_;

@@ -53,7 +53,7 @@ Result<void> OpenFile::begin_upload(const std::stop_token& stop, std::uint64_t f
     return std::move(begun).error();
   }
   streaming->stream->abandon();
-  remove_temporary(streaming->temporary);
+  clear_away(streaming->temporary, begun.error());
   {
     const MutexLock lock(mutex_);
     content_ = OnServer{};
@@ -82,7 +82,7 @@ Result<void> OpenFile::publish_stream(const Streaming& streaming, const std::sto
   } else {
     installed = std::move(end).error();
     streaming.stream->abandon();
-    remove_temporary(streaming.temporary);
+    clear_away(streaming.temporary, installed.error());
   }
   {
     // The bytes of a failed stream are gone; what the server has stays what it was, or, under a
@@ -108,21 +108,21 @@ Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token&
   };
   auto end = send();
   if (!end && is_for_another_name(end.error(), services_.remote.traits())) {
-    remove_temporary(temporary);
+    remove_temporary(temporary, services_.own_wait());
     temporary = temporary_for(true);
     tail = tail_for(temporary);
     end = send();
   }
   if (!end && end.error().code == Errc::cancelled) {
-    remove_temporary(temporary);
+    remove_temporary(temporary, services_.own_wait());
     return std::move(end).error();
   }
   Result<void> installed;
   if (end) {
     installed = install(*std::move(end), tail, temporary);
   } else {
-    remove_temporary(temporary);
     installed = std::move(end).error();
+    clear_away(temporary, installed.error());
   }
   if (installed) {
     const MutexLock lock(mutex_);
@@ -139,31 +139,41 @@ Result<void> OpenFile::install(remote::FinishedUpload end, remote::UploadTail ta
     const MutexLock lock(mutex_);
     is_new = !on_server_;
   }
+  const Wait wait = wait_behind(end);
   if (!temporary.empty()) {
-    FTPSFS_TRY(put_in_place(temporary, tail, end));
+    FTPSFS_TRY(put_in_place(temporary, tail, end, wait));
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
   if (is_new && services_.new_file_mode == 0 && !services_.remote.traits().writes_back) {
-    learn_mode(path);
+    learn_mode(path, wait);
   }
-  apply_tail(path, is_new || !temporary.empty(), tail, end);
+  apply_tail(path, is_new || !temporary.empty(), tail, end, wait);
   remember_published(end.version);
   note_whole(path);
   return {};
 }
 
+/// A server that hung with mode or time, which travel with the bytes, has had half of it.
+Wait OpenFile::wait_behind(const remote::FinishedUpload& end) const {
+  const auto hung = [](const std::optional<Result<void>>& set) {
+    return set && !*set && is_link_failure(set->error().code);
+  };
+  const Wait wait = services_.own_wait();
+  return hung(end.mode_set) || hung(end.mtime_set) ? Services::half_of(wait) : wait;
+}
+
 Result<void> OpenFile::put_in_place(const std::string& temporary, remote::UploadTail& tail,
-                                    remote::FinishedUpload& end) {
+                                    remote::FinishedUpload& end, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(const remote::RemotePath part, sibling_path(temporary)());
-  auto moved = move_part(part, tail, end);
+  auto moved = move_part(part, tail, end, wait);
   if (!moved) {
     // A directory above may have been renamed meanwhile.
     if (const auto now = sibling_path(temporary)(); now && *now != part) {
-      moved = move_part(*now, tail, end);
+      moved = move_part(*now, tail, end, wait);
     }
   }
   if (!moved) {
-    remove_temporary(temporary);
+    clear_away(temporary, moved.error());
     return moved;
   }
   // What is refused for a hidden name may be granted for the file's own.
@@ -176,10 +186,10 @@ Result<void> OpenFile::put_in_place(const std::string& temporary, remote::Upload
 }
 
 Result<void> OpenFile::move_part(const remote::RemotePath& part, remote::UploadTail& tail,
-                                 remote::FinishedUpload& end) {
+                                 remote::FinishedUpload& end, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
-  set_mode_of_part(part, tail, end);
-  return rename_over(services_, part, path, services_.own_wait());
+  set_mode_of_part(part, tail, end, wait);
+  return rename_over(services_, part, path, wait);
 }
 
 void OpenFile::remember_published(const remote::FileVersion& version) {
@@ -264,7 +274,14 @@ void OpenFile::forget_verdict() {
   bytes_lost_ = false;
 }
 
-void OpenFile::remove_temporary(const std::string& temporary) {
+void OpenFile::clear_away(const std::string& temporary, const Error& failure) {
+  // A server that has just been waited for in vain hardly answers now.
+  const Wait wait = services_.own_wait();
+  remove_temporary(
+      temporary, is_link_failure(failure.code) ? Services::half_of(Services::half_of(wait)) : wait);
+}
+
+void OpenFile::remove_temporary(const std::string& temporary, const Wait& wait) {
   if (temporary.empty()) {
     return;
   }
@@ -272,7 +289,7 @@ void OpenFile::remove_temporary(const std::string& temporary) {
   if (!path) {
     return;
   }
-  const auto removed = services_.remote.remove_file(*path, services_.own_wait());
+  const auto removed = services_.remote.remove_file(*path, wait);
   if (!removed && removed.error().code != Errc::not_found) {
     ++services_.left_behind;
     log::info("{}: left behind: {}", path->str(), removed.error().text);

@@ -69,6 +69,11 @@ struct Services {
     // What waits behind a journal is not the remote's to end.
     return Wait::for_at_most(remote.traits().writes_back ? settings.timeout : limits.stall_timeout);
   }
+  /// For a step that may fail without harm: those behind it must have time, too.
+  static Wait half_of(const Wait& wait) {
+    const auto left = std::chrono::duration_cast<Duration>(wait.deadline - SteadyClock::now());
+    return wait.is_endless() ? wait : wait.no_longer_than(left / 2);
+  }
   /// What is left of a program's wait, for what must be finished once begun.
   Wait deaf(const Wait& wait) const {
     return wait.is_endless() ? own_wait() : wait.uncancellable();

@@ -91,7 +91,7 @@ std::optional<std::uint16_t> OpenFile::mode_to_send(bool to_hidden_name) const {
 
 /// Before the rename: nobody shall see the new content under weaker permissions.
 void OpenFile::set_mode_of_part(const remote::RemotePath& part, remote::UploadTail& tail,
-                                remote::FinishedUpload& end) {
+                                remote::FinishedUpload& end, const Wait& wait) {
   std::optional<std::uint16_t> mode;
   bool is_kept = false;
   {
@@ -105,7 +105,7 @@ void OpenFile::set_mode_of_part(const remote::RemotePath& part, remote::UploadTa
   }
   if (!carried(tail.mode, *mode, end.mode_set)) {
     tail.mode = mode;
-    end.mode_set = services_.remote.set_mode(part, *mode, services_.own_wait());
+    end.mode_set = services_.remote.set_mode(part, *mode, Services::half_of(wait));
   }
   if (is_kept && !*end.mode_set) {
     log::info("{}: the old mode could not be kept: {}", part.str(), end.mode_set->error().text);
@@ -114,8 +114,8 @@ void OpenFile::set_mode_of_part(const remote::RemotePath& part, remote::UploadTa
 
 /// The first new file of a mount shows what mode the server gives, so that later ones need a
 /// command only when the program wants another.
-void OpenFile::learn_mode(const remote::RemotePath& path) {
-  const auto entry = services_.remote.stat(path, services_.own_wait());
+void OpenFile::learn_mode(const remote::RemotePath& path, const Wait& wait) {
+  const auto entry = services_.remote.stat(path, Services::half_of(wait));
   if (entry && entry->mode) {
     services_.new_file_mode = *entry->mode;
   }
@@ -124,13 +124,15 @@ void OpenFile::learn_mode(const remote::RemotePath& path) {
 /// What did not travel with the upload is set now. What the link's death keeps from the server
 /// stays owed, for the next publishing.
 void OpenFile::apply_tail(const remote::RemotePath& path, bool made_file,
-                          const remote::UploadTail& tail, remote::FinishedUpload& end) {
-  apply_mode(path, made_file, tail, end);
-  apply_mtime(path, tail, end);
+                          const remote::UploadTail& tail, remote::FinishedUpload& end,
+                          const Wait& wait) {
+  apply_mode(path, made_file, tail, end, Services::half_of(wait));
+  apply_mtime(path, tail, end, wait);
 }
 
 void OpenFile::apply_mode(const remote::RemotePath& path, bool made_file,
-                          const remote::UploadTail& tail, const remote::FinishedUpload& end) {
+                          const remote::UploadTail& tail, const remote::FinishedUpload& end,
+                          const Wait& wait) {
   std::uint16_t mode = 0;
   bool was_sent = false;
   {
@@ -146,9 +148,8 @@ void OpenFile::apply_mode(const remote::RemotePath& path, bool made_file,
   const std::uint16_t given = made_file ? services_.new_file_mode.load() : std::uint16_t{0};
   auto set = carried(tail.mode, mode, end.mode_set);
   if (!set) {
-    set = given != 0 && mode == given && !was_sent
-              ? Result<void>()
-              : services_.remote.set_mode(path, mode, services_.own_wait());
+    set = given != 0 && mode == given && !was_sent ? Result<void>()
+                                                   : services_.remote.set_mode(path, mode, wait);
   }
   if (!*set) {
     log::info("{}: the mode could not be set: {}", path.str(), set->error().text);
@@ -165,7 +166,7 @@ void OpenFile::apply_mode(const remote::RemotePath& path, bool made_file,
 }
 
 void OpenFile::apply_mtime(const remote::RemotePath& path, const remote::UploadTail& tail,
-                           remote::FinishedUpload& end) {
+                           remote::FinishedUpload& end, const Wait& wait) {
   std::optional<std::int64_t> mtime;
   {
     const MutexLock lock(mutex_);
@@ -179,7 +180,7 @@ void OpenFile::apply_mtime(const remote::RemotePath& path, const remote::UploadT
   }
   auto set = carried(tail.mtime, *mtime, end.mtime_set);
   if (!set) {
-    set = services_.remote.set_mtime(path, *mtime, services_.own_wait());
+    set = services_.remote.set_mtime(path, *mtime, wait);
     if (*set) {
       end.version.mtime = remote::FileTime{*mtime, remote::TimeGrain::second};
     }

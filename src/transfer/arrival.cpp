@@ -2,23 +2,22 @@
 #include "arrival.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "ftpsfs/base/pause.hpp"
-#include "ftpsfs/base/wait.hpp"
 
 namespace ftpsfs::transfer {
 
 Result<remote::FileVersion> settled_version(remote::Remote& remote, const PathProvider& path,
-                                            const Limits& limits, const std::stop_token& stop) {
-  const Wait patience = Wait::for_at_most(limits.stall_timeout, stop);
+                                            Duration pause, const Wait& wait) {
   std::optional<remote::FileVersion> before;
   for (;;) {
     FTPSFS_TRY_ASSIGN(const remote::RemotePath there, path());
-    auto version = remote.version(there, Wait::for_at_most(limits.stall_timeout, stop));
+    auto version = remote.version(there, wait);
     if (version) {
       if (before && before->size == version->size) {
         return version;
@@ -27,24 +26,23 @@ Result<remote::FileVersion> settled_version(remote::Remote& remote, const PathPr
     } else if (!is_link_failure(version.error().code)) {
       return version.error();
     }
-    if (patience.expired() || stop.stop_requested()) {
+    if (wait.expired() || wait.stop.stop_requested()) {
       return version ? make_error(Errc::timed_out, "the file goes on changing on the server")
                      : version.error();
     }
-    pause_for(Wait::for_at_most(limits.settle_pause, stop));
+    pause_for(wait.no_longer_than(pause));
   }
 }
 
 bool holds(remote::Remote& remote, const PathProvider& path, std::uint64_t begin,
-           std::uint64_t bytes, const std::deque<Slice>& sent, const Limits& limits,
-           const std::stop_token& stop) {
+           std::uint64_t bytes, const std::deque<Slice>& sent, const Wait& wait) {
   constexpr std::size_t kStepBytes = 64ULL << 10;
   const auto there = path();
   if (!there) {
     return false;
   }
-  const auto reader = remote.open_reader(*there, remote::ByteRange(begin), {},
-                                         Wait::for_at_most(limits.stall_timeout, stop));
+  const auto step = std::chrono::duration_cast<Duration>(wait.deadline - SteadyClock::now());
+  const auto reader = remote.open_reader(*there, remote::ByteRange(begin), {}, wait);
   if (!reader) {
     return false;
   }
@@ -55,7 +53,7 @@ bool holds(remote::Remote& remote, const PathProvider& path, std::uint64_t begin
     left -= expected.size();
     while (!expected.empty()) {
       const auto room = std::span(buffer).first(std::min(buffer.size(), expected.size()));
-      const auto got = (*reader)->read(room, Wait::for_at_most(limits.stall_timeout, stop));
+      const auto got = (*reader)->read(room, Wait::for_at_most(step, wait.stop));
       if (!got || *got == 0 || !std::ranges::equal(room.first(*got), expected.first(*got))) {
         return false;
       }

@@ -60,7 +60,7 @@ Result<remote::FinishedUpload> send_from(StagedFile& file, remote::Remote& remot
     WriteStream stream(remote, path, remote::WriteMode::replace, 0, budget, limits);
     auto sent = send_by(stream, file, tail, limits, stop);
     const bool may_help = !sent && (is_link_failure(sent.error().code) || stream.is_stuck());
-    if (!may_help || retries == 0 || stop.stop_requested()) {
+    if (!may_help || stream.ran_out() || retries == 0 || stop.stop_requested()) {
       return sent;
     }
     const auto name = path();

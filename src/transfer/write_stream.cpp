@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "arrival.hpp"
+#include "end_deadline.hpp"
 #include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/log_context.hpp"
 #include "ftpsfs/base/mutex.hpp"
@@ -34,7 +35,8 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
         limits_(limits),
         budget_(budget),
         share_(budget),
-        held_(budget) {}
+        held_(budget),
+        end_by_(limits) {}
 
   std::optional<Result<void>> try_write(const Slice& data);
   Result<void> write(const Slice& data, const Wait& wait);
@@ -46,6 +48,10 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   bool is_stuck() {
     MutexLock lock(mutex_);
     return is_stuck_;
+  }
+  bool ran_out() {
+    MutexLock lock(mutex_);
+    return error_ && end_by_.is_over();
   }
   Slices unsent() {
     MutexLock lock(mutex_);
@@ -91,7 +97,11 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
                                                      const remote::UploadTail& likely,
                                                      const std::stop_token& stop);
   Result<void> send(remote::RemoteWriter& writer, std::span<const std::byte> bytes,
-                    const std::stop_token& stop) const;
+                    const std::stop_token& stop);
+  Wait step(const std::stop_token& stop) {
+    MutexLock lock(mutex_);
+    return end_by_.step(stop);
+  }
   /// What to do about a transfer that failed.
   enum class Remedy : std::uint8_t {
     none,
@@ -149,6 +159,7 @@ class WriteStream::Core : public std::enable_shared_from_this<WriteStream::Core>
   bool pumping_ FTPSFS_GUARDED_BY(mutex_) = false;
   bool shut_down_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::optional<Error> error_ FTPSFS_GUARDED_BY(mutex_);
+  EndDeadline end_by_ FTPSFS_GUARDED_BY(mutex_);
   remote::UploadTail tail_ FTPSFS_GUARDED_BY(mutex_);  ///< of the finish under way
   remote::UploadTail sent_tail_ FTPSFS_GUARDED_BY(mutex_);
   remote::FinishedUpload end_ FTPSFS_GUARDED_BY(mutex_);  ///< of the last transfer, with sent_tail_
@@ -164,6 +175,7 @@ void WriteStream::Core::enqueue(const Slice& data) {
   // A finish that was cancelled was for the bytes before these.
   tail_ = {};
   finishing_ = false;
+  end_by_.end();
   changed_.notify_all();
 }
 
@@ -205,6 +217,9 @@ Result<remote::FinishedUpload> WriteStream::Core::finish(const std::stop_token& 
   tail_ = tail;
   while (!error_ && owes()) {
     finishing_ = true;
+    if (bytes_.is_all_sent() && bytes_.sent() > bytes_.confirmed()) {
+      end_by_.begin();  // the verdict is waited for already, as of an upload that was to be parked
+    }
     ensure_pump();
     changed_.notify_all();
     // The pump ends by its own deadlines; this one only keeps the wait from being unbounded.
@@ -347,7 +362,7 @@ void WriteStream::Core::pump(const std::stop_token& stop) {
 
 WriteStream::Core::Remedy WriteStream::Core::remedy_for(const Error& error, bool opened,
                                                         SteadyTime since, int& retries) {
-  if (!is_link_failure(error.code)) {
+  if (!is_link_failure(error.code) || end_by_.is_over()) {
     return Remedy::none;
   }
   if (!opened && error.code == Errc::timed_out) {
@@ -373,16 +388,18 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
   bool from_start = false;
   bool all_sent = false;
   UploadBuffer sent;  // as it is now: only the pump, which is here, sends
+  Wait patience;
   {
     MutexLock lock(mutex_);
     from_start = !appends && !made_ && bytes_.confirmed() == 0 && bytes_.ring_begin() == 0;
     all_sent = bytes_.is_all_sent() && finishing_;
     sent = bytes_;
+    patience = end_by_.rest(stop);
   }
   if (!base_size_ && !from_start) {
     return failure;
   }
-  const auto there = settled_version(remote_, path_, limits_, stop);
+  const auto there = settled_version(remote_, path_, limits_.settle_pause, patience);
   const auto begin_anew = [&]() FTPSFS_NO_ANALYSIS {
     log::info("upload interrupted ({}); sending again", failure.text);
     made_ = false;
@@ -408,10 +425,14 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
   const std::uint64_t told = *there->size - base;
   const UploadBuffer::Proof proof = sent.proof();
   const bool is_possible = told >= sent.ring_begin() && told <= sent.sent();
+  const SteadyTime began = SteadyClock::now();
   const bool is_ours =
       is_possible && (told == proof.begin || holds(remote_, path_, base + proof.begin,
-                                                   told - proof.begin, proof.bytes, limits_, stop));
+                                                   told - proof.begin, proof.bytes, step(stop)));
   MutexLock lock(mutex_);
+  if (is_ours) {
+    end_by_.put_off(began);
+  }
   if (is_possible && !is_ours) {
     if (from_start && !all_sent) {
       return begin_anew();
@@ -419,8 +440,12 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
     return make_error(Errc::io_error,
                       fmt::format("{}; what the server has is not what was sent", failure.text));
   }
+  const std::uint64_t confirmed = bytes_.confirmed();
   FTPSFS_TRY(bytes_.rewind_to(told, failure, fate_of_confirmed()));
   note_held();
+  if (bytes_.confirmed() > confirmed) {
+    end_by_.end();
+  }
   log::info("upload interrupted ({}); {} bytes have arrived, going on behind them", failure.text,
             bytes_.confirmed());
   resumed_ = true;
@@ -442,8 +467,7 @@ Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(
         self->changed_.notify_all();
       }
     };
-    auto writer = remote_.open_writer(path, mode, std::move(on_yield),
-                                      Wait::for_at_most(limits_.stall_timeout, stop), likely);
+    auto writer = remote_.open_writer(path, mode, std::move(on_yield), step(stop), likely);
     if (writer || stop.stop_requested()) {
       return writer;
     }
@@ -457,11 +481,14 @@ Result<std::unique_ptr<remote::RemoteWriter>> WriteStream::Core::open(
 }
 
 Result<void> WriteStream::Core::send(remote::RemoteWriter& writer, std::span<const std::byte> bytes,
-                                     const std::stop_token& stop) const {
+                                     const std::stop_token& stop) {
   while (!bytes.empty()) {
-    const std::size_t step = std::min(bytes.size(), kStepBytes);
-    FTPSFS_TRY(writer.write(bytes.first(step), Wait::for_at_most(limits_.stall_timeout, stop)));
-    bytes = bytes.subspan(step);
+    const SteadyTime began = SteadyClock::now();
+    const std::size_t size = std::min(bytes.size(), kStepBytes);
+    FTPSFS_TRY(writer.write(bytes.first(size), step(stop)));
+    bytes = bytes.subspan(size);
+    MutexLock lock(mutex_);
+    end_by_.put_off(began);
   }
   return {};
 }
@@ -524,10 +551,13 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
     if (bytes_.is_all_sent()) {
       tail = tail_;
       tail.digest = finishing_ ? digest_.of(bytes_.sent()) : std::nullopt;
+      if (finishing_) {
+        end_by_.begin();
+      }
     }
     asking_ = tail.digest.has_value();
   }
-  auto finished = writer->finish(tail, Wait::for_at_most(limits_.stall_timeout, stop));
+  auto finished = writer->finish(tail, step(stop));
   MutexLock lock(mutex_);
   asking_ = false;
   FTPSFS_TRY_ASSIGN(remote::FinishedUpload end, std::move(finished));
@@ -550,6 +580,7 @@ Result<bool> WriteStream::Core::transfer(const std::stop_token& stop, bool& open
   end_ = std::move(end);
   sent_tail_ = tail;
   bytes_.confirm(fate_of_confirmed());
+  end_by_.end();
   note_held();
   made_ = true;
   changed_.notify_all();
@@ -667,6 +698,9 @@ Result<remote::FinishedUpload> WriteStream::finish(const std::stop_token& stop,
 }
 bool WriteStream::is_stuck() const {
   return core_->is_stuck();
+}
+bool WriteStream::ran_out() const {
+  return core_->ran_out();
 }
 Slices WriteStream::unsent() const {
   return core_->unsent();

@@ -128,6 +128,8 @@ class FakeRemote final : public remote::Remote {
   /// Reads ahead of which it was said that a program waits for one.
   unsigned awaited_reads_ahead() const { return awaited_reads_ahead_; }
   void forget_calls() { plan_.forget_calls(); }
+  /// Of all calls so far: none of them waits longer.
+  SteadyTime last_deadline() const { return plan_.last_deadline(); }
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
   std::size_t connections() const { return places_.taken(); }

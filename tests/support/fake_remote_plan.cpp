@@ -181,6 +181,11 @@ void FakePlan::forget_calls() {
   counts_.fill(0);
 }
 
+SteadyTime FakePlan::last_deadline() const {
+  const MutexLock lock(mutex_);
+  return last_deadline_;
+}
+
 void FakePlan::record(Op op, const std::string& path, const std::string& second) {
   std::function<void(Op, const std::string&)> hook;
   {
@@ -200,6 +205,10 @@ void FakePlan::record(Op op, const std::string& path, const std::string& second)
 Result<void> FakePlan::before(Op op, const std::string& path, const Wait& wait,
                               const std::string& second) {
   record(op, path, second);
+  {
+    const MutexLock lock(mutex_);
+    last_deadline_ = std::max(last_deadline_, wait.deadline);
+  }
   return meet(op, path, Moment::before, wait);
 }
 

@@ -91,6 +91,8 @@ class FakePlan {
   std::size_t calls() const;
   std::vector<std::string> log() const;
   void forget_calls();
+  /// Of all calls so far: none of them waits longer.
+  SteadyTime last_deadline() const;
 
   // For FakeRemote.
   /// @param second the other path of a rename.
@@ -127,6 +129,7 @@ class FakePlan {
   std::function<void(Op, const std::string&)> hook_ FTPSFS_GUARDED_BY(mutex_);
   std::array<std::size_t, kOps> counts_ FTPSFS_GUARDED_BY(mutex_){};
   std::vector<std::string> log_ FTPSFS_GUARDED_BY(mutex_);
+  SteadyTime last_deadline_ FTPSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace ftpsfs::test

@@ -56,7 +56,8 @@ class WriteStream {
 
   /// Sends what is queued (an empty file is made, too), awaits the server's verdict and compares
   /// the size. The stream can be written again afterwards. No deadline but the stop token: the
-  /// pump's own deadlines bound it. A cancelled finish goes on in the background until more is
+  /// pump's own deadlines bound it, one and a half stall timeouts from when the last byte is sent;
+  /// bytes that arrive renew them. A cancelled finish goes on in the background until more is
   /// written.
   /// @param tail travels with the last bytes.
   /// @return what the server tells of the file. Parts of the tail that could not travel, because
@@ -75,6 +76,9 @@ class WriteStream {
   bool is_stuck() const;
   /// What was accepted and not sent; it stays in the stream. @pre is_stuck().
   Slices unsent() const;
+
+  /// Has it failed because its end had no more time? The server has been waited for long enough.
+  bool ran_out() const;
 
   /// Ends the stream, and resets a transfer under way: when this returns, no byte and no command
   /// will follow.
