@@ -68,7 +68,7 @@ build() { # PRESET [CMAKE OPTION...]
 }
 
 unit_tests_of() { # PRESET
-    build "$1" && ctest --preset "$1" -L unit -j "$jobs" --no-tests=error
+    build "$1" && ctest --preset "$1" -L unit -j "$((jobs * 2))" --no-tests=error
 }
 
 fuzz_briefly() {

@@ -76,7 +76,7 @@ struct Settings {
   /// The mount's URL without user and password, for people.
   std::string source{};
   /// Where local copies for random writes lie (unlinked files). Must exist and be writable.
-  std::string staging_directory = "/tmp";
+  std::string staging_directory{};
   /// The most that they hold, all together; 0: what the disk has.
   std::uint64_t staging_bytes = 0;
 };

@@ -27,6 +27,7 @@
 #include "ftpsfs/remote/ftp_remote.hpp"
 #include "support/faulty_ftps_server.hpp"
 #include "support/noise.hpp"
+#include "support/temp_directory.hpp"
 #include "support/test_certificates.hpp"
 #include "unit/fs/filesystem_fixture.hpp"
 
@@ -237,6 +238,7 @@ class FaultyMount : public ::testing::Test {
     FTPSFS_TRY_ASSIGN(remote_, remote::FtpRemote::connect(settings_, soon()));
     fs::Settings settings;
     settings.timeout = day_.timeout;
+    settings.staging_directory = staging_.path();
     if (day_.mount) {
       day_.mount(settings);
     }
@@ -500,6 +502,7 @@ class FaultyMount : public ::testing::Test {
   /// What the machine may take beside, under a sanitizer and with others at work.
   static constexpr auto kSlack = 3s;
 
+  const test::TempDirectory staging_;
   Day day_;
   Duration limit_{};  ///< of an operation
   ManualClock clock_;

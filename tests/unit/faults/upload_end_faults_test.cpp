@@ -9,7 +9,6 @@
 #include <string>
 
 #include "faulty_mount.hpp"
-#include "support/temp_directory.hpp"
 
 namespace ftpsfs::faults {
 namespace {
@@ -74,10 +73,7 @@ class UploadEnd : public FaultyMount,
 
 TEST_P(UploadEnd, HasOneDeadline) {
   const auto& [written, dead_end] = GetParam();
-  const test::TempDirectory staging;
-  ASSERT_NO_FATAL_FAILURE(mount({.timeout = kDeathTimeout, .mount = [&](fs::Settings& made) {
-                                   made.staging_directory = staging.path();
-                                 }}));
+  ASSERT_NO_FATAL_FAILURE(mount({.timeout = kDeathTimeout}));
   for (const Fault& fault : dead_end.faults) {
     server().add_fault(fault);
   }

@@ -13,6 +13,7 @@
 
 #include "ftpsfs/fs/filesystem.hpp"
 #include "support/fake_remote.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::fs {
 
@@ -65,6 +66,9 @@ class FilesystemFixture : public ::testing::Test {
   void mount(Settings settings = {}) {
     fs.reset();
     settings.growth_rest = std::chrono::milliseconds(0);
+    if (settings.staging_directory.empty()) {
+      settings.staging_directory = staging.path();
+    }
     fs = std::make_unique<Filesystem>(remote, std::move(settings), kernel, clock);
   }
 
@@ -173,6 +177,7 @@ class FilesystemFixture : public ::testing::Test {
     return names;
   }
 
+  const test::TempDirectory staging;
   ManualClock clock;
   FakeRemote remote;
   SilentKernel kernel;

@@ -18,6 +18,7 @@
 #include "ftpsfs/fs/filesystem.hpp"
 #include "reference_tree.hpp"
 #include "support/fake_remote.hpp"
+#include "support/temp_directory.hpp"
 
 namespace ftpsfs::fs::model {
 
@@ -38,6 +39,7 @@ class ModelMount {
     remote_.put_directory(kRoot);
     Settings settings;
     settings.root = *remote::RemotePath::parse(kRoot);
+    settings.staging_directory = staging_.path();
     fs_ = std::make_unique<Filesystem>(remote_, settings, kernel_, clock_);
     root_->kind = Node::Kind::directory;
   }
@@ -122,6 +124,7 @@ class ModelMount {
     return text;
   }
 
+  const test::TempDirectory staging_;
   ManualClock clock_;
   Chance chance_;
   NodePtr root_ = std::make_shared<Node>();
