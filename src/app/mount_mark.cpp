@@ -59,10 +59,11 @@ bool lock(int fd) {
 std::vector<std::uint64_t> find_dead(const std::string& directory) {
   std::vector<std::uint64_t> dead;
   std::error_code failure;
+  const std::string here = machine();
   for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) {
     const auto id = parse_hex_id(entry.path().filename().string());
     const UniqueFd fd(id ? ::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1);
-    if (!fd || !lock(fd.get()) || content_of(fd.get()) != machine()) {
+    if (!fd || !lock(fd.get()) || content_of(fd.get()) != here) {
       continue;
     }
     dead.push_back(*id);
