@@ -17,6 +17,9 @@ namespace {
 constexpr unsigned kRandom = 2;
 /// Jumps that are worth a sweep, where the file could stay in memory.
 constexpr unsigned kSweeps = 8;
+/// What a jump costs, in restart_bytes(): those end with its first byte, and TCP's slow start,
+/// which makes the next ones late, comes behind it.
+constexpr std::uint64_t kCostOfJump = 2;
 /// What the first jump brings; each further one twice as much, up to the cost of a transfer.
 constexpr std::uint64_t kFirstRegion = 128ULL << 10;
 constexpr std::uint64_t kLargestRegion = 4ULL << 20;
@@ -134,7 +137,7 @@ void FileReader::sweep(std::optional<std::uint64_t> expected_size) {
   if (jumps_ < kSweeps || !leftovers_ || !expected_size) {
     return;
   }
-  std::uint64_t due = pace_.restart_bytes();
+  std::uint64_t due = kCostOfJump * pace_.restart_bytes();
   if (!sweep_ && *expected_size > kSmallFile && *expected_size <= most_swept() && most_lanes_ > 1) {
     try {
       sweep_ = std::make_unique<Sweep>(make_stream_(), *expected_size, leftovers_);

@@ -34,6 +34,14 @@ class Usage:
     wakeups: int  # times that a thread of theirs waited and was woken
 
 
+def statuses_of_threads(pid):
+    for thread in os.scandir(f"/proc/{pid}/task"):
+        try:
+            yield Path(thread, "status").read_text()
+        except OSError:
+            continue  # it has just ended, and its process has not
+
+
 def usage_of(pid):
     """Of that process and those below it."""
     usage = Usage(0, 0, 0, 0)
@@ -41,7 +49,7 @@ def usage_of(pid):
         try:
             fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
             lines = Path(f"/proc/{each}/status").read_text().splitlines()
-            threads = [Path(thread, "status").read_text() for thread in os.scandir(f"/proc/{each}/task")]
+            threads = list(statuses_of_threads(each))
         except OSError:
             continue  # it has just ended; its parent has its time
         usage.cpu_s += sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")

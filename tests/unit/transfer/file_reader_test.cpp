@@ -129,7 +129,7 @@ TEST_F(FileReaderTest, WhatAJumpBringsIsGivenAway) {
 /// What the sweep has brought: it begins where the file does.
 TEST_F(FileReaderTest, BesideAProgramThatJumpsTheFileIsSweptAsFarAsItHasJumped) {
   open(4);
-  const std::uint64_t a_jump = pace.restart_bytes();
+  const std::uint64_t a_jump = 2 * pace.restart_bytes();
   std::map<std::uint64_t, std::size_t> brought;
   std::uint64_t swept = 0;
   const auto look = [&] {
