@@ -37,7 +37,7 @@ for argument in "$@"; do
 done
 
 jobs="$(nproc)"
-waiters="$((jobs * 3))"  # integration tests mostly wait
+waiters="$((jobs * 7 / 2))"  # integration tests mostly wait
 failed=()
 
 stage() { # NAME COMMAND...
