@@ -155,7 +155,9 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
   reply.direct_io = !entry.size.has_value();
   reply.keep_cache = handle->file->observe(entry);
   if (entry.size) {
-    await_growth(*handle->file, *entry.size, request);
+    // The program asks for its size next, and may map it: the kernel believes no answer to what it
+    // asked before it dropped a page.
+    handle->file->await_tellable(request.wait);
   }
   if ((flags & O_TRUNC) != 0) {
     auto pass = handle->file->enter_behind_others(request.wait);

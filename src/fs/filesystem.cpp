@@ -87,8 +87,8 @@ std::uint32_t Filesystem::Impl::shown_mode(remote::FileType type,
   return type_bits(type) | (bits & 07777U);
 }
 
-Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry,
-                                        milliseconds valid_for) {
+Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, milliseconds valid_for,
+                                        Asker asker) {
   const auto file = find_open(ino);
   const auto local = file ? file->local_view() : std::nullopt;
   if (!file || local) {
@@ -96,7 +96,8 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry,
   }
   file->observe(entry);
   Attributes result = attributes(ino, entry, valid_for, local);
-  if (const std::uint64_t told = file->tellable_size(result.size); told < result.size) {
+  const std::uint64_t told = file->tellable_size(result.size, asker == Asker::kernel);
+  if (told < result.size) {
     result.size = told;
     result.is_size_current = false;
     result.valid_for = milliseconds(0);
@@ -186,7 +187,7 @@ EntryReply Filesystem::Impl::reply_for(Ino parent, const std::string& name,
   }
   const Ino ino = inodes_.acquire(parent, spelling(name, known), known.entry->type, lookups);
   EntryReply reply;
-  reply.attributes = attributes(ino, *known.entry, known.valid_for);
+  reply.attributes = attributes(ino, *known.entry, known.valid_for, Asker::kernel);
   // The kernel would remember each spelling by itself, also when the name has gone under another.
   reply.valid_for = services_.case_sensitive ? std::min(known.valid_for, settings_.entry_timeout)
                                              : milliseconds(0);
@@ -257,16 +258,17 @@ Result<Tree::Known> Filesystem::Impl::existing(Ino parent, const std::string& na
   return found;
 }
 
-std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino) {
-  auto found = find_known_attributes(ino);
+std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino, Asker asker) {
+  auto found = find_known_attributes(ino, asker);
   const bool is_settled =
-      !found || !*found || ((*found)->is_size_known && (*found)->is_size_current);
+      !found || !*found ||
+      ((*found)->is_size_known && ((*found)->is_size_current || asker == Asker::kernel));
   return is_settled ? found : std::nullopt;
 }
 
-std::optional<Result<Attributes>> Filesystem::Impl::find_known_attributes(Ino ino) {
+std::optional<Result<Attributes>> Filesystem::Impl::find_known_attributes(Ino ino, Asker asker) {
   if (ino == kRootIno) {
-    return Result<Attributes>(attributes(ino, Tree::root_entry(), settings_.attr_timeout));
+    return Result<Attributes>(attributes(ino, Tree::root_entry(), settings_.attr_timeout, asker));
   }
   if (const auto file = find_open(ino)) {
     if (const auto local = file->local_view()) {
@@ -285,11 +287,12 @@ std::optional<Result<Attributes>> Filesystem::Impl::find_known_attributes(Ino in
   if (!known->entry) {
     return Result<Attributes>(make_error(Errc::not_found, "the file is gone"));
   }
-  return Result<Attributes>(attributes(ino, *known->entry, known->valid_for));
+  return Result<Attributes>(attributes(ino, *known->entry, known->valid_for, asker));
 }
 
-Result<Attributes> Filesystem::Impl::known_attributes(Ino ino, const Request& request) {
-  if (auto found = find_known_attributes(ino)) {
+Result<Attributes> Filesystem::Impl::known_attributes(Ino ino, const Request& request,
+                                                      Asker asker) {
+  if (auto found = find_known_attributes(ino, asker)) {
     return *std::move(found);
   }
   FTPSFS_TRY_ASSIGN(const Location location, inodes_.locate(ino));
@@ -298,25 +301,19 @@ Result<Attributes> Filesystem::Impl::known_attributes(Ino ino, const Request& re
   if (!known.entry) {
     return make_error(Errc::not_found, "the file is gone");
   }
-  return attributes(ino, *known.entry, known.valid_for);
-}
-
-void Filesystem::Impl::await_growth(OpenFile& file, std::uint64_t size, const Request& request) {
-  if (const std::uint64_t told = file.tellable_size(size); told < size) {
-    file.await_tellable(told, request.wait);
-  }
+  return attributes(ino, *known.entry, known.valid_for, asker);
 }
 
 /// No program is told a size that is only guessed: tar, rsync and cp would believe it.
-Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& request) {
+Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& request, Asker asker) {
   constexpr int kAttempts = 3;
   for (int left = kAttempts;; --left) {
-    FTPSFS_TRY_ASSIGN(Attributes seen, known_attributes(ino, request));
-    if (!seen.is_size_current && left > 1) {
-      const auto file = find_open(ino);
-      if (!file || file->await_tellable(seen.size, request.wait)) {
-        continue;
+    FTPSFS_TRY_ASSIGN(Attributes seen, known_attributes(ino, request, asker));
+    if (!seen.is_size_current && asker == Asker::program && left == kAttempts) {
+      if (const auto file = find_open(ino)) {
+        file->await_tellable(request.wait);
       }
+      continue;
     }
     if (seen.is_size_known) {
       return seen;
@@ -333,7 +330,7 @@ Result<Attributes> Filesystem::Impl::get_attributes(Ino ino, const Request& requ
     if (measured.is_overtaken && left > 1) {
       continue;
     }
-    if (auto found = find_attributes(ino); found && !measured.is_overtaken) {
+    if (auto found = find_attributes(ino, asker); found && !measured.is_overtaken) {
       return *std::move(found);
     }
     seen.size = measured.bytes;
@@ -528,11 +525,11 @@ Result<EntryReply> Filesystem::lookup(Ino parent, const std::string& name, const
 void Filesystem::forget(Ino ino, std::uint64_t lookups) {
   impl_->inodes().forget(ino, lookups);
 }
-std::optional<Result<Attributes>> Filesystem::find_attributes(Ino ino) {
-  return impl_->find_attributes(ino);
+std::optional<Result<Attributes>> Filesystem::find_attributes(Ino ino, Asker asker) {
+  return impl_->find_attributes(ino, asker);
 }
-Result<Attributes> Filesystem::get_attributes(Ino ino, const Request& request) {
-  return impl_->get_attributes(ino, request);
+Result<Attributes> Filesystem::get_attributes(Ino ino, const Request& request, Asker asker) {
+  return impl_->get_attributes(ino, request, asker);
 }
 Result<Attributes> Filesystem::set_attributes(Ino ino, const AttributeChange& change,
                                               std::optional<HandleId> handle,

@@ -44,8 +44,8 @@ class Filesystem::Impl {
   // filesystem.cpp
   std::optional<Result<EntryReply>> find_entry(Ino parent, std::string_view name);
   Result<EntryReply> lookup(Ino parent, const std::string& name, const Request& request);
-  std::optional<Result<Attributes>> find_attributes(Ino ino);
-  Result<Attributes> get_attributes(Ino ino, const Request& request);
+  std::optional<Result<Attributes>> find_attributes(Ino ino, Asker asker);
+  Result<Attributes> get_attributes(Ino ino, const Request& request, Asker asker);
   Result<std::string> read_link(Ino ino, const Request& request);
   Result<FilesystemSpace> space(const Request& request);
   void refresh(std::string_view path);
@@ -95,7 +95,8 @@ class Filesystem::Impl {
 
  private:
   // Attributes from what is known; `known.entry` must be there.
-  Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for);
+  Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for,
+                        Asker asker);
   Attributes attributes(Ino ino, const remote::Entry& entry, std::chrono::milliseconds valid_for,
                         const std::optional<OpenFile::LocalView>& local) const;
   /// The listed one, where another case of the name was asked for.
@@ -115,11 +116,9 @@ class Filesystem::Impl {
   std::optional<OpenFile::LocalView> find_pending(Ino parent, std::string_view name) const;
   Tree::Known local_entry(const OpenFile::LocalView& local, std::string_view name) const;
   /// As get_attributes(), but a size that nobody tells may stay unknown.
-  Result<Attributes> known_attributes(Ino ino, const Request& request);
-  /// A program that opens a file that has grown asks for its size next, and may map it: the kernel
-  /// believes no answer to what it asked before it dropped a page.
-  static void await_growth(OpenFile& file, std::uint64_t size, const Request& request);
-  std::optional<Result<Attributes>> find_known_attributes(Ino ino);
+  Result<Attributes> known_attributes(Ino ino, const Request& request,
+                                      Asker asker = Asker::program);
+  std::optional<Result<Attributes>> find_known_attributes(Ino ino, Asker asker);
   /// Must the file be read for its size?
   bool lacks_size(Ino parent, std::string_view name, const remote::Entry& entry) const;
   Result<SizeMeter::Measured> measure(Ino ino, const Request& request);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "growth.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace ftpsfs::fs {
 
 void Growth::follow(std::uint64_t from, SteadyTime now) {
@@ -16,6 +19,7 @@ void Growth::reset() {
   limit_.reset();
   dropping_.reset();
   dropped_.reset();
+  fresh_.reset();
 }
 
 std::optional<std::uint64_t> Growth::limit(SteadyTime now) const {
@@ -25,26 +29,39 @@ std::optional<std::uint64_t> Growth::limit(SteadyTime now) const {
   return dropped_->steps == steps_ ? std::nullopt : std::optional(dropped_->known);
 }
 
-std::optional<SteadyTime> Growth::rests_until() const {
-  return dropped_ ? std::optional(dropped_->rests_until) : std::nullopt;
+std::optional<SteadyTime> Growth::changes_at(SteadyTime now) const {
+  if (dropped_) {
+    return now < dropped_->rests_until ? dropped_->rests_until : dropped_->fresh_until;
+  }
+  return fresh_ && now < *fresh_ ? fresh_ : std::nullopt;
+}
+
+Growth::Answer Growth::answer(std::uint64_t size, bool is_for_kernel, SteadyTime now) {
+  advance(now);
+  const std::uint64_t most = std::min(size, limit_.value_or(size));
+  const bool is_fresh =
+      is_for_kernel ? std::exchange(fresh_, std::nullopt).has_value() : fresh_ && now < *fresh_;
+  return {most, dropping_ || dropped_ || (most < size && !is_fresh)};
 }
 
 std::optional<std::uint64_t> Growth::begin_dropping(std::uint64_t known, SteadyTime now) {
   advance(now);
-  if (!limit_ || dropping_ || dropped_) {
+  if (!limit_ || dropping_ || dropped_ || (fresh_ && now < *fresh_)) {
     return std::nullopt;
   }
-  dropping_ = Dropping{steps_, known, {}};
+  fresh_.reset();
+  dropping_ = Dropping{steps_, known, {}, {}};
   return steps_;
 }
 
-void Growth::end_dropping(std::uint64_t ticket, bool is_done, SteadyTime rests_until) {
+void Growth::end_dropping(std::uint64_t ticket, bool is_done, SteadyTime now, Duration rest) {
   if (!dropping_ || dropping_->steps != ticket) {
     return;
   }
   if (is_done) {
     dropped_ = dropping_;
-    dropped_->rests_until = rests_until;
+    dropped_->rests_until = now + rest;
+    dropped_->fresh_until = now + 2 * rest;
   }
   dropping_.reset();
 }
@@ -53,6 +70,7 @@ void Growth::end_dropping(std::uint64_t ticket, bool is_done, SteadyTime rests_u
 void Growth::advance(SteadyTime now) {
   if (dropped_ && now >= dropped_->rests_until) {
     limit_ = limit(now);
+    fresh_ = dropped_->fresh_until;
     dropped_.reset();
   }
 }

@@ -7,6 +7,12 @@
 // that had found the page before may not have had the processor since, to look how much of it is
 // the file's: so the larger size is told a moment later.
 //
+// The kernel also fills with zeros, from a size on that it has just been told, the page in which
+// that lies, and waits with it for a READ of that page, whose answer may bring more of the file by
+// then. It must not believe any size, therefore, from the dropping on until the larger one is told:
+// answers in between are held, and what the last dropping allowed has a while of its own (fresh_),
+// to be believed before the next begins.
+//
 // Not thread-safe: guarded by the file's mutex.
 #pragma once
 
@@ -33,21 +39,31 @@ class Growth {
 
   /// The most that the kernel may be told. Absent: whatever is known.
   std::optional<std::uint64_t> limit(SteadyTime now) const;
-  /// When that changes by itself, if it does.
-  std::optional<SteadyTime> rests_until() const;
+  /// When something is going to be allowed that is not now.
+  std::optional<SteadyTime> changes_at(SteadyTime now) const;
+
+  struct Answer {
+    std::uint64_t size;  ///< that may be told
+    bool is_held;        ///< and the kernel must not believe it
+  };
+  /// What may be told of a size.
+  /// @param is_for_kernel the answer goes to it as it is; else somebody may wait for a better one.
+  Answer answer(std::uint64_t size, bool is_for_kernel, SteadyTime now);
 
   /// The kernel is to drop its pages from limit() on, now that `known` is known.
-  /// @return what to give to end_dropping(); absent: there is nothing to do, or it is being done.
+  /// @return what to give to end_dropping(); absent: there is nothing to do, or it is being done,
+  /// or the kernel is to hear first what the last time has allowed.
   std::optional<std::uint64_t> begin_dropping(std::uint64_t known, SteadyTime now);
   /// @param is_done off: the kernel could not be asked.
-  /// @param rests_until before that nothing larger is told.
-  void end_dropping(std::uint64_t ticket, bool is_done, SteadyTime rests_until);
+  /// @param rest before its end nothing larger is told.
+  void end_dropping(std::uint64_t ticket, bool is_done, SteadyTime now, Duration rest);
 
  private:
   struct Dropping {
     std::uint64_t steps;
     std::uint64_t known;
     SteadyTime rests_until;
+    SteadyTime fresh_until;
   };
   void advance(SteadyTime now);
 
@@ -56,6 +72,9 @@ class Growth {
   std::optional<std::uint64_t> limit_;
   std::optional<Dropping> dropping_;  ///< the kernel is about it
   std::optional<Dropping> dropped_;   ///< it has
+  /// The kernel has not heard yet what it may be told since it has dropped its pages. Where it does
+  /// not ask, the next dropping begins behind this time all the same.
+  std::optional<SteadyTime> fresh_;
 };
 
 }  // namespace ftpsfs::fs

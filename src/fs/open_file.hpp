@@ -175,12 +175,13 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// The server was asked anew: growth is followed.
   /// @return whether pages cached from before still hold.
   bool observe(const remote::Entry& entry);
-  /// What the kernel may be told of the size: less for the moment that it takes to drop its last
-  /// page, which ends with the file as it was.
-  std::uint64_t tellable_size(std::uint64_t size);
-  /// Until more than `size` may be told, but not for long: the kernel may be waiting for pages that
-  /// are being read. @return false: not within that time.
-  bool await_tellable(std::uint64_t size, const Wait& wait);
+  /// What may be told of the size: less for the moment that the kernel takes to drop its last page,
+  /// which ends with the file as it was.
+  /// @param is_for_kernel whether what this returns goes there in any case.
+  std::uint64_t tellable_size(std::uint64_t size, bool is_for_kernel);
+  /// Until what is known now may be told, but not for long: the kernel may be waiting for pages
+  /// that are being read.
+  void await_tellable(const Wait& wait);
   /// Does the name stand for another file by now? The handles keep the old one.
   bool is_replaced(const remote::Entry& entry) const;
   /// The mount itself changed the server's mtime.
@@ -252,6 +253,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
                              transfer::Overlap overlap, const Asked& asked);
   void note_growth(const remote::FileVersion& observed);
+  /// Unless it is being done.
+  void drop_old_end();
   /// Does the server still have what was given out last?
   Result<bool> look_back(std::uint64_t epoch, const Wait& wait);
   GivenContent& given() FTPSFS_REQUIRES(mutex_);

@@ -409,49 +409,70 @@ std::optional<ContentTrace> OpenFile::trace() const {
   return given_epoch_ == epoch_ ? given_.trace() : std::nullopt;
 }
 
-std::uint64_t OpenFile::tellable_size(std::uint64_t size) {
+std::uint64_t OpenFile::tellable_size(std::uint64_t size, bool is_for_kernel) {
+  const auto answer = [&] {
+    const MutexLock lock(mutex_);
+    return version_.size ? growth_.answer(size, is_for_kernel, SteadyClock::now())
+                         : Growth::Answer{size, false};
+  };
+  Growth::Answer now = answer();
+  if (now.is_held) {
+    drop_old_end();
+    now = answer();
+  }
+  if (now.is_held) {
+    services_.kernel.outdate_attributes(ino_);
+  }
+  return now.size;
+}
+
+void OpenFile::drop_old_end() {
   std::uint64_t from = 0;
   std::optional<std::uint64_t> ticket;
   {
     const MutexLock lock(mutex_);
     const SteadyTime now = SteadyClock::now();
     const auto limit = growth_.limit(now);
-    if (!limit || size <= *limit || !version_.size) {
-      return size;
+    if (!limit || !version_.size) {
+      return;
     }
     from = *limit;
     ticket = growth_.begin_dropping(*version_.size, now);
   }
-  if (ticket) {
-    services_.kernel.drop_pages(ino_, from, [weak = weak_from_this(), ticket](bool is_done) {
-      if (const auto self = weak.lock()) {
-        const MutexLock lock(self->mutex_);
-        self->growth_.end_dropping(*ticket, is_done,
-                                   SteadyClock::now() + self->services_.settings.growth_rest);
-        self->growth_told_.notify_all();
-      }
-    });
+  if (!ticket) {
+    return;
   }
-  const MutexLock lock(mutex_);
-  return std::min(size, growth_.limit(SteadyClock::now()).value_or(size));
+  services_.kernel.drop_pages(ino_, from, [weak = weak_from_this(), ticket](bool is_done) {
+    if (const auto self = weak.lock()) {
+      const MutexLock lock(self->mutex_);
+      self->growth_.end_dropping(*ticket, is_done, SteadyClock::now(),
+                                 self->services_.settings.growth_rest);
+      self->growth_told_.notify_all();
+    }
+  });
 }
 
-bool OpenFile::await_tellable(std::uint64_t size, const Wait& wait) {
+void OpenFile::await_tellable(const Wait& wait) {
   constexpr Duration kLongest{1000};
   const Wait limit = wait.no_longer_than(kLongest);
-  const auto may_be_told = [&]() FTPSFS_NO_ANALYSIS {
-    const auto most = growth_.limit(SteadyClock::now());
-    return !most || size < *most;
-  };
-  const MutexLock lock(mutex_);
-  while (!may_be_told() && !limit.expired() && !limit.stop.stop_requested()) {
-    const auto until = growth_.rests_until();
+  std::optional<std::uint64_t> wanted;
+  {
+    const MutexLock lock(mutex_);
+    wanted = version_.size;
+  }
+  while (wanted && !limit.expired() && !limit.stop.stop_requested()) {
+    drop_old_end();
+    const MutexLock lock(mutex_);
+    const SteadyTime now = SteadyClock::now();
+    if (growth_.limit(now).value_or(*wanted) >= *wanted) {
+      return;
+    }
+    const auto until = growth_.changes_at(now);
     Wait part = limit;
     part.deadline = std::min(limit.deadline, until.value_or(limit.deadline));
     growth_told_.wait(mutex_, part,
-                      [&]() FTPSFS_NO_ANALYSIS { return growth_.rests_until() != until; });
+                      [&]() FTPSFS_NO_ANALYSIS { return growth_.changes_at(now) != until; });
   }
-  return may_be_told();
 }
 
 }  // namespace ftpsfs::fs

@@ -61,14 +61,17 @@ void Frontend::lookup(Ticket ticket, fuse_ino_t parent, const char* name) {
            });
 }
 
-void Frontend::getattr(Ticket ticket, fuse_ino_t ino, fuse_file_info*) {
-  if (const auto found = filesystem_.find_attributes(ino)) {
+void Frontend::getattr(Ticket ticket, fuse_ino_t ino, fuse_file_info* info) {
+  // A handle goes with what the kernel asks for itself; with stat() and fstat() there is none.
+  const fs::Asker asker = info != nullptr ? fs::Asker::kernel : fs::Asker::program;
+  if (const auto found = filesystem_.find_attributes(ino, asker)) {
     reply("getattr", std::move(ticket), *found);
     return;
   }
-  dispatch(
-      "getattr", std::move(ticket), OnInterrupt::worker_answers, Lane::work,
-      [this, ino](const fs::Request& request) { return filesystem_.get_attributes(ino, request); });
+  dispatch("getattr", std::move(ticket), OnInterrupt::worker_answers, Lane::work,
+           [this, ino, asker](const fs::Request& request) {
+             return filesystem_.get_attributes(ino, request, asker);
+           });
 }
 
 void Frontend::setattr(Ticket ticket, fuse_ino_t ino, struct stat* attributes, int to_set,

@@ -34,6 +34,7 @@ void Notifier::attach(fuse_session* session) {
   {
     const MutexLock lock(mutex_);
     attached_ = true;
+    session_ = session;
   }
   thread_ = std::thread([this, session] { run(session); });
   pages_thread_ = std::thread([this, session] { run_pages(session); });
@@ -43,6 +44,7 @@ void Notifier::detach() {
   {
     const MutexLock lock(mutex_);
     attached_ = false;
+    session_ = nullptr;
     queue_.clear();
     pages_.clear();
     changed_.notify_all();
@@ -65,6 +67,13 @@ void Notifier::invalidate_inode(fs::Ino ino, bool data) {
     std::erase_if(pages_, [ino](const Pages& pages) { return pages.ino == ino; });
   }
   enqueue({ino, {}, data ? 0 : kNoPages});
+}
+
+void Notifier::outdate_attributes(fs::Ino ino) {
+  const MutexLock lock(mutex_);  // the session stays as long
+  if (session_ != nullptr) {
+    send(session_, {ino, {}, kNoPages});
+  }
 }
 
 void Notifier::drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped then) {

@@ -50,8 +50,8 @@ class Filesystem {
   void forget(Ino ino, std::uint64_t lookups);
 
   // Attributes.
-  std::optional<Result<Attributes>> find_attributes(Ino ino);
-  Result<Attributes> get_attributes(Ino ino, const Request& request);
+  std::optional<Result<Attributes>> find_attributes(Ino ino, Asker asker = Asker::program);
+  Result<Attributes> get_attributes(Ino ino, const Request& request, Asker asker = Asker::program);
   Result<Attributes> set_attributes(Ino ino, const AttributeChange& change,
                                     std::optional<HandleId> handle, const Request& request);
   Result<std::string> read_link(Ino ino, const Request& request);

@@ -2,7 +2,7 @@
 //
 // How the filesystem tells the kernel that something it remembers has changed. Handed down from
 // the fuse floor; calls only queue (a notification from inside a request would deadlock with the
-// kernel's inode locks) and never block. Thread-safe.
+// kernel's inode locks), but for the one that says so, and never block. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,9 @@ class KernelCache {
   virtual void drop_pages(Ino ino, std::uint64_t offset, PagesDropped then) = 0;
   /// Forget attributes, and pages too when `data`.
   virtual void invalidate_inode(Ino ino, bool data) = 0;
+  /// Ask again for attributes, and believe no answer to what was asked of them before this returns.
+  /// At once, from inside a request, too: the kernel takes no lock for it that a request may have.
+  virtual void outdate_attributes(Ino ino) = 0;
 };
 
 }  // namespace ftpsfs::fs

@@ -32,6 +32,10 @@ struct Request {
   Wait wait;
 };
 
+/// Who wants to know attributes. The kernel asks for itself before it reads, and shows nobody what
+/// it hears: an answer that it does not believe is worth no waiting.
+enum class Asker : std::uint8_t { program, kernel };
+
 struct Attributes {
   Ino ino = kNoIno;
   std::uint32_t mode = 0;  ///< S_IFMT bits and permissions, masks applied

@@ -39,6 +39,7 @@ class Notifier final : public fs::KernelCache {
 
   void invalidate_entry(fs::Ino parent, std::string name) override;
   void invalidate_inode(fs::Ino ino, bool data) override;
+  void outdate_attributes(fs::Ino ino) override;
   void drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped then) override;
   /// Dropped where more than a few megabytes wait already, and when the inode is invalidated.
   void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override;
@@ -74,6 +75,7 @@ class Notifier final : public fs::KernelCache {
   std::deque<Notification> queue_ FTPSFS_GUARDED_BY(mutex_);
   std::deque<Pages> pages_ FTPSFS_GUARDED_BY(mutex_);
   bool attached_ FTPSFS_GUARDED_BY(mutex_) = false;
+  fuse_session* session_ FTPSFS_GUARDED_BY(mutex_) = nullptr;  ///< while attached
   bool overflowed_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::thread thread_;
   std::thread pages_thread_;

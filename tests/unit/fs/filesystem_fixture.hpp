@@ -26,6 +26,7 @@ class SilentKernel final : public KernelCache {
  public:
   void invalidate_entry(Ino, std::string) override { ++entries; }
   void invalidate_inode(Ino, bool) override { ++inodes; }
+  void outdate_attributes(Ino) override { ++outdated; }
   /// Takes them when a test says so.
   void store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) override {
     const MutexLock lock(mutex);
@@ -57,6 +58,7 @@ class SilentKernel final : public KernelCache {
   std::atomic<bool> holds_drops{false};
   std::atomic<int> entries{0};
   std::atomic<int> inodes{0};
+  std::atomic<int> outdated{0};
 };
 
 class FilesystemFixture : public ::testing::Test {

@@ -12,6 +12,8 @@ SteadyTime at(int ms) {
   return kStart + std::chrono::milliseconds(ms);
 }
 
+constexpr Duration kRest{100};
+
 TEST(Growth, AStepHoldsTheOldSizeUntilPagesAreDroppedAndAMomentMore) {
   Growth growth;
   EXPECT_FALSE(growth.limit(at(0)));
@@ -21,10 +23,11 @@ TEST(Growth, AStepHoldsTheOldSizeUntilPagesAreDroppedAndAMomentMore) {
   const auto ticket = growth.begin_dropping(20, at(0));
   ASSERT_TRUE(ticket);
   EXPECT_FALSE(growth.begin_dropping(20, at(0))) << "it is being done";
-  growth.end_dropping(*ticket, true, at(100));
+  EXPECT_FALSE(growth.changes_at(at(0))) << "when that ends nobody knows";
+  growth.end_dropping(*ticket, true, at(0), kRest);
   EXPECT_EQ(growth.limit(at(99)), 10U);
   EXPECT_FALSE(growth.begin_dropping(20, at(99))) << "it is done";
-  EXPECT_EQ(growth.rests_until(), at(100));
+  EXPECT_EQ(growth.changes_at(at(99)), at(100));
   EXPECT_FALSE(growth.limit(at(100)));
 }
 
@@ -34,17 +37,65 @@ TEST(Growth, AFileThatNeverRestsIsToldOfAllTheSame) {
   const auto ticket = growth.begin_dropping(20, at(0));
   ASSERT_TRUE(ticket);
   growth.follow(20, at(10));
-  growth.end_dropping(*ticket, true, at(100));
+  growth.end_dropping(*ticket, true, at(0), kRest);
   growth.follow(30, at(50));
   EXPECT_EQ(growth.limit(at(99)), 10U);
   EXPECT_EQ(growth.limit(at(100)), 20U);
-  const auto next = growth.begin_dropping(40, at(100));
+  const auto next = growth.begin_dropping(40, at(200));
   ASSERT_TRUE(next);
-  growth.end_dropping(*ticket, true, at(100));  // comes late, and is nobody's
-  EXPECT_EQ(growth.limit(at(200)), 20U);
-  growth.end_dropping(*next, false, at(200));
-  EXPECT_EQ(growth.limit(at(300)), 20U) << "it was not done";
-  EXPECT_TRUE(growth.begin_dropping(40, at(300)));
+  growth.end_dropping(*ticket, true, at(200), kRest);  // comes late, and is nobody's
+  EXPECT_EQ(growth.limit(at(300)), 20U);
+  growth.end_dropping(*next, false, at(300), kRest);
+  EXPECT_EQ(growth.limit(at(400)), 20U) << "it was not done";
+  EXPECT_TRUE(growth.begin_dropping(40, at(400)));
+}
+
+TEST(Growth, TheKernelBelievesNothingFromTheDroppingOnUntilTheLargerSizeIsTold) {
+  Growth growth;
+  EXPECT_FALSE(growth.answer(10, true, at(0)).is_held);
+  growth.follow(10, at(0));
+  const Growth::Answer before = growth.answer(20, true, at(0));
+  EXPECT_EQ(before.size, 10U);
+  EXPECT_TRUE(before.is_held);
+  const auto ticket = growth.begin_dropping(20, at(0));
+  ASSERT_TRUE(ticket);
+  EXPECT_TRUE(growth.answer(10, true, at(0)).is_held) << "perhaps it had not even heard of that";
+  growth.end_dropping(*ticket, true, at(0), kRest);
+  EXPECT_TRUE(growth.answer(20, true, at(99)).is_held);
+  const Growth::Answer behind = growth.answer(20, true, at(100));
+  EXPECT_EQ(behind.size, 20U);
+  EXPECT_FALSE(behind.is_held);
+}
+
+TEST(Growth, WhatADroppingHasAllowedIsHeardBeforeTheNextBegins) {
+  Growth growth;
+  growth.follow(10, at(0));
+  const auto ticket = growth.begin_dropping(20, at(0));
+  ASSERT_TRUE(ticket);
+  growth.end_dropping(*ticket, true, at(0), kRest);
+  growth.follow(20, at(50));
+  EXPECT_FALSE(growth.begin_dropping(30, at(100)));
+  EXPECT_EQ(growth.changes_at(at(100)), at(200));
+  const Growth::Answer to_program = growth.answer(30, false, at(100));
+  EXPECT_EQ(to_program.size, 20U);
+  EXPECT_FALSE(to_program.is_held) << "it may wait instead, and then the kernel has not heard";
+  const Growth::Answer to_kernel = growth.answer(30, true, at(1000));
+  EXPECT_EQ(to_kernel.size, 20U);
+  EXPECT_FALSE(to_kernel.is_held) << "it asks late, and has not heard of it before";
+  EXPECT_TRUE(growth.answer(30, true, at(1001)).is_held);
+  EXPECT_TRUE(growth.begin_dropping(30, at(1001)));
+}
+
+TEST(Growth, WhereTheKernelDoesNotAskTheNextDroppingBeginsAllTheSame) {
+  Growth growth;
+  growth.follow(10, at(0));
+  const auto ticket = growth.begin_dropping(20, at(0));
+  ASSERT_TRUE(ticket);
+  growth.end_dropping(*ticket, true, at(0), kRest);
+  growth.follow(20, at(50));
+  EXPECT_FALSE(growth.begin_dropping(30, at(199)));
+  EXPECT_TRUE(growth.begin_dropping(30, at(200)));
+  EXPECT_TRUE(growth.answer(30, true, at(200)).is_held);
 }
 
 TEST(Growth, OldSizesTurnUpOnlyInAnswersToOldQuestions) {
@@ -68,7 +119,7 @@ TEST(Growth, IsForgottenWithAChangeOfOurs) {
   EXPECT_FALSE(growth.limit(at(0)));
   EXPECT_FALSE(growth.was_size(10, 20, asked));
   growth.follow(20, at(0));
-  growth.end_dropping(*ticket, true, at(0));
+  growth.end_dropping(*ticket, true, at(0), kRest);
   EXPECT_EQ(growth.limit(at(1)), 20U);
 }
 

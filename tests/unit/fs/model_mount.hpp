@@ -28,6 +28,7 @@ class DeafKernel final : public KernelCache {
  public:
   void invalidate_entry(Ino, std::string) override {}
   void invalidate_inode(Ino, bool) override {}
+  void outdate_attributes(Ino) override {}
   void store_pages(Ino, std::uint64_t, Slices, AdmitPages) override {}
   void drop_pages(Ino, std::uint64_t, PagesDropped then) override { then(true); }
 };

@@ -74,6 +74,42 @@ TEST_F(ToldGrowth, IsToldOnlyWhenTheKernelHasDroppedItsLastPage) {
   EXPECT_EQ(size_at_a_glance(), 8U);
 }
 
+TEST_F(ToldGrowth, NoAnswerIsBelievedUntilThen) {
+  EXPECT_EQ(read(handle_), "one\n");
+  kernel.holds_drops = true;
+  grow("two\n");
+  const int before = kernel.outdated;
+  EXPECT_EQ(size_at_a_glance(), 4U);
+  EXPECT_EQ(kernel.outdated, before + 1);
+  const auto drop = take_drop();
+  EXPECT_EQ(size_at_a_glance(), 4U);
+  EXPECT_EQ(kernel.outdated, before + 2);
+  drop.then(true);
+  EXPECT_EQ(size_at_a_glance(), 8U);
+  EXPECT_EQ(kernel.outdated, before + 2);
+}
+
+/// A program that reads a log again and again, and each time finds it grown since it read last.
+TEST_F(ToldGrowth, TheKernelIsNotKeptWaitingAndHearsOfEachSecondStep) {
+  EXPECT_EQ(read(handle_), "one\n");
+  const auto ask = [this] {
+    const auto seen = fs->get_attributes(ino_, request(), Asker::kernel);
+    return seen ? seen->size : 0;
+  };
+  kernel.holds_drops = true;
+  grow("two\n");
+  EXPECT_EQ(ask(), 4U) << "no answer helps, as it is not believed";
+  take_drop().then(true);
+  grow("three\n");
+  const int before = kernel.outdated;
+  EXPECT_EQ(ask(), 8U);
+  EXPECT_EQ(kernel.outdated, before) << "this one is believed";
+  EXPECT_EQ(ask(), 8U);
+  EXPECT_EQ(kernel.outdated, before + 1);
+  take_drop().then(true);
+  EXPECT_EQ(ask(), 14U);
+}
+
 TEST_F(ToldGrowth, TheKernelIsAskedAgainWhereItCouldNotBe) {
   EXPECT_EQ(read(handle_), "one\n");
   kernel.holds_drops = true;

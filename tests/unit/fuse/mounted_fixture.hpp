@@ -31,6 +31,7 @@ class CountingKernelCache final : public fs::KernelCache {
     ++inodes_;
     next_.invalidate_inode(ino, data);
   }
+  void outdate_attributes(fs::Ino ino) override { next_.outdate_attributes(ino); }
   void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override {
     next_.store_pages(ino, offset, std::move(bytes), std::move(admit));
   }
