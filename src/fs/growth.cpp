@@ -20,6 +20,8 @@ void Growth::reset() {
   dropping_.reset();
   dropped_.reset();
   fresh_.reset();
+  told_ = 0;
+  settles_.reset();
 }
 
 std::optional<std::uint64_t> Growth::limit(SteadyTime now) const {
@@ -33,20 +35,26 @@ std::optional<SteadyTime> Growth::changes_at(SteadyTime now) const {
   if (dropped_) {
     return now < dropped_->rests_until ? dropped_->rests_until : dropped_->fresh_until;
   }
-  return fresh_ && now < *fresh_ ? fresh_ : std::nullopt;
+  const auto next = std::max(fresh_, settles_);  // none is the least
+  return next && now < *next ? next : std::nullopt;
 }
 
 Growth::Answer Growth::answer(std::uint64_t size, bool is_for_kernel, SteadyTime now) {
   advance(now);
   const std::uint64_t most = std::min(size, limit_.value_or(size));
-  const bool is_fresh =
-      is_for_kernel ? std::exchange(fresh_, std::nullopt).has_value() : fresh_ && now < *fresh_;
-  return {most, dropping_ || dropped_ || (most < size && !is_fresh)};
+  const bool is_consumed = is_for_kernel && std::exchange(fresh_, std::nullopt);
+  const bool is_fresh = is_consumed || (fresh_ && now < *fresh_);
+  const bool is_held = dropping_ || dropped_ || (most < size && !is_fresh);
+  if (!is_held && (is_consumed || most > told_)) {
+    told_ = most;
+    settles_ = now + rest_;
+  }
+  return {most, is_held};
 }
 
 std::optional<std::uint64_t> Growth::begin_dropping(std::uint64_t known, SteadyTime now) {
   advance(now);
-  if (!limit_ || dropping_ || dropped_ || (fresh_ && now < *fresh_)) {
+  if (!limit_ || dropping_ || dropped_ || now < std::max(fresh_, settles_).value_or(now)) {
     return std::nullopt;
   }
   fresh_.reset();
@@ -58,6 +66,7 @@ void Growth::end_dropping(std::uint64_t ticket, bool is_done, SteadyTime now, Du
   if (!dropping_ || dropping_->steps != ticket) {
     return;
   }
+  rest_ = rest;
   if (is_done) {
     dropped_ = dropping_;
     dropped_->rests_until = now + rest;

@@ -11,7 +11,9 @@
 // that lies, and waits with it for a READ of that page, whose answer may bring more of the file by
 // then. It must not believe any size, therefore, from the dropping on until the larger one is told:
 // answers in between are held, and what the last dropping allowed has a while of its own (fresh_),
-// to be believed before the next begins.
+// to be heard of before the next begins, and one more (settles_), so that whoever brought it to the
+// kernel has got to that page before the next dropping takes it away under his hands: he would look
+// for the one in its place, and wait for its bytes as long as the link takes.
 //
 // Not thread-safe: guarded by the file's mutex.
 #pragma once
@@ -52,7 +54,7 @@ class Growth {
 
   /// The kernel is to drop its pages from limit() on, now that `known` is known.
   /// @return what to give to end_dropping(); absent: there is nothing to do, or it is being done,
-  /// or the kernel is to hear first what the last time has allowed.
+  /// or the kernel is to hear first what the last time has allowed, and to be done with that.
   std::optional<std::uint64_t> begin_dropping(std::uint64_t known, SteadyTime now);
   /// @param is_done off: the kernel could not be asked.
   /// @param rest before its end nothing larger is told.
@@ -75,6 +77,9 @@ class Growth {
   /// The kernel has not heard yet what it may be told since it has dropped its pages. Where it does
   /// not ask, the next dropping begins behind this time all the same.
   std::optional<SteadyTime> fresh_;
+  std::uint64_t told_ = 0;             ///< the largest that was
+  std::optional<SteadyTime> settles_;  ///< by then the kernel is done with what it was told
+  Duration rest_{};                    ///< of the last dropping
 };
 
 }  // namespace ftpsfs::fs

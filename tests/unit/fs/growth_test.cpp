@@ -83,7 +83,22 @@ TEST(Growth, WhatADroppingHasAllowedIsHeardBeforeTheNextBegins) {
   EXPECT_EQ(to_kernel.size, 20U);
   EXPECT_FALSE(to_kernel.is_held) << "it asks late, and has not heard of it before";
   EXPECT_TRUE(growth.answer(30, true, at(1001)).is_held);
-  EXPECT_TRUE(growth.begin_dropping(30, at(1001)));
+  EXPECT_FALSE(growth.begin_dropping(30, at(1099))) << "it may not be done with what it has heard";
+  EXPECT_EQ(growth.changes_at(at(1099)), at(1100));
+  EXPECT_TRUE(growth.begin_dropping(30, at(1100)));
+}
+
+TEST(Growth, TheKernelIsDoneWithWhatAProgramWasToldBeforeTheNextDroppingBegins) {
+  Growth growth;
+  growth.follow(10, at(0));
+  const auto ticket = growth.begin_dropping(20, at(0));
+  ASSERT_TRUE(ticket);
+  growth.end_dropping(*ticket, true, at(0), kRest);
+  EXPECT_FALSE(growth.answer(20, false, at(500)).is_held);
+  EXPECT_FALSE(growth.answer(20, false, at(550)).is_held) << "nothing that is new";
+  growth.follow(20, at(560));
+  EXPECT_FALSE(growth.begin_dropping(30, at(599)));
+  EXPECT_TRUE(growth.begin_dropping(30, at(600)));
 }
 
 TEST(Growth, WhereTheKernelDoesNotAskTheNextDroppingBeginsAllTheSame) {
