@@ -25,7 +25,7 @@ void Growth::reset() {
 }
 
 std::optional<std::uint64_t> Growth::limit(SteadyTime now) const {
-  if (!dropped_ || now < dropped_->rests_until) {
+  if (!has_rested(now)) {
     return limit_;
   }
   return dropped_->steps == steps_ ? std::nullopt : std::optional(dropped_->known);
@@ -33,7 +33,10 @@ std::optional<std::uint64_t> Growth::limit(SteadyTime now) const {
 
 std::optional<SteadyTime> Growth::changes_at(SteadyTime now) const {
   if (dropped_) {
-    return now < dropped_->rests_until ? dropped_->rests_until : dropped_->fresh_until;
+    if (has_rested(now)) {
+      return dropped_->rests_until + rest_;
+    }
+    return now < dropped_->rests_until ? std::optional(dropped_->rests_until) : std::nullopt;
   }
   const auto next = std::max(fresh_, settles_);  // none is the least
   return next && now < *next ? next : std::nullopt;
@@ -69,17 +72,28 @@ void Growth::end_dropping(std::uint64_t ticket, bool is_done, SteadyTime now, Du
   rest_ = rest;
   if (is_done) {
     dropped_ = dropping_;
-    dropped_->rests_until = now + rest;
-    dropped_->fresh_until = now + 2 * rest;
+    dropped_->end = dropped_->rests_until = now + rest;
   }
   dropping_.reset();
 }
 
+void Growth::end_read(SteadyTime begun, SteadyTime now) {
+  reads_.erase(reads_.find(begun));
+  if (dropped_ && begun < dropped_->end) {
+    dropped_->rests_until = std::max(dropped_->rests_until, now + rest_);
+  }
+}
+
+bool Growth::has_rested(SteadyTime now) const {
+  return dropped_ && now >= dropped_->rests_until &&
+         (reads_.empty() || *reads_.begin() >= dropped_->end);
+}
+
 /// Pages that were read since the dropping began end with what was known then, or later.
 void Growth::advance(SteadyTime now) {
-  if (dropped_ && now >= dropped_->rests_until) {
+  if (has_rested(now)) {
     limit_ = limit(now);
-    fresh_ = dropped_->fresh_until;
+    fresh_ = dropped_->rests_until + rest_;
     dropped_.reset();
   }
 }

@@ -13,13 +13,16 @@
 // answers in between are held, and what the last dropping allowed has a while of its own (fresh_),
 // to be heard of before the next begins, and one more (settles_), so that whoever brought it to the
 // kernel has got to that page before the next dropping takes it away under his hands: he would look
-// for the one in its place, and wait for its bytes as long as the link takes.
+// for the one in its place, and wait for its bytes as long as the link takes. Where others have
+// taken it (open() does), that may be so all the same: no READ that began before the larger size
+// could be told is under way when it is.
 //
 // Not thread-safe: guarded by the file's mutex.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "ftpsfs/base/wait.hpp"
 
@@ -44,6 +47,10 @@ class Growth {
   /// When something is going to be allowed that is not now.
   std::optional<SteadyTime> changes_at(SteadyTime now) const;
 
+  /// A READ has come, and is going to be answered.
+  void begin_read(SteadyTime now) { reads_.insert(now); }
+  void end_read(SteadyTime begun, SteadyTime now);
+
   struct Answer {
     std::uint64_t size;  ///< that may be told
     bool is_held;        ///< and the kernel must not believe it
@@ -64,10 +71,11 @@ class Growth {
   struct Dropping {
     std::uint64_t steps;
     std::uint64_t known;
+    SteadyTime end;  ///< READs that begin later do not matter
     SteadyTime rests_until;
-    SteadyTime fresh_until;
   };
   void advance(SteadyTime now);
+  bool has_rested(SteadyTime now) const;
 
   std::uint64_t steps_ = 0;
   std::optional<std::uint64_t> first_;  ///< the size before the first step
@@ -79,6 +87,7 @@ class Growth {
   std::optional<SteadyTime> fresh_;
   std::uint64_t told_ = 0;             ///< the largest that was
   std::optional<SteadyTime> settles_;  ///< by then the kernel is done with what it was told
+  std::multiset<SteadyTime> reads_;    ///< under way, by when they began
   Duration rest_{};                    ///< of the last dropping
 };
 

@@ -259,6 +259,20 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<bool> look_back(std::uint64_t epoch, const Wait& wait);
   GivenContent& given() FTPSFS_REQUIRES(mutex_);
   void note_given_ahead(std::uint64_t offset, const Slices& bytes) FTPSFS_REQUIRES(mutex_);
+  /// Growth knows of it.
+  class ReadUnderWay {
+   public:
+    explicit ReadUnderWay(OpenFile& file);
+    ~ReadUnderWay();
+    ReadUnderWay(const ReadUnderWay&) = delete;
+    ReadUnderWay& operator=(const ReadUnderWay&) = delete;
+
+   private:
+    OpenFile& file_;
+    SteadyTime begun_;
+  };
+  Result<Slices> read_to_known_end(FileHandle& handle, std::uint64_t offset, std::size_t size,
+                                   const Request& request);
   Result<Slices> read_once(FileHandle& handle, std::uint64_t offset, std::size_t size,
                            const Request& request);
 

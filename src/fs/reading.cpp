@@ -187,10 +187,27 @@ std::optional<Result<Slices>> OpenFile::find_content(FileHandle& handle, std::ui
   return std::nullopt;
 }
 
-/// The kernel takes less than it asked for as the end of the file: it must not get that for an end
-/// which a look at the file, of which it has heard meanwhile, has put further behind.
 Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::size_t size,
                               const Request& request) {
+  const ReadUnderWay noted(*this);
+  return read_to_known_end(handle, offset, size, request);
+}
+
+OpenFile::ReadUnderWay::ReadUnderWay(OpenFile& file) : file_(file), begun_(SteadyClock::now()) {
+  const MutexLock lock(file_.mutex_);
+  file_.growth_.begin_read(begun_);
+}
+
+OpenFile::ReadUnderWay::~ReadUnderWay() {
+  const MutexLock lock(file_.mutex_);
+  file_.growth_.end_read(begun_, SteadyClock::now());
+  file_.growth_told_.notify_all();
+}
+
+/// The kernel takes less than it asked for as the end of the file: it must not get that for an end
+/// which a look at the file, of which it has heard meanwhile, has put further behind.
+Result<Slices> OpenFile::read_to_known_end(FileHandle& handle, std::uint64_t offset,
+                                           std::size_t size, const Request& request) {
   for (;;) {
     std::optional<std::uint64_t> known_size;
     std::uint64_t epoch = 0;

@@ -226,6 +226,7 @@ def test_a_file_that_has_grown_is_mapped_whole(box):
 
 
 @pytest.mark.smoke
+@pytest.mark.content
 def test_a_log_is_read_while_it_is_written(box):
     read_a_growing_log(box)
 

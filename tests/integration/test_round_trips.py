@@ -423,5 +423,6 @@ def test_a_lossy_link_loses_nothing(far_box, link):
     assert (box.remote / "here").read_bytes() == content
 
 
+@pytest.mark.content
 def test_a_log_is_read_while_it_is_written_far_away(far_box):
     read_a_growing_log(far_box)

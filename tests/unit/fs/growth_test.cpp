@@ -113,6 +113,40 @@ TEST(Growth, WhereTheKernelDoesNotAskTheNextDroppingBeginsAllTheSame) {
   EXPECT_TRUE(growth.answer(30, true, at(200)).is_held);
 }
 
+TEST(Growth, ALargerSizeIsToldWhenNoReadIsUnderWayThatMayHaveBegunBeforeIt) {
+  Growth growth;
+  growth.follow(10, at(0));
+  const auto ticket = growth.begin_dropping(20, at(0));
+  ASSERT_TRUE(ticket);
+  growth.end_dropping(*ticket, true, at(0), kRest);
+  growth.begin_read(at(90));
+  growth.begin_read(at(100));  // is answered with all that may be told by now
+  EXPECT_EQ(growth.changes_at(at(90)), at(100));
+  EXPECT_EQ(growth.limit(at(100)), 10U);
+  EXPECT_FALSE(growth.changes_at(at(100))) << "when that ends nobody knows";
+  EXPECT_TRUE(growth.answer(20, true, at(150)).is_held);
+  growth.end_read(at(90), at(160));
+  EXPECT_EQ(growth.changes_at(at(160)), at(260));
+  EXPECT_EQ(growth.limit(at(259)), 10U);
+  EXPECT_FALSE(growth.limit(at(260)));
+  const Growth::Answer behind = growth.answer(20, true, at(260));
+  EXPECT_EQ(behind.size, 20U);
+  EXPECT_FALSE(behind.is_held);
+  growth.end_read(at(100), at(300));
+}
+
+TEST(Growth, AReadThatEndsInTimeDelaysNothingThatHasRestedSince) {
+  Growth growth;
+  growth.begin_read(at(0));
+  growth.follow(10, at(0));
+  const auto ticket = growth.begin_dropping(20, at(0));
+  ASSERT_TRUE(ticket);
+  growth.end_read(at(0), at(10));
+  growth.end_dropping(*ticket, true, at(10), kRest);
+  EXPECT_EQ(growth.limit(at(109)), 10U);
+  EXPECT_FALSE(growth.limit(at(110)));
+}
+
 TEST(Growth, OldSizesTurnUpOnlyInAnswersToOldQuestions) {
   Growth growth;
   const std::uint64_t asked = growth.steps();
