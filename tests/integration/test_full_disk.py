@@ -50,7 +50,8 @@ def full_on(server):
 def test_a_full_server_is_told_to_the_writer(small_box):
     box = small_box
     mount = box.mount()
-    assert write_until_refused(mount / "big") == full_on(box.server)
+    told = write_until_refused(mount / "big")
+    assert told == full_on(box.server), os.strerror(told)
     # The mount lives, and there is room again once something is deleted.
     if (mount / "big").exists():
         os.unlink(mount / "big")
@@ -152,7 +153,7 @@ def test_what_a_full_server_refuses_of_a_local_copy_is_kept(small_box):
             file.write(data[MEBIBYTE:])
             file.seek(0)
             file.write(data[:MEBIBYTE])
-    assert refusal.value.errno == full_on(box.server)
+    assert refusal.value.errno == full_on(box.server), refusal.value
     place = staging / f"recovery-{os.geteuid()}"
     assert wait_for(lambda: place.is_dir() and list(place.glob("*.json")), 90)
     (sidecar,) = place.glob("*.json")

@@ -271,6 +271,11 @@ def reload(box, how="ftpsfs reload"):
     return done.returncode, done.stderr
 
 
+def check_reload(box):
+    code, line = reload(box)
+    assert (code, line) == (0, ""), f"{code}: {line}\n{box.last.log_tail()}"
+
+
 def shown_to(server):
     """The units (OU) of the client certificates that the server was shown, in their order."""
     return re.findall(r"Client: .*OU = ([\w-]+)", (server.folder / "proftpd-tls.log").read_text())
@@ -306,7 +311,7 @@ def test_after_a_reload_no_connection_of_the_old_identity_is_left(swap, pki):
     os.listdir(mount)
     sessions = len(swap.server.pids())
     swap.files.use(pki.client_certificate("tester", name="renewed"))
-    assert reload(swap) == (0, "")
+    check_reload(swap)
     assert wait_for(lambda: len(swap.server.pids()) < sessions), "idle connections of the old identity stay"
     assert (mount / "hello").read_bytes() == b"hello\n"
     assert shown_to(swap.server)[-1] == "renewed"
@@ -331,7 +336,7 @@ def test_another_ca_is_trusted_after_a_reload(swap, pki):
     mount = swap.mount(**swap.files.options(), dir_cache_timeout=0, attr_timeout=0, entry_timeout=0)
     swap.files.serve(pki.other_issuer)
     swap.files.ca.write_bytes(pki.other_ca.read_bytes())
-    assert reload(swap) == (0, "")
+    check_reload(swap)
     assert (mount / "hello").read_bytes() == b"hello\n"
 
 
@@ -341,14 +346,14 @@ def test_a_refused_password_is_tried_again_after_a_reload_alone(box_on, make_ser
     box.put("hello", b"hello\n")
     mount = box.mount(dir_cache_timeout=0, attr_timeout=0, entry_timeout=0)
     write_credentials(box.credentials, password="wrong")
-    assert reload(box) == (0, "")
+    check_reload(box)
     for _ in range(4):
         with pytest.raises(PermissionError):
             os.listdir(mount)
     refused = box.last.log.read_text().count("< 530")
     assert refused == 1, "each further try may lock the account"
     write_credentials(box.credentials)
-    assert reload(box) == (0, "")
+    check_reload(box)
     assert os.listdir(mount) == ["hello"]
 
 
