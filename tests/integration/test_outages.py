@@ -326,8 +326,8 @@ def test_a_hard_mount_can_be_ended_while_programs_wait(far_box, absence):
         box.last.process.wait(timeout=patient(20))
     finally:
         absence.end()
-    for process in waiting.all.values():
-        assert process.wait(timeout=5) != 0
+    for name, process in waiting.all.items():
+        assert process.wait(timeout=5) != 0, f"{name}\n{box.last.log_tail()}"
     box.last.kill()  # clears the mount point away
     box.allow_leftovers = True
 
