@@ -96,7 +96,7 @@ Attributes Filesystem::Impl::attributes(Ino ino, const remote::Entry& entry, mil
   }
   file->observe(entry);
   Attributes result = attributes(ino, entry, valid_for, local);
-  const std::uint64_t told = file->tellable_size(result.size, asker == Asker::kernel);
+  const std::uint64_t told = file->tellable_size(result.size, asker);
   if (told < result.size) {
     result.size = told;
     result.is_size_current = false;

@@ -24,28 +24,22 @@ void Growth::reset() {
   settles_.reset();
 }
 
-std::optional<std::uint64_t> Growth::limit(SteadyTime now) const {
-  if (!has_rested(now)) {
-    return limit_;
-  }
-  return dropped_->steps == steps_ ? std::nullopt : std::optional(dropped_->known);
+std::optional<std::uint64_t> Growth::limit(SteadyTime now) {
+  advance(now);
+  return limit_;
 }
 
-std::optional<SteadyTime> Growth::changes_at(SteadyTime now) const {
-  if (dropped_) {
-    if (has_rested(now)) {
-      return dropped_->rests_until + rest_;
-    }
-    return now < dropped_->rests_until ? std::optional(dropped_->rests_until) : std::nullopt;
-  }
-  const auto next = std::max(fresh_, settles_);  // none is the least
+std::optional<SteadyTime> Growth::changes_at(SteadyTime now) {
+  advance(now);
+  const auto next = dropped_ ? std::optional(dropped_->rests_until)
+                             : std::max(fresh_, settles_);  // none is the least
   return next && now < *next ? next : std::nullopt;
 }
 
-Growth::Answer Growth::answer(std::uint64_t size, bool is_for_kernel, SteadyTime now) {
+Growth::Answer Growth::answer(std::uint64_t size, Asker asker, SteadyTime now) {
   advance(now);
   const std::uint64_t most = std::min(size, limit_.value_or(size));
-  const bool is_consumed = is_for_kernel && std::exchange(fresh_, std::nullopt);
+  const bool is_consumed = asker == Asker::kernel && std::exchange(fresh_, std::nullopt);
   const bool is_fresh = is_consumed || (fresh_ && now < *fresh_);
   const bool is_held = dropping_ || dropped_ || (most < size && !is_fresh);
   if (!is_held && (is_consumed || most > told_)) {
@@ -56,8 +50,7 @@ Growth::Answer Growth::answer(std::uint64_t size, bool is_for_kernel, SteadyTime
 }
 
 std::optional<std::uint64_t> Growth::begin_dropping(std::uint64_t known, SteadyTime now) {
-  advance(now);
-  if (!limit_ || dropping_ || dropped_ || now < std::max(fresh_, settles_).value_or(now)) {
+  if (!limit(now) || dropping_ || dropped_ || changes_at(now)) {
     return std::nullopt;
   }
   fresh_.reset();
@@ -84,18 +77,15 @@ void Growth::end_read(SteadyTime begun, SteadyTime now) {
   }
 }
 
-bool Growth::has_rested(SteadyTime now) const {
-  return dropped_ && now >= dropped_->rests_until &&
-         (reads_.empty() || *reads_.begin() >= dropped_->end);
-}
-
 /// Pages that were read since the dropping began end with what was known then, or later.
 void Growth::advance(SteadyTime now) {
-  if (has_rested(now)) {
-    limit_ = limit(now);
-    fresh_ = dropped_->rests_until + rest_;
-    dropped_.reset();
+  if (!dropped_ || now < dropped_->rests_until ||
+      (!reads_.empty() && *reads_.begin() < dropped_->end)) {
+    return;
   }
+  limit_ = dropped_->steps == steps_ ? std::nullopt : std::optional(dropped_->known);
+  fresh_ = dropped_->rests_until + rest_;
+  dropped_.reset();
 }
 
 }  // namespace ftpsfs::fs

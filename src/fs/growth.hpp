@@ -25,6 +25,7 @@
 #include <set>
 
 #include "ftpsfs/base/wait.hpp"
+#include "ftpsfs/fs/types.hpp"
 
 namespace ftpsfs::fs {
 
@@ -43,9 +44,9 @@ class Growth {
   }
 
   /// The most that the kernel may be told. Absent: whatever is known.
-  std::optional<std::uint64_t> limit(SteadyTime now) const;
+  std::optional<std::uint64_t> limit(SteadyTime now);
   /// When something is going to be allowed that is not now.
-  std::optional<SteadyTime> changes_at(SteadyTime now) const;
+  std::optional<SteadyTime> changes_at(SteadyTime now);
 
   /// A READ has come, and is going to be answered.
   void begin_read(SteadyTime now) { reads_.insert(now); }
@@ -56,8 +57,8 @@ class Growth {
     bool is_held;        ///< and the kernel must not believe it
   };
   /// What may be told of a size.
-  /// @param is_for_kernel the answer goes to it as it is; else somebody may wait for a better one.
-  Answer answer(std::uint64_t size, bool is_for_kernel, SteadyTime now);
+  /// @param asker the kernel takes the answer as it is; a program may wait for a better one.
+  Answer answer(std::uint64_t size, Asker asker, SteadyTime now);
 
   /// The kernel is to drop its pages from limit() on, now that `known` is known.
   /// @return what to give to end_dropping(); absent: there is nothing to do, or it is being done,
@@ -75,7 +76,6 @@ class Growth {
     SteadyTime rests_until;
   };
   void advance(SteadyTime now);
-  bool has_rested(SteadyTime now) const;
 
   std::uint64_t steps_ = 0;
   std::optional<std::uint64_t> first_;  ///< the size before the first step

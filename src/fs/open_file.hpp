@@ -177,8 +177,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool observe(const remote::Entry& entry);
   /// What may be told of the size: less for the moment that the kernel takes to drop its last page,
   /// which ends with the file as it was.
-  /// @param is_for_kernel whether what this returns goes there in any case.
-  std::uint64_t tellable_size(std::uint64_t size, bool is_for_kernel);
+  /// @param asker the kernel, where what this returns goes there in any case.
+  std::uint64_t tellable_size(std::uint64_t size, Asker asker);
   /// Until what is known now may be told, but not for long: the kernel may be waiting for pages
   /// that are being read.
   void await_tellable(const Wait& wait);

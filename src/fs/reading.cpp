@@ -193,8 +193,9 @@ Result<Slices> OpenFile::read(FileHandle& handle, std::uint64_t offset, std::siz
   return read_to_known_end(handle, offset, size, request);
 }
 
-OpenFile::ReadUnderWay::ReadUnderWay(OpenFile& file) : file_(file), begun_(SteadyClock::now()) {
+OpenFile::ReadUnderWay::ReadUnderWay(OpenFile& file) : file_(file) {
   const MutexLock lock(file_.mutex_);
+  begun_ = SteadyClock::now();  // in the order in which Growth hears of it
   file_.growth_.begin_read(begun_);
 }
 
@@ -426,10 +427,10 @@ std::optional<ContentTrace> OpenFile::trace() const {
   return given_epoch_ == epoch_ ? given_.trace() : std::nullopt;
 }
 
-std::uint64_t OpenFile::tellable_size(std::uint64_t size, bool is_for_kernel) {
+std::uint64_t OpenFile::tellable_size(std::uint64_t size, Asker asker) {
   const auto answer = [&] {
     const MutexLock lock(mutex_);
-    return version_.size ? growth_.answer(size, is_for_kernel, SteadyClock::now())
+    return version_.size ? growth_.answer(size, asker, SteadyClock::now())
                          : Growth::Answer{size, false};
   };
   Growth::Answer now = answer();

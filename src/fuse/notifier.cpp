@@ -33,7 +33,6 @@ void Notifier::attach(fuse_session* session) {
   detach();
   {
     const MutexLock lock(mutex_);
-    attached_ = true;
     session_ = session;
   }
   thread_ = std::thread([this, session] { run(session); });
@@ -43,7 +42,6 @@ void Notifier::attach(fuse_session* session) {
 void Notifier::detach() {
   {
     const MutexLock lock(mutex_);
-    attached_ = false;
     session_ = nullptr;
     queue_.clear();
     pages_.clear();
@@ -88,7 +86,7 @@ void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::
   for (const Pages& each : pages_) {
     waiting += total_bytes(each.bytes);
   }
-  if (attached_ && !bytes.empty() && waiting <= kMostBytesOfPages) {
+  if (session_ != nullptr && !bytes.empty() && waiting <= kMostBytesOfPages) {
     pages_.push_back({ino, offset, std::move(bytes), std::move(admit)});
     pages_changed_.notify_one();
   }
@@ -97,7 +95,7 @@ void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::
 /// @return false: it is not going to be said.
 bool Notifier::enqueue(Notification notification) {
   const MutexLock lock(mutex_);
-  if (!attached_) {
+  if (session_ == nullptr) {
     return false;
   }
   if (queue_.size() >= most_queued_) {
@@ -118,11 +116,11 @@ bool Notifier::enqueue(Notification notification) {
 void Notifier::run(fuse_session* session) noexcept {
   ::pthread_setname_np(::pthread_self(), "ftpsfs-notify");
   MutexLock lock(mutex_);
-  while (attached_) {
+  while (session_ != nullptr) {
     if (queue_.empty()) {
       overflowed_ = false;
       changed_.wait(mutex_, Wait::for_at_most(kNoLimit),
-                    [this]() FTPSFS_NO_ANALYSIS { return !attached_ || !queue_.empty(); });
+                    [this]() FTPSFS_NO_ANALYSIS { return session_ == nullptr || !queue_.empty(); });
       continue;
     }
     std::optional<Notification> next = std::move(queue_.front());
@@ -137,10 +135,11 @@ void Notifier::run(fuse_session* session) noexcept {
 void Notifier::run_pages(fuse_session* session) noexcept {
   ::pthread_setname_np(::pthread_self(), "ftpsfs-pages");
   MutexLock lock(mutex_);
-  while (attached_) {
+  while (session_ != nullptr) {
     if (pages_.empty()) {
-      pages_changed_.wait(mutex_, Wait::for_at_most(kNoLimit),
-                          [this]() FTPSFS_NO_ANALYSIS { return !attached_ || !pages_.empty(); });
+      pages_changed_.wait(mutex_, Wait::for_at_most(kNoLimit), [this]() FTPSFS_NO_ANALYSIS {
+        return session_ == nullptr || !pages_.empty();
+      });
       continue;
     }
     std::optional<Pages> next = std::move(pages_.front());

@@ -74,7 +74,6 @@ class Notifier final : public fs::KernelCache {
   ConditionVariable pages_changed_;
   std::deque<Notification> queue_ FTPSFS_GUARDED_BY(mutex_);
   std::deque<Pages> pages_ FTPSFS_GUARDED_BY(mutex_);
-  bool attached_ FTPSFS_GUARDED_BY(mutex_) = false;
   fuse_session* session_ FTPSFS_GUARDED_BY(mutex_) = nullptr;  ///< while attached
   bool overflowed_ FTPSFS_GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -14,6 +14,13 @@ SteadyTime at(int ms) {
 
 constexpr Duration kRest{100};
 
+/// The kernel drops its pages at `ms`, and rests from then on.
+void drop(Growth& growth, std::uint64_t known, int ms) {
+  const auto ticket = growth.begin_dropping(known, at(ms));
+  ASSERT_TRUE(ticket);
+  growth.end_dropping(*ticket, true, at(ms), kRest);
+}
+
 TEST(Growth, AStepHoldsTheOldSizeUntilPagesAreDroppedAndAMomentMore) {
   Growth growth;
   EXPECT_FALSE(growth.limit(at(0)));
@@ -52,17 +59,18 @@ TEST(Growth, AFileThatNeverRestsIsToldOfAllTheSame) {
 
 TEST(Growth, TheKernelBelievesNothingFromTheDroppingOnUntilTheLargerSizeIsTold) {
   Growth growth;
-  EXPECT_FALSE(growth.answer(10, true, at(0)).is_held);
+  EXPECT_FALSE(growth.answer(10, Asker::kernel, at(0)).is_held);
   growth.follow(10, at(0));
-  const Growth::Answer before = growth.answer(20, true, at(0));
+  const Growth::Answer before = growth.answer(20, Asker::kernel, at(0));
   EXPECT_EQ(before.size, 10U);
   EXPECT_TRUE(before.is_held);
   const auto ticket = growth.begin_dropping(20, at(0));
   ASSERT_TRUE(ticket);
-  EXPECT_TRUE(growth.answer(10, true, at(0)).is_held) << "perhaps it had not even heard of that";
+  EXPECT_TRUE(growth.answer(10, Asker::kernel, at(0)).is_held)
+      << "perhaps it had not even heard of that";
   growth.end_dropping(*ticket, true, at(0), kRest);
-  EXPECT_TRUE(growth.answer(20, true, at(99)).is_held);
-  const Growth::Answer behind = growth.answer(20, true, at(100));
+  EXPECT_TRUE(growth.answer(20, Asker::kernel, at(99)).is_held);
+  const Growth::Answer behind = growth.answer(20, Asker::kernel, at(100));
   EXPECT_EQ(behind.size, 20U);
   EXPECT_FALSE(behind.is_held);
 }
@@ -70,19 +78,17 @@ TEST(Growth, TheKernelBelievesNothingFromTheDroppingOnUntilTheLargerSizeIsTold) 
 TEST(Growth, WhatADroppingHasAllowedIsHeardBeforeTheNextBegins) {
   Growth growth;
   growth.follow(10, at(0));
-  const auto ticket = growth.begin_dropping(20, at(0));
-  ASSERT_TRUE(ticket);
-  growth.end_dropping(*ticket, true, at(0), kRest);
+  drop(growth, 20, 0);
   growth.follow(20, at(50));
   EXPECT_FALSE(growth.begin_dropping(30, at(100)));
   EXPECT_EQ(growth.changes_at(at(100)), at(200));
-  const Growth::Answer to_program = growth.answer(30, false, at(100));
+  const Growth::Answer to_program = growth.answer(30, Asker::program, at(100));
   EXPECT_EQ(to_program.size, 20U);
   EXPECT_FALSE(to_program.is_held) << "it may wait instead, and then the kernel has not heard";
-  const Growth::Answer to_kernel = growth.answer(30, true, at(1000));
+  const Growth::Answer to_kernel = growth.answer(30, Asker::kernel, at(1000));
   EXPECT_EQ(to_kernel.size, 20U);
   EXPECT_FALSE(to_kernel.is_held) << "it asks late, and has not heard of it before";
-  EXPECT_TRUE(growth.answer(30, true, at(1001)).is_held);
+  EXPECT_TRUE(growth.answer(30, Asker::kernel, at(1001)).is_held);
   EXPECT_FALSE(growth.begin_dropping(30, at(1099))) << "it may not be done with what it has heard";
   EXPECT_EQ(growth.changes_at(at(1099)), at(1100));
   EXPECT_TRUE(growth.begin_dropping(30, at(1100)));
@@ -91,11 +97,9 @@ TEST(Growth, WhatADroppingHasAllowedIsHeardBeforeTheNextBegins) {
 TEST(Growth, TheKernelIsDoneWithWhatAProgramWasToldBeforeTheNextDroppingBegins) {
   Growth growth;
   growth.follow(10, at(0));
-  const auto ticket = growth.begin_dropping(20, at(0));
-  ASSERT_TRUE(ticket);
-  growth.end_dropping(*ticket, true, at(0), kRest);
-  EXPECT_FALSE(growth.answer(20, false, at(500)).is_held);
-  EXPECT_FALSE(growth.answer(20, false, at(550)).is_held) << "nothing that is new";
+  drop(growth, 20, 0);
+  EXPECT_FALSE(growth.answer(20, Asker::program, at(500)).is_held);
+  EXPECT_FALSE(growth.answer(20, Asker::program, at(550)).is_held) << "nothing that is new";
   growth.follow(20, at(560));
   EXPECT_FALSE(growth.begin_dropping(30, at(599)));
   EXPECT_TRUE(growth.begin_dropping(30, at(600)));
@@ -104,32 +108,28 @@ TEST(Growth, TheKernelIsDoneWithWhatAProgramWasToldBeforeTheNextDroppingBegins) 
 TEST(Growth, WhereTheKernelDoesNotAskTheNextDroppingBeginsAllTheSame) {
   Growth growth;
   growth.follow(10, at(0));
-  const auto ticket = growth.begin_dropping(20, at(0));
-  ASSERT_TRUE(ticket);
-  growth.end_dropping(*ticket, true, at(0), kRest);
+  drop(growth, 20, 0);
   growth.follow(20, at(50));
   EXPECT_FALSE(growth.begin_dropping(30, at(199)));
   EXPECT_TRUE(growth.begin_dropping(30, at(200)));
-  EXPECT_TRUE(growth.answer(30, true, at(200)).is_held);
+  EXPECT_TRUE(growth.answer(30, Asker::kernel, at(200)).is_held);
 }
 
 TEST(Growth, ALargerSizeIsToldWhenNoReadIsUnderWayThatMayHaveBegunBeforeIt) {
   Growth growth;
   growth.follow(10, at(0));
-  const auto ticket = growth.begin_dropping(20, at(0));
-  ASSERT_TRUE(ticket);
-  growth.end_dropping(*ticket, true, at(0), kRest);
+  drop(growth, 20, 0);
   growth.begin_read(at(90));
   growth.begin_read(at(100));  // is answered with all that may be told by now
   EXPECT_EQ(growth.changes_at(at(90)), at(100));
   EXPECT_EQ(growth.limit(at(100)), 10U);
   EXPECT_FALSE(growth.changes_at(at(100))) << "when that ends nobody knows";
-  EXPECT_TRUE(growth.answer(20, true, at(150)).is_held);
+  EXPECT_TRUE(growth.answer(20, Asker::kernel, at(150)).is_held);
   growth.end_read(at(90), at(160));
   EXPECT_EQ(growth.changes_at(at(160)), at(260));
   EXPECT_EQ(growth.limit(at(259)), 10U);
   EXPECT_FALSE(growth.limit(at(260)));
-  const Growth::Answer behind = growth.answer(20, true, at(260));
+  const Growth::Answer behind = growth.answer(20, Asker::kernel, at(260));
   EXPECT_EQ(behind.size, 20U);
   EXPECT_FALSE(behind.is_held);
   growth.end_read(at(100), at(300));
