@@ -605,15 +605,16 @@ std::string_view nearest_option(std::string_view name, unsigned scope) {
   std::string folded(name.substr(0, 64));  // longer ones are near to nothing
   std::replace(folded.begin(), folded.end(), '-', '_');
   std::string_view best;
-  // A third of the letters may be wrong: "max_conn", "dircache_timeout", but not "foo" for "uid".
-  std::size_t best_distance = folded.size() / 3 + 1;
+  // A third of the letters may be wrong, rounded up: "jsno", "dircache_timeout", but not "foo" for
+  // "eof".
+  std::size_t best_distance = (folded.size() + 2) / 3 + 1;
   for (const OptionRow& row : kRows) {
     if (!applies(row, scope)) {
       continue;
     }
     any_name(row, [&](std::string_view known) {
       const std::size_t distance = edit_distance(folded, known);
-      if (distance < best_distance || (distance == best_distance && best.empty())) {
+      if (distance < best_distance) {
         best_distance = distance;
         best = known;
       }

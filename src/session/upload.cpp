@@ -65,7 +65,10 @@ Result<void> Upload::finish(const Wait& wait) {
   if (!ended) {
     return fail(session_.explain_broken_data(verb(), std::move(ended).error()));
   }
-  data_.reset();
+  // Closed behind the verdict: what ends its side right behind its close_notify (vsftpd) may send
+  // its FIN just when our socket goes, which then nobody acknowledges. It waits 200 ms to send it
+  // again, and with its 226 for that.
+  const std::unique_ptr<net::ByteStream> ended_data = std::move(data_);
   auto verdict = session_.await_verdict(wait);
   if (!verdict) {
     return fail(std::move(verdict).error());

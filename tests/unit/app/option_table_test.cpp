@@ -172,6 +172,7 @@ TEST(OptionTable, NearestNameIsFoundForSlipsAndNotForStrangers) {
   EXPECT_EQ(nearest_option("veryfi", kMountScope), "verify");
   EXPECT_EQ(nearest_option("jsno", kStatusScope), "json");
   EXPECT_EQ(nearest_option("zzzzzzzzzzzz", kMountScope), "");
+  EXPECT_EQ(nearest_option("foo", kMountScope), "");
 }
 
 TEST(OptionTable, ValuesReachTheirMembers) {
