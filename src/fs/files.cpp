@@ -179,6 +179,11 @@ Result<OpenReply> Filesystem::Impl::open_known(Ino ino, const remote::Entry& ent
       return std::move(closed).error();
     }
   }
+  if (!reply.keep_cache && entry.size) {
+    // The kernel drops its pages, but not the size that it knows, and reads no further than that:
+    // of a file that has grown since it was listed a program would get the beginning alone.
+    services_.kernel.outdate_attributes(ino);
+  }
   if (!writes) {
     handle->pages_kept = reply.keep_cache;
     handle->file->adopt_ahead();

@@ -246,6 +246,23 @@ def test_a_new_open_sees_what_was_changed_elsewhere(box):
     assert (mount / "page").read_bytes() == b"short"
 
 
+@pytest.mark.smoke
+def test_a_file_that_has_grown_since_it_was_listed_is_read_whole(box):
+    """What the kernel remembers (for 30 s) must not end the reading there."""
+    path = box.put("log", b"a" * 100, mtime=1_600_000_000)
+    mount = box.mount()
+    assert os.stat(mount / "log").st_size == 100
+    with open(path, "ab") as file:
+        file.write(b"b" * 50)
+    time.sleep(1.5)  # a listing is believed for a second
+    fd = os.open(mount / "log", os.O_RDONLY)
+    try:
+        assert os.read(fd, 4096) == b"a" * 100 + b"b" * 50  # without a question for the size
+    finally:
+        os.close(fd)
+    assert os.stat(mount / "log").st_size == 150
+
+
 def test_an_open_file_never_mixes_two_versions(box):
     old, new = noise(8 * MEBIBYTE, seed=1), noise(6 * MEBIBYTE, seed=2)
     path = box.put("versions", old, mtime=1_600_000_000)

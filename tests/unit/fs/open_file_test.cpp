@@ -402,6 +402,24 @@ TEST_F(OpenFileTest, PagesAreKeptOnlyForTheSameVersion) {
   fs->release(third->handle, request());
 }
 
+/// With its pages goes the size that it knows, behind which it would read nothing.
+TEST_F(OpenFileTest, TheKernelAsksForTheSizeOfWhatItDoesNotKeep) {
+  remote.put("/f", "one", 1'000);
+  const Ino ino = walk("f");
+  int before = kernel.outdated;
+  const auto first = fs->open(ino, O_RDONLY, request());
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(first->keep_cache);
+  EXPECT_EQ(kernel.outdated, before + 1);
+  before = kernel.outdated;
+  const auto second = fs->open(ino, O_RDONLY, request());
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second->keep_cache);
+  EXPECT_EQ(kernel.outdated, before);
+  fs->release(first->handle, request());
+  fs->release(second->handle, request());
+}
+
 TEST_F(OpenFileTest, ExclusiveCreationIsExactOnThisMount) {
   const HandleId handle = create("lock", O_WRONLY | O_EXCL);
   EXPECT_EQ(fs->create(kRootIno, "lock", 0644, O_WRONLY | O_EXCL, request()).error().code,
