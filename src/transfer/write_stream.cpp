@@ -453,6 +453,8 @@ Result<void> WriteStream::Core::resume(const Error& failure, const std::stop_tok
   end_ = {};
   end_.version = *there;
   sent_tail_ = {};
+  // The answer that was lost may have been the one about the content.
+  unchecked_ = bytes_.is_all_sent() && digest_.covers(bytes_.sent());
   return {};
 }
 

@@ -605,6 +605,23 @@ TEST_F(DigestedStreamTest, ALinkThatDiesBeforeTheAnswerIsNoAnswer) {
   EXPECT_EQ(remote.log().back(), "check_content /f");
 }
 
+/// The size, and the bytes in memory, tell that all has arrived; not what is in front of those.
+TEST_F(DigestedStreamTest, IsAskedAgainWhenTheLastReplyIsLost) {
+  const std::string long_data = pattern(20 * kMebibyte);
+  for (const bool corrupted : {false, true}) {
+    FakeRemote remote(clock, telling());
+    if (corrupted) {
+      remote.corrupt_byte(0);
+    }
+    remote.fail_next(Op::finish, "/f", reset(), test::Moment::after);
+    const auto stream = writer(remote);
+    write_all(*stream, long_data);
+    EXPECT_EQ(static_cast<bool>(stream->finish({})), !corrupted);
+    EXPECT_EQ(remote.calls(Op::open_writer), 1U);
+    EXPECT_EQ(remote.log().back(), "check_content /f");
+  }
+}
+
 TEST_F(DigestedStreamTest, ALinkThatStaysDeadIsAnErrorNotASuccess) {
   FakeRemote remote(clock, telling());
   for (int i = 0; i < 10; ++i) {
