@@ -64,7 +64,7 @@ void Leftovers::clear(Ino directory, const std::vector<Leftover>& leftovers,
       return;
     }
     const Wait wait = Wait::for_at_most(services_.limits.stall_timeout, stop);
-    if (auto cleared = clear_one(*path, leftover, wait); !cleared) {
+    if (auto cleared = clear_one(directory, *path, leftover, wait); !cleared) {
       log::warning("{} in {}, left by a mount that died, stays there: {}", leftover.name,
                    path->str(), cleared.error().text);
       // A refusal stays one; anything else may be over when the directory is listed again.
@@ -77,10 +77,16 @@ void Leftovers::clear(Ino directory, const std::vector<Leftover>& leftovers,
   services_.cache.invalidate_directory(directory);
 }
 
-Result<void> Leftovers::clear_one(const remote::RemotePath& directory, const Leftover& leftover,
-                                  const Wait& wait) {
+Result<void> Leftovers::clear_one(Ino ino, const remote::RemotePath& directory,
+                                  const Leftover& leftover, const Wait& wait) {
   if (leftover.meaning.kind == HiddenName::Kind::aside) {
-    return put_back(directory, leftover, wait);
+    FTPSFS_TRY_ASSIGN(const bool is_back, put_back(directory, leftover, wait));
+    if (is_back) {
+      // At once: who takes the name for free would write over it.
+      services_.cache.invalidate_entry(ino, leftover.meaning.original);
+      services_.kernel.invalidate_entry(ino, leftover.meaning.original);
+    }
+    return {};
   }
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, directory.child(leftover.name));
   FTPSFS_TRY(services_.remote.remove_file(path, wait));
@@ -88,7 +94,7 @@ Result<void> Leftovers::clear_one(const remote::RemotePath& directory, const Lef
   return {};
 }
 
-Result<void> Leftovers::put_back(const remote::RemotePath& directory, const Leftover& leftover,
+Result<bool> Leftovers::put_back(const remote::RemotePath& directory, const Leftover& leftover,
                                  const Wait& wait) {
   if (leftover.meaning.original.empty()) {
     return make_error(Errc::invalid_argument, "its former name was too long to be told");
@@ -108,19 +114,24 @@ Result<void> Leftovers::put_back(const remote::RemotePath& directory, const Left
     // whole copy as long as that is on its way.
     pause_for(Wait::for_at_most(kPausesUntilSettled * services_.limits.settle_pause, wait.stop));
     FTPSFS_TRY_ASSIGN(const remote::Entry later, services_.remote.stat_settled(original, wait));
-    if (later.size.value_or(0) == 0 || later.size != there->size || later.mtime != there->mtime) {
+    if (later.size != there->size || later.mtime != there->mtime) {
       return make_error(Errc::busy, original.str() + " may be written just now");
+    }
+    if (later.size.value_or(0) == 0) {
+      return make_error(Errc::already_exists, original.str() +
+                                                  " is empty, or tells no size: remove the one "
+                                                  "of the two that is not wanted");
     }
     FTPSFS_TRY(services_.remote.remove_file(aside, wait));
     log::info("{}, left by a mount that died, is removed: the new file has its place", aside.str());
-    return {};
+    return false;
   }
   if (there.error().code != Errc::not_found) {
     return there.error();
   }
   FTPSFS_TRY(services_.remote.rename(aside, original, wait));
   log::warning("{} is back: a mount that died had moved it aside", original.str());
-  return {};
+  return true;
 }
 
 }  // namespace ftpsfs::fs

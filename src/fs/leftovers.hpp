@@ -37,9 +37,10 @@ class Leftovers {
     HiddenName meaning;
   };
   void clear(Ino directory, const std::vector<Leftover>& leftovers, const std::stop_token& stop);
-  Result<void> clear_one(const remote::RemotePath& directory, const Leftover& leftover,
+  Result<void> clear_one(Ino ino, const remote::RemotePath& directory, const Leftover& leftover,
                          const Wait& wait);
-  Result<void> put_back(const remote::RemotePath& directory, const Leftover& leftover,
+  /// @return true: it has its name again; false: another file has, and it is gone.
+  Result<bool> put_back(const remote::RemotePath& directory, const Leftover& leftover,
                         const Wait& wait);
 
   Services& services_;

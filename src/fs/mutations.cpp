@@ -166,8 +166,9 @@ Result<void> Filesystem::Impl::remove_open_file(const std::shared_ptr<OpenFile>&
     inodes_.rename(parent, name, parent, hidden);
     file->mark_orphan(true);
     if (find_open(file->ino()) != file) {
-      // Closed meanwhile, by somebody who could not know: nobody else will remove it.
-      if (auto removed = services_.remote.remove_file(aside, services_.own_wait()); !removed) {
+      // Closed meanwhile, by somebody who may not have known.
+      if (auto removed = services_.remote.remove_file(aside, services_.own_wait());
+          !removed && removed.error().code != Errc::not_found) {
         ++services_.left_behind;
         log::warning("{} stays behind on the server: {}", aside.str(), removed.error().text);
       }

@@ -218,6 +218,32 @@ TEST_F(LeftoversTest, AFileMovedAsideThatWasReplacedIsRemoved) {
   EXPECT_EQ(remote.content("/f"), "new");
 }
 
+/// The others of the directory may take long; who takes the name for free would write over it.
+TEST_F(LeftoversTest, WhatIsBackIsSeenAtOnce) {
+  remote.put("/" + dead.aside("f"), "only copy");
+  remote.put("/" + dead.upload(), "half");
+  Gate slow = remote.hold(Op::remove_file);
+  list(kRootIno);
+  await_calls(Op::remove_file, 1);
+  const auto back = fs->lookup(kRootIno, "f", request());
+  ASSERT_TRUE(back);
+  EXPECT_NE(back->attributes.ino, 0U);
+  slow.open();
+}
+
+/// It may be how its upload begins.
+TEST_F(LeftoversTest, BesideAnEmptyFileTheOldOneStays) {
+  const std::string aside = "/" + dead.aside("f");
+  remote.put(aside, "old");
+  remote.put("/f", "");
+  remote.put("/d/" + dead.upload(), "half");
+  list(kRootIno);
+  await_calls(Op::stat, 2);
+  list(walk("d"));  // whose turn comes behind
+  await_calls(Op::remove_file, 1);
+  EXPECT_TRUE(remote.exists(aside));
+}
+
 class OwedLeftoversTest : public LeftoversTest {
  protected:
   static FakeRemoteOptions written_back() {
