@@ -1,60 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// Writing and the change of states. Reading is in reading.cpp, what makes content visible in
-// publish.cpp.
+// Writing and the change of states. Reading is in reading.cpp, local copies are in local_copy.cpp,
+// what makes content visible is in publish.cpp.
 #include "open_file.hpp"
 
 #include <fcntl.h>
 #include <linux/falloc.h>
 
-#include <functional>
 #include <utility>
-
-#include "ftpsfs/base/log.hpp"
-#include "ftpsfs/transfer/staging.hpp"
 
 namespace ftpsfs::fs {
 namespace {
 
-/// A version seen this recently is trusted without asking again.
-constexpr std::chrono::milliseconds kVersionTrust{1000};
-
 /// Who holds the gate has deadlines of its own, for each step of what may be a long way: a large
 /// file on a slow link is fetched for hours. This only keeps the wait from being unbounded.
 constexpr std::chrono::hours kLongestWork{24};
-
-/// What fills a local copy: a stream, and another one after a failure, which a stream remembers for
-/// a moment. Thread-safe.
-class CopySource {
- public:
-  using Stream = std::shared_ptr<transfer::ReadStream>;
-  explicit CopySource(std::function<Stream()> make) : make_(std::move(make)) {}
-
-  Result<Slices> read(std::uint64_t offset, std::size_t size, std::optional<std::uint64_t> end,
-                      const Wait& wait) {
-    Stream stream;
-    {
-      const MutexLock lock(mutex_);
-      if (!stream_) {
-        stream_ = make_();
-      }
-      stream = stream_;
-    }
-    auto slices = stream->read(offset, size, end, wait);
-    if (!slices) {
-      const MutexLock lock(mutex_);
-      if (stream_ == stream) {
-        stream_.reset();  // we hold it, too: its end is not here
-      }
-    }
-    return slices;
-  }
-
- private:
-  const std::function<Stream()> make_;
-  Mutex mutex_;
-  Stream stream_ FTPSFS_GUARDED_BY(mutex_);
-};
 
 }  // namespace
 
@@ -124,12 +84,17 @@ OpenFile::Content OpenFile::content() const {
   return content_;
 }
 
+bool OpenFile::is_version_recent() const {
+  constexpr std::chrono::milliseconds kTrust{1000};
+  return services_.clock.now() - version_seen_ < kTrust;
+}
+
 std::optional<std::uint64_t> OpenFile::size_locked() const {
   if (const auto* streaming = std::get_if<Streaming>(&content_)) {
     return streaming->end();
   }
   if (const auto* staged = std::get_if<Staged>(&content_)) {
-    return staged->copy->size();
+    return is_copy_behind() ? version_.size : staged->copy->size();
   }
   return version_.size;
 }
@@ -192,10 +157,14 @@ Result<void> OpenFile::write_to(const FileHandle& handle, WritePlace place, cons
   for (;;) {
     const Content now = content();
     if (const auto* staged = std::get_if<Staged>(&now)) {
+      FTPSFS_TRY_ASSIGN(const bool is_valid, is_copy_valid(place, request.wait));
+      if (!is_valid) {
+        continue;
+      }
       FTPSFS_TRY(
           staged->copy->write(place.append ? staged->copy->size() : place.offset, data.bytes));
       const MutexLock lock(mutex_);
-      std::get<Staged>(content_).dirty = true;
+      note_dirty();
       return {};
     }
     if (const auto* streaming = std::get_if<Streaming>(&now)) {
@@ -234,7 +203,7 @@ Result<void> OpenFile::begin_append(WritePlace place, std::optional<std::uint64_
   bool recent = false;
   {
     const MutexLock lock(mutex_);
-    recent = version_.size && services_.clock.now() - version_seen_ < kVersionTrust;
+    recent = version_.size && is_version_recent();
   }
   std::optional<std::uint64_t> base = size;
   if (!recent) {
@@ -345,81 +314,16 @@ Result<void> OpenFile::truncate(std::uint64_t size, const std::stop_token& stop)
   if (size == 0 && !orphan) {
     begin_replacement();
   } else {
+    FTPSFS_TRY(is_copy_valid({size}, services_.own_wait()));
     FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
     FTPSFS_TRY(copy->truncate(size));
     const MutexLock lock(mutex_);
-    std::get<Staged>(content_).dirty = true;
+    note_dirty();
     ++epoch_;
   }
   const MutexLock lock(mutex_);
   note_written();
   return {};
-}
-
-// Staging.
-
-Result<void> OpenFile::settle_size(const std::stop_token& stop) {
-  const Content now = content();
-  const auto* streaming = std::get_if<Streaming>(&now);
-  return streaming != nullptr && !streaming->shown_end() ? stage(stop) : Result<void>();
-}
-
-Result<void> OpenFile::stage(const std::stop_token& stop) {
-  const Content now = content();
-  if (std::holds_alternative<Staged>(now)) {
-    return {};
-  }
-  if (const auto* streaming = std::get_if<Streaming>(&now)) {
-    return stage_from_stream(*streaming, stop);
-  }
-  FTPSFS_TRY_ASSIGN(auto copy, sparse_copy(stop));
-  const MutexLock lock(mutex_);
-  content_ = Staged{std::move(copy), false, false};
-  ++epoch_;
-  return {};
-}
-
-Result<std::shared_ptr<transfer::StagedFile>> OpenFile::empty_copy() const {
-  return transfer::StagedFile::create(services_.settings.staging_directory, &services_.staging);
-}
-
-Result<std::shared_ptr<transfer::StagedFile>> OpenFile::sparse_copy(const std::stop_token& stop) {
-  remote::FileVersion known;
-  {
-    const MutexLock lock(mutex_);
-    known = remote::comparable(version_);
-  }
-  if (!known.size) {
-    return fetch_copy(own_path(), true, stop);  // how much there is shows only at its end
-  }
-  FTPSFS_TRY_ASSIGN(auto copy, empty_copy());
-  if (*known.size == 0) {
-    return copy;
-  }
-  const auto check = [known](const remote::FileVersion& observed, std::uint64_t,
-                             transfer::Overlap overlap) -> Result<void> {
-    return transfer::is_same_content(known, observed, overlap)
-               ? Result<void>()
-               : make_error(Errc::stale,
-                            "the file was changed on the server while it was being written here");
-  };
-  const auto source = std::make_shared<CopySource>([&services = services_, path = own_path(),
-                                                    check] {
-    return std::make_shared<transfer::ReadStream>(services.remote, transfer::origin_of(path, check),
-                                                  services.budget, services.pace, services.limits);
-  });
-  FTPSFS_TRY(copy->copy_from(
-      *known.size, [source, size = known.size, patience = 2 * services_.limits.stall_timeout](
-                       std::uint64_t offset, std::size_t bytes, const std::stop_token& wanted) {
-        return source->read(offset, bytes, size, Wait::for_at_most(patience, wanted));
-      }));
-  return copy;
-}
-
-Result<std::shared_ptr<transfer::StagedFile>> OpenFile::staged_copy(const std::stop_token& stop) {
-  FTPSFS_TRY(stage(stop));
-  const MutexLock lock(mutex_);
-  return std::get<Staged>(content_).copy;
 }
 
 Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop_token& stop) {
@@ -447,119 +351,13 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
   if (what == 0) {
     return {};
   }
+  FTPSFS_TRY(is_copy_valid({range.begin}, services_.own_wait()));
   FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
   FTPSFS_TRY(copy->punch(range));
   const MutexLock lock(mutex_);
-  std::get<Staged>(content_).dirty = true;
+  note_dirty();
   ++epoch_;
   note_written();
-  return {};
-}
-
-Result<std::shared_ptr<transfer::StagedFile>> OpenFile::fetch_copy(
-    const transfer::PathProvider& path, bool check, const std::stop_token& stop) {
-  FTPSFS_TRY_ASSIGN(auto copy, empty_copy());
-  Asked asked{};
-  bool empty = false;
-  {
-    const MutexLock lock(mutex_);
-    asked = {epoch_, growth_.steps()};
-    empty = check && version_.size == 0;
-  }
-  if (empty) {
-    return copy;
-  }
-  const auto check_version = [this, check, asked](const remote::FileVersion& observed,
-                                                  std::uint64_t offset,
-                                                  transfer::Overlap overlap) -> Result<void> {
-    return check ? this->check_version(observed, offset, overlap, asked) : Result<void>();
-  };
-  FTPSFS_TRY(transfer::fetch_into(*copy, services_.remote, path, check_version, services_.budget,
-                                  services_.pace, services_.limits, stop));
-  return copy;
-}
-
-Result<void> OpenFile::stage_from_stream(const Streaming& streaming, const std::stop_token& stop) {
-  if (streaming.stream->is_stuck()) {
-    FTPSFS_TRY(leave_stuck(streaming, stop));
-    return stage(stop);
-  }
-  const bool all_ours = is_all_ours(streaming);
-  if (!streaming.stream->started()) {
-    std::shared_ptr<transfer::StagedFile> copy;
-    // Nothing was sent: the bytes are all in memory, behind what the server has (append).
-    if (streaming.mode == remote::WriteMode::append && streaming.base != 0) {
-      FTPSFS_TRY_ASSIGN(copy, fetch_copy(own_path(), false, stop));
-    } else {
-      FTPSFS_TRY_ASSIGN(copy, empty_copy());
-    }
-    if (auto slices = streaming.stream->take_back()) {
-      Result<void> copied;
-      for (const Slice& slice : *slices) {
-        if (copied) {
-          copied = copy->write(copy->size(), slice.bytes);
-        }
-      }
-      if (!copied) {
-        // No room for a copy: the stream must not have lost what it had accepted.
-        for (const Slice& slice : *slices) {
-          FTPSFS_TRY(streaming.stream->write(slice, services_.own_wait()));
-        }
-        return copied;
-      }
-      const MutexLock lock(mutex_);
-      content_ = Staged{std::move(copy), true, all_ours};
-      ++epoch_;
-      return {};
-    }
-  }
-  if (auto finished = streaming.stream->finish(stop); !finished) {
-    return streaming.stream->is_stuck() ? stage_from_stream(streaming, stop)
-                                        : Result<void>(std::move(finished).error());
-  }
-  const transfer::PathProvider target = target_path(streaming.temporary);
-  FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(target, false, stop));
-  {
-    const MutexLock lock(mutex_);
-    on_server_ = on_server_ || streaming.temporary.empty();
-    content_ = Staged{std::move(copy), true, all_ours};
-    ++epoch_;
-  }
-  if (!streaming.temporary.empty()) {
-    remove_temporary(streaming.temporary, services_.own_wait());
-  }
-  return {};
-}
-
-Result<void> OpenFile::leave_stuck(const Streaming& streaming, const std::stop_token& stop) {
-  const Slices rest = streaming.stream->unsent();
-  const bool all_ours = is_all_ours(streaming);
-  Content next;
-  if (all_ours && streaming.stream->accepted() == total_bytes(rest)) {
-    // All of it is here. What the server may have of it goes first: the upload that follows may
-    // hold the only session.
-    remove_temporary(streaming.temporary, services_.own_wait());
-    Streaming fresh = make_stream(remote::WriteMode::replace, 0, temporary_for(true));
-    for (const Slice& slice : rest) {
-      if (auto written = fresh.stream->write(slice, services_.own_wait()); !written) {
-        fresh.stream->abandon();
-        remove_temporary(fresh.temporary, services_.own_wait());
-        return written;
-      }
-    }
-    next = std::move(fresh);
-  } else {
-    FTPSFS_TRY_ASSIGN(auto copy, fetch_copy(target_path(streaming.temporary), false, stop));
-    for (const Slice& slice : rest) {
-      FTPSFS_TRY(copy->write(copy->size(), slice.bytes));
-    }
-    next = Staged{std::move(copy), true, all_ours};
-    remove_temporary(streaming.temporary, services_.own_wait());
-  }
-  const MutexLock lock(mutex_);
-  on_server_ = on_server_ || streaming.temporary.empty();
-  content_ = std::move(next);
-  ++epoch_;
   return {};
 }
 

@@ -210,6 +210,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     std::shared_ptr<transfer::StagedFile> copy;
     bool dirty = false;
     bool all_ours = false;  ///< nothing of it was read from the server before we wrote
+    // Of one that is not dirty:
+    bool is_published = false;  ///< the server has had all of it
+    bool is_behind = false;     ///< the server's file is known to have grown since
   };
   using Content = std::variant<OnServer, Streaming, Staged>;
 
@@ -253,6 +256,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
                              transfer::Overlap overlap, const Asked& asked);
   void note_growth(const remote::FileVersion& observed);
+  /// What is remembered of the file is of another one.
+  void note_replaced();
   /// Unless it is being done.
   void drop_old_end();
   /// Does the server still have what was given out last?
@@ -279,12 +284,16 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Content content() const;
   enum class Comparison : std::uint8_t { same, grown, other };
   Comparison compare(const remote::Entry& entry) const FTPSFS_REQUIRES(mutex_);
+  /// Was the server asked, or did it tell, so recently that nothing is asked again?
+  bool is_version_recent() const FTPSFS_REQUIRES(mutex_);
   /// Absent: the server does not tell.
   std::optional<std::uint64_t> size_locked() const FTPSFS_REQUIRES(mutex_);
   bool owes_locked() const FTPSFS_REQUIRES(mutex_);
   /// What the server has under the name, if anything, says nothing of this content.
   bool is_ours_newer() const FTPSFS_REQUIRES(mutex_) { return owes_locked() || orphan_; }
   void note_written() FTPSFS_REQUIRES(mutex_);
+  /// The local copy was changed.
+  void note_dirty() FTPSFS_REQUIRES(mutex_);
   /// The name under which content is uploaded; empty: the file's own.
   /// Does the file lie where content is padded to records (a library of IBM i)? What is appended
   /// there does not stand behind the bytes that were sent, but behind the padding.
@@ -302,6 +311,14 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> leave_stuck(const Streaming& streaming, const std::stop_token& stop);
 
   Result<void> stage(const std::stop_token& stop);
+  /// The copy is no longer the content: the server has more.
+  bool is_copy_behind() const FTPSFS_REQUIRES(mutex_);
+  /// Then the server's file is the content again. With the gate's pass.
+  void leave_copy_behind();
+  /// Others may have written to the file since it was published from its copy, and are not to be
+  /// written over. @return whether the copy is still the content.
+  /// @errors stale: what is to be written was meant for another content.
+  Result<bool> is_copy_valid(WritePlace place, const Wait& wait);
   /// A copy into which the server's content comes as it is touched.
   Result<std::shared_ptr<transfer::StagedFile>> sparse_copy(const std::stop_token& stop);
   Result<std::shared_ptr<transfer::StagedFile>> empty_copy() const;

@@ -126,7 +126,9 @@ Result<void> OpenFile::publish_copy(const Staged& staged, const std::stop_token&
   }
   if (installed) {
     const MutexLock lock(mutex_);
-    std::get<Staged>(content_).dirty = false;
+    auto& published = std::get<Staged>(content_);
+    published.dirty = false;
+    published.is_published = true;
   }  // else it stays dirty: the copy is there for another try
   return settle_verdict(std::move(installed));
 }
@@ -297,6 +299,7 @@ void OpenFile::remove_temporary(const std::string& temporary, const Wait& wait) 
 }
 
 Result<bool> OpenFile::prepare_orphan(const std::stop_token& stop) {
+  leave_copy_behind();
   if (!std::holds_alternative<OnServer>(content())) {
     FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
     FTPSFS_TRY(copy->complete(stop));
@@ -439,6 +442,9 @@ bool OpenFile::observe(const remote::Entry& entry) {
     growth_.follow(*version_.size, SteadyClock::now());
     version_ = remote::version_of(entry);
     version_seen_ = services_.clock.now();
+    if (auto* staged = std::get_if<Staged>(&content_)) {
+      staged->is_behind = true;
+    }
   }
   return comparison == Comparison::same;
 }

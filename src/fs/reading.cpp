@@ -219,6 +219,9 @@ Result<Slices> OpenFile::read_to_known_end(FileHandle& handle, std::uint64_t off
     }
     auto slices = read_once(handle, offset, size, request);
     const MutexLock lock(mutex_);
+    if (slices && is_copy_behind()) {
+      continue;  // since a moment ago
+    }
     if (!slices || epoch != epoch_ || !std::holds_alternative<OnServer>(content_)) {
       return slices;
     }
@@ -251,7 +254,7 @@ Result<Slices> OpenFile::read_once(FileHandle& handle, std::uint64_t offset, std
       if (ahead) {
         // What was on its way at the opening comes sooner than what is asked for now.
       } else if (const auto* staged = std::get_if<Staged>(&content_)) {
-        copy = staged->copy;
+        copy = is_copy_behind() ? nullptr : staged->copy;
       } else if (std::holds_alternative<OnServer>(content_)) {
         kept = kept_content(handle, offset, dropped);
         if (!kept) {
@@ -285,6 +288,7 @@ Result<Slices> OpenFile::read_once(FileHandle& handle, std::uint64_t offset, std
     if (!stream) {
       // Bytes on their way to the server cannot be read back from it half-way: take a copy.
       FTPSFS_TRY_ASSIGN(const Turn turn, await_turn(wait));
+      leave_copy_behind();
       if (std::holds_alternative<Streaming>(content())) {
         FTPSFS_TRY(stage(wait.stop));
       }
@@ -337,10 +341,7 @@ Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::u
     }
   }
   if (judgement == Judgement::other) {
-    if (const auto location = services_.inodes.locate(ino_)) {
-      services_.cache.invalidate_entry(location->parent, location->name);
-    }
-    services_.kernel.invalidate_inode(ino_, true);
+    note_replaced();
     return make_error(Errc::stale, "the file was changed on the server while it was open");
   }
   if (judgement == Judgement::grown && is_news) {
@@ -370,6 +371,13 @@ void OpenFile::note_growth(const remote::FileVersion& observed) {
     }
   }
   services_.kernel.invalidate_inode(ino_, false);
+}
+
+void OpenFile::note_replaced() {
+  if (const auto location = services_.inodes.locate(ino_)) {
+    services_.cache.invalidate_entry(location->parent, location->name);
+  }
+  services_.kernel.invalidate_inode(ino_, true);
 }
 
 Result<bool> OpenFile::look_back(std::uint64_t epoch, const Wait& wait) {
