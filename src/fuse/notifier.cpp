@@ -21,6 +21,9 @@ constexpr std::size_t kMostBytesOfPages = 16ULL << 20;
 
 constexpr std::int64_t kNoPages = -1;
 
+/// So many inodes may be locked by requests that wait for the server before others wait as well.
+constexpr std::size_t kTellers = 8;
+
 }  // namespace
 
 Notifier::Notifier(std::size_t most_queued) : most_queued_(most_queued) {}
@@ -34,24 +37,31 @@ void Notifier::attach(fuse_session* session) {
   {
     const MutexLock lock(mutex_);
     session_ = session;
+    tellers_ = std::make_unique<Executor>(ExecutorSettings{"ftpsfs-notify", kTellers});
   }
-  thread_ = std::thread([this, session] { run(session); });
   pages_thread_ = std::thread([this, session] { run_pages(session); });
 }
 
 void Notifier::detach() {
+  std::unique_ptr<Executor> tellers;
+  std::unordered_map<fs::Ino, std::deque<Notification>> unsaid;  // ends without the mutex
+  std::deque<Pages> ungiven;
   {
     const MutexLock lock(mutex_);
     session_ = nullptr;
-    queue_.clear();
-    pages_.clear();
-    changed_.notify_all();
+    tellers.swap(tellers_);
+    for (auto& [ino, queue] : queues_) {
+      unsaid[ino].swap(queue);
+    }
+    queued_ = 0;
+    ungiven.swap(pages_);
     pages_changed_.notify_all();
   }
-  for (std::thread* thread : {&thread_, &pages_thread_}) {
-    if (thread->joinable()) {
-      thread->join();
-    }
+  if (tellers) {
+    tellers->stop();
+  }
+  if (pages_thread_.joinable()) {
+    pages_thread_.join();
   }
 }
 
@@ -98,33 +108,45 @@ bool Notifier::enqueue(Notification notification) {
   if (session_ == nullptr) {
     return false;
   }
-  if (queue_.size() >= most_queued_) {
+  if (queued_ >= most_queued_) {
     if (!std::exchange(overflowed_, true)) {
       log::warning("the kernel does not keep up with invalidations: some are dropped");
     }
     return false;
   }
+  const fs::Ino ino = notification.ino;
+  const auto [found, is_new] = queues_.try_emplace(ino);
+  std::deque<Notification>& queue = found->second;
   // A chunk after chunk of one file says the same again and again.
-  if (!queue_.empty() && queue_.back().says_the_same_as(notification)) {
+  if (!queue.empty() && queue.back().says_the_same_as(notification)) {
     return true;
   }
-  queue_.push_back(std::move(notification));
-  changed_.notify_one();
+  queue.push_back(std::move(notification));
+  ++queued_;
+  if (is_new && !tellers_->submit([this, session = session_, ino] { tell(session, ino); })) {
+    log::warning("an invalidation is dropped: no thread can be started");
+    --queued_;
+    queues_.erase(found);
+    return false;
+  }
   return true;
 }
 
-void Notifier::run(fuse_session* session) noexcept {
-  ::pthread_setname_np(::pthread_self(), "ftpsfs-notify");
+void Notifier::tell(fuse_session* session, fs::Ino ino) noexcept {
   MutexLock lock(mutex_);
-  while (session_ != nullptr) {
-    if (queue_.empty()) {
-      overflowed_ = false;
-      changed_.wait(mutex_, Wait::for_at_most(kNoLimit),
-                    [this]() FTPSFS_NO_ANALYSIS { return session_ == nullptr || !queue_.empty(); });
-      continue;
+  for (;;) {
+    const auto found = queues_.find(ino);
+    if (found == queues_.end()) {
+      return;
     }
-    std::optional<Notification> next = std::move(queue_.front());
-    queue_.pop_front();
+    if (found->second.empty()) {
+      queues_.erase(found);
+      overflowed_ = overflowed_ && queued_ != 0;
+      return;
+    }
+    std::optional<Notification> next = std::move(found->second.front());
+    found->second.pop_front();
+    --queued_;
     lock.unlock();
     send(session, *next);
     next.reset();  // the last to hold a file may be this

@@ -2,18 +2,22 @@
 //
 // Tells the kernel what to forget and what to keep, from threads of their own: a notification takes
 // the kernel's locks of an inode or of its pages, which the very request that caused it may hold
-// until it is answered. What is to be kept can wait, and holds up nothing that must be forgotten.
+// until it is answered. So what is said of one inode keeps its order, and waits for nothing that is
+// said of another. What is to be kept can wait, and holds up nothing that must be forgotten.
 //
 // Thread-safe. Before attach() and after detach() notifications are dropped: nothing is mounted.
 #pragma once
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <string>
 #include <thread>
+#include <unordered_map>
 
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/fs/kernel_cache.hpp"
+#include "ftpsfs/fuse/executor.hpp"
 
 struct fuse_session;
 
@@ -33,7 +37,7 @@ class Notifier final : public fs::KernelCache {
   /// Starts the threads. @pre the session is mounted and outlives detach().
   void attach(fuse_session* session);
 
-  /// Drops what is queued and joins the threads. The kernel may hold it up until the requests under
+  /// Drops what is queued and ends the threads. The kernel may hold it up until the requests under
   /// way in the same directory are answered: keep answering until this returns.
   void detach();
 
@@ -63,20 +67,22 @@ class Notifier final : public fs::KernelCache {
   };
 
   bool enqueue(Notification notification);
-  void run(fuse_session* session) noexcept;
+  /// What is to be said of an inode, one after the other, until that is all.
+  void tell(fuse_session* session, fs::Ino ino) noexcept;
   void run_pages(fuse_session* session) noexcept;
   static void send(fuse_session* session, const Notification& notification);
   static void send(fuse_session* session, const Pages& pages);
 
   const std::size_t most_queued_;
   Mutex mutex_;
-  ConditionVariable changed_;
   ConditionVariable pages_changed_;
-  std::deque<Notification> queue_ FTPSFS_GUARDED_BY(mutex_);
+  /// By inode; each is some thread's as long as it is here, even when it is empty.
+  std::unordered_map<fs::Ino, std::deque<Notification>> queues_ FTPSFS_GUARDED_BY(mutex_);
+  std::size_t queued_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::deque<Pages> pages_ FTPSFS_GUARDED_BY(mutex_);
   fuse_session* session_ FTPSFS_GUARDED_BY(mutex_) = nullptr;  ///< while attached
   bool overflowed_ FTPSFS_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::unique_ptr<Executor> tellers_ FTPSFS_GUARDED_BY(mutex_);  ///< while attached
   std::thread pages_thread_;
 };
 
