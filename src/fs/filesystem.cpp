@@ -268,7 +268,7 @@ std::optional<Result<Attributes>> Filesystem::Impl::find_attributes(Ino ino, Ask
 
 std::optional<Result<Attributes>> Filesystem::Impl::find_known_attributes(Ino ino, Asker asker) {
   if (ino == kRootIno) {
-    return Result<Attributes>(attributes(ino, Tree::root_entry(), settings_.attr_timeout, asker));
+    return Result<Attributes>(attributes(ino, tree_.root_entry(), settings_.attr_timeout, asker));
   }
   if (const auto file = find_open(ino)) {
     if (const auto local = file->local_view()) {

@@ -27,7 +27,8 @@ std::vector<std::string> hide_hidden(std::vector<remote::Entry>& entries) {
 
 }  // namespace
 
-Tree::Tree(Services& services) : services_(services), times_demand_(services.clock) {}
+Tree::Tree(Services& services)
+    : services_(services), mounted_at_(services.wall_seconds()), times_demand_(services.clock) {}
 
 bool Tree::needs_exact_time(const remote::Entry& entry) const {
   return services_.settings.exact_times && remote::has_coarse_time(entry);
@@ -38,9 +39,10 @@ bool Tree::needs_following(const remote::Entry& entry) const {
          entry.type == remote::FileType::symlink && !entry.followed;
 }
 
-remote::Entry Tree::root_entry() {
+remote::Entry Tree::root_entry() const {
   remote::Entry entry;
   entry.type = remote::FileType::directory;
+  entry.mtime = remote::FileTime{mounted_at_, remote::TimeGrain::second};
   return entry;
 }
 

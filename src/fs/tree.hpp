@@ -83,8 +83,8 @@ class Tree {
   /// Must be asked of the server: a symbolic link that is shown as what it leads to.
   bool needs_following(const remote::Entry& entry) const;
 
-  /// The root of the mount, which no listing shows.
-  static remote::Entry root_entry();
+  /// The root of the mount, which no listing shows: as old as the mount.
+  remote::Entry root_entry() const;
 
  private:
   Result<Known> follow(Ino parent, const remote::Entry& link, const Wait& wait);
@@ -104,6 +104,7 @@ class Tree {
   Snapshot keep_listing(const cache::NamespaceCache::Ticket& ticket, remote::Listing listing);
 
   Services& services_;
+  const std::int64_t mounted_at_;  ///< Unix time
   cache::SingleFlight<cache::DirectoryVersion, Snapshot> listings_;
   cache::SingleFlight<Ino, bool> refinements_;
   TimesDemand times_demand_;

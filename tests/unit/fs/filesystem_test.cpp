@@ -29,6 +29,19 @@ TEST_F(FilesystemTest, ALookupTellsWhatTheServerHas) {
   EXPECT_EQ(look(kRootIno, "missing"), kNoIno);
 }
 
+TEST_F(FilesystemTest, TheTopIsAsOldAsTheMount) {
+  const auto wall_seconds = [this] {
+    return std::chrono::duration_cast<std::chrono::seconds>(clock.wall_now().time_since_epoch())
+        .count();
+  };
+  clock.advance(std::chrono::hours(1));
+  mount();
+  const auto begun = wall_seconds();
+  clock.advance(std::chrono::hours(1));
+  EXPECT_EQ(attributes(kRootIno).mtime_seconds, begun);
+  EXPECT_LT(begun, wall_seconds());
+}
+
 TEST_F(FilesystemTest, WhatIsKnownIsNotAskedAgainUntilItIsOld) {
   remote.put("/file", "x");
   look(kRootIno, "file");
