@@ -244,7 +244,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     remote::FileVersion version;
     std::uint64_t epoch = 0;
   };
-  void give_pages(transfer::Leftover pages, const PageSource& source);
+  /// @return as transfer::Leftovers.
+  bool give_pages(transfer::Leftover pages, const PageSource& source);
   PageTicket admit_pages(const PageSource& source);
   bool holds(const PageSource& source) const FTPSFS_REQUIRES(mutex_);
   /// How things were when the server was asked.

@@ -96,9 +96,8 @@ std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outda
     transfer::Leftovers leftovers;
     if (source.gate) {
       leftovers = [weak = weak_from_this(), source](transfer::Leftover pages) {
-        if (const auto self = weak.lock()) {
-          self->give_pages(std::move(pages), source);
-        }
+        const auto self = weak.lock();
+        return !self || self->give_pages(std::move(pages), source);
       };
     }
     outdated = std::move(handle.reader);
@@ -116,20 +115,20 @@ bool OpenFile::holds(const PageSource& source) const {
 }
 
 /// Where a program reads at random, what it will want next is what lies around.
-void OpenFile::give_pages(transfer::Leftover pages, const PageSource& source) {
+bool OpenFile::give_pages(transfer::Leftover pages, const PageSource& source) {
   {
     const MutexLock lock(mutex_);
     // Of an unknown size the kernel keeps no pages; and none may make it believe in a longer file.
     if (!holds(source) || !source.version.size ||
         pages.offset + total_bytes(pages.bytes) > *source.version.size) {
-      return;
+      return true;
     }
   }
-  services_.kernel.store_pages(ino_, pages.offset, std::move(pages.bytes),
-                               [weak = weak_from_this(), source] {
-                                 const auto self = weak.lock();
-                                 return self ? self->admit_pages(source) : PageTicket();
-                               });
+  return services_.kernel.store_pages(ino_, pages.offset, std::move(pages.bytes),
+                                      [weak = weak_from_this(), source] {
+                                        const auto self = weak.lock();
+                                        return self ? self->admit_pages(source) : PageTicket();
+                                      });
 }
 
 PageTicket OpenFile::admit_pages(const PageSource& source) {

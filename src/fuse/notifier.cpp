@@ -90,16 +90,21 @@ void Notifier::drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped th
   }
 }
 
-void Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) {
+bool Notifier::store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) {
   std::size_t waiting = total_bytes(bytes);
   const MutexLock lock(mutex_);
   for (const Pages& each : pages_) {
     waiting += total_bytes(each.bytes);
   }
-  if (session_ != nullptr && !bytes.empty() && waiting <= kMostBytesOfPages) {
-    pages_.push_back({ino, offset, std::move(bytes), std::move(admit)});
-    pages_changed_.notify_one();
+  if (session_ == nullptr || bytes.empty()) {
+    return true;
   }
+  if (waiting > kMostBytesOfPages) {
+    return false;
+  }
+  pages_.push_back({ino, offset, std::move(bytes), std::move(admit)});
+  pages_changed_.notify_one();
+  return true;
 }
 
 /// @return false: it is not going to be said.

@@ -17,9 +17,13 @@ namespace {
 constexpr unsigned kRandom = 2;
 /// Jumps that are worth a sweep, where the file could stay in memory.
 constexpr unsigned kSweeps = 8;
+/// The same far away.
+constexpr unsigned kSweepsFar = 4;
+/// At a time. The pool may have no more than ten connections, and others want some of them.
+constexpr unsigned kMostSweeps = 3;
 /// What a jump costs, in restart_bytes(): those end with its first byte, and TCP's slow start,
 /// which makes the next ones late, comes behind it.
-constexpr std::uint64_t kCostOfJump = 2;
+constexpr unsigned kCostOfJump = 2;
 /// What the first jump brings; each further one twice as much, up to the cost of a transfer.
 constexpr std::uint64_t kFirstRegion = 128ULL << 10;
 constexpr std::uint64_t kLargestRegion = 4ULL << 20;
@@ -36,11 +40,12 @@ std::uint64_t most_swept() {
 }  // namespace
 
 FileReader::FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes,
-                       Leftovers leftovers)
+                       Leftovers leftovers, Duration far)
     : make_stream_(std::move(make_stream)),
       pace_(pace),
       most_lanes_(std::max<std::size_t>(most_lanes, 1)),
-      leftovers_(std::move(leftovers)) {}
+      leftovers_(std::move(leftovers)),
+      far_(far) {}
 
 FileReader::~FileReader() = default;
 
@@ -58,19 +63,24 @@ std::optional<Slices> FileReader::find(std::uint64_t offset, std::size_t size,
 
 Result<Slices> FileReader::read(std::uint64_t offset, std::size_t size,
                                 std::optional<std::uint64_t> expected_size, const Wait& wait) {
-  std::optional<Leftover> left;
-  Lane* lane = nullptr;
+  Choice choice{};
   std::optional<Lane::Reader> reader;
   {
     const MutexLock lock(mutex_);
-    lane = &choose(offset, size, expected_size, left);
-    reader.emplace(*lane);
-    lane->used_at = ++reads_;
+    choice = choose(offset, size, expected_size);
+    reader.emplace(*choice.lane);
+    choice.lane->used_at = ++reads_;
   }
-  if (left && leftovers_) {
-    leftovers_(*std::move(left));
+  if (choice.left && leftovers_) {
+    leftovers_(*std::move(choice.left));
   }
-  return lane->stream->read(offset, size, expected_size, wait);
+  const SteadyTime begun = SteadyClock::now();
+  auto slices = choice.lane->stream->read(offset, size, expected_size, wait);
+  if (choice.jumps && slices) {
+    const MutexLock lock(mutex_);
+    sweep(expected_size, std::chrono::duration_cast<Duration>(SteadyClock::now() - begun));
+  }
+  return slices;
 }
 
 FileReader::Lane& FileReader::add_lane() {
@@ -82,9 +92,8 @@ FileReader::Lane& FileReader::add_lane() {
 }
 
 /// The lane whose window is nearest; else one that is moved.
-FileReader::Lane& FileReader::choose(std::uint64_t offset, std::size_t size,
-                                     std::optional<std::uint64_t> expected_size,
-                                     std::optional<Leftover>& left) {
+FileReader::Choice FileReader::choose(std::uint64_t offset, std::size_t size,
+                                      std::optional<std::uint64_t> expected_size) {
   if (lanes_.empty()) {
     add_lane();
   }
@@ -98,17 +107,17 @@ FileReader::Lane& FileReader::choose(std::uint64_t offset, std::size_t size,
     }
   }
   if (nearest != nullptr) {
-    return *nearest;
+    return {nearest};
   }
   Lane& lane = lane_to_move();
-  if (lane.readers == 0) {
-    if (lane.stream->was_read_in_sequence()) {
-      jumps_ = 0;
-    }
-    sweep(expected_size);
-    left = lane.stream->jump(region_of(offset, size, expected_size));
+  if (lane.readers > 0) {
+    return {&lane};  // the stream lets those who wait have their bytes first
   }
-  return lane;  // else the stream lets those who wait have their bytes first
+  if (lane.stream->was_read_in_sequence()) {
+    jumps_ = 0;
+    jumped_for_ = Duration(0);
+  }
+  return {&lane, true, lane.stream->jump(region_of(offset, size, expected_size))};
 }
 
 /// The one that is missed least.
@@ -127,27 +136,48 @@ FileReader::Lane& FileReader::lane_to_move() {
 }
 
 bool FileReader::is_sweeping() const {
-  return sweep_ && !sweep_->is_over();
+  return std::any_of(sweeps_.begin(), sweeps_.end(),
+                     [](const auto& sweep) { return !sweep->is_over(); });
 }
 
 /// A program that goes on to jump will have jumped to most of the file in the end, each time for
 /// what a new transfer costs. So the rest is brought beside it, as much for each jump as that
 /// costs.
-void FileReader::sweep(std::optional<std::uint64_t> expected_size) {
-  if (jumps_ < kSweeps || !leftovers_ || !expected_size) {
+void FileReader::sweep(std::optional<std::uint64_t> expected_size, Duration took) {
+  jumped_for_ += took;
+  const bool jumps_enough =
+      jumps_ >= kSweeps || (jumps_ >= kSweepsFar && jumped_for_ >= kSweepsFar * far_);
+  if (!jumps_enough || !leftovers_ || !expected_size) {
     return;
   }
   std::uint64_t due = kCostOfJump * pace_.restart_bytes();
-  if (!sweep_ && *expected_size > kSmallFile && *expected_size <= most_swept() && most_lanes_ > 1) {
-    try {
-      sweep_ = std::make_unique<Sweep>(make_stream_(), *expected_size, leftovers_);
-    } catch (const std::system_error& error) {
-      log::debug("no thread for a sweep: {}", error.what());
+  if (sweeps_.empty()) {
+    if (*expected_size <= kSmallFile || *expected_size > most_swept() || most_lanes_ == 1) {
+      return;
     }
+    begin_sweeps(*expected_size);
     due *= jumps_;
+    took = jumped_for_;
   }
-  if (sweep_) {
-    sweep_->grant(due);
+  for (const auto& sweep : sweeps_) {
+    sweep->grant(due / sweeps_.size(), kCostOfJump * took);
+  }
+}
+
+/// Far away one transfer alone does not fill the way: what may be in flight is bounded.
+void FileReader::begin_sweeps(std::uint64_t size) {
+  unsigned parts = 1;
+  while (parts < kMostSweeps && jumped_for_ >= parts * jumps_ * far_) {
+    ++parts;
+  }
+  const std::uint64_t pages = size / kPageBytes;
+  try {
+    for (unsigned part = 0; part < parts; ++part) {
+      const Range range{pages * part / parts * kPageBytes, pages * (part + 1) / parts * kPageBytes};
+      sweeps_.push_back(std::make_unique<Sweep>(make_stream_(), range, size, leftovers_));
+    }
+  } catch (const std::system_error& error) {
+    log::debug("no thread for a sweep: {}", error.what());
   }
 }
 

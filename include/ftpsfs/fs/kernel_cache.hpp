@@ -30,7 +30,8 @@ class KernelCache {
   /// @param offset a multiple of 4096, and so is the end, unless it is the end of the file.
   /// @param admit asked just before, on another thread, under no lock. Null: not any more. Else
   /// what it gives is kept until the kernel has the pages.
-  virtual void store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) = 0;
+  /// @return false: so much waits already that they were not taken.
+  virtual bool store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) = 0;
   /// Drop the pages of a file from that which has byte `offset` on.
   /// @param then called once, on any thread, maybe before this returns: with true when the kernel
   /// has dropped them, those too that were being read when this was called.

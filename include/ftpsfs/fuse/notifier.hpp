@@ -45,8 +45,8 @@ class Notifier final : public fs::KernelCache {
   void invalidate_inode(fs::Ino ino, bool data) override;
   void outdate_attributes(fs::Ino ino) override;
   void drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped then) override;
-  /// Dropped where more than a few megabytes wait already, and when the inode is invalidated.
-  void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override;
+  /// Not taken where more than a few megabytes wait already; dropped when the inode is invalidated.
+  bool store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override;
 
  private:
   struct Notification {

@@ -34,8 +34,12 @@ class FileReader {
   /// Makes a lane.
   using MakeStream = std::function<std::unique_ptr<ReadStream>()>;
 
+  /// A jump that takes so long leads far away.
+  static constexpr Duration kFar{150};
+
   /// @param leftovers may be empty: then nothing is brought but for who reads
-  FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes, Leftovers leftovers);
+  FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes, Leftovers leftovers,
+             Duration far = kFar);
   /// Cuts running transfers.
   ~FileReader();
   FileReader(const FileReader&) = delete;
@@ -66,13 +70,20 @@ class FileReader {
     };
   };
 
-  Lane& choose(std::uint64_t offset, std::size_t size, std::optional<std::uint64_t> expected_size,
-               std::optional<Leftover>& left) FTPSFS_REQUIRES(mutex_);
+  struct Choice {
+    Lane* lane;
+    bool jumps = false;
+    std::optional<Leftover> left{};  ///< what the lane had brought where it was
+  };
+  Choice choose(std::uint64_t offset, std::size_t size, std::optional<std::uint64_t> expected_size)
+      FTPSFS_REQUIRES(mutex_);
   Lane& add_lane() FTPSFS_REQUIRES(mutex_);
   Lane& lane_to_move() FTPSFS_REQUIRES(mutex_);
   Region region_of(std::uint64_t offset, std::size_t size,
                    std::optional<std::uint64_t> expected_size) FTPSFS_REQUIRES(mutex_);
-  void sweep(std::optional<std::uint64_t> expected_size) FTPSFS_REQUIRES(mutex_);
+  /// Behind a jump, which took so long.
+  void sweep(std::optional<std::uint64_t> expected_size, Duration took) FTPSFS_REQUIRES(mutex_);
+  void begin_sweeps(std::uint64_t size) FTPSFS_REQUIRES(mutex_);
   bool is_sweeping() const FTPSFS_REQUIRES(mutex_);
   bool goes_backwards(std::uint64_t offset, std::uint64_t most) const FTPSFS_REQUIRES(mutex_);
 
@@ -80,12 +91,14 @@ class FileReader {
   const Pace& pace_;
   const std::size_t most_lanes_;
   const Leftovers leftovers_;
+  const Duration far_;
 
   Mutex mutex_;
   std::deque<Lane> lanes_ FTPSFS_GUARDED_BY(mutex_);  ///< none is ever removed, or moves
   std::uint64_t reads_ FTPSFS_GUARDED_BY(mutex_) = 0;
-  std::unique_ptr<Sweep> sweep_ FTPSFS_GUARDED_BY(mutex_);
-  unsigned jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of late, without long reading in between
+  std::vector<std::unique_ptr<Sweep>> sweeps_ FTPSFS_GUARDED_BY(mutex_);
+  unsigned jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;     ///< of late, without long reading in between
+  Duration jumped_for_ FTPSFS_GUARDED_BY(mutex_){};  ///< programs have waited for these
 };
 
 }  // namespace ftpsfs::transfer

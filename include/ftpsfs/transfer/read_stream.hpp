@@ -78,7 +78,8 @@ struct Leftover {
 };
 
 /// Takes it. Called on any thread, under no lock of the stream's.
-using Leftovers = std::function<void(Leftover)>;
+/// @return false: not now, as too much waits already. Whoever can wait may come again.
+using Leftovers = std::function<bool(Leftover)>;
 
 class ReadStream {
  public:

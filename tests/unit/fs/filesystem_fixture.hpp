@@ -28,9 +28,10 @@ class SilentKernel final : public KernelCache {
   void invalidate_inode(Ino, bool) override { ++inodes; }
   void outdate_attributes(Ino) override { ++outdated; }
   /// Takes them when a test says so.
-  void store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) override {
+  bool store_pages(Ino ino, std::uint64_t offset, Slices bytes, AdmitPages admit) override {
     const MutexLock lock(mutex);
     pages.push_back({ino, offset, std::move(bytes), std::move(admit)});
+    return true;
   }
   /// At once, unless a test holds it back.
   void drop_pages(Ino ino, std::uint64_t offset, PagesDropped then) override {

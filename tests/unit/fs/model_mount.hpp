@@ -29,7 +29,7 @@ class DeafKernel final : public KernelCache {
   void invalidate_entry(Ino, std::string) override {}
   void invalidate_inode(Ino, bool) override {}
   void outdate_attributes(Ino) override {}
-  void store_pages(Ino, std::uint64_t, Slices, AdmitPages) override {}
+  bool store_pages(Ino, std::uint64_t, Slices, AdmitPages) override { return true; }
   void drop_pages(Ino, std::uint64_t, PagesDropped then) override { then(true); }
 };
 

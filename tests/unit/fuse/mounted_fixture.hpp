@@ -32,8 +32,8 @@ class CountingKernelCache final : public fs::KernelCache {
     next_.invalidate_inode(ino, data);
   }
   void outdate_attributes(fs::Ino ino) override { next_.outdate_attributes(ino); }
-  void store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override {
-    next_.store_pages(ino, offset, std::move(bytes), std::move(admit));
+  bool store_pages(fs::Ino ino, std::uint64_t offset, Slices bytes, fs::AdmitPages admit) override {
+    return next_.store_pages(ino, offset, std::move(bytes), std::move(admit));
   }
   void drop_pages(fs::Ino ino, std::uint64_t offset, fs::PagesDropped then) override {
     next_.drop_pages(ino, offset, std::move(then));

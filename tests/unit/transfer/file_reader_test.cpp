@@ -27,7 +27,7 @@ class FileReaderTest : public StreamFixture {
     static const std::string made = pattern(64 * kMebibyte);
     return made;
   }
-  void open(std::size_t lanes) {
+  void open(std::size_t lanes, Duration far = std::chrono::hours(1)) {
     reader_ = std::make_unique<FileReader>(
         [this] { return StreamFixture::reader(remote_); }, pace, lanes,
         [this](const Leftover& left) {
@@ -35,8 +35,14 @@ class FileReaderTest : public StreamFixture {
           const std::size_t size = total_bytes(left.bytes);
           EXPECT_TRUE(text_of(left.bytes) == data_.substr(left.offset, size));
           const MutexLock lock(mutex_);
+          if (refusals_ > 0) {
+            --refusals_;
+            return false;
+          }
           left_[left.offset] = size;
-        });
+          return true;
+        },
+        far);
   }
   /// A read that must give the right bytes.
   void read(std::uint64_t offset, std::size_t size = 4096) {
@@ -68,6 +74,7 @@ class FileReaderTest : public StreamFixture {
   FakeRemote remote_;
   Mutex mutex_;
   std::map<std::uint64_t, std::size_t> left_ FTPSFS_GUARDED_BY(mutex_);
+  int refusals_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<FileReader> reader_;
 };
 
@@ -150,6 +157,45 @@ TEST_F(FileReaderTest, BesideAProgramThatJumpsTheFileIsSweptAsFarAsItHasJumped) 
   }
   EXPECT_GE(swept, (kJumps - 2) * a_jump);
   EXPECT_LE(remote_.most_connections(), 5U);
+}
+
+TEST_F(FileReaderTest, FarAwayTheFileIsSweptSoonerAndInParts) {
+  open(4, Duration(0));
+  for (const std::uint64_t place : {60U, 40U, 15U, 30U}) {
+    read(place * kMebibyte);
+  }
+  std::map<std::uint64_t, std::size_t> brought;
+  const std::uint64_t third = data_.size() / 4096 / 3 * 4096;
+  for (const auto limit = patience(); !limit.expired(); std::this_thread::yield()) {
+    brought.merge(take_left());
+    if (brought.contains(0) && brought.contains(third)) {
+      break;
+    }
+  }
+  EXPECT_TRUE(brought.contains(0));
+  EXPECT_TRUE(brought.contains(third));
+  EXPECT_LE(remote_.most_connections(), 7U);
+}
+
+TEST_F(FileReaderTest, WhatASweepCannotGiveAwayNowItOffersAgain) {
+  open(4);
+  {
+    const MutexLock lock(mutex_);
+    refusals_ = 1000;  // of what the jumps bring, too
+  }
+  for (std::uint64_t place = 60; place > 20; place -= 5) {
+    read(place * kMebibyte);
+  }
+  {
+    const MutexLock lock(mutex_);
+    refusals_ = 2;
+  }
+  bool is_first_piece_there = false;
+  for (const auto limit = patience(); !limit.expired() && !is_first_piece_there;
+       std::this_thread::yield()) {
+    is_first_piece_there = take_left().contains(0);
+  }
+  EXPECT_TRUE(is_first_piece_there);
 }
 
 TEST_F(FileReaderTest, WhatNobodyKeepsIsNotSwept) {
