@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "ftpsfs/base/mutex.hpp"
+#include "ftpsfs/net/round_trip.hpp"
 
 namespace ftpsfs::net {
 namespace {
@@ -279,12 +280,57 @@ Result<std::size_t> Socket::try_write(std::span<const std::byte> bytes) {
 
 Result<void> Socket::wait_readable(const Wait& wait, const char* what) {
   WakeFd::Item item{fd_.get(), POLLIN, 0};
-  return wake_.wait_any({&item, 1}, wait, what);
+  return wait_any({&item, 1}, wait, what);
 }
 
 Result<void> Socket::wait_writable(const Wait& wait, const char* what) {
   WakeFd::Item item{fd_.get(), POLLOUT, 0};
-  return wake_.wait_any({&item, 1}, wait, what);
+  return wait_any({&item, 1}, wait, what);
+}
+
+Result<void> Socket::wait_any(std::span<WakeFd::Item> items, const Wait& wait, const char* what) {
+  while (may_dial_again()) {
+    Wait until_then = wait;
+    until_then.deadline = std::min(wait.deadline, dialled_at_ + patience_);
+    auto waited = wake_.wait_any(items, until_then, what);
+    if (waited || waited.error().code != Errc::timed_out || wait.expired()) {
+      return waited;
+    }
+    if (!may_dial_again()) {
+      continue;
+    }
+    const int silent = fd_.get();
+    FTPSFS_TRY(dial());
+    patience_ *= 2;
+    for (WakeFd::Item& item : items) {
+      item.fd = item.fd == silent ? fd_.get() : item.fd;
+    }
+  }
+  return wake_.wait_any(items, wait, what);
+}
+
+/// Beyond the second after which TCP sends its own SYN again, another one gains nothing.
+bool Socket::may_dial_again() const noexcept {
+  return connecting_ && patience_ > Duration(0) && patience_ < std::chrono::seconds(1) &&
+         awaits_peer(fd_.get());
+}
+
+/// What it was dialled by before is closed: unless both came through at this very moment, the
+/// server has never seen that connected.
+Result<void> Socket::dial() {
+  UniqueFd fd(::socket(dialled_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) {
+    return connect_error(errno, dialled_.to_string());
+  }
+  set_tcp_options(fd.get());
+  dialled_at_ = SteadyClock::now();
+  connecting_ = ::connect(fd.get(), dialled_.data(), dialled_.size()) != 0;
+  // EINTR too leaves a connect that goes on by itself.
+  if (connecting_ && errno != EINPROGRESS && errno != EINTR) {
+    return connect_error(errno, dialled_.to_string());
+  }
+  fd_ = std::move(fd);
+  return {};
 }
 
 bool Socket::readable_now() const noexcept {
@@ -307,21 +353,9 @@ void Socket::reset() noexcept {
 // --------------------------------------------------------------------------------- connect
 
 Result<Socket> begin_connect(const SocketAddress& to) {
-  UniqueFd fd(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) {
-    return connect_error(errno, to.to_string());
-  }
-  set_tcp_options(fd.get());
   Socket socket;
-  socket.fd_ = std::move(fd);
   socket.dialled_ = to;
-  if (::connect(socket.fd(), to.data(), to.size()) != 0) {
-    // EINTR too leaves a connect that goes on by itself.
-    if (errno != EINPROGRESS && errno != EINTR) {
-      return connect_error(errno, to.to_string());
-    }
-    socket.connecting_ = true;
-  }
+  FTPSFS_TRY(socket.dial());
   return socket;
 }
 

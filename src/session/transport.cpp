@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: MIT
 #include "ftpsfs/session/transport.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "ftpsfs/base/log.hpp"
+#include "ftpsfs/net/round_trip.hpp"
 #include "ftpsfs/net/socks.hpp"
 
 namespace ftpsfs::session {
+namespace {
+
+/// How long a new connection may say nothing before a packet of it counts as lost: the way may have
+/// become slower since it was measured, as transfers fill it.
+Duration patience_with(const net::ByteStream& control) {
+  constexpr Duration kLeast{200};
+  constexpr int kRoundTrips = 3;
+  const auto there_and_back = net::round_trip(control.native_handle());
+  return there_and_back
+             ? std::max(kLeast, std::chrono::ceil<Duration>(kRoundTrips * *there_and_back))
+             : Duration(0);
+}
+
+}  // namespace
 
 NetTransport::NetTransport(std::string host, std::uint16_t port,
                            std::shared_ptr<const net::TlsContext> context, CertificateWatch* watch,
@@ -91,13 +108,17 @@ Result<net::Socket> NetTransport::begin_data(const net::ByteStream& control, std
   if (route_.proxy) {
     return make_error(Errc::unreachable, "a proxy is not dialled without waiting");
   }
-  return net::begin_connect(control.peer_address().with_port(port));
+  FTPSFS_TRY_ASSIGN(auto socket, net::begin_connect(control.peer_address().with_port(port)));
+  socket.dial_again_after(patience_with(control));
+  return socket;
 }
 
 Result<net::Socket> NetTransport::dial_data(const net::ByteStream& control, std::uint16_t port,
                                             const Wait& wait) {
   if (!route_.proxy) {
-    return net::connect_to(control.peer_address().with_port(port), wait);
+    FTPSFS_TRY_ASSIGN(auto socket, begin_data(control, port));
+    FTPSFS_TRY(socket.finish_connect(wait));
+    return socket;
   }
   // What the proxy has looked up, only it knows.
   const bool by_name = route_.proxy->resolves_names;

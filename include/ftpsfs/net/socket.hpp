@@ -85,6 +85,10 @@ class Socket {
 
   /// Is a connect begun by begin_connect() still under way?
   bool connecting() const noexcept { return connecting_; }
+  /// Of what is connecting: whoever waits for it for so long, counted from its SYN, sends another
+  /// one, from a new descriptor, and the next one after twice as long. TCP itself waits a second,
+  /// which is an age where the server is near and a packet was lost (RFC 6298 section 2.1).
+  void dial_again_after(Duration patience) noexcept { patience_ = patience; }
 
   /// Waits for a connect begun by begin_connect(); at once when it is done already.
   /// @errors unreachable, timed_out, cancelled.
@@ -97,13 +101,12 @@ class Socket {
   /// @errors closed. Never raises SIGPIPE.
   Result<std::size_t> try_write(std::span<const std::byte> bytes);
 
-  /// @errors timed_out, cancelled.
+  /// @errors timed_out, cancelled; unreachable while connecting.
   Result<void> wait_readable(const Wait& wait, const char* what);
   Result<void> wait_writable(const Wait& wait, const char* what);
-  /// The same for several descriptors, this socket's own eventfd serving them all.
-  Result<void> wait_any(std::span<WakeFd::Item> items, const Wait& wait, const char* what) {
-    return wake_.wait_any(items, wait, what);
-  }
+  /// The same for several descriptors, this socket's own eventfd serving them all. The socket's
+  /// item has its new descriptor when it was dialled again.
+  Result<void> wait_any(std::span<WakeFd::Item> items, const Wait& wait, const char* what);
 
   /// Is there input, or the end of it, that a read would return at once? No I/O is done.
   bool readable_now() const noexcept;
@@ -116,10 +119,15 @@ class Socket {
   void close() noexcept { fd_.reset(); }
 
  private:
+  Result<void> dial();
+  bool may_dial_again() const noexcept;
+
   UniqueFd fd_;
   WakeFd wake_;
   SocketAddress dialled_;  // for the words of a late connect error
   bool connecting_ = false;
+  SteadyTime dialled_at_;
+  Duration patience_{0};  ///< none: TCP's own
 
   friend Result<Socket> begin_connect(const SocketAddress& to);
 };

@@ -54,12 +54,25 @@ class DeafPort {
     }
   }
   std::uint16_t port() const { return port_; }
+  /// From now on SYNs are answered.
+  void open_up() {
+    constexpr int kRoomEnough = 64;
+    ::listen(listener_.get(), kRoomEnough);
+  }
 
  private:
   std::uint16_t port_ = 0;
   UniqueFd listener_;
   std::array<Socket, 4> fillers_;
 };
+
+std::uint16_t local_port(const Socket& socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  auto* const address = reinterpret_cast<sockaddr*>(&storage);
+  EXPECT_EQ(::getsockname(socket.fd(), address, &length), 0);
+  return SocketAddress(address, length).port();
+}
 
 void hold_open(ServerConnection& connection) {
   connection.await_end();
@@ -150,6 +163,43 @@ TEST(ConnectTest, BegunConnectIsFinishedLater) {
   ASSERT_TRUE(socket->finish_connect(patient()));
   EXPECT_FALSE(socket->connecting());
   ASSERT_TRUE(socket->finish_connect(patient()));  // again is nothing
+}
+
+TEST(ConnectTest, ASilentConnectIsBegunAnew) {
+  DeafPort port;
+  auto socket = begin_connect(loopback(port.port()));
+  ASSERT_TRUE(socket);
+  ASSERT_TRUE(socket->connecting());
+  const std::uint16_t first = local_port(*socket);
+  socket->dial_again_after(1ms);
+  port.open_up();  // TCP's own next SYN is due in a second, from the same port
+  ASSERT_TRUE(socket->finish_connect(patient()));
+  EXPECT_NE(local_port(*socket), first);
+  ASSERT_TRUE(socket->wait_writable(patient(), "the server"));
+}
+
+TEST(ConnectTest, OneThatIsBegunAnewInVainEndsWithItsDeadline) {
+  const DeafPort deaf;
+  auto socket = begin_connect(loopback(deaf.port()));
+  ASSERT_TRUE(socket);
+  socket->dial_again_after(1ms);
+  const auto done = socket->finish_connect(Wait::for_at_most(30ms));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Errc::timed_out);
+  EXPECT_EQ(done.error().text, "timed out connecting to 127.0.0.1:" + std::to_string(deaf.port()));
+}
+
+TEST(ConnectTest, OneThatWasConnectedMeanwhileIsKept) {
+  LoopbackServer server(hold_open);
+  auto socket = begin_connect(loopback(server.port()));
+  ASSERT_TRUE(socket);
+  const std::uint16_t first = local_port(*socket);
+  ASSERT_TRUE(socket->wait_writable(patient(), "the server"));
+  socket->dial_again_after(1ms);
+  // Nobody has noticed yet that it is connected, and the server is silent.
+  EXPECT_FALSE(socket->wait_readable(Wait::for_at_most(20ms), "the server"));
+  ASSERT_TRUE(socket->finish_connect(patient()));
+  EXPECT_EQ(local_port(*socket), first);
 }
 
 TEST(ConnectTest, BegunConnectThatIsRefused) {
