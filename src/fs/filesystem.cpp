@@ -61,7 +61,10 @@ Filesystem::Impl::Impl(remote::Remote& remote, Settings settings, KernelCache& k
   services_.limits.taken_up = &services_.taken_up;
   services_.limits.readahead = settings_.readahead_bytes;
   // Some are left to other programs, and to work ahead of need.
-  services_.limits.lanes = std::clamp(settings_.connections, 4U, 7U) - 3;
+  constexpr unsigned kLeftToOthers = 3;
+  const unsigned ours = std::max(settings_.connections, kLeftToOthers + 1) - kLeftToOthers;
+  services_.limits.lanes = std::min(ours, 4U);
+  services_.limits.sweeps = std::clamp(ours - services_.limits.lanes, 1U, 3U);
   services_.case_sensitive = remote.traits().case_sensitive;
   cache_.set_case_sensitive(services_.case_sensitive);
   inodes_.set_case_sensitive(services_.case_sensitive);

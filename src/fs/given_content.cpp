@@ -12,11 +12,6 @@ namespace {
 /// Enough to know a file again, and little to read once more.
 constexpr std::size_t kMostTraced = 4096;
 
-bool is_older(const remote::FileVersion& version, const remote::FileVersion& than) {
-  return version.mtime && than.mtime && !remote::may_be_equal(*version.mtime, *than.mtime) &&
-         version.mtime->unix_seconds < than.mtime->unix_seconds;
-}
-
 }  // namespace
 
 std::uint64_t digest_of(std::span<const std::byte> bytes) noexcept {
@@ -36,7 +31,7 @@ GivenContent::Judgement GivenContent::judge(const remote::FileVersion& observed,
   if (remote::may_be_same(known, observed)) {
     return Judgement::same;
   }
-  if (!known.size || !observed.size || is_older(observed, known) ||
+  if (!known.size || !observed.size || remote::is_older(observed, known) ||
       remote::is_another_file(observed, known)) {
     return Judgement::other;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // OpenFile: local copies. How content gets into one, and when one is no longer what the server has.
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -43,6 +44,12 @@ class CopySource {
   Stream stream_ FTPSFS_GUARDED_BY(mutex_);
 };
 
+constexpr std::uint64_t kMostCompared = 4096;
+
+Error replaced_error() {
+  return make_error(Errc::stale, "the file was changed on the server while it was open");
+}
+
 }  // namespace
 
 Result<void> OpenFile::settle_size(const std::stop_token& stop) {
@@ -56,29 +63,112 @@ bool OpenFile::is_copy_behind() const {
   return staged != nullptr && !staged->dirty && staged->is_behind && !orphan_;
 }
 
-void OpenFile::leave_copy_behind() {
-  const MutexLock lock(mutex_);
-  if (is_copy_behind()) {
-    content_ = OnServer{};
-    ++epoch_;
+/// A larger file may be another one: what the copy ends with must be there still.
+Result<void> OpenFile::leave_copy_behind(const Wait& wait) {
+  std::shared_ptr<transfer::StagedFile> copy;
+  {
+    const MutexLock lock(mutex_);
+    if (!is_copy_behind()) {
+      return {};
+    }
+    copy = std::get<Staged>(content_).copy;
   }
+  const std::uint64_t size = copy->size();
+  const std::size_t length = static_cast<std::size_t>(std::min(size, kMostCompared));
+  FTPSFS_TRY_ASSIGN(const Slices end, copy->read(size - length, length, wait.stop));
+  GivenContent seen;
+  seen.note_given(size - length, end);
+  const std::optional<ContentTrace> trace = seen.trace();
+  bool is_there = true;
+  if (trace) {
+    FTPSFS_TRY_ASSIGN(is_there, has_still(*trace, wait));
+  }
+  Content left;  // its end, which may take long, is without the mutex
+  {
+    const MutexLock lock(mutex_);
+    if (is_there) {
+      left = std::exchange(content_, OnServer{});
+      ++epoch_;
+      if (trace) {
+        given_ = GivenContent(version_, false);
+        given_.note_pages(*trace);
+        given_epoch_ = epoch_;
+      }
+    } else {
+      auto& staged = std::get<Staged>(content_);
+      staged.is_behind = false;
+      staged.is_outlived = true;
+      is_outlived_ = true;
+    }
+  }
+  if (!is_there) {
+    note_replaced();
+  }
+  return {};
 }
 
-void OpenFile::note_dirty() {
-  auto& staged = std::get<Staged>(content_);
-  staged.dirty = true;
-  staged.is_published = false;
-  staged.is_behind = false;
+void OpenFile::leave_copy_for_append() {
+  Content left;
+  {
+    const MutexLock lock(mutex_);
+    const auto* staged = std::get_if<Staged>(&content_);
+    if (staged == nullptr || !(is_copy_behind() || (staged->is_outlived && !orphan_))) {
+      return;
+    }
+    left = std::exchange(content_, OnServer{});
+    ++epoch_;
+  }
+  note_replaced();  // nothing was compared
+}
+
+Result<bool> OpenFile::try_change(const Change& change) {
+  Staged before;
+  {
+    const MutexLock lock(mutex_);
+    if (is_copy_behind()) {
+      return false;
+    }
+    auto& staged = std::get<Staged>(content_);
+    before = staged;
+    // First: what others do to the file from now on comes too late to be followed.
+    staged.dirty = true;
+    staged.is_published = false;
+  }
+  if (auto changed = change(*before.copy); !changed) {
+    const MutexLock lock(mutex_);
+    std::get<Staged>(content_) = before;
+    return std::move(changed).error();
+  }
+  return true;
+}
+
+Result<void> OpenFile::change_copy(WritePlace place, const std::stop_token& stop,
+                                   const Change& change) {
+  for (bool is_done = false; !is_done;) {
+    FTPSFS_TRY(is_copy_valid(place, services_.own_wait(stop)));
+    FTPSFS_TRY(stage(stop));
+    FTPSFS_TRY_ASSIGN(is_done, try_change(change));
+  }
+  const MutexLock lock(mutex_);
+  ++epoch_;
+  return {};
 }
 
 Result<bool> OpenFile::is_copy_valid(WritePlace place, const Wait& wait) {
-  leave_copy_behind();
+  if (place.append) {
+    leave_copy_for_append();
+  } else {
+    FTPSFS_TRY(leave_copy_behind(wait));
+  }
   remote::FileVersion known;
   {
     const MutexLock lock(mutex_);
     const auto* staged = std::get_if<Staged>(&content_);
     if (staged == nullptr) {
       return false;
+    }
+    if (staged->is_outlived && !orphan_) {
+      return replaced_error();
     }
     // A server that keeps what is written for a while compares it with what others wrote itself.
     if (!staged->is_published || orphan_ || is_version_recent() ||
@@ -90,19 +180,24 @@ Result<bool> OpenFile::is_copy_valid(WritePlace place, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
   const auto observed = services_.remote.version(path, wait);
   if (!observed) {
-    // Who has it open may write on in a file that others have removed: it is made anew.
-    return observed.error().code == Errc::not_found ? Result<bool>(true) : observed.error();
+    // Who has it open may write on in a file that others have removed: it is made anew. And so in
+    // one of which the server tells nothing.
+    const Errc why = observed.error().code;
+    const bool is_told =
+        why != Errc::not_found && why != Errc::unsupported && why != Errc::access_denied;
+    return is_told ? Result<bool>(observed.error()) : Result<bool>(true);
   }
   if (remote::may_be_same(remote::comparable(known), *observed)) {
     const MutexLock lock(mutex_);
     version_seen_ = services_.clock.now();
     return !is_copy_behind();
   }
-  const bool has_grown =
-      observed->size > known.size && known.size && !remote::is_another_file(known, *observed);
+  const bool has_grown = observed->size > known.size && known.size &&
+                         !remote::is_another_file(known, *observed) &&
+                         !remote::is_older(*observed, known);
   if (!place.append && (!has_grown || place.offset == known.size)) {
     note_replaced();
-    return make_error(Errc::stale, "the file was changed on the server while it was open");
+    return replaced_error();
   }
   {
     const MutexLock lock(mutex_);
@@ -118,15 +213,12 @@ Result<bool> OpenFile::is_copy_valid(WritePlace place, const Wait& wait) {
   }
   if (has_grown) {
     note_growth(*observed);
-  } else {
-    note_replaced();
   }
-  leave_copy_behind();
-  return false;
+  return is_copy_valid(place, wait);  // which leaves it, or tells why not
 }
 
 Result<void> OpenFile::stage(const std::stop_token& stop) {
-  leave_copy_behind();
+  FTPSFS_TRY(leave_copy_behind(services_.own_wait(stop)));
   const Content now = content();
   if (std::holds_alternative<Staged>(now)) {
     return {};

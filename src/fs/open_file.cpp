@@ -156,15 +156,17 @@ Result<void> OpenFile::write_to(const FileHandle& handle, WritePlace place, cons
                                 const Request& request) {
   for (;;) {
     const Content now = content();
-    if (const auto* staged = std::get_if<Staged>(&now)) {
+    if (std::holds_alternative<Staged>(now)) {
       FTPSFS_TRY_ASSIGN(const bool is_valid, is_copy_valid(place, request.wait));
       if (!is_valid) {
         continue;
       }
-      FTPSFS_TRY(
-          staged->copy->write(place.append ? staged->copy->size() : place.offset, data.bytes));
-      const MutexLock lock(mutex_);
-      note_dirty();
+      FTPSFS_TRY_ASSIGN(const bool is_done, try_change([&](transfer::StagedFile& copy) {
+                          return copy.write(place.append ? copy.size() : place.offset, data.bytes);
+                        }));
+      if (!is_done) {
+        continue;
+      }
       return {};
     }
     if (const auto* streaming = std::get_if<Streaming>(&now)) {
@@ -304,22 +306,21 @@ void OpenFile::begin_replacement() {
 }
 
 Result<void> OpenFile::truncate(std::uint64_t size, const std::stop_token& stop) {
+  const bool orphan = is_orphan();
+  const bool replaces = size == 0 && !orphan;
+  if (!replaces) {
+    FTPSFS_TRY(is_copy_valid({size}, services_.own_wait(stop)));
+  }
   {
     const MutexLock lock(mutex_);
     if (size == size_locked()) {
       return {};
     }
   }
-  const bool orphan = is_orphan();
-  if (size == 0 && !orphan) {
+  if (replaces) {
     begin_replacement();
   } else {
-    FTPSFS_TRY(is_copy_valid({size}, services_.own_wait()));
-    FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
-    FTPSFS_TRY(copy->truncate(size));
-    const MutexLock lock(mutex_);
-    note_dirty();
-    ++epoch_;
+    FTPSFS_TRY(change_copy({size}, stop, [size](auto& copy) { return copy.truncate(size); }));
   }
   const MutexLock lock(mutex_);
   note_written();
@@ -332,6 +333,7 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
   if (what != 0 && what != FALLOC_FL_ZERO_RANGE && (what != FALLOC_FL_PUNCH_HOLE || !keeps_size)) {
     return make_error(Errc::unsupported, "this kind of fallocate is not offered");
   }
+  FTPSFS_TRY(is_copy_valid({range.begin}, services_.own_wait(stop)));
   std::optional<std::uint64_t> size;
   {
     const MutexLock lock(mutex_);
@@ -351,12 +353,8 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
   if (what == 0) {
     return {};
   }
-  FTPSFS_TRY(is_copy_valid({range.begin}, services_.own_wait()));
-  FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
-  FTPSFS_TRY(copy->punch(range));
+  FTPSFS_TRY(change_copy({range.begin}, stop, [range](auto& copy) { return copy.punch(range); }));
   const MutexLock lock(mutex_);
-  note_dirty();
-  ++epoch_;
   note_written();
   return {};
 }

@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -213,6 +214,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     // Of one that is not dirty:
     bool is_published = false;  ///< the server has had all of it
     bool is_behind = false;     ///< the server's file is known to have grown since
+    bool is_outlived = false;   ///< what seemed to have grown is another file
   };
   using Content = std::variant<OnServer, Streaming, Staged>;
 
@@ -245,7 +247,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     std::uint64_t epoch = 0;
   };
   /// @return as transfer::Leftovers.
-  bool give_pages(transfer::Leftover pages, const PageSource& source);
+  transfer::Taken give_pages(transfer::Leftover pages, const PageSource& source);
   PageTicket admit_pages(const PageSource& source);
   bool holds(const PageSource& source) const FTPSFS_REQUIRES(mutex_);
   /// How things were when the server was asked.
@@ -263,6 +265,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void drop_old_end();
   /// Does the server still have what was given out last?
   Result<bool> look_back(std::uint64_t epoch, const Wait& wait);
+  Result<bool> has_still(const ContentTrace& trace, const Wait& wait);
   GivenContent& given() FTPSFS_REQUIRES(mutex_);
   void note_given_ahead(std::uint64_t offset, const Slices& bytes) FTPSFS_REQUIRES(mutex_);
   /// Growth knows of it.
@@ -293,8 +296,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// What the server has under the name, if anything, says nothing of this content.
   bool is_ours_newer() const FTPSFS_REQUIRES(mutex_) { return owes_locked() || orphan_; }
   void note_written() FTPSFS_REQUIRES(mutex_);
-  /// The local copy was changed.
-  void note_dirty() FTPSFS_REQUIRES(mutex_);
+  /// Changes the local copy, unless it is behind by now: then it does nothing, and returns false.
+  using Change = std::function<Result<void>(transfer::StagedFile&)>;
+  Result<bool> try_change(const Change& change);
   /// The name under which content is uploaded; empty: the file's own.
   /// Does the file lie where content is padded to records (a library of IBM i)? What is appended
   /// there does not stand behind the bytes that were sent, but behind the padding.
@@ -314,12 +318,17 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> stage(const std::stop_token& stop);
   /// The copy is no longer the content: the server has more.
   bool is_copy_behind() const FTPSFS_REQUIRES(mutex_);
-  /// Then the server's file is the content again. With the gate's pass.
-  void leave_copy_behind();
+  /// Then the server's file is the content again, if it begins as the copy does. With the gate's
+  /// pass. @errors of asking the server.
+  Result<void> leave_copy_behind(const Wait& wait);
+  /// The same for what goes to the end of whatever is there.
+  void leave_copy_for_append();
   /// Others may have written to the file since it was published from its copy, and are not to be
   /// written over. @return whether the copy is still the content.
   /// @errors stale: what is to be written was meant for another content.
   Result<bool> is_copy_valid(WritePlace place, const Wait& wait);
+  /// @param place where it begins
+  Result<void> change_copy(WritePlace place, const std::stop_token& stop, const Change& change);
   /// A copy into which the server's content comes as it is touched.
   Result<std::shared_ptr<transfer::StagedFile>> sparse_copy(const std::stop_token& stop);
   Result<std::shared_ptr<transfer::StagedFile>> empty_copy() const;

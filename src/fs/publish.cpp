@@ -299,7 +299,7 @@ void OpenFile::remove_temporary(const std::string& temporary, const Wait& wait) 
 }
 
 Result<bool> OpenFile::prepare_orphan(const std::stop_token& stop) {
-  leave_copy_behind();
+  FTPSFS_TRY(leave_copy_behind(services_.own_wait(stop)));
   if (!std::holds_alternative<OnServer>(content())) {
     FTPSFS_TRY_ASSIGN(const auto copy, staged_copy(stop));
     FTPSFS_TRY(copy->complete(stop));
@@ -430,7 +430,8 @@ OpenFile::Comparison OpenFile::compare(const remote::Entry& entry) const {
     return Comparison::same;
   }
   const bool grown = observed.size && version_.size && *observed.size > *version_.size &&
-                     !remote::is_another_file(version_, observed);
+                     !remote::is_another_file(version_, observed) &&
+                     !remote::is_older(observed, version_);
   return grown ? Comparison::grown : Comparison::other;
 }
 

@@ -97,38 +97,41 @@ std::shared_ptr<transfer::FileReader> OpenFile::reader(FileHandle& handle, Outda
     if (source.gate) {
       leftovers = [weak = weak_from_this(), source](transfer::Leftover pages) {
         const auto self = weak.lock();
-        return !self || self->give_pages(std::move(pages), source);
+        return self ? self->give_pages(std::move(pages), source) : transfer::Taken::never;
       };
     }
     outdated = std::move(handle.reader);
     handle.reader = std::make_shared<transfer::FileReader>(
-        make_stream, services_.pace, services_.limits.lanes, std::move(leftovers));
+        make_stream, services_.pace,
+        transfer::ReaderLimits{.lanes = services_.limits.lanes, .sweeps = services_.limits.sweeps},
+        std::move(leftovers));
     handle.reader_epoch = epoch_;
   }
   return handle.reader;
 }
 
 bool OpenFile::holds(const PageSource& source) const {
-  return source.gate && gives_pages_ && source.epoch == epoch_ &&
+  return source.gate && source.gate->is_open() && gives_pages_ && source.epoch == epoch_ &&
          std::holds_alternative<OnServer>(content_) &&
          remote::may_be_same(source.version, version_);
 }
 
 /// Where a program reads at random, what it will want next is what lies around.
-bool OpenFile::give_pages(transfer::Leftover pages, const PageSource& source) {
+transfer::Taken OpenFile::give_pages(transfer::Leftover pages, const PageSource& source) {
   {
     const MutexLock lock(mutex_);
     // Of an unknown size the kernel keeps no pages; and none may make it believe in a longer file.
     if (!holds(source) || !source.version.size ||
         pages.offset + total_bytes(pages.bytes) > *source.version.size) {
-      return true;
+      return transfer::Taken::never;
     }
   }
-  return services_.kernel.store_pages(ino_, pages.offset, std::move(pages.bytes),
-                                      [weak = weak_from_this(), source] {
-                                        const auto self = weak.lock();
-                                        return self ? self->admit_pages(source) : PageTicket();
-                                      });
+  const bool is_taken = services_.kernel.store_pages(
+      ino_, pages.offset, std::move(pages.bytes), [weak = weak_from_this(), source] {
+        const auto self = weak.lock();
+        return self ? self->admit_pages(source) : PageTicket();
+      });
+  return is_taken ? transfer::Taken::yes : transfer::Taken::not_now;
 }
 
 PageTicket OpenFile::admit_pages(const PageSource& source) {
@@ -287,7 +290,7 @@ Result<Slices> OpenFile::read_once(FileHandle& handle, std::uint64_t offset, std
     if (!stream) {
       // Bytes on their way to the server cannot be read back from it half-way: take a copy.
       FTPSFS_TRY_ASSIGN(const Turn turn, await_turn(wait));
-      leave_copy_behind();
+      FTPSFS_TRY(leave_copy_behind(turn.wait));
       if (std::holds_alternative<Streaming>(content())) {
         FTPSFS_TRY(stage(wait.stop));
       }
@@ -393,10 +396,14 @@ Result<bool> OpenFile::look_back(std::uint64_t epoch, const Wait& wait) {
   if (trace->length == 0) {
     return true;  // written here: nothing is known of it that could be compared
   }
+  return has_still(*trace, wait);
+}
+
+Result<bool> OpenFile::has_still(const ContentTrace& trace, const Wait& wait) {
   FTPSFS_TRY_ASSIGN(const remote::RemotePath path, own_path()());
-  const remote::ByteRange range(trace->offset, trace->offset + trace->length);
+  const remote::ByteRange range(trace.offset, trace.offset + trace.length);
   FTPSFS_TRY_ASSIGN(const auto reader, services_.remote.open_reader(path, range, {}, wait));
-  std::vector<std::byte> bytes(trace->length);
+  std::vector<std::byte> bytes(trace.length);
   for (auto room = std::span(bytes); !room.empty();) {
     FTPSFS_TRY_ASSIGN(const std::size_t got, reader->read(room, wait));
     if (got == 0) {
@@ -404,7 +411,7 @@ Result<bool> OpenFile::look_back(std::uint64_t epoch, const Wait& wait) {
     }
     room = room.subspan(got);
   }
-  return digest_of(bytes) == trace->digest;
+  return digest_of(bytes) == trace.digest;
 }
 
 /// What was written here since has been seen by programs, too, and is not remembered.

@@ -69,6 +69,7 @@ struct Services {
     // What waits behind a journal is not the remote's to end.
     return Wait::for_at_most(remote.traits().writes_back ? settings.timeout : limits.stall_timeout);
   }
+  Wait own_wait(const std::stop_token& stop) const { return Wait{own_wait().deadline, stop}; }
   /// For a step that may fail without harm: those behind it must have time, too.
   static Wait half_of(const Wait& wait) {
     const auto left = std::chrono::duration_cast<Duration>(wait.deadline - SteadyClock::now());

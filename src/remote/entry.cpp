@@ -61,6 +61,11 @@ bool is_another_file(const FileVersion& a, const FileVersion& b) noexcept {
   return !a.unique.empty() && !b.unique.empty() && a.unique != b.unique;
 }
 
+bool is_older(const FileVersion& version, const FileVersion& than) noexcept {
+  return version.mtime && than.mtime && !may_be_equal(*version.mtime, *than.mtime) &&
+         version.mtime->unix_seconds < than.mtime->unix_seconds;
+}
+
 bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept {
   if (a.size && b.size && *a.size != *b.size) {
     return false;

@@ -19,8 +19,8 @@ constexpr unsigned kRandom = 2;
 constexpr unsigned kSweeps = 8;
 /// The same far away.
 constexpr unsigned kSweepsFar = 4;
-/// At a time. The pool may have no more than ten connections, and others want some of them.
-constexpr unsigned kMostSweeps = 3;
+/// What is waited for longer is a connection, or the link: no measure of the way.
+constexpr Duration kLongestJump{2000};
 /// What a jump costs, in restart_bytes(): those end with its first byte, and TCP's slow start,
 /// which makes the next ones late, comes behind it.
 constexpr unsigned kCostOfJump = 2;
@@ -39,13 +39,12 @@ std::uint64_t most_swept() {
 
 }  // namespace
 
-FileReader::FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes,
-                       Leftovers leftovers, Duration far)
+FileReader::FileReader(MakeStream make_stream, const Pace& pace, const ReaderLimits& limits,
+                       Leftovers leftovers)
     : make_stream_(std::move(make_stream)),
       pace_(pace),
-      most_lanes_(std::max<std::size_t>(most_lanes, 1)),
-      leftovers_(std::move(leftovers)),
-      far_(far) {}
+      limits_{std::max(limits.lanes, 1U), limits.sweeps, limits.far},
+      leftovers_(std::move(leftovers)) {}
 
 FileReader::~FileReader() = default;
 
@@ -115,6 +114,7 @@ FileReader::Choice FileReader::choose(std::uint64_t offset, std::size_t size,
   }
   if (lane.stream->was_read_in_sequence()) {
     jumps_ = 0;
+    far_jumps_ = 0;
     jumped_for_ = Duration(0);
   }
   return {&lane, true, lane.stream->jump(region_of(offset, size, expected_size))};
@@ -132,7 +132,7 @@ FileReader::Lane& FileReader::lane_to_move() {
       *std::min_element(lanes_.begin(), lanes_.end(),
                         [&rank](const Lane& a, const Lane& b) { return rank(a) < rank(b); });
   const bool is_at_rest = rank(best).first == 0;
-  return is_at_rest || lanes_.size() >= most_lanes_ ? best : add_lane();
+  return is_at_rest || lanes_.size() >= limits_.lanes ? best : add_lane();
 }
 
 bool FileReader::is_sweeping() const {
@@ -144,15 +144,16 @@ bool FileReader::is_sweeping() const {
 /// what a new transfer costs. So the rest is brought beside it, as much for each jump as that
 /// costs.
 void FileReader::sweep(std::optional<std::uint64_t> expected_size, Duration took) {
+  took = std::min(took, kLongestJump);
   jumped_for_ += took;
-  const bool jumps_enough =
-      jumps_ >= kSweeps || (jumps_ >= kSweepsFar && jumped_for_ >= kSweepsFar * far_);
+  far_jumps_ += took >= limits_.far ? 1 : 0;
+  const bool jumps_enough = jumps_ >= kSweeps || far_jumps_ >= kSweepsFar;
   if (!jumps_enough || !leftovers_ || !expected_size) {
     return;
   }
   std::uint64_t due = kCostOfJump * pace_.restart_bytes();
   if (sweeps_.empty()) {
-    if (*expected_size <= kSmallFile || *expected_size > most_swept() || most_lanes_ == 1) {
+    if (*expected_size <= kSmallFile || *expected_size > most_swept() || limits_.lanes == 1) {
       return;
     }
     begin_sweeps(*expected_size);
@@ -160,14 +161,15 @@ void FileReader::sweep(std::optional<std::uint64_t> expected_size, Duration took
     took = jumped_for_;
   }
   for (const auto& sweep : sweeps_) {
-    sweep->grant(due / sweeps_.size(), kCostOfJump * took);
+    sweep->grant(due / sweeps_.size(), took);
   }
 }
 
 /// Far away one transfer alone does not fill the way: what may be in flight is bounded.
 void FileReader::begin_sweeps(std::uint64_t size) {
   unsigned parts = 1;
-  while (parts < kMostSweeps && jumped_for_ >= parts * jumps_ * far_) {
+  while (far_jumps_ >= kSweepsFar && parts < limits_.sweeps &&
+         jumped_for_ >= parts * jumps_ * limits_.far) {
     ++parts;
   }
   const std::uint64_t pages = size / kPageBytes;
@@ -178,6 +180,7 @@ void FileReader::begin_sweeps(std::uint64_t size) {
     }
   } catch (const std::system_error& error) {
     log::debug("no thread for a sweep: {}", error.what());
+    sweeps_.clear();  // they have been granted nothing yet
   }
 }
 

@@ -13,6 +13,8 @@ namespace {
 
 /// Given away at a time.
 constexpr std::uint64_t kSweepPiece = 1ULL << 20;
+/// Of time, as several programs may have waited at once.
+constexpr Duration kMostTimeAhead{2000};
 /// Before what was not taken is offered again.
 constexpr Duration kRest{10};
 
@@ -30,7 +32,7 @@ Sweep::~Sweep() = default;
 void Sweep::grant(std::uint64_t bytes, Duration time) {
   const MutexLock lock(mutex_);
   granted_ += std::min(bytes, part_.end - part_.begin - granted_);
-  time_granted_ += time;
+  time_granted_ = std::min(time_granted_ + time, time_taken_ + kMostTimeAhead);
   granted_more_.notify_one();
 }
 
@@ -63,11 +65,12 @@ bool Sweep::bring(std::uint64_t begin, std::uint64_t end, const std::stop_token&
   if (!slices || total_bytes(*slices) < end - begin) {
     return false;
   }
-  while (!give_({begin, *slices})) {
-    if (stop.stop_requested()) {
-      return false;
-    }
+  Taken taken = give_({begin, *slices});
+  for (; taken == Taken::not_now && !stop.stop_requested(); taken = give_({begin, *slices})) {
     pause_for(Wait::for_at_most(kRest, stop));
+  }
+  if (taken != Taken::yes) {
+    return false;
   }
   const MutexLock lock(mutex_);
   time_taken_ += SteadyClock::now() - begun;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Brings a file, or a part of it, beside a program that reads it at random, from its beginning to
-// its end, and gives it away. It gets on by what it is granted: each jump grants as much as the
-// jump itself has cost, in bytes or in time, so that what nobody reads in the end costs no more
-// than what was read.
+// its end, and gives it away. It gets on by what it is granted: each jump grants as many bytes as
+// the jump itself has cost, or as much time. So what nobody reads in the end has taken no longer
+// than programs have waited, and two seconds.
 #pragma once
 
 #include <atomic>

@@ -81,6 +81,9 @@ FileVersion comparable(FileVersion version) noexcept;
 /// Does the server tell them apart, whatever their sizes and times are?
 bool is_another_file(const FileVersion& a, const FileVersion& b) noexcept;
 
+/// By its time, as far as both are known. What has grown is not older.
+bool is_older(const FileVersion& version, const FileVersion& than) noexcept;
+
 /// Does nothing known contradict that both are the same content?
 bool may_be_same(const FileVersion& a, const FileVersion& b) noexcept;
 

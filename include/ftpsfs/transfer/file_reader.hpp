@@ -29,17 +29,20 @@ namespace ftpsfs::transfer {
 
 class Sweep;
 
+struct ReaderLimits {
+  unsigned lanes = 4;   ///< at a time
+  unsigned sweeps = 3;  ///< beside them
+  Duration far{150};    ///< a jump that takes so long leads far away
+};
+
 class FileReader {
  public:
   /// Makes a lane.
   using MakeStream = std::function<std::unique_ptr<ReadStream>()>;
 
-  /// A jump that takes so long leads far away.
-  static constexpr Duration kFar{150};
-
   /// @param leftovers may be empty: then nothing is brought but for who reads
-  FileReader(MakeStream make_stream, const Pace& pace, std::size_t most_lanes, Leftovers leftovers,
-             Duration far = kFar);
+  FileReader(MakeStream make_stream, const Pace& pace, const ReaderLimits& limits,
+             Leftovers leftovers);
   /// Cuts running transfers.
   ~FileReader();
   FileReader(const FileReader&) = delete;
@@ -89,15 +92,15 @@ class FileReader {
 
   const MakeStream make_stream_;
   const Pace& pace_;
-  const std::size_t most_lanes_;
+  const ReaderLimits limits_;
   const Leftovers leftovers_;
-  const Duration far_;
 
   Mutex mutex_;
   std::deque<Lane> lanes_ FTPSFS_GUARDED_BY(mutex_);  ///< none is ever removed, or moves
   std::uint64_t reads_ FTPSFS_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<Sweep>> sweeps_ FTPSFS_GUARDED_BY(mutex_);
-  unsigned jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;     ///< of late, without long reading in between
+  unsigned jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;  ///< of late, without long reading in between
+  unsigned far_jumps_ FTPSFS_GUARDED_BY(mutex_) = 0;
   Duration jumped_for_ FTPSFS_GUARDED_BY(mutex_){};  ///< programs have waited for these
 };
 

@@ -30,7 +30,9 @@ struct Limits {
   /// The most that an upload holds in memory.
   std::uint64_t upload_queue = 8ULL << 20;
   /// Transfers of one open file at a time, for programs that read it at random.
-  std::size_t lanes = 4;
+  unsigned lanes = 4;
+  /// The same beside it, for the rest of the file.
+  unsigned sweeps = 3;
   /// An upload begins when this much waits, or at finish(): smaller files travel in one piece, and
   /// can be sent again from memory.
   std::size_t start_bytes = 512ULL << 10;

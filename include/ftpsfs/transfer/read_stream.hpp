@@ -77,9 +77,13 @@ struct Leftover {
   Slices bytes;
 };
 
+enum class Taken : std::uint8_t {
+  yes,
+  not_now,  ///< too much waits already: whoever can wait may come again
+  never,    ///< nor any other of this reader's
+};
 /// Takes it. Called on any thread, under no lock of the stream's.
-/// @return false: not now, as too much waits already. Whoever can wait may come again.
-using Leftovers = std::function<bool(Leftover)>;
+using Leftovers = std::function<Taken(Leftover)>;
 
 class ReadStream {
  public:

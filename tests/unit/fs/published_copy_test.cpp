@@ -110,6 +110,67 @@ TEST_F(PublishedCopy, WhatReplacedItIsNotWrittenOver) {
   EXPECT_EQ(remote.content("/f"), "another's!\n");
 }
 
+/// It looks as if it had grown.
+TEST_F(PublishedCopy, WhatReplacedItBeingLongerIsNotTakenForMoreOfIt) {
+  for (const bool is_seen : {false, true}) {
+    others_replace("another's, and longer\n");
+    if (is_seen) {
+      size_now();
+    }
+    EXPECT_EQ(write(handle_, 0, "X").error().code, Errc::stale);
+    EXPECT_EQ(truncate(5).error().code, Errc::stale);
+    EXPECT_EQ(read(handle_), "012abc6789\n");
+  }
+  fs->release(handle_, request());
+  EXPECT_EQ(remote.content("/f"), "another's, and longer\n");
+}
+
+TEST_F(PublishedCopy, WhoeverOpensWhatReplacedItHasThat) {
+  others_replace("another's, and longer\n");
+  size_now();
+  EXPECT_EQ(read(handle_), "012abc6789\n");
+  EXPECT_EQ(fs->open(ino_, O_RDONLY, request()).error().code, Errc::stale);
+  const HandleId later = open(walk("f"), O_RDONLY);  // as the kernel does then
+  EXPECT_EQ(read(later), "another's, and longer\n");
+  EXPECT_TRUE(close(later));
+  EXPECT_TRUE(close(handle_));
+}
+
+TEST_F(PublishedCopy, WhatIsAppendedGoesToTheEndOfWhatReplacedIt) {
+  for (const char* text : {"shorter\n", "another's, and longer\n"}) {
+    others_replace(text);
+    size_now();
+    EXPECT_TRUE(append(handle_, "ours\n"));
+    EXPECT_TRUE(fs->sync(handle_, request()));
+    EXPECT_EQ(remote.content("/f"), std::string(text) + "ours\n");
+    EXPECT_EQ(read(handle_), std::string(text) + "ours\n");
+  }
+  EXPECT_TRUE(close(handle_));
+}
+
+TEST_F(PublishedCopy, FallocateCutsNothingOffWhatOthersAppended) {
+  others_append("theirs\n");
+  EXPECT_TRUE(fs->allocate(handle_, 0, 0, 15, request()));
+  EXPECT_TRUE(fs->allocate(handle_, 0, 0, 20, request()));
+  EXPECT_TRUE(close(handle_));
+  EXPECT_EQ(remote.content("/f"), std::string("012abc6789\ntheirs\n\0\0", 20));
+}
+
+TEST_F(PublishedCopy, TruncationToTheSizeThatWasIsToldOfWhatOthersAppended) {
+  others_append("theirs\n");
+  EXPECT_EQ(truncate(11).error().code, Errc::stale);
+  EXPECT_TRUE(close(handle_));
+  EXPECT_EQ(remote.content("/f"), "012abc6789\ntheirs\n");
+}
+
+TEST_F(PublishedCopy, IsWrittenWhereTheServerTellsNothingOfIt) {
+  clock.advance(seconds(60));
+  remote.fail_next(Op::version, "/f", make_error(Errc::access_denied, "550 no"));
+  EXPECT_TRUE(write(handle_, 0, "X"));
+  EXPECT_TRUE(close(handle_));
+  EXPECT_EQ(remote.content("/f"), "X12abc6789\n");
+}
+
 TEST_F(PublishedCopy, IsMadeAnewWhenOthersRemovedIt) {
   clock.advance(seconds(60));
   remote.erase("/f");

@@ -27,9 +27,9 @@ class FileReaderTest : public StreamFixture {
     static const std::string made = pattern(64 * kMebibyte);
     return made;
   }
-  void open(std::size_t lanes, Duration far = std::chrono::hours(1)) {
+  void open(unsigned lanes, Duration far = std::chrono::hours(1), unsigned sweeps = 3) {
     reader_ = std::make_unique<FileReader>(
-        [this] { return StreamFixture::reader(remote_); }, pace, lanes,
+        [this] { return StreamFixture::reader(remote_); }, pace, ReaderLimits{lanes, sweeps, far},
         [this](const Leftover& left) {
           EXPECT_EQ(left.offset % 4096, 0U);
           const std::size_t size = total_bytes(left.bytes);
@@ -37,12 +37,11 @@ class FileReaderTest : public StreamFixture {
           const MutexLock lock(mutex_);
           if (refusals_ > 0) {
             --refusals_;
-            return false;
+            return refusal_;
           }
           left_[left.offset] = size;
-          return true;
-        },
-        far);
+          return Taken::yes;
+        });
   }
   /// A read that must give the right bytes.
   void read(std::uint64_t offset, std::size_t size = 4096) {
@@ -75,6 +74,7 @@ class FileReaderTest : public StreamFixture {
   Mutex mutex_;
   std::map<std::uint64_t, std::size_t> left_ FTPSFS_GUARDED_BY(mutex_);
   int refusals_ FTPSFS_GUARDED_BY(mutex_) = 0;
+  Taken refusal_ FTPSFS_GUARDED_BY(mutex_) = Taken::not_now;
   std::unique_ptr<FileReader> reader_;
 };
 
@@ -198,8 +198,43 @@ TEST_F(FileReaderTest, WhatASweepCannotGiveAwayNowItOffersAgain) {
   EXPECT_TRUE(is_first_piece_there);
 }
 
+TEST_F(FileReaderTest, ASweepEndsWhenNothingOfItIsEverTaken) {
+  open(4);
+  {
+    const MutexLock lock(mutex_);
+    refusals_ = 1000;
+    refusal_ = Taken::never;
+  }
+  std::size_t jumps = 0;
+  for (std::uint64_t place = 60; place > 20; place -= 5, ++jumps) {
+    read(place * kMebibyte);
+  }
+  for (const auto limit = patience(); transfers() <= jumps && !limit.expired();) {
+    std::this_thread::yield();  // until it has begun
+  }
+  for (std::uint64_t place = 58; place > 20; place -= 5, ++jumps) {
+    read(place * kMebibyte);
+  }
+  EXPECT_LE(transfers(), jumps + 1);
+  const MutexLock lock(mutex_);
+  EXPECT_TRUE(left_.empty());
+}
+
+TEST_F(FileReaderTest, SweepsAreNoMoreThanTheyMayBe) {
+  open(4, Duration(0), 1);
+  for (const std::uint64_t place : {60U, 40U, 15U, 30U, 50U, 5U, 25U, 45U}) {
+    read(place * kMebibyte);
+  }
+  bool has_begun = false;
+  for (const auto limit = patience(); !limit.expired() && !has_begun; std::this_thread::yield()) {
+    has_begun = take_left().contains(0);
+  }
+  EXPECT_TRUE(has_begun);
+  EXPECT_LE(remote_.most_connections(), 5U);
+}
+
 TEST_F(FileReaderTest, WhatNobodyKeepsIsNotSwept) {
-  FileReader at_random([this] { return StreamFixture::reader(remote_); }, pace, 4, {});
+  FileReader at_random([this] { return StreamFixture::reader(remote_); }, pace, ReaderLimits{}, {});
   std::uint64_t jumps = 0;
   for (std::uint64_t place = 60; place > 0; place -= 5) {
     ASSERT_TRUE(at_random.read(place * kMebibyte, 4096, data_.size(), patience()));
@@ -228,7 +263,8 @@ TEST_F(FileReaderTest, AtRandomTransfersEndWithWhatTheyWereToBring) {
   options.ends_early = true;
   FakeRemote remote(clock, options);
   remote.put("/f", data_);
-  FileReader at_random([&] { return StreamFixture::reader(remote); }, pace, 1, {});
+  FileReader at_random([&] { return StreamFixture::reader(remote); }, pace,
+                       ReaderLimits{.lanes = 1}, {});
   for (const std::uint64_t place : {0U, 40U, 20U, 30U, 10U}) {
     const auto got = at_random.read(place * kMebibyte, 4096, data_.size(), patience());
     ASSERT_TRUE(got) << got.error().text;
