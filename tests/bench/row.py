@@ -17,6 +17,9 @@ from ways import CannotRun
 CONNECTIONS = 10  # what a mount has by default, and so what the bounds reckon with
 PER_READ = 2  # round trips: the TLS handshake on a data connection made ahead of need; RETR goes along
 PER_WRITE = 2  # the same with STOR: the content goes with the client's last word, the 226 comes back
+# Of a connection at work the next port comes with the last transfer's 226, and TCP's handshake follows.
+PER_FURTHER = 1
+PER_LEVEL = 1  # to find a name in a directory that the mount has not seen
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,11 @@ def thousands(number):
 
 
 def rounds(files, each, at_a_time=CONNECTIONS):
-    """Round trips for so many transfers, spread over the connections."""
-    return each * -(-files // at_a_time)
+    """Round trips for so many transfers, so many of which programs want at a time: what programs
+    wait for one after the other, or what each connection does, if that is more."""
+    programs = each * -(-files // at_a_time)
+    connection = (each + PER_FURTHER) * -(-files // CONNECTIONS) - PER_FURTHER
+    return max(programs, connection)
 
 
 def tree_digest(root):

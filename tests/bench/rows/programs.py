@@ -96,7 +96,7 @@ class NothingToCopy(Row):
     """rsync -a onto a copy that is up to date: it compares sizes and times."""
 
     group = "programs"
-    values = (Value("", bound=3),)  # as find
+    values = (Value("", bound=4),)  # as find
 
     @property
     def title(self):

@@ -6,7 +6,7 @@ import random
 import statistics
 import time
 
-from row import PER_READ, Row, Value, Wrong, rounds, thousands, timed, tree_digest
+from row import PER_LEVEL, PER_READ, Row, Value, Wrong, rounds, thousands, timed, tree_digest
 
 SMALL = 4096
 
@@ -92,7 +92,7 @@ class CopyFrom(Row):
 
     @property
     def values(self):
-        return (Value("", bound=1 + rounds(self.count, PER_READ)),)
+        return (Value("", bound=PER_LEVEL + 1 + rounds(self.count, PER_READ)),)
 
     def prepare(self):
         self.digest = tree_digest(self.bench.put_files(self.there / "small", self.count, SMALL))
@@ -130,7 +130,7 @@ class Grep(Row):
 
     @property
     def values(self):
-        return (Value("", bound=1 + rounds(self.sizes.grep, PER_READ)),)
+        return (Value("", bound=PER_LEVEL + 1 + rounds(self.sizes.grep, PER_READ)),)
 
     def prepare(self):
         self.bench.put_files(self.there / "small", self.sizes.grep - 1, SMALL)

@@ -5,7 +5,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from row import Row, Value, Wrong, thousands, timed
+from row import PER_LEVEL, Row, Value, Wrong, thousands, timed
 
 # A listing of a directory: on the control connection 1, on a data connection made ahead of need 2.
 LISTING = 1
@@ -23,7 +23,7 @@ class LongList(Row):
     def title(self):
         return f"ls -l of {thousands(self.count)} entries"
 
-    values = (Value("", bound=LISTING + EXACT_TIMES),)
+    values = (Value("", bound=PER_LEVEL + LISTING + EXACT_TIMES),)
 
     def prepare(self):
         self.bench.put_files(self.there / "long", self.count)
@@ -53,7 +53,7 @@ class FirstName(Row):
     def title(self):
         return f"first name of {thousands(self.sizes.long_lists[-1])}"
 
-    values = (Value("", bound=LISTING),)
+    values = (Value("", bound=PER_LEVEL + LISTING),)
 
     def prepare(self):
         self.bench.put_files(self.there / "long", self.sizes.long_lists[-1])
@@ -106,7 +106,7 @@ class Find(Row):
         return f"find over {thousands(self.directories)} directories of {thousands(self.files)} files"
 
     # The directory of directories, all of them in one flight, and the times of their files.
-    values = (Value("cold", bound=2 * LISTING + EXACT_TIMES), Value("warm", bound=0))
+    values = (Value("cold", bound=PER_LEVEL + 2 * LISTING + EXACT_TIMES), Value("warm", bound=0))
 
     def prepare(self):
         for number in range(self.directories):

@@ -5,7 +5,7 @@ import hashlib
 import os
 
 from box import sha256
-from row import PER_WRITE, WritingRow, Wrong, rounds, sizes_of, thousands, timed, tree_digest, written
+from row import PER_LEVEL, PER_READ, PER_WRITE, WritingRow, Wrong, rounds, sizes_of, thousands, timed, tree_digest, written
 
 SMALL = 4096
 LINE = "a line\n"
@@ -66,7 +66,7 @@ class CopyTo(NewFiles):
 
     @property
     def values(self):
-        return written(1 + PER_WRITE * self.count if self.parallel == 1 else 1 + rounds(self.count, PER_WRITE, self.parallel))
+        return written(1 + rounds(self.count, PER_WRITE, self.parallel))
 
     def program(self, place):
         if self.parallel == 1:
@@ -89,7 +89,7 @@ class Untar(NewFiles):
 
     @property
     def values(self):
-        return written(1 + PER_WRITE * self.count)
+        return written(1 + rounds(self.count, PER_WRITE, 1))
 
     def prepare(self):
         super().prepare()
@@ -112,7 +112,7 @@ class RemoveTree(WritingRow):
 
     @property
     def values(self):
-        return written(self.sizes.remove + 2)  # the listing, each file, the directory
+        return written(2 * PER_LEVEL + 1 + self.sizes.remove + 1)  # the listing, each file, the directory
 
     def before(self):
         self.name = f"{self.new_slot()}/gone"
@@ -131,7 +131,7 @@ class RemoveTree(WritingRow):
 
 class Append(WritingRow):
     group = "writing"
-    values = written(1 + PER_WRITE)  # its size, the line
+    values = written(2 * PER_LEVEL + PER_WRITE)  # with its name comes the size
 
     @property
     def title(self):
@@ -166,7 +166,7 @@ class EditSave(WritingRow):
 
     group = "writing"
     title = "sed -i of a file of 4 KiB"
-    values = written(2 + PER_WRITE + 1)  # read, write, rename
+    values = written(2 * PER_LEVEL + PER_READ + PER_WRITE + 1)  # and renamed
 
     def before(self):
         self.name = f"{self.new_slot()}/text"
