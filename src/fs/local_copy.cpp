@@ -71,13 +71,16 @@ Result<void> OpenFile::leave_copy_behind(const Wait& wait) {
     if (!is_copy_behind()) {
       return {};
     }
-    copy = std::get<Staged>(content_).copy;
+    const auto& staged = std::get<Staged>(content_);
+    copy = staged.is_published ? staged.copy : nullptr;  // else nothing in it is ours
   }
-  const std::uint64_t size = copy->size();
+  const std::uint64_t size = copy ? copy->size() : 0;
   const std::size_t length = static_cast<std::size_t>(std::min(size, kMostCompared));
-  FTPSFS_TRY_ASSIGN(const Slices end, copy->read(size - length, length, wait.stop));
   GivenContent seen;
-  seen.note_given(size - length, end);
+  if (length > 0) {
+    FTPSFS_TRY_ASSIGN(const Slices end, copy->read(size - length, length, wait.stop));
+    seen.note_given(size - length, end);
+  }
   const std::optional<ContentTrace> trace = seen.trace();
   bool is_there = true;
   if (trace) {
@@ -134,9 +137,12 @@ Result<bool> OpenFile::try_change(const Change& change) {
     staged.dirty = true;
     staged.is_published = false;
   }
+  const std::uint64_t size = before.copy->size();
   if (auto changed = change(*before.copy); !changed) {
     const MutexLock lock(mutex_);
-    std::get<Staged>(content_) = before;
+    if (before.copy->size() == size) {  // else a part of it was done
+      std::get<Staged>(content_) = before;
+    }
     return std::move(changed).error();
   }
   return true;
@@ -171,8 +177,7 @@ Result<bool> OpenFile::is_copy_valid(WritePlace place, const Wait& wait) {
       return replaced_error();
     }
     // A server that keeps what is written for a while compares it with what others wrote itself.
-    if (!staged->is_published || orphan_ || is_version_recent() ||
-        services_.remote.traits().writes_back) {
+    if (!staged->is_published || orphan_ || services_.remote.traits().writes_back) {
       return true;
     }
     known = version_;
@@ -190,6 +195,9 @@ Result<bool> OpenFile::is_copy_valid(WritePlace place, const Wait& wait) {
   if (remote::may_be_same(remote::comparable(known), *observed)) {
     const MutexLock lock(mutex_);
     version_seen_ = services_.clock.now();
+    if (version_.unique.empty()) {
+      version_.unique = observed->unique;  // an upload's end does not tell it
+    }
     return !is_copy_behind();
   }
   const bool has_grown = observed->size > known.size && known.size &&

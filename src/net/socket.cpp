@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "ftpsfs/base/log.hpp"
 #include "ftpsfs/base/mutex.hpp"
 #include "ftpsfs/net/round_trip.hpp"
 
@@ -289,47 +290,43 @@ Result<void> Socket::wait_writable(const Wait& wait, const char* what) {
 }
 
 Result<void> Socket::wait_any(std::span<WakeFd::Item> items, const Wait& wait, const char* what) {
-  while (may_dial_again()) {
+  if (connecting_ && patience_ > Duration(0) && awaits_peer(fd_.get())) {
     Wait until_then = wait;
     until_then.deadline = std::min(wait.deadline, dialled_at_ + patience_);
     auto waited = wake_.wait_any(items, until_then, what);
     if (waited || waited.error().code != Errc::timed_out || wait.expired()) {
       return waited;
     }
-    if (!may_dial_again()) {
-      continue;
-    }
     const int silent = fd_.get();
-    FTPSFS_TRY(dial());
-    patience_ *= 2;
+    if (!dial()) {
+      log::debug("{} could not be dialled again", dialled_.to_string());  // the first goes on
+    }
     for (WakeFd::Item& item : items) {
       item.fd = item.fd == silent ? fd_.get() : item.fd;
     }
   }
+  patience_ = Duration(0);  // once: where the way has become slow, more would only make it slower
   return wake_.wait_any(items, wait, what);
 }
 
-/// Beyond the second after which TCP sends its own SYN again, another one gains nothing.
-bool Socket::may_dial_again() const noexcept {
-  return connecting_ && patience_ > Duration(0) && patience_ < std::chrono::seconds(1) &&
-         awaits_peer(fd_.get());
-}
-
-/// What it was dialled by before is closed: unless both came through at this very moment, the
-/// server has never seen that connected.
+/// What it was dialled by before is closed, unless it has come through meanwhile: the server sees
+/// one connection alone.
 Result<void> Socket::dial() {
   UniqueFd fd(::socket(dialled_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) {
     return connect_error(errno, dialled_.to_string());
   }
   set_tcp_options(fd.get());
-  dialled_at_ = SteadyClock::now();
-  connecting_ = ::connect(fd.get(), dialled_.data(), dialled_.size()) != 0;
+  const bool connecting = ::connect(fd.get(), dialled_.data(), dialled_.size()) != 0;
   // EINTR too leaves a connect that goes on by itself.
-  if (connecting_ && errno != EINPROGRESS && errno != EINTR) {
+  if (connecting && errno != EINPROGRESS && errno != EINTR) {
     return connect_error(errno, dialled_.to_string());
   }
-  fd_ = std::move(fd);
+  if (!fd_ || awaits_peer(fd_.get())) {
+    fd_ = std::move(fd);
+    connecting_ = connecting;
+    dialled_at_ = SteadyClock::now();
+  }
   return {};
 }
 

@@ -86,9 +86,11 @@ class Socket {
   /// Is a connect begun by begin_connect() still under way?
   bool connecting() const noexcept { return connecting_; }
   /// Of what is connecting: whoever waits for it for so long, counted from its SYN, sends another
-  /// one, from a new descriptor, and the next one after twice as long. TCP itself waits a second,
-  /// which is an age where the server is near and a packet was lost (RFC 6298 section 2.1).
-  void dial_again_after(Duration patience) noexcept { patience_ = patience; }
+  /// one, once, from a new descriptor. TCP itself waits a second, which is an age where the server
+  /// is near and a packet was lost (RFC 6298 section 2.1); a longer patience gains nothing.
+  void dial_again_after(Duration patience) noexcept {
+    patience_ = patience < std::chrono::seconds(1) ? patience : Duration(0);
+  }
 
   /// Waits for a connect begun by begin_connect(); at once when it is done already.
   /// @errors unreachable, timed_out, cancelled.
@@ -101,7 +103,7 @@ class Socket {
   /// @errors closed. Never raises SIGPIPE.
   Result<std::size_t> try_write(std::span<const std::byte> bytes);
 
-  /// @errors timed_out, cancelled; unreachable while connecting.
+  /// @errors timed_out, cancelled.
   Result<void> wait_readable(const Wait& wait, const char* what);
   Result<void> wait_writable(const Wait& wait, const char* what);
   /// The same for several descriptors, this socket's own eventfd serving them all. The socket's
@@ -120,7 +122,6 @@ class Socket {
 
  private:
   Result<void> dial();
-  bool may_dial_again() const noexcept;
 
   UniqueFd fd_;
   WakeFd wake_;
