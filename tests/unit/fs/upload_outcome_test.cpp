@@ -330,9 +330,9 @@ TEST_F(UploadOutcomeTest, AWriteWaitsForAsLongAsAnotherOperationWorks) {
     return std::async(std::launch::async, operation);
   };
   auto written = at_work([&] { return fs->write(writer, {6}, copy_of({}), late); });
+  EXPECT_EQ(written.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   auto synced = at_work([&] { return fs->sync(writer, late); });
   auto flushed = at_work([&] { return fs->flush(writer, late); });
-  EXPECT_EQ(written.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   EXPECT_EQ(synced.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
   EXPECT_EQ(flushed.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
   fetching.open();
