@@ -7,13 +7,6 @@
 #include "ftpsfs/base/fnv1a.hpp"
 
 namespace ftpsfs::fs {
-namespace {
-
-/// Enough to know a file again, and little to read once more.
-constexpr std::size_t kMostTraced = 4096;
-
-}  // namespace
-
 std::uint64_t digest_of(std::span<const std::byte> bytes) noexcept {
   Fnv1a digest;
   for (const std::byte each : bytes) {

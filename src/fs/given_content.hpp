@@ -29,6 +29,9 @@ std::uint64_t digest_of(std::span<const std::byte> bytes) noexcept;
 
 class GivenContent {
  public:
+  /// Bytes of a trace: enough to know a file again, and little to read once more.
+  static constexpr std::size_t kMostTraced = 4096;
+
   GivenContent() = default;
   /// @param is_given whether anybody has seen some of it.
   GivenContent(const remote::FileVersion& version, bool is_given)

@@ -44,12 +44,6 @@ class CopySource {
   Stream stream_ FTPSFS_GUARDED_BY(mutex_);
 };
 
-constexpr std::uint64_t kMostCompared = 4096;
-
-Error replaced_error() {
-  return make_error(Errc::stale, "the file was changed on the server while it was open");
-}
-
 }  // namespace
 
 Result<void> OpenFile::settle_size(const std::stop_token& stop) {
@@ -75,7 +69,8 @@ Result<void> OpenFile::leave_copy_behind(const Wait& wait) {
     copy = staged.is_published ? staged.copy : nullptr;  // else nothing in it is ours
   }
   const std::uint64_t size = copy ? copy->size() : 0;
-  const std::size_t length = static_cast<std::size_t>(std::min(size, kMostCompared));
+  const auto length =
+      static_cast<std::size_t>(std::min<std::uint64_t>(size, GivenContent::kMostTraced));
   GivenContent seen;
   if (length > 0) {
     FTPSFS_TRY_ASSIGN(const Slices end, copy->read(size - length, length, wait.stop));
@@ -150,10 +145,13 @@ Result<bool> OpenFile::try_change(const Change& change) {
 
 Result<void> OpenFile::change_copy(WritePlace place, const std::stop_token& stop,
                                    const Change& change) {
-  for (bool is_done = false; !is_done;) {
-    FTPSFS_TRY(is_copy_valid(place, services_.own_wait(stop)));
+  for (;;) {
     FTPSFS_TRY(stage(stop));
-    FTPSFS_TRY_ASSIGN(is_done, try_change(change));
+    FTPSFS_TRY_ASSIGN(const bool is_done, try_change(change));
+    if (is_done) {
+      break;
+    }
+    FTPSFS_TRY(is_copy_valid(place, services_.own_wait(stop)));
   }
   const MutexLock lock(mutex_);
   ++epoch_;
@@ -204,8 +202,7 @@ Result<bool> OpenFile::is_copy_valid(WritePlace place, const Wait& wait) {
                          !remote::is_another_file(known, *observed) &&
                          !remote::is_older(*observed, known);
   if (!place.append && (!has_grown || place.offset == known.size)) {
-    note_replaced();
-    return replaced_error();
+    return note_replaced();
   }
   {
     const MutexLock lock(mutex_);

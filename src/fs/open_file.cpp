@@ -306,22 +306,30 @@ void OpenFile::begin_replacement() {
 }
 
 Result<void> OpenFile::truncate(std::uint64_t size, const std::stop_token& stop) {
-  const bool orphan = is_orphan();
-  const bool replaces = size == 0 && !orphan;
-  if (!replaces) {
+  if (size != 0 || is_orphan()) {
     FTPSFS_TRY(is_copy_valid({size}, services_.own_wait(stop)));
+    return resize_copy(size, stop);
   }
+  {
+    const MutexLock lock(mutex_);
+    if (size_locked() == 0) {
+      return {};
+    }
+  }
+  begin_replacement();
+  const MutexLock lock(mutex_);
+  note_written();
+  return {};
+}
+
+Result<void> OpenFile::resize_copy(std::uint64_t size, const std::stop_token& stop) {
   {
     const MutexLock lock(mutex_);
     if (size == size_locked()) {
       return {};
     }
   }
-  if (replaces) {
-    begin_replacement();
-  } else {
-    FTPSFS_TRY(change_copy({size}, stop, [size](auto& copy) { return copy.truncate(size); }));
-  }
+  FTPSFS_TRY(change_copy({size}, stop, [size](auto& copy) { return copy.truncate(size); }));
   const MutexLock lock(mutex_);
   note_written();
   return {};
@@ -348,7 +356,7 @@ Result<void> OpenFile::allocate(int mode, transfer::Range range, const std::stop
     return {};  // FTP reserves nothing
   }
   if (grows) {
-    FTPSFS_TRY(truncate(range.end, stop));
+    FTPSFS_TRY(resize_copy(range.end, stop));
   }
   if (what == 0) {
     return {};

@@ -259,8 +259,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Result<void> check_version(const remote::FileVersion& observed, std::uint64_t offset,
                              transfer::Overlap overlap, const Asked& asked);
   void note_growth(const remote::FileVersion& observed);
-  /// What is remembered of the file is of another one.
-  void note_replaced();
+  /// What is remembered of the file is of another one. @return what to tell programs.
+  Error note_replaced();
+  static Error replaced_error();
   /// Unless it is being done.
   void drop_old_end();
   /// Does the server still have what was given out last?
@@ -315,6 +316,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// @pre stream.is_stuck().
   Result<void> leave_stuck(const Streaming& streaming, const std::stop_token& stop);
 
+  /// @pre is_copy_valid() has been asked.
+  Result<void> resize_copy(std::uint64_t size, const std::stop_token& stop);
+
   Result<void> stage(const std::stop_token& stop);
   /// The copy is no longer the content: the server has more.
   bool is_copy_behind() const FTPSFS_REQUIRES(mutex_);
@@ -327,6 +331,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// written over. @return whether the copy is still the content.
   /// @errors stale: what is to be written was meant for another content.
   Result<bool> is_copy_valid(WritePlace place, const Wait& wait);
+  /// What try_change() does, with a copy made if there is none. @pre is_copy_valid() has been
+  /// asked.
   /// @param place where it begins
   Result<void> change_copy(WritePlace place, const std::stop_token& stop, const Change& change);
   /// A copy into which the server's content comes as it is touched.

@@ -343,8 +343,7 @@ Result<void> OpenFile::check_version(const remote::FileVersion& observed, std::u
     }
   }
   if (judgement == Judgement::other) {
-    note_replaced();
-    return make_error(Errc::stale, "the file was changed on the server while it was open");
+    return note_replaced();
   }
   if (judgement == Judgement::grown && is_news) {
     note_growth(observed);
@@ -375,11 +374,16 @@ void OpenFile::note_growth(const remote::FileVersion& observed) {
   services_.kernel.invalidate_inode(ino_, false);
 }
 
-void OpenFile::note_replaced() {
+Error OpenFile::replaced_error() {
+  return make_error(Errc::stale, "the file was changed on the server while it was open");
+}
+
+Error OpenFile::note_replaced() {
   if (const auto location = services_.inodes.locate(ino_)) {
     services_.cache.invalidate_entry(location->parent, location->name);
   }
   services_.kernel.invalidate_inode(ino_, true);
+  return replaced_error();
 }
 
 Result<bool> OpenFile::look_back(std::uint64_t epoch, const Wait& wait) {

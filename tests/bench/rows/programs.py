@@ -6,6 +6,8 @@ import os
 from bench import LONG_AGO
 from row import PER_WRITE, Failed, Row, Value, WritingRow, Wrong, sizes_of, thousands, timed, tree_digest, written
 
+from .walk import Find
+
 SMALL = 4096
 
 
@@ -96,7 +98,7 @@ class NothingToCopy(Row):
     """rsync -a onto a copy that is up to date: it compares sizes and times."""
 
     group = "programs"
-    values = (Value("", bound=4),)  # as find
+    values = (Value("", bound=Find.values[0].bound),)
 
     @property
     def title(self):

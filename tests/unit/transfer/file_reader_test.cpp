@@ -69,6 +69,16 @@ class FileReaderTest : public StreamFixture {
     return {};
   }
 
+  /// Until something has been given away that begins there.
+  bool await_left_at(std::uint64_t offset) {
+    for (const auto limit = patience(); !limit.expired(); std::this_thread::yield()) {
+      if (take_left().contains(offset)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   const std::string data_;
   FakeRemote remote_;
   Mutex mutex_;
@@ -190,12 +200,7 @@ TEST_F(FileReaderTest, WhatASweepCannotGiveAwayNowItOffersAgain) {
     const MutexLock lock(mutex_);
     refusals_ = 2;
   }
-  bool is_first_piece_there = false;
-  for (const auto limit = patience(); !limit.expired() && !is_first_piece_there;
-       std::this_thread::yield()) {
-    is_first_piece_there = take_left().contains(0);
-  }
-  EXPECT_TRUE(is_first_piece_there);
+  EXPECT_TRUE(await_left_at(0));
 }
 
 TEST_F(FileReaderTest, ASweepEndsWhenNothingOfItIsEverTaken) {
@@ -225,11 +230,7 @@ TEST_F(FileReaderTest, SweepsAreNoMoreThanTheyMayBe) {
   for (const std::uint64_t place : {60U, 40U, 15U, 30U, 50U, 5U, 25U, 45U}) {
     read(place * kMebibyte);
   }
-  bool has_begun = false;
-  for (const auto limit = patience(); !limit.expired() && !has_begun; std::this_thread::yield()) {
-    has_begun = take_left().contains(0);
-  }
-  EXPECT_TRUE(has_begun);
+  EXPECT_TRUE(await_left_at(0));
   EXPECT_LE(remote_.most_connections(), 5U);
 }
 
