@@ -15,7 +15,14 @@ namespace {
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 
-class UploadOutcomeTest : public FilesystemFixture {};
+class UploadOutcomeTest : public FilesystemFixture {
+ protected:
+  Request out_of_time() const {
+    Request late = request();
+    late.wait.deadline = SteadyClock::now();
+    return late;
+  }
+};
 
 TEST_F(UploadOutcomeTest, AFailedUploadIsNotTheFailureOfLaterOpens) {
   remote.put("/log", "0");
@@ -324,20 +331,27 @@ TEST_F(UploadOutcomeTest, AWriteWaitsForAsLongAsAnotherOperationWorks) {
   Gate fetching = remote.hold(Op::open_reader);
   std::thread reading([&] { EXPECT_EQ(read(writer), "draft!"); });
   ASSERT_TRUE(fetching.await_blocked());
-  Request late = request();
-  late.wait.deadline = SteadyClock::now();
-  const auto at_work = [&](const auto& operation) {
-    return std::async(std::launch::async, operation);
-  };
-  auto written = at_work([&] { return fs->write(writer, {6}, copy_of({}), late); });
+  auto written = std::async(std::launch::async,
+                            [&] { return fs->write(writer, {6}, copy_of({}), out_of_time()); });
   EXPECT_EQ(written.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
-  auto synced = at_work([&] { return fs->sync(writer, late); });
-  auto flushed = at_work([&] { return fs->flush(writer, late); });
-  EXPECT_EQ(synced.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
-  EXPECT_EQ(flushed.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
   fetching.open();
   reading.join();
   EXPECT_TRUE(written.get());
+  fs->release(writer, request());
+}
+
+TEST_F(UploadOutcomeTest, ASyncWaitsForAsLongAsAnotherOperationWorks) {
+  const HandleId writer = create("f", O_RDWR);
+  ASSERT_TRUE(write(writer, 0, "draft"));
+  Gate storing = remote.hold(Op::finish);
+  std::thread storer([&] { EXPECT_TRUE(fs->sync(writer, request())); });
+  ASSERT_TRUE(storing.await_blocked());
+  auto synced = std::async(std::launch::async, [&] { return fs->sync(writer, out_of_time()); });
+  auto flushed = std::async(std::launch::async, [&] { return fs->flush(writer, out_of_time()); });
+  EXPECT_EQ(synced.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  EXPECT_EQ(flushed.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
+  storing.open();
+  storer.join();
   EXPECT_TRUE(synced.get());
   EXPECT_TRUE(flushed.get());
   fs->release(writer, request());
