@@ -63,7 +63,7 @@ Result<void> Filesystem::Impl::set_size(Ino ino, std::uint64_t size, const Reque
     done = std::move(pass).error();
   }
   if (!done) {
-    note_failure(*handle->file, done.error(), request);
+    note_failure(*handle->file, done.error(), is_heard(request));
   }
   release(opened.handle, request);
   return done;

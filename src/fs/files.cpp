@@ -311,7 +311,7 @@ Result<void> Filesystem::Impl::flush(HandleId id, const Request& request) {
   }
   auto flushed = flush_handle(*handle, request);
   if (!flushed) {
-    note_failure(*handle->file, flushed.error(), request);
+    note_failure(*handle->file, flushed.error(), is_heard(request) && !handle->left_by_child);
   }
   return flushed;
 }
@@ -324,6 +324,7 @@ Result<void> Filesystem::Impl::flush_handle(FileHandle& handle, const Request& r
   // A child that inherited the descriptor and ends is not the end of the writing.
   if (request.pid != 0 && request.pid != handle.opener &&
       process_of(request.pid) != handle.opener) {
+    handle.left_by_child = handle.left_by_child || file->written_since_flush();
     return {};
   }
   if (!file->written_since_flush()) {
@@ -348,7 +349,7 @@ Result<void> Filesystem::Impl::sync(HandleId id, const Request& request) {
     published = services_.remote.settle(path, request.wait);
   }
   if (!published) {
-    note_failure(*handle->file, published.error(), request);
+    note_failure(*handle->file, published.error(), is_heard(request));
   }
   return published;
 }
@@ -357,6 +358,7 @@ Result<void> Filesystem::Impl::publish_handle(FileHandle& handle, const Request&
   const auto& file = handle.file;
   FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
   FTPSFS_TRY(file->publish(request.wait.stop, handle.failures_before));
+  handle.left_by_child = false;
   const MutexLock lock(mutex_);
   if (handle.appended) {
     // The kernel placed the bytes where it believed the end to be.
@@ -367,16 +369,15 @@ Result<void> Filesystem::Impl::publish_handle(FileHandle& handle, const Request&
   return {};
 }
 
-/// An interrupted program has its EINTR already and does not hear this error. What was only
-/// cancelled is still owed, and follows at release.
-void Filesystem::Impl::note_failure(OpenFile& file, const Error& error, const Request& request) {
+/// What was only cancelled is still owed, and follows at release.
+void Filesystem::Impl::note_failure(OpenFile& file, const Error& error, bool is_heard) {
   if (error.code == Errc::cancelled) {
     return;
   }
-  if (request.wait.stop.stop_requested()) {
-    note_lost(file);
-  } else {
+  if (is_heard) {
     note_told(file);
+  } else {
+    note_lost(file);
   }
 }
 
@@ -392,7 +393,8 @@ void Filesystem::Impl::note_lost(OpenFile& file) {
   const auto path = tree_.path(file.ino());  // none: it was removed meanwhile
   if (path && !file.is_told() && services_.lost_files.note(path->str())) {
     file.note_lost();
-    log::error("{} is not whole on the server, and no program was told", path->str());
+    log::error("{} is not whole on the server, and the program that wrote it may not know",
+               path->str());
   }
 }
 

@@ -158,8 +158,10 @@ class Filesystem::Impl {
   bool must_publish(const FileHandle& handle) const;
   Result<void> flush_handle(FileHandle& handle, const Request& request);
   Result<void> publish_handle(FileHandle& handle, const Request& request);
-  /// Whether the program hears of a failed upload, or nobody.
-  void note_failure(OpenFile& file, const Error& error, const Request& request);
+  /// An interrupted program has its EINTR already.
+  static bool is_heard(const Request& request) { return !request.wait.stop.stop_requested(); }
+  /// @param is_heard by a program; else nobody knows of the failed upload.
+  void note_failure(OpenFile& file, const Error& error, bool is_heard);
   void note_told(OpenFile& file);
   void note_lost(OpenFile& file);
   void close_file(const std::shared_ptr<OpenFile>& file);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The files that are not on the server as they were written here, and of which no program was told:
-// their last upload failed behind the last close. Whoever unmounts is told. A file leaves the list
-// when it is uploaded whole, removed or replaced.
+// The files that are not on the server as they were written here, and of which no program was told
+// that is known to look: their last upload failed behind the last close, or at that of a shell.
+// Whoever unmounts is told. A file leaves the list when it is uploaded whole, removed or replaced.
 //
 // Thread-safe; the mutex is a leaf.
 #pragma once

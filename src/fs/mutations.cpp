@@ -285,7 +285,7 @@ Result<void> Filesystem::Impl::settle_below(Ino ino, const Request& request) {
     if (file->owes_upload()) {
       FTPSFS_TRY_ASSIGN(const Gate::Pass pass, file->enter_behind_others(request.wait));
       if (auto published = file->publish(request.wait.stop); !published) {
-        note_failure(*file, published.error(), request);
+        note_failure(*file, published.error(), is_heard(request));
         return published;
       }
     }

@@ -45,6 +45,10 @@ struct FileHandle {
   pid_t opener = 0;  ///< process (not thread) that opened it; 0 when unknown
   /// The last write was interrupted: the program is about to end, and its close must not wait.
   std::atomic<bool> interrupted = false;
+  /// Another process than the opener has closed it with something owed: perhaps the writer, which
+  /// was told that all is well. (dash opens a redirected file itself, and does not look at what its
+  /// own close says.)
+  std::atomic<bool> left_by_child = false;
   /// Something was written at the end, wherever the kernel believed that to be.
   std::atomic<bool> appended = false;
   /// The kernel was told that the pages which it may have are still good.

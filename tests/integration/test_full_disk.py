@@ -129,6 +129,36 @@ def test_umount_tells_of_an_upload_that_failed_behind_the_last_close(small_box):
     box.allow_leftovers = True
 
 
+@pytest.mark.once
+def test_umount_tells_of_what_a_shell_did_not_look_at(small_box):
+    """dash opens the file of a redirection itself, and does not look at what its own close says."""
+    box = small_box
+    program = Program(box)
+    try:
+        program.mount()
+        write_until_refused(program.mnt / "large")
+        for _ in range(50):  # until the refusal comes behind head's last write
+            shell = box.run(["dash", "-c", 'head -c 30000 /dev/urandom > "$1"; echo behind', "-", program.mnt / "by-dash"])
+            assert shell.stdout == b"behind\n"
+            if status_of(program.mnt)["lost_files"]:
+                break
+        assert status_of(program.mnt)["lost_files"] == 1
+        # What the documentation says to do instead.
+        told = box.run(["dash", "-c", 'head -c 30000 /dev/urandom | dd status=none bs=1M of="$1"', "-", program.mnt / "by-dd"],
+                       check=False)
+        assert told.returncode != 0, told.stderr
+        done = program.run("umount", program.mnt)
+        assert done.returncode == EXIT_FAILED
+        (line,) = done.stderr.splitlines()
+        assert "1 file is not whole on the server" in line
+        assert program.ended()
+    finally:
+        program.tidy()
+    for name in ("large", "by-dash", "by-dd"):
+        (box.remote / name).unlink(missing_ok=True)
+    box.allow_leftovers = True
+
+
 def test_umount_does_not_tell_again_what_the_writer_was_told(small_box):
     program = Program(small_box)
     try:

@@ -62,6 +62,35 @@ TEST_F(UploadOutcomeTest, AFailureThatItsProgramWasToldOfIsNotALostFile) {
   EXPECT_EQ(fs->counters().lost_files, 0U);
 }
 
+TEST_F(UploadOutcomeTest, AFailureBehindTheCloseOfAChildIsRemembered) {
+  for (const bool is_child_closing : {false, true}) {
+    const HandleId handle = create(is_child_closing ? "by a child" : "by itself");
+    if (!is_child_closing) {
+      ASSERT_TRUE(fs->flush(handle, request_of_a_child())) << "before anything was written";
+    }
+    ASSERT_TRUE(write(handle, 0, "text"));
+    if (is_child_closing) {
+      ASSERT_TRUE(fs->flush(handle, request_of_a_child()));
+    }
+    remote.fail_all(make_error(Errc::no_space, "552"));
+    EXPECT_FALSE(close(handle)) << "a shell that does not look";
+    EXPECT_EQ(fs->counters().lost_files, is_child_closing ? 1U : 0U);
+    remote.fail_all(std::nullopt);
+  }
+}
+
+TEST_F(UploadOutcomeTest, WhatAChildLeftAndWasPublishedIsForgotten) {
+  remote.put("/f", "0123456789");
+  const HandleId handle = open(walk("f"), O_RDWR);
+  ASSERT_TRUE(write(handle, 3, "abc"));
+  ASSERT_TRUE(fs->flush(handle, request_of_a_child()));
+  ASSERT_TRUE(fs->sync(handle, request()));
+  ASSERT_TRUE(write(handle, 3, "def"));
+  remote.fail_all(make_error(Errc::no_space, "552"));
+  EXPECT_FALSE(close(handle));
+  EXPECT_EQ(fs->counters().lost_files, 0U);
+}
+
 TEST_F(UploadOutcomeTest, WhatWasWrittenAfterAToldFailureIsLostOnceMore) {
   remote.put("/f", "0123456789");
   const HandleId handle = open(walk("f"), O_RDWR);
